@@ -1,0 +1,48 @@
+"""mien swaps or anonymizes faces in pictures and video and keeps their mien: pose, gaze, expression.
+
+Names are imported when they are first used, so that `import mien` loads neither torch nor OpenCV.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mien.blender import Blender as Blender
+    from mien.errors import MienError as MienError
+    from mien.extractor import Extractor as Extractor
+    from mien.face import Box as Box
+    from mien.face import Face as Face
+    from mien.face import FaceCrop as FaceCrop
+    from mien.feature import Feature as Feature
+    from mien.model import Batch as Batch
+    from mien.model import Losses as Losses
+    from mien.model import Model as Model
+    from mien.model import ModelInputs as ModelInputs
+    from mien.model import Stage as Stage
+    from mien.plugin import Plugin as Plugin
+    from mien.plugin import PluginConfig as PluginConfig
+    from mien.registry import Registry as Registry
+
+_HOMES = {
+    "mien.blender": ("Blender",),
+    "mien.errors": ("MienError",),
+    "mien.extractor": ("Extractor",),
+    "mien.face": ("Box", "Face", "FaceCrop"),
+    "mien.feature": ("Feature",),
+    "mien.model": ("Batch", "Losses", "Model", "ModelInputs", "Stage"),
+    "mien.plugin": ("Plugin", "PluginConfig"),
+    "mien.registry": ("Registry",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME_OF)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        return getattr(import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'mien' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

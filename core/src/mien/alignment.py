@@ -1,0 +1,201 @@
+"""From a picture to an upright, square crop of a face, and back: one similarity transform each way.
+
+Crop: rotated so that the eyes are level; centred on the landmarks' bounding box; its side is the box's longer side with
+a margin. Mask: convex hull of the landmarks, dilated. (FaceExtractor of the original study, its four crops folded into
+one transform, so that a picture is resampled once each way.)
+"""
+
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mien.face import Affine, FaceCrop, Landmarks, Mask, RgbImage
+from mien.plugin import PluginConfig
+
+LEFT_EYE = slice(36, 42)
+RIGHT_EYE = slice(42, 48)
+_SUBPIXEL_BITS = 4
+
+
+class AlignmentConfig(PluginConfig):
+    """How faces are cut out. A dataset and all runs on it share one."""
+
+    size: Literal[2, 4, 8, 16, 32, 64, 128] = 128
+    """Side of the crop in pixels."""
+    margin: float = Field(default=0.05, ge=0.0, le=1.0)
+    """Space on each side of the landmarks' bounding box, as a share of the box's longer side."""
+    mask_dilation: float = Field(default=0.1, ge=0.0, le=1.0)
+    """Width of the kernel that the landmarks' hull is dilated with, as a share of the crop's side."""
+
+
+class SceneRegion(NamedTuple):
+    """A part of a scene: rows and columns that a crop covers."""
+
+    rows: slice
+    columns: slice
+
+
+def align(scene: RgbImage, landmarks: Landmarks, config: AlignmentConfig | None = None) -> FaceCrop:
+    """Cut a face out of its scene.
+
+    scene: uint8 (H, W, 3). landmarks: float32 (68, 2) in scene pixels; they may lie outside of the scene.
+    """
+    config = config or AlignmentConfig()
+    return cut(scene, landmarks, similarity_to_crop(landmarks, config), config)
+
+
+def cut(scene: RgbImage, landmarks: Landmarks, to_crop: Affine, config: AlignmentConfig) -> FaceCrop:
+    """Cut a face out by a transform that is already known (a steadied one, or one read from a dataset)."""
+    in_crop = transform_points(to_crop, landmarks)
+    mask = hull_mask(in_crop, config.size, config.mask_dilation)
+    if _reaches_over_border(to_crop, config.size, scene.shape):
+        inside = np.full(scene.shape[:2], 255, np.uint8)
+        mask = mask * (warp(inside, to_crop, (config.size, config.size)).astype(np.float32) / 255)
+    crop = warp(scene, to_crop, (config.size, config.size))
+    masked = np.rint(crop * mask[..., None]).astype(np.uint8)
+    return FaceCrop(masked, mask, in_crop, to_crop, scene)
+
+
+def similarity_to_crop(landmarks: Landmarks, config: AlignmentConfig | None = None) -> Affine:
+    """The transform, float64 (2, 3), from scene pixels to crop pixels."""
+    config = config or AlignmentConfig()
+    points = landmarks.astype(np.float64)
+    across = points[RIGHT_EYE].mean(0) - points[LEFT_EYE].mean(0)
+    length = float(np.hypot(*across))
+    cosine, sine = across / length if length > 0 else (1.0, 0.0)
+    level = np.array([[cosine, sine], [-sine, cosine]])
+    levelled = points @ level.T
+    low, high = levelled.min(0), levelled.max(0)
+    side = max(float((high - low).max()) * (1 + 2 * config.margin), 1.0)
+    linear = level * (config.size / side)
+    centre = level.T @ ((low + high) / 2)
+    shift = (config.size - 1) / 2 - linear @ centre
+    return np.column_stack([linear, shift])
+
+
+def hull_mask(landmarks: Landmarks, size: int, dilation: float) -> Mask:
+    """The landmarks' convex hull in crop space, dilated by a disc `dilation·size` wide, its edge antialiased."""
+    hull = cv2.convexHull(landmarks.astype(np.float32))
+    fixed = np.rint(hull * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(mask, fixed, 255, cv2.LINE_AA, _SUBPIXEL_BITS)
+    if width := round(dilation * size):  # a line that wide along the outline is the dilation by a disc
+        cv2.polylines(mask, [fixed], True, 255, width, cv2.LINE_AA, _SUBPIXEL_BITS)
+    return mask.astype(np.float32) / 255
+
+
+def erode_and_feather(mask: Mask, erosion: float, feather: float) -> Mask:
+    """Shrink a mask and let it fade out inwards, so that it is 0 wherever it was 0 before.
+
+    erosion, feather: widths as a share of the mask's side; outside of the mask counts as 0.
+    """
+    size = mask.shape[0]
+    around = np.pad((mask >= 0.5).astype(np.uint8), 1)
+    depth = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    # `erosion` is a kernel's width, as in mask_dilation: it takes half of that from each side.
+    ramp = (depth - erosion * size / 2) / max(feather * size, 1.0)
+    soft: Mask = np.clip(ramp, 0, 1).astype(np.float32)
+    return (soft * soft * (3 - 2 * soft) * mask).astype(np.float32)
+
+
+def transform_points(matrix: Affine, points: Landmarks) -> Landmarks:
+    """Apply a (2, 3) transform to float (N, 2) points."""
+    return (points.astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def inverse(matrix: Affine) -> Affine:
+    """The transform back."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([linear, -linear @ matrix[:, 2]])
+
+
+def scale_of(matrix: Affine) -> float:
+    """How much larger a similarity makes things."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
+def covered_region(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> SceneRegion:
+    """The rows and columns of the scene that the crop covers, clipped to the scene; empty if it covers none."""
+    corners = np.array([[-1, -1], [size, -1], [size, size], [-1, size]], np.float32)
+    at = transform_points(inverse(to_crop), corners)
+    (left, top), (right, bottom) = np.floor(at.min(0)).astype(int), np.ceil(at.max(0)).astype(int) + 1
+    height, width = scene_shape[:2]
+    rows = slice(min(max(top, 0), height), min(max(bottom, 0), height))
+    columns = slice(min(max(left, 0), width), min(max(right, 0), width))
+    return SceneRegion(rows, columns)
+
+
+def into_region(
+    picture: NDArray[np.uint8] | NDArray[np.float32], to_crop: Affine, region: SceneRegion
+) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Set a picture or mask in crop space back into the scene's pixels, for that region only; 0 around it.
+
+    picture: uint8 or float32, (S, S) or (S, S, 3). Returns the same dtype, (rows, columns[, 3]).
+    """
+    back = inverse(to_crop)
+    back[:, 2] -= (region.columns.start, region.rows.start)
+    shape = (region.columns.stop - region.columns.start, region.rows.stop - region.rows.start)
+    return warp(picture, back, shape)
+
+
+def composite(scene: RgbImage, face: RgbImage, alpha: Mask, to_crop: Affine) -> RgbImage:
+    """The scene with the face over it. Where alpha, set back into the scene, is 0, the scene stays bit for bit.
+
+    scene: uint8 (H, W, 3). face: uint8 (S, S, 3) and alpha: float32 (S, S) in [0, 1], both in crop space.
+    """
+    result = scene.copy()
+    region = covered_region(to_crop, face.shape[0], scene.shape)
+    part = result[region]
+    if part.size:
+        share = into_region(alpha, to_crop, region)[..., None]
+        drawn = into_region(face, to_crop, region)
+        mixed = part + share * (drawn.astype(np.float32) - part)
+        np.copyto(part, np.clip(np.rint(mixed), 0, 255).astype(np.uint8), where=share > 0)
+    return result
+
+
+def warp(
+    picture: NDArray[np.uint8] | NDArray[np.float32], matrix: Affine, size: tuple[int, int]
+) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Resample under a similarity transform to (width, height); black around the picture.
+
+    Enlarging is bilinear. Shrinking by two or more first averages whole blocks of pixels, so that nothing aliases.
+    """
+    width, height = size
+    if not (width and height and picture.size):
+        return np.zeros((height, width, *picture.shape[2:]), picture.dtype)
+    block = int(1 / max(scale_of(matrix), 1e-9))
+    if block >= 2:
+        picture, matrix = _shrunk(picture, matrix, size, block)
+        if not picture.size:
+            return np.zeros((height, width, *picture.shape[2:]), picture.dtype)
+    return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+
+def _shrunk(
+    picture: NDArray[np.uint8] | NDArray[np.float32], matrix: Affine, size: tuple[int, int], block: int
+) -> tuple[NDArray[np.uint8] | NDArray[np.float32], Affine]:
+    """The part of the picture that is needed, averaged in blocks, and the transform from that part."""
+    corners = np.array([[-1, -1], [size[0], -1], [size[0], size[1]], [-1, size[1]]], np.float32)
+    at = transform_points(inverse(matrix), corners)
+    (left, top), (right, bottom) = np.floor(at.min(0)).astype(int), np.ceil(at.max(0)).astype(int) + 1
+    left, top = max(left, 0), max(top, 0)
+    part = picture[top : max(bottom, top), left : max(right, left)]
+    height, width = (side // block * block for side in part.shape[:2])
+    part = part[:height, :width]
+    shift = np.array([[block, 0, left + (block - 1) / 2], [0, block, top + (block - 1) / 2]])
+    linear = matrix[:, :2] @ shift[:, :2]
+    combined = np.column_stack([linear, matrix[:, :2] @ shift[:, 2] + matrix[:, 2]])
+    if not part.size:
+        return part, combined
+    return cv2.resize(part, (width // block, height // block), interpolation=cv2.INTER_AREA), combined
+
+
+def _reaches_over_border(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> bool:
+    corners = np.array([[0, 0], [size - 1, 0], [size - 1, size - 1], [0, size - 1]], np.float32)
+    at = transform_points(inverse(to_crop), corners)
+    height, width = scene_shape[:2]
+    return bool((at < 0).any() or (at > (width - 1, height - 1)).any())

@@ -1,0 +1,51 @@
+"""How a plugin is named by a user: `name:key=value,key=value`, and a feature set: `name:…+name:…`."""
+
+from dataclasses import dataclass
+
+from mien.errors import MienError
+
+
+@dataclass(frozen=True, slots=True)
+class PluginChoice:
+    """A plugin's name and the settings the user gave it, still as text."""
+
+    name: str
+    settings: dict[str, str]
+
+    def __str__(self) -> str:
+        settings = ",".join(f"{key}={value}" for key, value in self.settings.items())
+        return f"{self.name}:{settings}" if settings else self.name
+
+
+def parse_choice(text: str) -> PluginChoice:
+    """Read `name:key=value,key=value`. A value in brackets may hold commas: `widths=[64,128]`.
+
+    Raises MienError if the name is missing or a setting is not `key=value`.
+    """
+    name, _, rest = text.strip().partition(":")
+    if not name:
+        raise MienError(f"{text!r} names no plugin.", "Write it as name or name:key=value,key=value.")
+    settings: dict[str, str] = {}
+    for part in _split_outside_brackets(rest, ",") if rest else []:
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip():
+            raise MienError(
+                f"{part!r} in {text!r} is not key=value.", f"Write it as {name}:key=value,key=value."
+            )
+        settings[key.strip()] = value.strip()
+    return PluginChoice(name.strip(), settings)
+
+
+def parse_choices(text: str) -> list[PluginChoice]:
+    """Read several plugins joined by `+`, as in `landmarks:points=28+thumbnail:size=8`."""
+    return [parse_choice(part) for part in _split_outside_brackets(text, "+") if part.strip()]
+
+
+def _split_outside_brackets(text: str, separator: str) -> list[str]:
+    parts, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        depth += (character in "[(") - (character in "])")
+        if character == separator and depth == 0:
+            parts.append(text[start:position])
+            start = position + 1
+    return [*parts, text[start:]]
