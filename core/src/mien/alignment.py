@@ -5,7 +5,7 @@ a margin. Mask: convex hull of the landmarks, dilated. (FaceExtractor of the ori
 one transform, so that a picture is resampled once each way.)
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from mien.plugin import PluginConfig
 LEFT_EYE = slice(36, 42)
 RIGHT_EYE = slice(42, 48)
 _SUBPIXEL_BITS = 4
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 
 class AlignmentConfig(PluginConfig):
@@ -53,7 +54,7 @@ def cut(scene: RgbImage, landmarks: Landmarks, to_crop: Affine, config: Alignmen
     mask = hull_mask(in_crop, config.size, config.mask_dilation)
     if _reaches_over_border(to_crop, config.size, scene.shape):
         inside = np.full(scene.shape[:2], 255, np.uint8)
-        mask = mask * (warp(inside, to_crop, (config.size, config.size)).astype(np.float32) / 255)
+        mask = mask * _share(warp(inside, to_crop, (config.size, config.size)))
     crop = warp(scene, to_crop, (config.size, config.size))
     masked = np.rint(crop * mask[..., None]).astype(np.uint8)
     return FaceCrop(masked, mask, in_crop, to_crop, scene)
@@ -84,7 +85,7 @@ def hull_mask(landmarks: Landmarks, size: int, dilation: float) -> Mask:
     cv2.fillConvexPoly(mask, fixed, 255, cv2.LINE_AA, _SUBPIXEL_BITS)
     if width := round(dilation * size):  # a line that wide along the outline is the dilation by a disc
         cv2.polylines(mask, [fixed], True, 255, width, cv2.LINE_AA, _SUBPIXEL_BITS)
-    return mask.astype(np.float32) / 255
+    return _share(mask)
 
 
 def erode_and_feather(mask: Mask, erosion: float, feather: float) -> Mask:
@@ -128,9 +129,7 @@ def covered_region(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> 
     return SceneRegion(rows, columns)
 
 
-def into_region(
-    picture: NDArray[np.uint8] | NDArray[np.float32], to_crop: Affine, region: SceneRegion
-) -> NDArray[np.uint8] | NDArray[np.float32]:
+def into_region(picture: NDArray[Pixel], to_crop: Affine, region: SceneRegion) -> NDArray[Pixel]:
     """Set a picture or mask in crop space back into the scene's pixels, for that region only; 0 around it.
 
     picture: uint8 or float32, (S, S) or (S, S, 3). Returns the same dtype, (rows, columns[, 3]).
@@ -157,9 +156,7 @@ def composite(scene: RgbImage, face: RgbImage, alpha: Mask, to_crop: Affine) -> 
     return result
 
 
-def warp(
-    picture: NDArray[np.uint8] | NDArray[np.float32], matrix: Affine, size: tuple[int, int]
-) -> NDArray[np.uint8] | NDArray[np.float32]:
+def warp(picture: NDArray[Pixel], matrix: Affine, size: tuple[int, int]) -> NDArray[Pixel]:
     """Resample under a similarity transform to (width, height); black around the picture.
 
     Enlarging is bilinear. Shrinking by two or more first averages whole blocks of pixels, so that nothing aliases.
@@ -172,12 +169,13 @@ def warp(
         picture, matrix = _shrunk(picture, matrix, size, block)
         if not picture.size:
             return np.zeros((height, width, *picture.shape[2:]), picture.dtype)
-    return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    warped = cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return cast(NDArray[Pixel], warped)
 
 
 def _shrunk(
-    picture: NDArray[np.uint8] | NDArray[np.float32], matrix: Affine, size: tuple[int, int], block: int
-) -> tuple[NDArray[np.uint8] | NDArray[np.float32], Affine]:
+    picture: NDArray[Pixel], matrix: Affine, size: tuple[int, int], block: int
+) -> tuple[NDArray[Pixel], Affine]:
     """The part of the picture that is needed, averaged in blocks, and the transform from that part."""
     corners = np.array([[-1, -1], [size[0], -1], [size[0], size[1]], [-1, size[1]]], np.float32)
     at = transform_points(inverse(matrix), corners)
@@ -191,7 +189,12 @@ def _shrunk(
     combined = np.column_stack([linear, matrix[:, :2] @ shift[:, 2] + matrix[:, 2]])
     if not part.size:
         return part, combined
-    return cv2.resize(part, (width // block, height // block), interpolation=cv2.INTER_AREA), combined
+    averaged = cv2.resize(part, (width // block, height // block), interpolation=cv2.INTER_AREA)
+    return cast(NDArray[Pixel], averaged), combined
+
+
+def _share(mask: NDArray[np.uint8]) -> Mask:
+    return (mask / np.float32(255)).astype(np.float32)
 
 
 def _reaches_over_border(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> bool:

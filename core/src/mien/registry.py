@@ -121,7 +121,7 @@ class Registry:
                 f"but it is registered as {kind} {name!r}.",
                 f"pip uninstall {plugin.distribution}",
             )
-        return cast(type[Plugin], loaded)
+        return loaded
 
     def configure(
         self, kind: str, choice: str | PluginChoice, more: Mapping[str, Any] | None = None
@@ -186,10 +186,7 @@ def _specs_of(point: EntryPoint) -> list[tuple[str, PluginSpec]]:
     manager.register(plugin)
     manager.check_pending()  # a misspelled hook would otherwise be ignored in silence
     found = [
-        (kind, spec)
-        for kind, hook in HOOK_OF_KIND.items()
-        for specs in getattr(manager.hook, hook)()
-        for spec in specs
+        (kind, spec) for kind, hook in HOOK_OF_KIND.items() for specs in getattr(manager.hook, hook)() for spec in specs
     ]
     wrong = [spec for _, spec in found if not isinstance(spec, PluginSpec)]
     if wrong:

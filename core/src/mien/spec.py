@@ -29,9 +29,7 @@ def parse_choice(text: str) -> PluginChoice:
     for part in _split_outside_brackets(rest, ",") if rest else []:
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
-            raise MienError(
-                f"{part!r} in {text!r} is not key=value.", f"Write it as {name}:key=value,key=value."
-            )
+            raise MienError(f"{part!r} in {text!r} is not key=value.", f"Write it as {name}:key=value,key=value.")
         settings[key.strip()] = value.strip()
     return PluginChoice(name.strip(), settings)
 
