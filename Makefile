@@ -1,0 +1,38 @@
+# make demo     a face swap on the clips that come along, end to end
+# make test     the tests (the long ones: make test-long)
+# make lint     ruff and mypy
+# make install  .venv with everything of this checkout
+#
+# Each of them makes .venv first if it is not there or what it is made of has changed. Needed: Python 3.11 or newer, make.
+
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/installed
+PROJECTS := $(shell find . -name pyproject.toml -not -path './$(VENV)/*')
+
+.PHONY: demo test test-long lint install
+.DELETE_ON_ERROR:
+
+demo: $(INSTALLED)
+	$(VENV)/bin/mien demo
+
+test: $(INSTALLED)
+	$(VENV)/bin/pytest
+
+test-long: $(INSTALLED)
+	$(VENV)/bin/pytest -m long
+
+lint: $(INSTALLED)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+install: $(INSTALLED)
+
+# The build tools go in first, so that pip need not make a fresh environment with them for every distribution.
+$(INSTALLED): requirements.txt requirements-dev.txt requirements-build.txt constraints.txt $(PROJECTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mien needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11")'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet -c constraints.txt -r requirements-build.txt
+	$(VENV)/bin/pip install --quiet --no-build-isolation -r requirements-dev.txt
+	@touch $@
