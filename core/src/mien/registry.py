@@ -1,7 +1,7 @@
 """Which plugins are installed, and how one is made from its name.
 
-Discovery loads the entry points of the group `mien` and asks each for its specs; that imports no plugin class. What does
-not load is kept with its reason and stops nobody else.
+Discovery loads the entry points of the group `mien` and asks each for its specs; that imports no plugin class. What
+does not load is kept with its reason and stops nobody else.
 """
 
 import importlib
@@ -65,8 +65,9 @@ class Registry:
             try:
                 for kind, spec in _specs_of(point):
                     installed.append(InstalledPlugin(kind, spec, distribution, version))
-            # A stranger's module may raise anything while it is imported, and none of it may stop the others.
-            except Exception as error:
+            # A stranger's module may raise anything while it is imported, or even exit as face_recognition does, and
+            # none of it may stop the others.
+            except (Exception, SystemExit) as error:
                 reason = f"{type(error).__name__}: {error}"
                 broken.append(BrokenPlugin(point.name, distribution, version, reason))
         installed.sort(key=lambda plugin: (KINDS.index(plugin.kind), plugin.spec.name))
@@ -108,7 +109,8 @@ class Registry:
         module, _, attribute = plugin.spec.target.partition(":")
         try:
             loaded = getattr(importlib.import_module(module), attribute)
-        except Exception as error:  # whatever a stranger's module raises, its name and distribution have to be said
+        # Whatever a stranger's module raises, its name and distribution have to be said.
+        except (Exception, SystemExit) as error:
             raise MienError(
                 f"The {kind} {name!r} of {plugin.distribution} {plugin.version} does not import "
                 f"({plugin.spec.target}): {type(error).__name__}: {error}",
@@ -147,7 +149,7 @@ class Registry:
             return loaded(config)
         except MienError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             plugin = self.find(kind, choice.name)
             raise MienError(
                 f"The {kind} {choice.name!r} of {plugin.distribution} {plugin.version} cannot be made: "

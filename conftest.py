@@ -1,0 +1,50 @@
+"""What the tests of all distributions share: plugins of strangers, installed for one test."""
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, distributions
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+
+class Environment:
+    """A folder that distributions are installed in, as pip would: their modules, and a dist-info folder each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def install(self, distribution: str, modules: dict[str, str], version: str = "1.0", entry_point: str = "") -> None:
+        """Install a distribution.
+
+        modules: module name → source. entry_point: its name in the group `mien`, with the first module as its value; by
+        default what the distribution is called after its last hyphen.
+        """
+        for module, source in modules.items():
+            path = self.folder.joinpath(*module.split(".")).with_suffix(".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(dedent(source), encoding="utf-8")
+        info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        name = entry_point or distribution.rpartition("-")[2]
+        (info / "entry_points.txt").write_text(f"[mien]\n{name} = {next(iter(modules))}\n")
+
+    @property
+    def points(self) -> list[EntryPoint]:
+        """The entry points of what is installed here, and of nothing else."""
+        found = distributions(path=[str(self.folder)])
+        return [point for distribution in found for point in distribution.entry_points]
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
+    """An empty environment; what is installed in it can be imported until the test ends."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    yield Environment(folder)
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(folder)):
+            del sys.modules[name]

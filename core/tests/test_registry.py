@@ -1,0 +1,303 @@
+"""Which plugins are found, and what is said when one is broken, doubled, unknown or of the wrong kind."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mien.errors import MienError
+from mien.feature import Feature
+from mien.registry import KINDS, Registry, known_distributions
+
+REGISTERS_A_FEATURE = """
+    from mien.hooks import PluginSpec, hookimpl
+
+    @hookimpl
+    def register_features():
+        return [PluginSpec("freckles", "{module}_class:Freckles", "how many freckles", "CC0")]
+"""
+A_FEATURE = """
+    import numpy as np
+    from mien import Feature, PluginConfig
+    from pydantic import Field
+
+    class FrecklesConfig(PluginConfig):
+        limit: int = Field(default=100, ge=1)
+        \"\"\"Counting stops here.\"\"\"
+
+    class Freckles(Feature):
+        Config = FrecklesConfig
+        config: FrecklesConfig
+
+        @property
+        def shape(self):
+            return (1,)
+
+        @property
+        def bounds(self):
+            return (0.0, float(self.config.limit))
+
+        def compute(self, crops):
+            return np.zeros((len(crops), 1), np.float32)
+"""
+
+
+def install_freckles(environment, distribution="some-freckles", module="freckles", version="1.0"):
+    registers = REGISTERS_A_FEATURE.format(module=module)
+    environment.install(distribution, {module: registers, f"{module}_class": A_FEATURE}, version)
+
+
+def registers(hook, name, target):
+    return f"""
+        from mien.hooks import PluginSpec, hookimpl
+
+        @hookimpl
+        def {hook}():
+            return [PluginSpec({name!r}, {target!r}, "for a test")]
+    """
+
+
+def error_of(call, *arguments):
+    with pytest.raises(MienError) as caught:
+        call(*arguments)
+    return caught.value
+
+
+def test_a_plugin_of_a_stranger_is_found_and_made(environment):
+    install_freckles(environment, version="2.5")
+    registry = Registry(environment.points)
+
+    (plugin,) = registry.plugins
+    assert (plugin.kind, plugin.spec.name, plugin.spec.summary) == ("feature", "freckles", "how many freckles")
+    assert (plugin.distribution, plugin.version, plugin.spec.weights_licence) == ("some-freckles", "2.5", "CC0")
+    freckles = registry.create("feature", "freckles:limit=7")
+    assert isinstance(freckles, Feature)
+    assert freckles.bounds == (0.0, 7.0)
+
+
+def test_listing_imports_no_class(environment):
+    install_freckles(environment)
+
+    assert Registry(environment.points).names("feature") == ["freckles"]
+    assert "freckles" in sys.modules
+    assert "freckles_class" not in sys.modules
+
+
+def test_listing_what_is_installed_imports_nothing_heavy():
+    heavy = ["torch", "cv2", "dlib", "face_recognition", "pyarrow", "av"]
+    code = f"import sys; from mien import Registry; Registry().plugins; print([m for m in {heavy} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_what_is_installed_here_is_found_and_loads():
+    registry = Registry()
+    assert registry.broken == []
+    for plugin in registry.plugins:
+        loaded = registry.load(plugin.kind, plugin.spec.name)
+        assert loaded.__name__ == plugin.spec.target.rpartition(":")[2]
+
+
+def test_a_broken_plugin_is_listed_with_its_reason_and_stops_nobody(environment):
+    install_freckles(environment)
+    environment.install("broken-import", {"broken_import": "import a_module_that_nobody_wrote"})
+    environment.install("broken-value", {"broken_value": "raise ValueError('no licence file')"})
+
+    registry = Registry(environment.points)
+    assert registry.names("feature") == ["freckles"]
+    assert registry.create("feature", "freckles").shape == (1,)
+    reasons = {plugin.distribution: plugin.reason for plugin in registry.broken}
+    assert reasons == {
+        "broken-import": "ModuleNotFoundError: No module named 'a_module_that_nobody_wrote'",
+        "broken-value": "ValueError: no licence file",
+    }
+
+
+def test_a_plugin_that_exits_while_it_is_imported_stops_nobody(environment):
+    install_freckles(environment)
+    environment.install("broken-exit", {"broken_exit": "raise SystemExit('wrong Python')"})
+
+    registry = Registry(environment.points)
+    assert registry.names("feature") == ["freckles"]
+    assert registry.broken[0].reason == "SystemExit: wrong Python"
+
+
+def test_asking_for_a_broken_plugin_tells_its_reason(environment):
+    environment.install("some-wrinkles", {"wrinkles": "import a_module_that_nobody_wrote"})
+
+    error = error_of(Registry(environment.points).find, "feature", "wrinkles")
+    assert "some-wrinkles does not load" in error.message
+    assert "No module named 'a_module_that_nobody_wrote'" in error.message
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        pytest.param(
+            registers("register_feature", "x", "y:Z"),
+            "unknown hook 'register_feature'",
+            id="misspelled hook",
+        ),
+        pytest.param("", "answers none of the hooks register_extractors, register_features", id="no hook"),
+        pytest.param(
+            """
+            from mien.hooks import hookimpl
+
+            @hookimpl
+            def register_models():
+                return ["pix2pix"]
+            """,
+            "a hook returned str, not mien.hooks.PluginSpec",
+            id="not a spec",
+        ),
+        pytest.param(
+            """
+            from mien.hooks import hookimpl
+
+            @hookimpl
+            def register_models():
+                return None
+            """,
+            "register_models",
+            id="nothing returned",
+        ),
+        pytest.param(
+            """
+            from mien.hooks import hookimpl
+
+            @hookimpl
+            def register_models(registry):
+                return []
+            """,
+            "registry",
+            id="an argument that the hook has not",
+        ),
+    ],
+)
+def test_a_registration_that_says_nothing_usable_is_broken(environment, source, reason):
+    environment.install("some-plugin", {"some_plugin_of_a_stranger": source})
+
+    registry = Registry(environment.points)
+    assert registry.plugins == []
+    (broken,) = registry.broken
+    assert reason in broken.reason
+
+
+def test_two_plugins_of_one_name_are_an_error_only_when_that_name_is_used(environment):
+    install_freckles(environment)
+    install_freckles(environment, "other-freckles", "other_freckles", "0.3")
+    environment.install("some-moles", {"moles": registers("register_features", "moles", "freckles_class:Freckles")})
+
+    registry = Registry(environment.points)
+    assert [plugin.spec.name for plugin in registry.plugins] == ["freckles", "freckles", "moles"]
+    assert registry.create("feature", "moles").shape == (1,)
+    error = error_of(registry.create, "feature", "freckles")
+    assert "some-freckles 1.0" in error.message
+    assert "other-freckles 0.3" in error.message
+    assert error.fix.startswith("pip uninstall ")
+
+
+def test_one_name_in_two_kinds_is_no_clash(environment):
+    install_freckles(environment)
+    environment.install("model-freckles", {"m": registers("register_models", "freckles", "nowhere:Nothing")})
+
+    assert Registry(environment.points).find("model", "freckles").distribution == "model-freckles"
+    assert Registry(environment.points).find("feature", "freckles").distribution == "some-freckles"
+
+
+def test_an_unknown_name_suggests_the_nearest(environment):
+    install_freckles(environment)
+
+    error = error_of(Registry(environment.points).find, "feature", "freckels")
+    assert "No feature named 'freckels' is installed" in error.message
+    assert "Did you mean 'freckles'?" in error.message
+    assert error.fix == "mien plugins"
+
+
+def test_an_unknown_name_near_to_none_lists_what_there_is(environment):
+    install_freckles(environment)
+
+    assert "Installed: freckles." in error_of(Registry(environment.points).find, "feature", "age").message
+    assert "Installed: none." in error_of(Registry([]).find, "feature", "age").message
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "distribution"),
+    [(kind, name, owner) for kind in KINDS for name, owner in known_distributions()[kind].items()],
+)
+def test_a_known_plugin_that_is_not_installed_is_answered_with_its_pip_command(kind, name, distribution):
+    assert error_of(Registry([]).find, kind, name).fix == f"pip install {distribution}"
+
+
+def test_a_name_of_another_kind_says_so(environment):
+    install_freckles(environment)
+
+    error = error_of(Registry(environment.points).find, "model", "freckles")
+    assert "'freckles' is a plugin of the kind feature" in error.message
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "feature"])
+def test_a_class_of_the_wrong_kind_is_refused(environment, kind):
+    modules = {"wrong": registers(f"register_{kind}s", "wrong", "freckles_class:Freckles"), "freckles_class": A_FEATURE}
+    environment.install("wrong-kind", modules)
+
+    error = error_of(Registry(environment.points).load, kind, "wrong")
+    assert f"is not a mien.{kind.capitalize()}" in error.message
+    assert "wrong-kind" in error.message
+
+
+@pytest.mark.parametrize("target", ["json:dumps", "json:Nothing", "json", "nowhere.at_all:Class"])
+def test_a_target_that_is_no_plugin_class_is_a_told_error(environment, target):
+    environment.install("some-plugin", {"p": registers("register_features", "p", target)})
+
+    error = error_of(Registry(environment.points).create, "feature", "p")
+    assert target in error.message
+    assert "some-plugin" in error.message
+
+
+def test_a_class_that_fails_to_import_names_its_distribution(environment):
+    install_freckles(environment)
+    (environment.folder / "freckles_class.py").write_text("import a_module_that_nobody_wrote")
+
+    error = error_of(Registry(environment.points).load, "feature", "freckles")
+    assert "some-freckles 1.0 does not import" in error.message
+    assert "No module named 'a_module_that_nobody_wrote'" in error.message
+
+
+def test_a_class_that_exits_while_it_is_imported_is_a_told_error(environment):
+    install_freckles(environment)
+    (environment.folder / "freckles_class.py").write_text("quit()")
+
+    assert "SystemExit" in error_of(Registry(environment.points).load, "feature", "freckles").message
+
+
+def test_a_class_that_lacks_a_method_says_which(environment):
+    install_freckles(environment)
+    source = "from mien import Feature\nclass Freckles(Feature): pass"
+    (environment.folder / "freckles_class.py").write_text(source)
+
+    error = error_of(Registry(environment.points).create, "feature", "freckles")
+    assert "'freckles' of some-freckles 1.0 cannot be made" in error.message
+    for method in ("shape", "bounds", "compute"):
+        assert method in error.message
+
+
+def test_a_plugin_s_own_error_reaches_the_user_as_it_is(environment):
+    install_freckles(environment)
+    source = """
+from mien import Feature, MienError
+class Freckles(Feature):
+    def __new__(cls, config): raise MienError("The weights are missing.", "pip install weights")
+"""
+    (environment.folder / "freckles_class.py").write_text(source)
+
+    error = error_of(Registry(environment.points).create, "feature", "freckles")
+    assert (error.message, error.fix) == ("The weights are missing.", "pip install weights")
+
+
+def test_what_the_project_knows_of_says_kind_and_name():
+    known = known_distributions()
+    for kind in KINDS:
+        for name, distribution in known[kind].items():
+            assert distribution == f"mien-{kind}-{name.replace('_', '-')}"
+    assert known["identity"].items() <= known["feature"].items()
