@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -94,7 +94,7 @@ class Model(Plugin, nn.Module):
     """Steps of one iteration, in order: each has an optimizer and a loss, as ("discriminator", "generator")."""
     inputs: ModelInputs
 
-    def __new__(cls, *args: object, **kwargs: object) -> "Model":
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
         if cls.__abstractmethods__:  # nn.Module has no ABC machinery of its own: say it as early as for other kinds
             missing = ", ".join(sorted(cls.__abstractmethods__))
             raise TypeError(f"{cls.__name__} does not implement {missing}")

@@ -1,0 +1,20 @@
+"""The one training loop: any model, over Hugging Face Accelerate."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mien.training.options import TrainOptions as TrainOptions
+    from mien.training.runs import TrainReport as TrainReport
+    from mien.training.runs import resume as resume
+    from mien.training.runs import train as train
+
+_HOMES = {"TrainOptions": "options", "TrainReport": "runs", "resume": "runs", "train": "runs"}
+__all__ = ["TrainOptions", "TrainReport", "resume", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    # On demand, since reading a run's options must not load the loop.
+    if name in _HOMES:
+        return getattr(import_module(f"mien.training.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'mien.training' has no attribute {name!r}")

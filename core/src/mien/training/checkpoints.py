@@ -1,0 +1,81 @@
+"""Checkpoints: whole folders RUN/checkpoints/STEP, renamed into place, from which a run goes on exactly."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from pydantic import BaseModel
+
+from mien.errors import MienError
+from mien.files import writing_to
+
+_PROGRESS = "progress.json"
+_FOLDER = "checkpoints"
+
+
+class Progressed(BaseModel):
+    """How far a run is."""
+
+    step: int = 0
+    """Steps done since the run's start."""
+    stage: int = 0
+    stage_step: int = 0
+    """Steps done in the stage."""
+    rollbacks: int = 0
+    """How many times the run went back because of a number that was not finite; part of the faces' order."""
+    seconds: float = 0.0
+    """Time trained, over all calls."""
+    schedules: dict[str, dict[str, Any]] = {}
+    """State of each phase's learning rate schedule."""
+
+
+def save(accelerator: Accelerator, run: Path, progress: Progressed, kept: int) -> Path:
+    """Write a checkpoint; every process calls it. Raises MienError if the disk is full."""
+    folder = run / _FOLDER
+    target, partial = folder / f"{progress.step:08d}", folder / f".{progress.step:08d}.partial"
+    with writing_to(target):
+        if accelerator.is_main_process:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(partial, ignore_errors=True)
+        accelerator.wait_for_everyone()
+        try:
+            accelerator.save_state(str(partial))
+            accelerator.wait_for_everyone()
+            if accelerator.is_main_process:
+                (partial / _PROGRESS).write_text(progress.model_dump_json(indent=1), encoding="utf-8")
+                shutil.rmtree(target, ignore_errors=True)
+                os.replace(partial, target)
+                _remove_older(folder, kept)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    accelerator.wait_for_everyone()
+    return target
+
+
+def newest(run: Path) -> Path | None:
+    """The last whole checkpoint of a run."""
+    whole = [path for path in (run / _FOLDER).glob("[0-9]*") if (path / _PROGRESS).is_file()]
+    return max(whole, default=None)
+
+
+def load(accelerator: Accelerator, checkpoint: Path) -> Progressed:
+    """Put the prepared model, optimizers and random states back. Raises MienError if the checkpoint is damaged."""
+    try:
+        progress = Progressed.model_validate(json.loads((checkpoint / _PROGRESS).read_text(encoding="utf-8")))
+        accelerator.load_state(str(checkpoint))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise MienError(
+            f"The checkpoint {checkpoint} cannot be read: {error}.", f"rm -r {checkpoint}   (then resume from the older)"
+        ) from error
+    return progress
+
+
+def _remove_older(folder: Path, kept: int) -> None:
+    for old in sorted(folder.glob("[0-9]*"))[:-kept]:
+        shutil.rmtree(old)
+    for half_written in folder.glob(".*.partial"):
+        shutil.rmtree(half_written)

@@ -1,0 +1,142 @@
+"""From the datasets of a run to batches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import adaptive_avg_pool2d
+
+from mien.dataset import Dataset
+from mien.errors import MienError
+from mien.features import FeatureSet
+from mien.model import Batch, ModelInputs
+from mien.training.rows import Order, Split, split
+
+_ROWS_PER_CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class PickedRows:
+    """Which faces a batch holds: for every identity the row numbers in its dataset."""
+
+    of_identity: tuple[NDArray[np.int64], ...]
+
+    def describe(self, names: Sequence[str]) -> str:
+        """The rows in words, for an error message."""
+        return "; ".join(
+            f"{name}: {', '.join(map(str, rows))}" for name, rows in zip(names, self.of_identity, strict=True)
+        )
+
+
+class TrainingData:
+    """The datasets of a run, one identity each, split into training and held-out faces.
+
+    Raises MienError if two datasets have one name, were preprocessed differently, hold no face, or lack a feature.
+    """
+
+    def __init__(self, datasets: Sequence[Dataset], features: FeatureSet, held_out: float) -> None:
+        self.datasets = list(datasets)
+        self.features = features
+        self._check()
+        self.splits = [self._split(dataset, held_out) for dataset in self.datasets]
+        self._values = [{key: dataset.feature(key) for key, _ in features.features} for dataset in self.datasets]
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Names of the datasets, in their order."""
+        return tuple(dataset.name for dataset in self.datasets)
+
+    @cached_property
+    def inputs(self) -> ModelInputs:
+        """What the model is told of the data; the feature statistics are over the training rows alone."""
+        count, total = 0, np.zeros(self.features.length)
+        squares = np.zeros((self.features.length, self.features.length))
+        chunks = [
+            (identity, rows[start : start + _ROWS_PER_CHUNK])
+            for identity, part in enumerate(self.splits)
+            for rows in (part.training,)
+            for start in range(0, len(rows), _ROWS_PER_CHUNK)
+        ]
+        for identity, rows in chunks:
+            count += len(rows)
+            total += self._vectors(identity, rows).sum(0, dtype=np.float64)
+        mean = total / count
+        for identity, rows in chunks:
+            centred = self._vectors(identity, rows) - mean
+            squares += centred.T @ centred
+        covariance = squares / max(count - 1, 1)
+        return ModelInputs(
+            self.identities, self.features.length, count, mean.astype(np.float32), covariance.astype(np.float32)
+        )
+
+    def orders(self, *key: int) -> list[Order]:
+        """An order over the training rows of each identity. key: as of `Order`."""
+        return [Order(part.training, *key, identity) for identity, part in enumerate(self.splits)]
+
+    def held_out(self, most_per_identity: int) -> PickedRows | None:
+        """Held-out rows spread evenly over what is held out; None if an identity has none."""
+        if any(len(part.held_out) == 0 for part in self.splits):
+            return None
+        return PickedRows(tuple(_spread(part.held_out, most_per_identity) for part in self.splits))
+
+    def spread(self, most_per_identity: int) -> PickedRows:
+        """Training rows spread evenly over each dataset."""
+        return PickedRows(tuple(_spread(part.training, most_per_identity) for part in self.splits))
+
+    def batch(self, rows: PickedRows, resolution: int, progress: float, device: torch.device | str = "cpu") -> Batch:
+        """Gather a batch, identity after identity; what is 8 bit travels to the device as 8 bit.
+
+        On the device the images are channels last in memory.
+        """
+        picked = list(enumerate(rows.of_identity))
+        images = np.concatenate([self.datasets[i].images(resolution)[r] for i, r in picked])
+        masks = np.concatenate([self.datasets[i].masks()[r] for i, r in picked])
+        features = np.concatenate([self._vectors(i, r) for i, r in picked])
+        identities = np.concatenate([np.full(len(r), i, np.int64) for i, r in picked])
+        return Batch(
+            images=torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1),
+            masks=adaptive_avg_pool2d(torch.from_numpy(masks)[:, None].to(device).float().div_(255), resolution),
+            features=torch.from_numpy(features).to(device),
+            identities=torch.from_numpy(identities).to(device),
+            progress=progress,
+        )
+
+    def _vectors(self, identity: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        if not self.features.features:
+            return np.zeros((len(rows), 0), np.float32)
+        return self.features.join({key: array[rows] for key, array in self._values[identity].items()})
+
+    @staticmethod
+    def _split(dataset: Dataset, held_out: float) -> Split:
+        if not len(dataset):
+            raise MienError(f"{dataset.path} holds no face.", f"mien preprocess {dataset.path} --from PATH")
+        return split(dataset.index(["source", "frame"]), held_out)
+
+    def _check(self) -> None:
+        first = self.datasets[0]
+        for number, dataset in enumerate(self.datasets[1:], 1):
+            if dataset.name in self.identities[:number]:
+                raise MienError(
+                    f"Two datasets are named {dataset.name!r}: {dataset.path} is one of them. "
+                    "The folder's name is the person's name.",
+                    f"mv {dataset.path} {Path(dataset.path).with_name(dataset.name + '2')}",
+                )
+            for what, mine, theirs in (
+                ("extractor", dataset.info.extractor, first.info.extractor),
+                ("alignment", dataset.info.alignment, first.info.alignment),
+            ):
+                if mine != theirs:
+                    raise MienError(
+                        f"{first.path} and {dataset.path} were preprocessed with another {what}: {theirs} and {mine}.",
+                        f"mien preprocess {dataset.path} --again --extractor {first.info.extractor}",
+                    )
+
+
+def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]

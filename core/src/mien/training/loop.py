@@ -1,0 +1,328 @@
+"""The loop: stages, phases and "loss". It knows no model's name and no loss but that one."""
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from mien.errors import MienError
+from mien.model import Batch, Losses, Model, Stage
+from mien.progress import Progress
+from mien.run import write_weights
+from mien.training import checkpoints
+from mien.training.checkpoints import Progressed
+from mien.training.data import PickedRows, TrainingData
+from mien.training.metrics import Metrics
+from mien.training.options import TrainOptions
+from mien.training.previews import write_preview
+from mien.training.rows import Order
+from mien.training.stopping import StopRequest
+
+_VALIDATION_FACES = 64
+_PREVIEW_FACES = 4
+
+
+class NotFinite(Exception):
+    """A loss or a gradient is not finite."""
+
+
+@dataclass(slots=True)
+class Phase:
+    """One optimizer's part of an iteration."""
+
+    name: str
+    optimizer: Optimizer
+    parameters: list[nn.Parameter]
+    schedule: ReduceLROnPlateau
+
+
+class Loop:
+    """Trains one model. Make it, `restore` a checkpoint if there is one, then `run`."""
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        model: Model,
+        data: TrainingData,
+        options: TrainOptions,
+        run: Path,
+        progress: Progress,
+    ) -> None:
+        self._accelerator, self._data, self._options, self._run = accelerator, data, options, run
+        self._progress = progress
+        self._memory = torch.channels_last if options.channels_last else torch.contiguous_format
+        self._model = model.to(accelerator.device, memory_format=self._memory)  # type: ignore[call-overload]
+        self._stages = list(model.stages())
+        _check_stages(self._stages)
+        made = [(name, model.optimizer(name)) for name in model.phases]
+        prepared = accelerator.prepare(model, *(optimizer for _, optimizer in made))
+        self._wrapped: nn.Module = prepared[0]
+        self._phases = [
+            Phase(
+                name,
+                optimizer,
+                [parameter for group in optimizer.param_groups for parameter in group["params"]],
+                ReduceLROnPlateau(bare, factor=options.plateau_factor, patience=options.plateau_patience),
+            )
+            for (name, bare), optimizer in zip(made, prepared[1:], strict=True)
+        ]
+        self._at = Progressed()
+
+    @property
+    def at(self) -> Progressed:
+        """How far the run is."""
+        return self._at
+
+    def restore(self, checkpoint: Path) -> None:
+        """Go on from a checkpoint, exactly. Raises MienError if it is damaged."""
+        self._at = checkpoints.load(self._accelerator, checkpoint)
+        for phase in self._phases:
+            phase.schedule.load_state_dict(self._at.schedules[phase.name])
+
+    def run(self, stop: StopRequest) -> str:
+        """Train until told to stop; returns why it stopped. A checkpoint is written at the end.
+
+        Raises MienError if a loss is not finite, with the step, the faces and the last good checkpoint.
+        """
+        options, began = self._options, time.monotonic()
+        seconds_before = self._at.seconds
+        metrics = Metrics(self._accelerator, self._run, self._at.step)
+        log = _Averages()
+        self._start_bar()
+        orders, stage = self._stage()
+        why = "the last stage is done"
+        while stage is not None:
+            if options.steps is not None and self._at.step >= options.steps:
+                why = f"{options.steps} steps are done"
+                break
+            began_step = time.monotonic()
+            try:
+                figures = self._step(stage, orders)
+            except NotFinite as error:
+                self._go_back(error)
+                metrics = Metrics(self._accelerator, self._run, self._at.step)
+                log = _Averages()
+                orders, stage = self._stage()
+                continue
+            self._at.step += 1
+            self._at.stage_step += 1
+            self._at.seconds = seconds_before + time.monotonic() - began
+            faces = stage.batch_size * len(self._data.datasets) * options.accumulate * self._accelerator.num_processes
+            log.add(figures, faces, time.monotonic() - began_step)
+            self._progress.advance(loss=round(figures["loss"], 4), faces_per_second=round(log.faces_per_second, 1))
+            if stage.steps is not None and self._at.stage_step >= stage.steps:
+                self._at.stage, self._at.stage_step = self._at.stage + 1, 0
+            self._report(metrics, log, stage)
+            if self._at.step % options.steps_per_checkpoint == 0:
+                self.checkpoint()
+            if self._any_process(stop.wanted):
+                why = f"{stop.by_signal} was received" if stop.by_signal else f"{options.minutes:g} minutes are over"
+                break
+            orders, stage = self._stage() if self._at.stage_step == 0 else (orders, stage)
+        self.checkpoint()
+        self._accelerator.end_training()
+        return why
+
+    def checkpoint(self) -> None:
+        """Write a checkpoint and RUN/model.safetensors, unless this step has one. Raises MienError on a full disk."""
+        newest = checkpoints.newest(self._run)
+        if newest is not None and int(newest.name) == self._at.step and (self._run / "model.safetensors").exists():
+            return
+        self._at.schedules = {phase.name: dict(phase.schedule.state_dict()) for phase in self._phases}
+        checkpoints.save(self._accelerator, self._run, self._at, self._options.checkpoints_kept)
+        if self._accelerator.is_main_process:
+            write_weights(self._run, self._model)
+        self._accelerator.wait_for_everyone()
+
+    def _step(self, stage: Stage, orders: list[Order]) -> dict[str, float]:
+        """One iteration: each phase in turn. Returns losses and gradient norms. Raises NotFinite before stepping."""
+        self._seed()
+        self._wrapped.train()
+        options, figures = self._options, dict[str, float]()
+        rows = [self._rows(stage, orders, part) for part in range(options.accumulate)]
+        progress = self._at.stage_step / stage.steps if stage.steps else 1.0
+        batches = [self._batch(picked, stage.resolution, progress) for picked in rows]
+        for phase in self._phases:
+            with self._only(phase):
+                phase.optimizer.zero_grad(set_to_none=True)
+                for part, batch in enumerate(batches):
+                    with self._gradients_stay_here(part + 1 < len(batches)):
+                        losses = self._forward(batch, phase.name)
+                        self._accelerator.backward(losses["loss"] / len(batches))
+                    for name, value in losses.items():
+                        key = name if name == "loss" or len(self._phases) == 1 else f"{phase.name}/{name}"
+                        figures[key] = figures.get(key, 0.0) + float(value.detach()) / len(batches)
+                # Without a limit this only measures: the norm tells whether every gradient is finite.
+                norm = float(self._clip(phase.parameters))
+                finite = np.isfinite([*figures.values(), norm]).all()
+                scaling = self._accelerator.scaler is not None  # fp16: the scaler skips overflowing steps by itself
+                if self._any_process(not finite and not (scaling and np.isfinite(figures["loss"]))):
+                    described = "; ".join(picked.describe(self._data.identities) for picked in rows)
+                    raise NotFinite(f"phase {phase.name}, {_told(figures, norm)}, faces (row numbers) {described}")
+                phase.optimizer.step()
+                figures[f"{phase.name}/gradient_norm" if len(self._phases) > 1 else "gradient_norm"] = norm
+        return figures
+
+    def _forward(self, batch: Batch, phase: str) -> Losses:
+        losses: Losses = self._wrapped(batch, phase)
+        if "loss" not in losses:
+            raise MienError(
+                f"The model {type(self._model).__name__} returned no 'loss' in phase {phase!r}, but {sorted(losses)}.",
+                "forward() has to return {'loss': scalar, …}.",
+            )
+        return losses
+
+    def _clip(self, parameters: list[nn.Parameter]) -> Tensor:
+        limit = self._options.clip if self._options.clip is not None else float("inf")
+        norm: Tensor = self._accelerator.clip_grad_norm_(parameters, limit)
+        return norm
+
+    def _seed(self) -> None:
+        """Random numbers are a function of seed, process and step: nothing that happened before can change them."""
+        key = [self._options.seed, self._accelerator.process_index, self._at.step, self._at.rollbacks]
+        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+
+    def _rows(self, stage: Stage, orders: list[Order], part: int) -> PickedRows:
+        number = self._at.stage_step * self._options.accumulate + part
+        number = number * self._accelerator.num_processes + self._accelerator.process_index
+        return PickedRows(tuple(order.block(number, stage.batch_size) for order in orders))
+
+    def _batch(self, rows: PickedRows, resolution: int, progress: float) -> Batch:
+        return self._data.batch(rows, resolution, progress, self._accelerator.device)
+
+    def _stage(self) -> tuple[list[Order], Stage | None]:
+        if self._at.stage >= len(self._stages):
+            return [], None
+        return self._data.orders(self._options.seed, self._at.stage, self._at.rollbacks), self._stages[self._at.stage]
+
+    @contextmanager
+    def _only(self, phase: Phase) -> Iterator[None]:
+        """Let only this phase's parameters ask for gradients."""
+        if len(self._phases) == 1:
+            yield
+            return
+        mine = set(map(id, phase.parameters))
+        others = [p for p in self._model.parameters() if p.requires_grad and id(p) not in mine]
+        for parameter in others:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in others:
+                parameter.requires_grad_(True)
+
+    def _gradients_stay_here(self, stay: bool) -> AbstractContextManager[None]:
+        return self._accelerator.no_sync(self._wrapped) if stay else nullcontext()
+
+    def _any_process(self, here: bool) -> bool:
+        """Whether it is so in any process: all have to stop, or go back, at the same step."""
+        if self._accelerator.num_processes == 1:
+            return here
+        flag = torch.tensor([float(here)], device=self._accelerator.device)
+        return float(self._accelerator.reduce(flag, "sum")[0]) > 0
+
+    def _report(self, metrics: Metrics, log: "_Averages", stage: Stage) -> None:
+        step, options = self._at.step, self._options
+        if step % options.steps_per_validation == 0:
+            self._validate(metrics, stage)
+        if step % options.steps_per_log == 0:
+            rates = {f"learning_rate/{p.name}": float(p.optimizer.param_groups[0]["lr"]) for p in self._phases}
+            figures = {**log.take(), **rates, "stage": float(self._at.stage), "seconds": self._at.seconds}
+            metrics.add(step, figures)
+        if step % options.steps_per_preview == 0:
+            self.preview(stage)
+
+    @torch.no_grad()
+    def _validate(self, metrics: Metrics, stage: Stage) -> None:
+        held_out = self._data.held_out(_VALIDATION_FACES)
+        if held_out is None:
+            return
+        self._wrapped.eval()
+        batch = self._batch(held_out, stage.resolution, 1.0)
+        figures: dict[str, float] = {}
+        for phase in self._phases:
+            torch.manual_seed(self._options.seed)  # the same warps every time: losses of two steps can be compared
+            losses = self._forward(batch, phase.name)
+            figures |= {f"validation/{phase.name}/{name}": float(value) for name, value in losses.items()}
+            phase.schedule.step(self._mean_over_processes(losses["loss"]))
+        metrics.add(self._at.step, figures)
+
+    def _mean_over_processes(self, value: Tensor) -> float:
+        return float(self._accelerator.reduce(value.detach().float(), "mean"))
+
+    @torch.no_grad()
+    def preview(self, stage: Stage) -> None:
+        """Write RUN/previews/STEP.png, in the main process."""
+        if not self._accelerator.is_main_process:
+            return
+        rows = self._data.held_out(_PREVIEW_FACES) or self._data.spread(_PREVIEW_FACES)
+        self._model.eval()
+        torch.manual_seed(self._options.seed)
+        batch = self._batch(rows, stage.resolution, 1.0)
+        path = self._run / "previews" / f"{self._at.step:08d}.png"
+        with self._accelerator.autocast():
+            write_preview(path, self._model, batch, self._data.identities)
+
+    def _go_back(self, error: NotFinite) -> None:
+        newest, step = checkpoints.newest(self._run), self._at.step + 1
+        where = f"The last good checkpoint is {newest}." if newest else "There is no checkpoint yet."
+        message = f"Step {step}: a loss or gradient is not finite ({error}). {where}"
+        if self._options.on_nan == "stop" or newest is None:
+            raise MienError(message, f"mien train --run {self._run} --resume --on-nan rollback")
+        rollbacks = self._at.rollbacks + 1
+        if rollbacks > self._options.rollbacks:
+            raise MienError(
+                f"{message} The run has gone back {self._options.rollbacks} times already.",
+                "Train with a lower learning rate, or with --set train.clip=1.",
+            )
+        self._progress.say(f"{message} Going back to it, and on with another order of faces.")
+        self.restore(newest)
+        self._at.rollbacks = rollbacks
+
+    def _start_bar(self) -> None:
+        ends = [self._options.steps] if self._options.steps is not None else []
+        if all(stage.steps is not None for stage in self._stages):
+            ends.append(sum(stage.steps or 0 for stage in self._stages))
+        total = min(ends) - self._at.step if ends and self._options.minutes is None else None
+        self._progress.start("training", total)
+
+
+class _Averages:
+    """Means of figures since the last line of the log."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._steps = self._faces = 0
+        self._seconds = 0.0
+
+    def add(self, figures: dict[str, float], faces: int, seconds: float) -> None:
+        for name, value in figures.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._steps, self._faces, self._seconds = self._steps + 1, self._faces + faces, self._seconds + seconds
+
+    @property
+    def faces_per_second(self) -> float:
+        return self._faces / max(self._seconds, 1e-9)
+
+    def take(self) -> dict[str, float]:
+        means = {name: total / self._steps for name, total in self._sums.items()}
+        means["faces_per_second"] = self.faces_per_second
+        self.__init__()  # type: ignore[misc]
+        return means
+
+
+def _check_stages(stages: list[Stage]) -> None:
+    if not stages or any(stage.steps is None for stage in stages[:-1]):
+        raise MienError("The model's stages are empty, or one before the last has no end.", "Mend Model.stages().")
+
+
+def _told(figures: dict[str, float], norm: float) -> str:
+    return ", ".join([*(f"{name} {value:.4g}" for name, value in figures.items()), f"gradient norm {norm:.4g}"])

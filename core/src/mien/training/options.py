@@ -1,0 +1,50 @@
+"""What a training run can be told, apart from the model's own settings."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mien.plugin import PluginConfig
+
+
+class TrainOptions(PluginConfig):
+    """Options of the loop. All are kept in run.toml; a resumed run takes them from there."""
+
+    seed: int = 0
+    """Start of every random number of the run: weights, order of the faces, warps."""
+    steps: int | None = Field(default=None, ge=1)
+    """Stop when the run has done so many steps, counted from its very start."""
+    minutes: float | None = Field(default=None, gt=0)
+    """Stop after so many minutes of this call."""
+    precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
+    """Mixed precision. auto: bf16 where the processor or the graphics card computes it natively, otherwise none."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches whose gradients are summed up to one step."""
+    clip: float | None = Field(default=None, gt=0)
+    """Largest L2 norm of a phase's gradients; longer ones are scaled down to it."""
+    held_out: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the faces that training never sees: the end of each clip and of each folder of pictures."""
+    steps_per_log: int = Field(default=20, ge=1)
+    """Steps from one line of metrics.jsonl to the next."""
+    steps_per_validation: int = Field(default=200, ge=1)
+    """Steps from one measurement on the held-out faces to the next; it drives the schedule."""
+    steps_per_preview: int = Field(default=500, ge=1)
+    """Steps from one preview picture to the next."""
+    steps_per_checkpoint: int = Field(default=500, ge=1)
+    """Steps from one checkpoint to the next: what kill -9 can lose at most."""
+    checkpoints_kept: int = Field(default=2, ge=1)
+    """Older checkpoints are removed."""
+    plateau_patience: int = Field(default=10, ge=0)
+    """Validations without a new best loss after which the learning rate is lowered."""
+    plateau_factor: float = Field(default=0.5, gt=0, le=1)
+    """What the learning rate is then multiplied with; 1 keeps it for ever."""
+    on_nan: Literal["stop", "rollback"] = "stop"
+    """When a loss or gradient is not finite: stop, or go back to the last checkpoint and on with another order of faces."""
+    rollbacks: int = Field(default=3, ge=0)
+    """How many times on_nan=rollback goes back before it stops all the same."""
+    channels_last: bool = True
+    """Keep pictures and weights channels last, which is faster on most processors and cards."""
+    deterministic: bool = True
+    """Use only algorithms that give the same result every time."""
+    init_from: str | None = None
+    """A model.safetensors to begin with instead of random weights; names and shapes have to fit."""

@@ -1,0 +1,150 @@
+"""The deepfakes autoencoder: one encoder learns what the faces of two people share, a decoder each what they do not."""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from mien.errors import MienError
+from mien.layers import NEGATIVE_SLOPE, Upscale, masked_l1
+from mien.model import Batch, Losses, Model, ModelInputs, Stage
+from mien.plugin import PluginConfig
+from mien_model_deepfakes.augment import Strengths, augment, zoom
+
+_CODE_SIDE = 4
+
+
+class DeepfakesConfig(PluginConfig):
+    """Settings of the deepfakes autoencoder; the defaults are the reference."""
+
+    presets = {
+        "small": {
+            "size": 64, "width": 32, "bottleneck": 256, "code_channels": 256, "shared_channels": 128,
+            "decoder_width": 128, "batch_size": 16, "learning_rate": 5e-4, "trim": 0.0, "flip": 0.0,
+        }
+    }  # fmt: skip
+
+    size: Literal[32, 64, 128] = 128
+    """Side of the pictures in pixels."""
+    width: int = Field(default=128, ge=1)
+    """Channels of the first convolution; each further one doubles them, down to 4×4 pixels."""
+    bottleneck: int = Field(default=1024, ge=1)
+    """Length of the code between the linear layers."""
+    code_channels: int = Field(default=1024, ge=1)
+    """Channels that the code is spread to, at 4×4 pixels."""
+    shared_channels: int = Field(default=512, ge=1)
+    """Channels after the encoder's upscale, at 8×8 pixels."""
+    decoder_width: int = Field(default=256, ge=1)
+    """Channels after a decoder's first upscale; each further one halves them."""
+    batch_size: int = Field(default=64, ge=1)
+    """Faces of each person in a step."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    """Of Adam."""
+    warp_px: float = Field(default=2.5, ge=0)
+    """Standard deviation of the 5×5 grid's offsets, in pixels of a picture 128 wide."""
+    trim: float = Field(default=0.1, ge=0, lt=0.5)
+    """Outer share of the warped picture and of its target that is cut off, counted over both sides together."""
+    rotation_degrees: float = Field(default=5.0, ge=0)
+    """Largest rotation of a face, either way."""
+    shift: float = Field(default=0.03, ge=0)
+    """Largest shift, as a share of the side."""
+    scale: float = Field(default=0.05, ge=0, lt=1)
+    """Largest change of size, as a share."""
+    shear_degrees: float = Field(default=5.0, ge=0)
+    """Largest shear."""
+    flip: float = Field(default=0.5, ge=0, le=1)
+    """How often a face is mirrored."""
+    brightness: float = Field(default=0.25, ge=0, le=1)
+    """Largest change of brightness, as a share."""
+    contrast: float = Field(default=0.25, ge=0, le=1)
+    """Largest change of contrast, as a share."""
+    saturation: float = Field(default=0.1, ge=0, le=1)
+    """Largest change of saturation, as a share."""
+    hue: float = Field(default=0.05, ge=0, le=0.5)
+    """Largest turn of the hue, as a share of the colour circle."""
+
+
+class Deepfakes(Model):
+    """Swaps two people: a face of one, drawn by the decoder of the other."""
+
+    Config = DeepfakesConfig
+    config: DeepfakesConfig
+
+    def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
+        super().__init__(config, inputs)
+        if len(inputs.identities) != 2:
+            raise MienError(
+                f"deepfakes swaps two people, but {len(inputs.identities)} were given: {', '.join(inputs.identities)}.",
+                "mien train deepfakes PERSON_A PERSON_B --run RUN",
+            )
+        self.encoder = _encoder(self.config)
+        self.decoders = nn.ModuleList(_decoder(self.config) for _ in inputs.identities)
+
+    @property
+    def size(self) -> int:
+        """Side of the drawn pictures in pixels."""
+        return self.config.size
+
+    def stages(self) -> Sequence[Stage]:
+        """One stage without an end."""
+        return [Stage(self.config.size, self.config.batch_size)]
+
+    def optimizer(self, phase: str) -> Optimizer:
+        """Adam over everything: both people are learnt in one step."""
+        return Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
+
+    def forward(self, batch: Batch, phase: str) -> Losses:
+        """L1 between the unwarped face and what each person's decoder makes of the warped one."""
+        settings = self.config.model_dump(include=set(Strengths.__dataclass_fields__))
+        example = augment(batch.images, batch.masks, Strengths(**settings))
+        codes = self.encoder(example.shown)  # both people in one pass
+        losses: Losses = {}
+        for number, (name, decoder) in enumerate(zip(self.inputs.identities, self.decoders, strict=True)):
+            mine = batch.identities == number
+            losses[name] = masked_l1(decoder(codes[mine]), example.wanted[mine], example.mask[mine])
+        return {"loss": torch.stack(list(losses.values())).mean(), **losses}
+
+    def generate(self, batch: Batch, identity: str | None) -> Tensor:
+        """Draw the faces as that person; None takes the run's first."""
+        person = 0 if identity is None else self.identity_index(identity)
+        enlarged = 1 / (1 - self.config.trim)
+        drawn = self.decoders[person](self.encoder(zoom(batch.images, enlarged)))
+        return zoom(drawn.float(), 1 / enlarged)
+
+
+def _encoder(config: DeepfakesConfig) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    channels = 3
+    for level in range(int(math.log2(config.size // _CODE_SIDE))):
+        wider = config.width * 2**level
+        layers += [nn.Conv2d(channels, wider, 5, stride=2, padding=2), nn.LeakyReLU(NEGATIVE_SLOPE)]
+        channels = wider
+    return nn.Sequential(
+        *layers,
+        nn.Flatten(),
+        nn.Linear(channels * _CODE_SIDE**2, config.bottleneck),
+        nn.Linear(config.bottleneck, config.code_channels * _CODE_SIDE**2),
+        nn.Unflatten(1, (config.code_channels, _CODE_SIDE, _CODE_SIDE)),
+        Upscale(config.code_channels, config.shared_channels),
+    )
+
+
+def _decoder(config: DeepfakesConfig) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    channels = config.shared_channels
+    for level in range(int(math.log2(config.size // (2 * _CODE_SIDE)))):
+        narrower = max(config.decoder_width // 2**level, 1)
+        layers.append(Upscale(channels, narrower))
+        channels = narrower
+    return nn.Sequential(*layers, nn.Conv2d(channels, 3, 5, padding=2), _SignedSigmoid())
+
+
+class _SignedSigmoid(nn.Module):
+    """The sigmoid of the reference, its [0, 1] stretched to [-1, 1]."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return torch.sigmoid(values) * 2 - 1
