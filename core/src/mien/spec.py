@@ -20,30 +20,42 @@ class PluginChoice:
 def parse_choice(text: str) -> PluginChoice:
     """Read `name:key=value,key=value`. A value in brackets may hold commas: `widths=[64,128]`.
 
-    Raises MienError if the name is missing or a setting is not `key=value`.
+    Raises MienError if the name is missing, a setting is not `key=value` or stands there twice, or a bracket is
+    without its other half.
     """
-    name, _, rest = text.strip().partition(":")
+    name, _, rest = text.partition(":")
+    name = name.strip()
     if not name:
         raise MienError(f"{text!r} names no plugin.", "Write it as name or name:key=value,key=value.")
     settings: dict[str, str] = {}
-    for part in _split_outside_brackets(rest, ",") if rest else []:
+    for part in _split_outside_brackets(rest, ",") if rest.strip() else []:
         key, equals, value = part.partition("=")
-        if not equals or not key.strip():
+        key = key.strip()
+        if not equals or not key:
             raise MienError(f"{part!r} in {text!r} is not key=value.", f"Write it as {name}:key=value,key=value.")
-        settings[key.strip()] = value.strip()
-    return PluginChoice(name.strip(), settings)
+        if key in settings:
+            raise MienError(f"{text!r} sets {key!r} twice.", f"Write it as {name}:{key}={value.strip()}.")
+        settings[key] = value.strip()
+    return PluginChoice(name, settings)
 
 
 def parse_choices(text: str) -> list[PluginChoice]:
-    """Read several plugins joined by `+`, as in `landmarks:points=28+thumbnail:size=8`."""
-    return [parse_choice(part) for part in _split_outside_brackets(text, "+") if part.strip()]
+    """Read several plugins joined by `+`, as in `landmarks:points=28+thumbnail:size=8`; none of "".
+
+    Raises MienError as `parse_choice`.
+    """
+    return [parse_choice(part) for part in _split_outside_brackets(text, "+")] if text.strip() else []
 
 
 def _split_outside_brackets(text: str, separator: str) -> list[str]:
     parts, depth, start = [], 0, 0
     for position, character in enumerate(text):
         depth += (character in "[(") - (character in "])")
+        if depth < 0:
+            break
         if character == separator and depth == 0:
             parts.append(text[start:position])
             start = position + 1
+    if depth:
+        raise MienError(f"A bracket in {text!r} is without its other half.", "Write a list as key=[1,2,3].")
     return [*parts, text[start:]]
