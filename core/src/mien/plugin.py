@@ -1,9 +1,10 @@
 """What every plugin is: a class with a typed, frozen configuration."""
 
+import json
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -32,36 +33,53 @@ class Plugin(ABC):
 
 
 def read_config(config: type[ConfigT], settings: Mapping[str, Any], plugin: str) -> ConfigT:
-    """Make a plugin's configuration of what the user gave, as text or as values.
+    """Make a plugin's configuration of what the user gave, as values or as text: `none`, `true`, `64`, `[64,128]`.
 
-    `preset=NAME` begins with one of the configuration's presets.
-    Raises MienError naming the plugin, the field and what it takes; an unknown field suggests the nearest.
+    `preset=NAME` begins with one of the configuration's presets. plugin: what to call it, as "the model latent".
+    Raises MienError naming the plugin, the field and what it takes; an unknown field or preset suggests the nearest.
     """
     settings = dict(settings)
+    show = f"mien plugins show {plugin.split()[-1]}"
+    called = plugin[:1].upper() + plugin[1:]
     if "preset" in settings and "preset" not in config.model_fields:
         chosen = str(settings.pop("preset"))
         if chosen not in config.presets:
-            known = ", ".join(config.presets) or "none"
-            raise MienError(
-                f"{plugin} has no preset {chosen!r}. Its presets: {known}.", f"mien plugins show {plugin.split()[-1]}"
-            )
+            raise MienError(f"{called} has no preset {chosen!r}. {_nearest(chosen, config.presets, 'presets')}", show)
         settings = {**config.presets[chosen], **settings}
     unknown = [key for key in settings if key not in config.model_fields]
     if unknown:
-        known = list(config.model_fields)
-        near = get_close_matches(unknown[0], known, n=1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
-        fields = ", ".join(known) if known else "none"
-        raise MienError(
-            f"{plugin} has no setting {unknown[0]!r}. {hint}Its settings: {fields}.",
-            f"mien plugins show {plugin.split()[-1]}",
-        )
+        hint = _nearest(unknown[0], config.model_fields, "settings")
+        raise MienError(f"{called} has no setting {unknown[0]!r}. {hint}", show)
+    for key, value in settings.items():
+        if value == "none" and type(None) in get_args(config.model_fields[key].annotation):
+            settings[key] = None
     try:
         return config.model_validate(settings)
     except ValidationError as error:
+        refused = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+    # Text that its field does not take as it stands may mean a value: a number among choices, a list.
+    meant = {key: _meant(value) if key in refused else value for key, value in settings.items()}
+    try:
+        return config.model_validate(meant)
+    except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise MienError(
-            f"{plugin}: {where} = {first['input']!r}: {first['msg']}.",
-            f"mien plugins show {plugin.split()[-1]}",
-        ) from None
+        where = str(first["loc"][0]) if first["loc"] else "settings"
+        raise MienError(f"{called}: {where} = {settings.get(where, first['input'])!r}: {first['msg']}.", show) from None
+
+
+def _nearest(name: str, known: Iterable[str], what: str) -> str:
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    return f"{hint}Its {what}: {', '.join(known) or 'none'}."
+
+
+def _meant(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        pass
+    if value.startswith("[") and value.endswith("]"):
+        return [part.strip() for part in value[1:-1].split(",")]
+    return value
