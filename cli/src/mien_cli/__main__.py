@@ -1,0 +1,5 @@
+"""`python -m mien_cli` is `mien`."""
+
+from mien_cli.app import main
+
+main()

@@ -1,0 +1,40 @@
+"""The command `mien`: which commands there are, and in which order its help lists them."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from mien_cli.commands import plugins
+from mien_cli.errors import ErrorTellingGroup
+
+app = typer.Typer(
+    name="mien",
+    cls=ErrorTellingGroup,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mien {version('mien-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def mien(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Swap or anonymize faces in pictures and video and keep their mien: pose, gaze, expression."""
+
+
+app.add_typer(plugins.app, name="plugins", rich_help_panel="Look around")
+
+
+def main() -> None:
+    """What the console script `mien` runs."""
+    app(prog_name="mien")

@@ -1,0 +1,221 @@
+"""`mien plugins`: which plugins are installed, and what the settings of one are."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mien.errors import MienError
+from mien_cli.console import results
+from mien_cli.settings import Setting, settings_of
+
+if TYPE_CHECKING:
+    from mien.registry import BrokenPlugin, InstalledPlugin, Registry
+
+app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
+
+_USE = {
+    "extractor": "mien preprocess DATASET --extractor {}",
+    "feature": "mien preprocess DATASET --features {}",
+    "model": "mien train {name} DATASET --run RUN{sets}",
+    "blender": "mien swap RUN INPUT OUTPUT --to IDENTITY --blender {}",
+}
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.callback()
+def plugins(context: typer.Context, as_json: Json = False) -> None:
+    """List the installed plugins, and those that do not load with their reason.
+
+    Nothing of a plugin is imported for this list but its registration.
+
+    [bold]Examples[/bold]
+
+      mien plugins
+      mien plugins --json
+      mien plugins show landmarks
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from mien.registry import Registry  # when the command runs, so that `mien --help` need not wait for it
+
+    registry = Registry()
+    if as_json:
+        typer.echo(json.dumps(_as_data(registry), indent=2, ensure_ascii=False))
+        return
+    console = results()
+    if registry.plugins:
+        console.print(_table(registry.plugins))
+    else:
+        console.print("No plugins are installed. Try: pip install mien")
+    _print_doubled(registry.plugins, console)
+    _print_broken(registry.broken, console)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="The plugin's name, or kind/name, as in feature/landmarks.")],
+    as_json: Json = False,
+) -> None:
+    """Show one plugin: where it comes from, its settings with types, defaults and limits, and how to use it.
+
+    [bold]Examples[/bold]
+
+      mien plugins show deepfakes
+      mien plugins show feature/landmarks
+    """
+    from mien.registry import Registry
+
+    registry = Registry()
+    kind, name = _kind_and_name(registry, name)
+    plugin = registry.find(kind, name)
+    schema = registry.load(kind, name).Config.model_json_schema()
+    settings = settings_of(schema)
+    if as_json:
+        data = {**_plugin_as_data(plugin), "use": _use(plugin, settings), "settings": schema}
+        typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        return
+    console = results()
+    _print_plugin(plugin, console)
+    if settings:
+        console.print(_settings_table(settings))
+    else:
+        console.print("It has no settings.\n")
+    console.print(Text.assemble(("Use  ", "bold"), (_use(plugin, settings), "cyan")), soft_wrap=True)
+
+
+def _kind_and_name(registry: "Registry", asked: str) -> tuple[str, str]:
+    from mien.registry import KINDS, known_distributions
+
+    kind, slash, name = asked.rpartition("/")
+    if slash:
+        if kind not in KINDS:
+            raise MienError(f"{kind!r} is no kind of plugin.", f"One of {', '.join(KINDS)}, as in feature/{name}.")
+        return kind, name
+    kinds = list(dict.fromkeys(plugin.kind for plugin in registry.plugins if plugin.spec.name == asked))
+    if len(kinds) > 1:
+        raise MienError(
+            f"Plugins of several kinds are named {asked!r}: {' and '.join(kinds)}.",
+            f"mien plugins show {kinds[0]}/{asked}",
+        )
+    if not kinds:  # whose error says most: of a kind that has such a name elsewhere, or one near it
+        kinds = [kind for kind, names in known_distributions().items() if asked in names]
+        near = get_close_matches(asked, [plugin.spec.name for plugin in registry.plugins], n=1)
+        kinds += [plugin.kind for plugin in registry.plugins if plugin.spec.name in near]
+    if not kinds:
+        installed = ", ".join(plugin.spec.name for plugin in registry.plugins) or "none"
+        raise MienError(f"No plugin named {asked!r} is installed. Installed: {installed}.", "mien plugins")
+    return kinds[0], asked
+
+
+def _table(plugins: list["InstalledPlugin"]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("Kind", "Name", "Distribution", "Version"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("Summary", ratio=1)
+    table.add_column("Licence of its weights")
+    doubled = _doubled(plugins)
+    for plugin in plugins:
+        mark = " (twice)" if (plugin.kind, plugin.spec.name) in doubled else ""
+        table.add_row(
+            plugin.kind,
+            Text.assemble((plugin.spec.name, "bold cyan"), (mark, "bold red")),
+            plugin.distribution,
+            plugin.version,
+            Text(plugin.spec.summary),
+            Text(plugin.spec.weights_licence),
+        )
+    return table
+
+
+def _print_doubled(plugins: list["InstalledPlugin"], console: Console) -> None:
+    for kind, name in _doubled(plugins):
+        owners = [p.distribution for p in plugins if (p.kind, p.spec.name) == (kind, name)]
+        console.print(
+            Text.assemble(
+                ("Twice: ", "bold red"),
+                f"the {kind} {name!r} is registered by {' and '.join(owners)}; it cannot be used before one goes "
+                f"(pip uninstall {owners[-1]}).",
+            )
+        )
+
+
+def _print_broken(broken: list["BrokenPlugin"], console: Console) -> None:
+    if not broken:
+        return
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title="Installed, but does not load",
+        title_style="bold red",
+        title_justify="left",
+    )
+    table.add_column("Distribution", no_wrap=True)
+    table.add_column("Version", no_wrap=True)
+    table.add_column("Reason", ratio=1)
+    for plugin in broken:
+        table.add_row(plugin.distribution, plugin.version, Text(plugin.reason))
+    console.print(table)
+
+
+def _print_plugin(plugin: "InstalledPlugin", console: Console) -> None:
+    console.print(Text.assemble((plugin.spec.name, "bold cyan"), f", a plugin of the kind {plugin.kind}"))
+    console.print(Text(plugin.spec.summary))
+    console.print()
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("Distribution", f"{plugin.distribution} {plugin.version}")
+    facts.add_row("Class", plugin.spec.target)
+    facts.add_row("Licence of its weights", Text(plugin.spec.weights_licence))
+    console.print(facts)
+
+
+def _settings_table(settings: list[Setting]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Setting", no_wrap=True, style="bold cyan")
+    table.add_column("Type")
+    table.add_column("Default")
+    table.add_column("Limits")
+    table.add_column("What it does", ratio=1)
+    for setting in settings:
+        table.add_row(*(Text(cell) for cell in setting))
+    return table
+
+
+def _use(plugin: "InstalledPlugin", settings: list[Setting]) -> str:
+    """A command line with the plugin in it, with its first setting at its default as an example."""
+    name = plugin.spec.name
+    example = next((f"{setting.name}={setting.default}" for setting in settings if setting.default != "none"), "")
+    sets = f" --set model.{example}" if example else ""
+    return _USE[plugin.kind].format(f"{name}:{example}" if example else name, name=name, sets=sets)
+
+
+def _doubled(plugins: list["InstalledPlugin"]) -> list[tuple[str, str]]:
+    counts = Counter((plugin.kind, plugin.spec.name) for plugin in plugins)
+    return [key for key, count in counts.items() if count > 1]
+
+
+def _as_data(registry: "Registry") -> dict[str, Any]:
+    doubled = _doubled(registry.plugins)
+    return {
+        "plugins": [
+            {**_plugin_as_data(plugin), "doubled": (plugin.kind, plugin.spec.name) in doubled}
+            for plugin in registry.plugins
+        ],
+        "broken": [asdict(plugin) for plugin in registry.broken],
+    }
+
+
+def _plugin_as_data(plugin: "InstalledPlugin") -> dict[str, Any]:
+    return {
+        "kind": plugin.kind,
+        **asdict(plugin.spec),
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+    }

@@ -1,0 +1,37 @@
+"""How a command ends that cannot go on: what was wrong and what to do, without a traceback if the user can mend it."""
+
+import signal
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
+
+from mien.errors import MienError
+from mien_cli.console import messages
+
+EXIT_USER = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+
+
+class ErrorTellingGroup(TyperGroup):
+    """The group of all commands: tells MienError and Ctrl-C, and lets every other exception through as it is."""
+
+    def invoke(self, ctx: Any) -> Any:  # the context's class is typer's own, and has no public name in every release
+        """Run the command. Exits with 2 on a MienError and with 130 on Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except MienError as error:
+            tell(error, messages())
+            raise typer.Exit(EXIT_USER) from None
+        except KeyboardInterrupt:
+            messages().print("Interrupted.", style="yellow")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def tell(error: MienError, console: Console) -> None:
+    """Print what was wrong and, on a line of its own that can be copied, what to do."""
+    console.print(Text.assemble(("Error: ", "bold red"), error.message), soft_wrap=True)
+    if error.fix:
+        console.print(Text.assemble(("Try:   ", "bold"), (error.fix, "cyan")), soft_wrap=True)
