@@ -298,10 +298,10 @@ def _is_sideways(matrix: NDArray[np.int32]) -> bool:
 def _upright(image: RgbImage, matrix: NDArray[np.int32]) -> RgbImage:
     """Turn and mirror by quarter turns; other angles, which no camera writes, count as the nearest of them."""
     if _is_sideways(matrix):
-        image, matrix = cv2.transpose(image), matrix[::-1]
+        image, matrix = cast(RgbImage, cv2.transpose(image)), matrix[::-1]
     mirrored_x, mirrored_y = matrix[0, 0] < 0, matrix[1, 1] < 0
     if mirrored_x or mirrored_y:
-        image = cv2.flip(image, -1 if mirrored_x and mirrored_y else int(mirrored_x))
+        image = cast(RgbImage, cv2.flip(image, -1 if mirrored_x and mirrored_y else int(mirrored_x)))
     return image
 
 
