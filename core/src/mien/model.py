@@ -92,6 +92,10 @@ class Model(Plugin, nn.Module):
 
     phases: ClassVar[tuple[str, ...]] = ("main",)
     """Steps of one iteration, in order: each has an optimizer and a loss, as ("discriminator", "generator")."""
+    people: ClassVar[tuple[int, int | None]] = (1, None)
+    """Fewest and most people that it can be trained on; None: any number."""
+    needs_features: ClassVar[bool] = False
+    """Whether it draws from features, so that a run has to name some."""
     inputs: ModelInputs
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:

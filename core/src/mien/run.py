@@ -158,17 +158,34 @@ def make_model(registry: Registry, name: str, settings: dict[str, Any], inputs: 
     Raises MienError if it is unknown, a setting is wrong, or it cannot be made for these inputs.
     """
     loaded, config = registry.configure("model", name, settings)
+    if not issubclass(loaded, Model):
+        raise MienError(f"{name!r} is not a mien.Model.", f"mien plugins show {name}")
+    _check_inputs(name, loaded, inputs)
     try:
-        model = loaded(config, inputs)  # type: ignore[call-arg]  # the registry knows kinds, not their constructors
+        return loaded(config, inputs)
     except MienError:
         raise
     except Exception as error:  # a stranger's plugin may raise anything; its name has to be said
         raise MienError(
             f"The model {name!r} cannot be made: {type(error).__name__}: {error}", f"mien plugins show {name}"
         ) from error
-    if not isinstance(model, Model):
-        raise MienError(f"{name!r} is not a mien.Model.", f"mien plugins show {name}")
-    return model
+
+
+def _check_inputs(name: str, model: type[Model], inputs: ModelInputs) -> None:
+    fewest, most = model.people
+    people = len(inputs.identities)
+    if people < fewest or (most is not None and people > most):
+        wanted = str(fewest) if most == fewest else f"{fewest} to {most or 'any number of'}"
+        raise MienError(
+            f"{name} is trained on {wanted} {'person' if wanted == '1' else 'people'}, "
+            f"but {people} were given: {', '.join(inputs.identities)}.",
+            f"mien train {name} {' '.join(f'PERSON_{number}' for number in range(1, fewest + 1))} --run RUN",
+        )
+    if model.needs_features and inputs.features == 0:
+        raise MienError(
+            f"{name} draws from features, but none were named.",
+            f"mien train {name} {' '.join(inputs.identities)} --features landmarks+thumbnail:size=8 --run RUN",
+        )
 
 
 def write_weights(run: Path, model: Model) -> None:

@@ -43,7 +43,6 @@ class TrainingData:
         self.features = features
         self._check()
         self.splits = [self._split(dataset, held_out) for dataset in self.datasets]
-        self._values = [{key: dataset.feature(key) for key, _ in features.features} for dataset in self.datasets]
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -106,9 +105,7 @@ class TrainingData:
         )
 
     def _vectors(self, identity: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        if not self.features.features:
-            return np.zeros((len(rows), 0), np.float32)
-        return self.features.join({key: array[rows] for key, array in self._values[identity].items()})
+        return self.datasets[identity].vectors(self.features, rows)
 
     @staticmethod
     def _split(dataset: Dataset, held_out: float) -> Split:

@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from mien.errors import MienError
 from mien.layers import NEGATIVE_SLOPE, Upscale, masked_l1
 from mien.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.plugin import PluginConfig
@@ -72,15 +71,11 @@ class Deepfakes(Model):
     """Swaps two people: a face of one, drawn by the decoder of the other."""
 
     Config = DeepfakesConfig
+    people = (2, 2)
     config: DeepfakesConfig
 
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)
-        if len(inputs.identities) != 2:
-            raise MienError(
-                f"deepfakes swaps two people, but {len(inputs.identities)} were given: {', '.join(inputs.identities)}.",
-                "mien train deepfakes PERSON_A PERSON_B --run RUN",
-            )
         self.encoder = _encoder(self.config)
         self.decoders = nn.ModuleList(_decoder(self.config) for _ in inputs.identities)
 

@@ -8,7 +8,6 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from mien.errors import MienError
 from mien.layers import Upscale, masked_l1
 from mien.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.plugin import PluginConfig
@@ -43,20 +42,12 @@ class Latent(Model):
     """Learns one person; another's features then drive that person's face."""
 
     Config = LatentConfig
+    people = (1, 1)
+    needs_features = True
     config: LatentConfig
 
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)
-        if len(inputs.identities) != 1:
-            raise MienError(
-                f"latent learns one person, but {len(inputs.identities)} were given: {', '.join(inputs.identities)}.",
-                "mien train latent PERSON --features landmarks+thumbnail:size=8 --run RUN",
-            )
-        if inputs.features == 0:
-            raise MienError(
-                "latent draws from features, but none were named.",
-                "mien train latent PERSON --features landmarks+thumbnail:size=8 --run RUN",
-            )
         self.decoder = _decoder(self.config, inputs.features)
 
     @property
