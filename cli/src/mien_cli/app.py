@@ -1,11 +1,12 @@
 """The command `mien`: which commands there are, and in which order its help lists them."""
 
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from mien_cli.commands import plugins
+from mien_cli.commands import plugins, train
 from mien_cli.errors import ErrorTellingGroup
 
 app = typer.Typer(
@@ -32,9 +33,11 @@ def mien(
     """Swap or anonymize faces in pictures and video and keep their mien: pose, gaze, expression."""
 
 
+app.command(rich_help_panel="Swap faces")(train.train)
 app.add_typer(plugins.app, name="plugins", rich_help_panel="Look around")
 
 
 def main() -> None:
     """What the console script `mien` runs."""
+    app.pretty_exceptions_enable = sys.stderr.isatty()  # in a log a defect's traceback stands as Python writes it
     app(prog_name="mien")

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
 _TYPES = {
     "integer": "whole number",
     "number": "number",
@@ -52,6 +56,19 @@ def settings_of(schema: Mapping[str, Any]) -> list[Setting]:
         )
         for name, field in schema.get("properties", {}).items()
     ]
+
+
+def table_of(settings: list[Setting]) -> Table:
+    """A row for each setting."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Setting", no_wrap=True, style="bold cyan")
+    table.add_column("Type")
+    table.add_column("Default")
+    table.add_column("Limits")
+    table.add_column("What it does", ratio=1)
+    for setting in settings:
+        table.add_row(*(Text(cell) for cell in setting))
+    return table
 
 
 def as_typed(value: object) -> str:

@@ -32,14 +32,17 @@ class Plugin(ABC):
         self.config = config if config is not None else self.Config()
 
 
-def read_config(config: type[ConfigT], settings: Mapping[str, Any], plugin: str) -> ConfigT:
+def read_config(
+    config: type[ConfigT], settings: Mapping[str, Any], plugin: str, shown_by: str | None = None
+) -> ConfigT:
     """Make a plugin's configuration of what the user gave, as values or as text: `none`, `true`, `64`, `[64,128]`.
 
-    `preset=NAME` begins with one of the configuration's presets. plugin: what to call it, as "the model latent".
+    `preset=NAME` begins with one of the configuration's presets.
+    plugin: what to call it, as "the model latent". shown_by: the command that lists its settings.
     Raises MienError naming the plugin, the field and what it takes; an unknown field or preset suggests the nearest.
     """
     settings = dict(settings)
-    show = f"mien plugins show {plugin.split()[-1]}"
+    show = shown_by or f"mien plugins show {plugin.split()[-1]}"
     called = plugin[:1].upper() + plugin[1:]
     if "preset" in settings and "preset" not in config.model_fields:
         chosen = str(settings.pop("preset"))

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from mien.errors import MienError
 from mien_cli.console import results
-from mien_cli.settings import Setting, settings_of
+from mien_cli.settings import Setting, as_typed, settings_of, table_of
 
 if TYPE_CHECKING:
     from mien.registry import BrokenPlugin, InstalledPlugin, Registry
@@ -27,6 +28,7 @@ _USE = {
     "model": "mien train {name} DATASET --run RUN{sets}",
     "blender": "mien swap RUN INPUT OUTPUT --to IDENTITY --blender {}",
 }
+_TABLE_COLUMNS = 120  # on narrower terminals the table would have more breaks than words
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -51,10 +53,12 @@ def plugins(context: typer.Context, as_json: Json = False) -> None:
         typer.echo(json.dumps(_as_data(registry), indent=2, ensure_ascii=False))
         return
     console = results()
-    if registry.plugins:
-        console.print(_table(registry.plugins))
-    else:
+    if not registry.plugins:
         console.print("No plugins are installed. Try: pip install mien")
+    elif console.width >= _TABLE_COLUMNS:
+        _print_table(registry.plugins, console)
+    else:
+        _print_list(registry.plugins, console)
     _print_doubled(registry.plugins, console)
     _print_broken(registry.broken, console)
 
@@ -76,18 +80,22 @@ def show(
     registry = Registry()
     kind, name = _kind_and_name(registry, name)
     plugin = registry.find(kind, name)
-    schema = registry.load(kind, name).Config.model_json_schema()
+    config = registry.load(kind, name).Config
+    schema = config.model_json_schema()
     settings = settings_of(schema)
     if as_json:
-        data = {**_plugin_as_data(plugin), "use": _use(plugin, settings), "settings": schema}
+        data = {**_plugin_as_data(plugin), "use": _use(plugin, settings), "settings": schema, "presets": config.presets}
         typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
     console = results()
     _print_plugin(plugin, console)
     if settings:
-        console.print(_settings_table(settings))
+        console.print(table_of(settings))
     else:
         console.print("It has no settings.\n")
+    for preset, chosen in config.presets.items():
+        values = ", ".join(f"{key}={as_typed(value)}" for key, value in chosen.items())
+        console.print(Text.assemble((f"preset={preset}", "bold cyan"), f"  {values}\n"))
     console.print(Text.assemble(("Use  ", "bold"), (_use(plugin, settings), "cyan")), soft_wrap=True)
 
 
@@ -106,7 +114,7 @@ def _kind_and_name(registry: "Registry", asked: str) -> tuple[str, str]:
             f"mien plugins show {kinds[0]}/{asked}",
         )
     if not kinds:  # whose error says most: of a kind that has such a name elsewhere, or one near it
-        kinds = [kind for kind, names in known_distributions().items() if asked in names]
+        kinds = [kind for kind in KINDS if asked in known_distributions()[kind]]
         near = get_close_matches(asked, [plugin.spec.name for plugin in registry.plugins], n=1)
         kinds += [plugin.kind for plugin in registry.plugins if plugin.spec.name in near]
     if not kinds:
@@ -115,24 +123,37 @@ def _kind_and_name(registry: "Registry", asked: str) -> tuple[str, str]:
     return kinds[0], asked
 
 
-def _table(plugins: list["InstalledPlugin"]) -> Table:
+def _print_table(plugins: list["InstalledPlugin"], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("Kind", "Name", "Distribution", "Version"):
         table.add_column(heading, no_wrap=True)
     table.add_column("Summary", ratio=1)
-    table.add_column("Licence of its weights")
-    doubled = _doubled(plugins)
+    table.add_column("Licence of its weights", ratio=1)
     for plugin in plugins:
-        mark = " (twice)" if (plugin.kind, plugin.spec.name) in doubled else ""
+        spec = plugin.spec
         table.add_row(
             plugin.kind,
-            Text.assemble((plugin.spec.name, "bold cyan"), (mark, "bold red")),
+            _marked_name(plugin, plugins),
             plugin.distribution,
             plugin.version,
-            Text(plugin.spec.summary),
-            Text(plugin.spec.weights_licence),
+            Text(spec.summary),
+            Text(spec.weights_licence),
         )
-    return table
+    console.print(table)
+
+
+def _print_list(plugins: list["InstalledPlugin"], console: Console) -> None:
+    """What the table says, a few lines for each plugin."""
+    for plugin in plugins:
+        name = _marked_name(plugin, plugins)
+        console.print(Text.assemble(f"{plugin.kind} ", name, f"  {plugin.distribution} {plugin.version}"))
+        console.print(Padding(Text(plugin.spec.summary), (0, 0, 0, 2)))
+        console.print(Padding(Text(f"licence of its weights: {plugin.spec.weights_licence}"), (0, 0, 1, 2)))
+
+
+def _marked_name(plugin: "InstalledPlugin", plugins: list["InstalledPlugin"]) -> Text:
+    mark = " (twice)" if (plugin.kind, plugin.spec.name) in _doubled(plugins) else ""
+    return Text.assemble((plugin.spec.name, "bold cyan"), (mark, "bold red"))
 
 
 def _print_doubled(plugins: list["InstalledPlugin"], console: Console) -> None:
@@ -174,18 +195,6 @@ def _print_plugin(plugin: "InstalledPlugin", console: Console) -> None:
     facts.add_row("Class", plugin.spec.target)
     facts.add_row("Licence of its weights", Text(plugin.spec.weights_licence))
     console.print(facts)
-
-
-def _settings_table(settings: list[Setting]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Setting", no_wrap=True, style="bold cyan")
-    table.add_column("Type")
-    table.add_column("Default")
-    table.add_column("Limits")
-    table.add_column("What it does", ratio=1)
-    for setting in settings:
-        table.add_row(*(Text(cell) for cell in setting))
-    return table
 
 
 def _use(plugin: "InstalledPlugin", settings: list[Setting]) -> str:

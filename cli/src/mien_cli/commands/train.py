@@ -1,0 +1,145 @@
+"""`mien train`: train a model on datasets, or go on with a run."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from mien.errors import MienError
+from mien.progress import Silent
+from mien_cli.console import messages, results
+from mien_cli.progress import duration, shown_on
+from mien_cli.settings import settings_of, table_of
+
+if TYPE_CHECKING:
+    from mien.training import TrainOptions, TrainReport
+
+_LIST = "mien train --list-options"
+
+
+def _list_options(wanted: bool) -> None:
+    if wanted:
+        from mien.training.options import TrainOptions
+
+        results().print(table_of(settings_of(TrainOptions.model_json_schema())))
+        raise typer.Exit
+
+
+def train(
+    run: Annotated[
+        Path, typer.Option("--run", metavar="RUN", help="Folder of the run: record, checkpoints, metrics, previews.")
+    ],
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="A model, as deepfakes or deepfakes:preset=small.")
+    ] = None,
+    datasets: Annotated[
+        list[Path] | None, typer.Argument(metavar="DATASET", help="Preprocessed datasets, one for each person.")
+    ] = None,
+    features: Annotated[
+        str, typer.Option(metavar="SPEC", help="What the model draws from, as landmarks:points=28+thumbnail:size=8.")
+    ] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="model.KEY=VALUE or train.KEY=VALUE; may be given repeatedly."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Start of every random number.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(metavar="auto|no|bf16|fp16", help="Mixed precision; auto by default.")
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Stop at that step, counted from the run's start.", rich_help_panel="When to stop"
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(metavar="MINUTES", help="Stop after that time.", rich_help_panel="When to stop")
+    ] = None,
+    on_nan: Annotated[
+        str | None,
+        typer.Option(
+            metavar="stop|rollback",
+            help="What to do if a loss is not finite; stop by default.",
+            rich_help_panel="When to stop",
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with RUN, exactly as if it had not stopped.")] = False,
+    _list: Annotated[
+        bool,
+        typer.Option("--list-options", callback=_list_options, is_eager=True, help="List what --set train.KEY takes."),
+    ] = False,
+) -> None:
+    """Train MODEL on one DATASET for each person; Ctrl-C writes a checkpoint and stops.
+
+    [bold]Examples[/bold]
+
+      mien train deepfakes:preset=small anna ben --run anna-ben --minutes 30
+      mien train latent anna --run anna-latent --features landmarks+thumbnail
+      mien train --run anna-ben --resume --minutes 30
+      accelerate launch -m mien_cli train deepfakes anna ben --run anna-ben
+    """
+    # When the command runs, so that `mien --help` need not wait for torch.
+    from mien import training
+
+    # Under `accelerate launch` every process runs this; the first one talks.
+    first = os.environ.get("RANK", "0") == "0"
+    with shown_on(messages()) as shown:
+        progress = shown if first else Silent()
+        if resume:
+            if model or features or settings or seed is not None or precision:
+                raise MienError(
+                    f"{run} keeps its model, datasets and settings; only when to stop can be said anew.",
+                    f"mien train --run {run} --resume",
+                )
+            report = training.resume(run, steps=steps, minutes=minutes, on_nan=on_nan, progress=progress)
+        else:
+            if model is None:
+                raise MienError("No model was named.", "mien plugins")
+            of_model, of_training = _by_owner(settings or [])
+            named = {"seed": seed, "precision": precision, "steps": steps, "minutes": minutes, "on_nan": on_nan}
+            of_training |= {key: str(value) for key, value in named.items() if value is not None}
+            report = training.train(
+                model,
+                datasets or [],
+                run,
+                features=features,
+                settings=of_model,
+                options=_options(of_training),
+                progress=progress,
+            )
+    if first:
+        _tell(report)
+
+
+def _by_owner(texts: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """`model.KEY=VALUE` and `train.KEY=VALUE`, apart."""
+    owners: dict[str, dict[str, str]] = {"model": {}, "train": {}}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        owner, dot, name = key.strip().partition(".")
+        if not (equals and dot and name and owner in owners):
+            raise MienError(f"--set {text} is neither model.KEY=VALUE nor train.KEY=VALUE.", _LIST)
+        owners[owner][name] = value.strip()
+    return owners["model"], owners["train"]
+
+
+def _options(settings: dict[str, str]) -> "TrainOptions":
+    from mien.plugin import read_config
+    from mien.training import TrainOptions
+
+    return read_config(TrainOptions, settings, "training", shown_by=_LIST)
+
+
+def _tell(report: "TrainReport") -> None:
+    console = results()
+    console.print(
+        f"Stopped at step {report.step} ({report.steps_here} of them now), after {duration(report.seconds)} in all: "
+        f"{report.reason}."
+    )
+    for what, command in (
+        ("Go on", f"mien train --run {report.run} --resume"),
+        ("Swap ", f"mien swap {report.run} INPUT OUTPUT --to IDENTITY"),
+    ):
+        console.print(Text.assemble((f"{what}  ", "bold"), (command, "cyan")), soft_wrap=True)

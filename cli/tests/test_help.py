@@ -1,0 +1,57 @@
+"""Help comes at once: it loads nothing that takes long, and tells every command."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mien_cli.app import app
+
+HEAVY = ["accelerate", "av", "cv2", "dlib", "face_recognition", "numpy", "pyarrow", "torch"]
+LOADED = f"""
+import sys
+from mien_cli.app import app
+try:
+    app(sys.argv[1:], prog_name="mien")
+except SystemExit as end:
+    assert not end.code, end.code
+print("loaded:", [module for module in {HEAVY} if module in sys.modules])
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["plugins"],
+        ["plugins", "--json"],
+        ["preprocess", "--help"],
+        ["swap", "--help"],
+        ["train", "--help"],
+        ["train", "--list-options"],
+    ],
+    ids=" ".join,
+)
+def test_looking_around_loads_nothing_heavy(arguments):
+    run = subprocess.run([sys.executable, "-c", LOADED, *arguments], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_help_names_every_command(mien):
+    shown = mien("--help", COLUMNS="200").stdout
+    names = [command.name or command.callback.__name__ for command in app.registered_commands]
+    names += [group.name for group in app.registered_groups]
+    assert {"plugins", "train"} <= set(names)
+    for name in names:
+        assert f" {name} " in shown
+        page = mien(name, "--help", COLUMNS="200")
+        assert page.exit_code == 0
+        assert "Examples" in page.stdout
+
+
+def test_a_mistyped_command_suggests_the_right_one(mien):
+    run = mien("trian")
+    assert run.exit_code == 2
+    assert "Did you mean 'train'?" in run.stderr

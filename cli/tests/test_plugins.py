@@ -1,0 +1,165 @@
+"""`mien plugins` and `mien plugins show`: what is installed, what does not load, what the settings are."""
+
+import json
+
+REGISTERS = """
+    from mien.hooks import PluginSpec, hookimpl
+
+    @hookimpl
+    def register_features():
+        return [PluginSpec("freckles", "freckles_class:Freckles", "how many [freckles]", "CC0")]
+"""
+CLASS = """
+    from typing import Literal
+    from mien import Feature, PluginConfig
+    from pydantic import Field
+
+    class FrecklesConfig(PluginConfig):
+        presets = {"quick": {"limit": 5, "colours": ("red",)}}
+
+        limit: int | None = Field(default=100, ge=1, lt=500)
+        '''Counting stops
+        here.'''
+        where: Literal["nose", "cheeks", 3] = "nose"
+        '''Where to look.'''
+        colours: tuple[str, ...] = ("red", "brown")
+        strict: bool = False
+        share: float
+
+    class Freckles(Feature):
+        Config = FrecklesConfig
+"""
+
+
+def install_freckles(environment, distribution="some-freckles", version="1.2"):
+    environment.install(distribution, {"freckles": REGISTERS, "freckles_class": CLASS}, version)
+
+
+def listed(run):
+    """The row of each plugin by kind and name, its cells apart."""
+    cells = [[cell for cell in line.split("  ") if cell.strip()] for line in run.stdout.splitlines()]
+    return {(row[0].strip(), row[1].strip()): [cell.strip() for cell in row[2:]] for row in cells if len(row) > 4}
+
+
+def test_the_table_has_a_row_for_each_plugin(mien, environment):
+    install_freckles(environment)
+
+    run = mien("plugins")
+    assert run.exit_code == 0
+    assert listed(run)["feature", "freckles"] == ["some-freckles", "1.2", "how many [freckles]", "CC0"]
+
+
+def test_all_is_there_on_a_narrow_terminal(mien, environment):
+    install_freckles(environment)
+
+    run = mien("plugins", COLUMNS="70")
+    assert "feature freckles  some-freckles 1.2" in run.stdout
+    assert max(map(len, run.stdout.splitlines())) <= 70
+    for part in ("freckles", "some-freckles", "1.2", "CC0"):
+        assert part in run.stdout
+
+
+def test_a_broken_plugin_stands_below_with_its_reason(mien, environment):
+    install_freckles(environment)
+    environment.install("broken-one", {"broken": "raise ValueError('no [licence] file')"})
+
+    run = mien("plugins")
+    assert run.exit_code == 0
+    table, _, below = run.stdout.partition("does not load")
+    assert "freckles" in table
+    assert "broken-one" in below
+    assert "ValueError: no [licence] file" in below
+
+
+def test_a_doubled_name_is_marked_and_tells_the_way_out(mien, environment):
+    install_freckles(environment)
+    environment.install("other-freckles", {"freckles": REGISTERS})
+
+    run = mien("plugins")
+    assert ("feature", "freckles (twice)") in listed(run)
+    assert "registered by other-freckles and some-freckles" in run.stdout
+    shown = mien("plugins", "show", "freckles")
+    assert shown.exit_code == 2
+    assert "Two distributions register the feature 'freckles'" in shown.stderr
+
+
+def test_the_list_as_json(mien, environment):
+    install_freckles(environment)
+    environment.install("broken-one", {"broken": "raise ValueError('no licence file')"})
+
+    data = json.loads(mien("plugins", "--json").stdout)
+    (freckles,) = [plugin for plugin in data["plugins"] if plugin["name"] == "freckles"]
+    assert freckles == {
+        "kind": "feature",
+        "name": "freckles",
+        "target": "freckles_class:Freckles",
+        "summary": "how many [freckles]",
+        "weights_licence": "CC0",
+        "distribution": "some-freckles",
+        "version": "1.2",
+        "doubled": False,
+    }
+    assert [broken["reason"] for broken in data["broken"]] == ["ValueError: no licence file"]
+
+
+def test_show_tells_the_settings(mien, environment):
+    install_freckles(environment)
+
+    run = mien("plugins", "show", "freckles")
+    assert run.exit_code == 0
+    rows = {}
+    for line in run.stdout.splitlines():
+        name, *cells = [cell.strip() for cell in line.split("  ") if cell.strip()] or [""]
+        rows.setdefault(name, cells)
+    assert rows["limit"] == ["whole number | none", "100", "≥ 1, < 500", "Counting stops here."]
+    assert rows["where"] == ["nose | cheeks | 3", "nose", "Where to look."]
+    assert rows["colours"] == ["list of text", "[red,brown]"]
+    assert rows["strict"] == ["true or false", "false"]
+    assert rows["share"] == ["number", "required"]
+    assert "limit=5, colours=[red]" in run.stdout
+    assert "mien preprocess DATASET --features freckles:limit=100" in run.stdout
+
+
+def test_show_takes_kind_and_name(mien, environment):
+    install_freckles(environment)
+
+    assert mien("plugins", "show", "feature/freckles").stdout == mien("plugins", "show", "freckles").stdout
+    wrong_kind = mien("plugins", "show", "model/freckles")
+    assert "'freckles' is a plugin of the kind feature" in wrong_kind.stderr
+    no_kind = mien("plugins", "show", "measure/freckles")
+    assert no_kind.exit_code == 2
+    assert "'measure' is no kind of plugin" in no_kind.stderr
+
+
+def test_show_asks_for_the_kind_where_a_name_stands_for_two(mien, environment):
+    install_freckles(environment)
+    as_model = REGISTERS.replace("register_features", "register_models")
+    environment.install("model-freckles", {"freckles_model": as_model})
+
+    run = mien("plugins", "show", "freckles")
+    assert run.exit_code == 2
+    assert "feature and model" in run.stderr
+    assert "mien plugins show feature/freckles" in run.stderr
+
+
+def test_show_as_json_has_the_schema(mien, environment):
+    install_freckles(environment)
+
+    data = json.loads(mien("plugins", "show", "freckles", "--json").stdout)
+    assert data["distribution"] == "some-freckles"
+    assert data["settings"]["properties"]["limit"]["default"] == 100
+    assert data["presets"] == {"quick": {"limit": 5, "colours": ["red"]}}
+
+
+def test_show_of_a_mistyped_name_suggests_the_nearest(mien, environment):
+    install_freckles(environment)
+
+    run = mien("plugins", "show", "freckels")
+    assert run.exit_code == 2
+    assert "Did you mean 'freckles'?" in run.stderr
+
+
+def test_show_of_a_plugin_that_is_not_installed_tells_how_to_get_it(mien):
+    run = mien("plugins", "show", "multiband")
+    assert run.exit_code == 2
+    assert "pip install mien-blender-multiband" in run.stderr
