@@ -1,0 +1,80 @@
+"""Every distribution is laid out alike, so that whoever knows one knows all."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parents[1]
+KIND_OF_FOLDER = {"extractors": "extractor", "features": "feature", "models": "model", "blenders": "blender"}
+PLUGINS = sorted(path for path in HOUSE.glob("plugins/*/*") if path.is_dir() and not path.name.startswith("."))
+DISTRIBUTIONS = [HOUSE / "core", HOUSE / "cli", *PLUGINS]
+
+
+def name_of(folder: Path) -> str:
+    return str(folder.relative_to(HOUSE))
+
+
+def project_of(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def package_of(folder: Path) -> Path:
+    (package,) = [path for path in (folder / "src").iterdir() if (path / "__init__.py").exists()]
+    return package
+
+
+def required_editables() -> set[str]:
+    lines = (HOUSE / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return {line.removeprefix("-e ").removeprefix("./") for line in lines if line.startswith("-e ")}
+
+
+@pytest.mark.parametrize("folder", DISTRIBUTIONS, ids=name_of)
+def test_a_distribution_has_all_its_parts(folder):
+    for part in ("pyproject.toml", "README.md", "src", "tests"):
+        assert (folder / part).exists(), f"{name_of(folder)} has no {part}"
+    assert (package_of(folder) / "py.typed").exists()
+    assert list((folder / "tests").glob("test_*.py")), f"{name_of(folder)} has no tests"
+    assert len((folder / "README.md").read_text(encoding="utf-8").strip().splitlines()) > 2
+
+
+@pytest.mark.parametrize("folder", DISTRIBUTIONS, ids=name_of)
+def test_a_distribution_says_what_it_is(folder):
+    project = project_of(folder)
+    assert project["license"] == "MIT"
+    assert project["requires-python"] == ">=3.11"
+    assert project["version"] == project_of(HOUSE)["version"]
+    pinned = [requirement for requirement in project["dependencies"] if "==" in requirement]
+    assert not pinned, "a distribution asks for ranges; constraints.txt pins"
+
+
+@pytest.mark.parametrize("folder", DISTRIBUTIONS, ids=name_of)
+def test_a_distribution_is_installed_from_this_checkout(folder):
+    assert name_of(folder) in required_editables()
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=name_of)
+def test_a_plugin_has_one_name_from_folder_to_entry_point(folder):
+    kind, name = KIND_OF_FOLDER[folder.parent.name], folder.name
+    project = project_of(folder)
+    assert project["name"] == f"mien-{kind}-{name.replace('_', '-')}"
+    assert package_of(folder).name == f"mien_{kind}_{name}"
+    assert project["entry-points"] == {"mien": {name: f"mien_{kind}_{name}"}}
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=name_of)
+def test_a_plugin_is_known_to_the_core(folder):
+    known = tomllib.loads((HOUSE / "core/src/mien/known_plugins.toml").read_text(encoding="utf-8"))
+    assert known[KIND_OF_FOLDER[folder.parent.name]][folder.name] == project_of(folder)["name"]
+
+
+def test_the_root_distribution_brings_all_the_others():
+    brought = {re.split(r"[<>=!~ ]", requirement)[0] for requirement in project_of(HOUSE)["dependencies"]}
+    assert brought == {project_of(folder)["name"] for folder in DISTRIBUTIONS}
+
+
+def test_what_is_installed_from_this_checkout_is_here():
+    for path in required_editables():
+        assert (HOUSE / path / "pyproject.toml").exists(), path

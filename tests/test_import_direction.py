@@ -1,0 +1,63 @@
+"""Imports run one way, cli → core ← plugins, and the core knows kinds of plugins, never their names."""
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parents[1]
+CORE = HOUSE / "core" / "src"
+CLI = HOUSE / "cli" / "src"
+PLUGINS = sorted(path for path in HOUSE.glob("plugins/*/*/src") if any(path.rglob("*.py")))
+OURS = {package.name for source in (CORE, CLI, *PLUGINS) for package in source.iterdir() if package.is_dir()}
+
+
+def own_packages(source: Path) -> set[str]:
+    return {package.name for package in source.iterdir() if package.is_dir()}
+
+
+def imported(source: Path) -> Iterator[tuple[str, str]]:
+    """Where, and the package: of every import in that folder, at any depth of the code, by text too."""
+    for path in sorted(source.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            where = f"{path.relative_to(HOUSE)}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Import):
+                yield from ((where, alias.name.partition(".")[0]) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                yield where, node.module.partition(".")[0]
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                package = node.value.partition(":")[0].partition(".")[0]
+                if package in OURS and node.value != package:  # "package.module:Class"
+                    yield where, package
+
+
+def strangers(source: Path, allowed: set[str]) -> list[str]:
+    return [f"{where} imports {package}" for where, package in imported(source) if package in OURS - allowed]
+
+
+def test_the_core_imports_neither_plugins_nor_the_command_line():
+    assert strangers(CORE, own_packages(CORE)) == []
+
+
+def test_the_command_line_imports_the_core_alone():
+    assert strangers(CLI, own_packages(CLI) | own_packages(CORE)) == []
+
+
+@pytest.mark.parametrize("source", PLUGINS, ids=lambda path: f"{path.parents[1].name}/{path.parent.name}")
+def test_a_plugin_imports_the_core_alone(source):
+    assert strangers(source, own_packages(source) | own_packages(CORE)) == []
+
+
+def test_the_core_names_no_plugin():
+    known = tomllib.loads((CORE / "mien" / "known_plugins.toml").read_text(encoding="utf-8"))
+    names = {name for of_kind in known.values() for pair in of_kind.items() for name in pair}
+    names -= {"landmarks"}  # what every face has, and so a word of the core's own
+    named = [
+        f"{path.relative_to(HOUSE)}:{node.lineno} says {node.value!r}"
+        for path in sorted(CORE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.partition(":")[0] in names
+    ]
+    assert named == []
