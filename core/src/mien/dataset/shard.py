@@ -1,0 +1,111 @@
+"""What a chunk of work leaves on disk: arrays, pictures and index rows in a folder that is whole or not there."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mien.dataset.format import INDEX_SCHEMA, LANDMARKS, MASKS
+from mien.dataset.npy import NpyWriter
+from mien.dataset.recipe import Recipe
+from mien.face import FaceCrop, RgbImage
+from mien.files import whole_folder
+
+Row: TypeAlias = dict[str, Any]
+"""A row of the index; columns that are missing are null."""
+
+# Of zlib's settings the fastest that still shrinks masked crops to a quarter; run lengths suit their black corners.
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
+
+
+class ShardWriter:
+    """Takes in a chunk's faces one by one."""
+
+    def __init__(self, folder: Path, recipe: Recipe, files: ExitStack) -> None:
+        self._folder = folder
+        self._recipe = recipe
+        self._arrays = {
+            name: files.enter_context(NpyWriter(folder / f"{name}.npy", shape, dtype))
+            for name, (dtype, shape) in recipe.arrays.items()
+        }
+        self.kept: list[Row] = []
+        self.dropped: list[Row] = []
+
+    def keep(
+        self, crop: FaceCrop, mask: NDArray[np.uint8], values: Mapping[str, NDArray[np.float32]], row: Row
+    ) -> None:
+        """Add a face. mask: uint8 (S, S). values: key → float32 (*shape)."""
+        for image in _pyramid(crop.image):
+            size = image.shape[0]
+            self._arrays[f"images{size}"].append(image[None])
+            if self._recipe.pictures:
+                png = cv2.imencode(".png", image[..., ::-1], _PNG)[1]
+                _shard_picture(self._folder, size, len(self.kept)).write_bytes(png.data)
+        self._arrays[MASKS].append(mask[None])
+        self._arrays[LANDMARKS].append(crop.landmarks[None].astype(np.float32))
+        for key, value in values.items():
+            self._arrays[key].append(value[None])
+        self.kept.append(row)
+
+    def drop(self, row: Row) -> None:
+        """Add a row about what is not kept."""
+        self.dropped.append(row)
+
+
+@contextmanager
+def writing_shard(folder: Path, recipe: Recipe) -> Iterator[ShardWriter]:
+    """Write a shard, which appears whole when the block ends.
+
+    Raises MienError if the disk is full or may not be written.
+    """
+    with whole_folder(folder) as partial:
+        with ExitStack() as files:
+            writer = ShardWriter(partial, recipe, files)
+            yield writer
+        rows = {"kept": writer.kept, "dropped": writer.dropped}
+        (partial / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+
+
+class Shard:
+    """A chunk's result, read only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        rows: Mapping[str, Sequence[Row]] = json.loads((folder / "rows.json").read_text(encoding="utf-8"))
+        self.kept = pa.Table.from_pylist(list(rows["kept"]), schema=INDEX_SCHEMA)
+        """Rows of the index, in the order of the arrays."""
+        self.dropped = pa.Table.from_pylist(list(rows["dropped"]), schema=INDEX_SCHEMA)
+
+    def rows(self, name: str, rows: range) -> NDArray[Any]:
+        """Some rows of an array, read into memory."""
+        return read_rows(self.folder / f"{name}.npy", rows)
+
+    def picture(self, size: int, row: int) -> Path:
+        """Where the picture of a row lies."""
+        return _shard_picture(self.folder, size, row)
+
+
+def read_rows(path: Path, rows: range) -> NDArray[Any]:
+    """Some rows of an .npy file, read into memory."""
+    mapped: NDArray[Any] = np.load(path, mmap_mode="r" if rows else None)
+    if rows.stop > len(mapped):
+        raise ValueError(f"{path} has {len(mapped)} rows, not {rows.stop}")
+    return np.array(mapped[rows.start : rows.stop])
+
+
+def _pyramid(image: RgbImage) -> list[RgbImage]:
+    """The crop at S, S/2, …, 2 pixels: each the mean of two by two of the one before."""
+    images = [image]
+    while (size := images[-1].shape[0] // 2) >= 2:
+        images.append(cv2.resize(images[-1], (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False))
+    return images
+
+
+def _shard_picture(folder: Path, size: int, row: int) -> Path:
+    return folder / f"{size}-{row:06d}.png"

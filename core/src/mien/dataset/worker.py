@@ -1,0 +1,257 @@
+"""What one worker process does with one chunk."""
+
+import math
+import os
+import pickle
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.alignment import align
+from mien.dataset.format import ANOTHER_PERSON, FAILED, NO_FACE, NOT_LARGEST, UNREADABLE
+from mien.dataset.messages import Advanced, Begin, Crashed, Finished, Refused, Reply
+from mien.dataset.plan import Chunk, SourceFile
+from mien.dataset.recipe import Recipe
+from mien.dataset.remeasure import remeasure
+from mien.dataset.shard import Row, ShardWriter, writing_shard
+from mien.errors import MienError
+from mien.extractor import Extractor
+from mien.face import Face, FaceCrop, RgbImage
+from mien.features import FeatureSet
+from mien.identity import Recognizer
+from mien.pictures import read_picture
+from mien.registry import Registry
+
+Tell = Callable[[Advanced], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A picture or frame, or the reason why there is none."""
+
+    source: SourceFile
+    image: RgbImage | None
+    frame: int | None = None
+    pts: int | None = None
+    reason: str = ""
+
+    def row(self, **columns: Any) -> Row:
+        return {
+            "source": self.source.name,
+            "frame": self.frame,
+            "pts": self.pts,
+            "source_size": self.source.size,
+            "source_mtime_ns": self.source.mtime_ns,
+            **columns,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _FoundFace:
+    number: int
+    face: Face
+    crop: FaceCrop
+    mask: NDArray[np.uint8]
+    dropped: str = ""
+    values: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+class ChunkWorker:
+    """Turns chunks into shards. Raises MienError if a plugin is missing or cannot be made."""
+
+    def __init__(self, registry: Registry, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._extractor = cast(Extractor, registry.create("extractor", recipe.extractor))
+        self._features = FeatureSet(recipe.features_text, registry)
+        self._recognizer = Recognizer(registry) if recipe.keep_person is not None else None
+        self._video: Any = None
+
+    def do(self, chunk: Chunk, begin: Begin, tell: Tell) -> None:
+        """Write the chunk's shard. Raises MienError if it cannot be written; what cannot be read is noted in it."""
+        with writing_shard(begin.work / chunk.key, self._recipe) as shard:
+            for picture in self._pictures(chunk):
+                if picture.image is None:
+                    shard.drop(picture.row(dropped=f"{UNREADABLE}: {picture.reason}"))
+                    tell(Advanced(0 if chunk.frames else 1, 0, readable=False))
+                    continue
+                try:
+                    found = self._measured(picture.image)
+                # A plugin may raise anything on a picture, and the others are not to suffer for it.
+                except Exception as error:
+                    failure = error.message if isinstance(error, MienError) else _in_words(error)
+                    shard.drop(picture.row(dropped=f"{FAILED}: {failure}"))
+                    tell(Advanced(1, 0, failure=failure))
+                else:
+                    _write(picture, found, shard)
+                    tell(Advanced(1, sum(not face.dropped for face in found)))
+
+    def _pictures(self, chunk: Chunk) -> Iterator[_Picture]:
+        for source in chunk.sources:
+            if source.kind == "video":
+                yield from self._frames(source, chunk.frames)
+            elif source.kind == "unreadable":
+                yield _Picture(source, None, reason=source.reason)
+            else:
+                try:
+                    image = read_picture(source.path)
+                except MienError as error:
+                    yield _Picture(source, None, reason=error.message)
+                else:
+                    yield _Picture(source, image)
+
+    def _frames(self, source: SourceFile, frames: tuple[int, int] | None) -> Iterator[_Picture]:
+        from mien.video import VideoSource  # loads PyAV, which pictures do without
+
+        start, stop = frames or (0, 0)
+        reached = start
+        try:
+            if self._video is None or self._video.path != source.path:
+                self._video = VideoSource(source.path)
+            for frame in self._video.frames(start, stop):
+                yield _Picture(source, frame.image, frame.index, frame.pts)
+                reached = frame.index + 1
+            if reached < stop:
+                yield _Picture(source, None, reached, reason=f"the video ends before frame {reached}")
+            elif stop == len(self._video.frame_times()) and self._video.damage:
+                yield _Picture(source, None, reached, reason=f"from frame {reached}: {self._video.damage}")
+        except MienError as error:
+            yield _Picture(source, None, reached if frames else None, reason=error.message)
+
+    def _measured(self, image: RgbImage) -> list[_FoundFace]:
+        found = [self._cut_out(number, face, image) for number, face in enumerate(self._found(image))]
+        if not found:
+            return []
+        found, encodings = self._only_this_person(found)
+        if self._recipe.largest:
+            found = _only_the_largest(found)
+        kept = [number for number, face in enumerate(found) if not face.dropped]
+        crops = [found[number].crop for number in kept]
+        if encodings is not None and self._recognizer and [self._recognizer.key] == list(self._features.choices):
+            values = {self._recognizer.key: encodings[kept]}  # measured already
+        else:
+            values = self._features.compute(crops)
+        for position, number in enumerate(kept):
+            found[number] = replace(found[number], values={key: value[position] for key, value in values.items()})
+        return found
+
+    def _found(self, image: RgbImage) -> Sequence[Face]:
+        faces = self._extractor.extract(image)
+        for face in faces:
+            points = face.landmarks
+            if points.shape != (68, 2) or not np.isfinite(points).all():
+                raise ValueError(f"{self._recipe.extractor} found landmarks of the shape {points.shape}, or not finite")
+        return faces
+
+    def _cut_out(self, number: int, face: Face, image: RgbImage) -> _FoundFace:
+        crop = align(image, face.landmarks, self._recipe.alignment)
+        mask = np.rint(crop.mask * 255).astype(np.uint8)
+        # As the dataset gives it back, so that a feature that is added later sees the very same.
+        crop = replace(crop, mask=(mask / 255).astype(np.float32))
+        return _FoundFace(number, face, crop, mask)
+
+    def _only_this_person(self, found: list[_FoundFace]) -> tuple[list[_FoundFace], NDArray[np.float32] | None]:
+        if self._recognizer is None:
+            return found, None
+        encodings = self._recognizer.encode([face.crop for face in found])
+        reference = np.array(self._recipe.keep_person, np.float32)
+        distances = self._recognizer.distances(encodings, reference)
+        return [
+            face
+            if distance < self._recognizer.same_person_below
+            else replace(face, dropped=f"{ANOTHER_PERSON}: distance {distance:.2f}")
+            for face, distance in zip(found, distances, strict=True)
+        ], encodings
+
+
+def _write(picture: _Picture, found: Sequence[_FoundFace], shard: ShardWriter) -> None:
+    if not found:
+        shard.drop(picture.row(dropped=NO_FACE))
+    for face in found:
+        if face.dropped:
+            shard.drop(picture.row(**_columns(face), dropped=face.dropped))
+        else:
+            shard.keep(face.crop, face.mask, face.values, picture.row(**_columns(face)))
+
+
+def _only_the_largest(found: list[_FoundFace]) -> list[_FoundFace]:
+    candidates = [face for face in found if not face.dropped]
+    if not candidates:
+        return found
+    largest = max(candidates, key=lambda face: face.face.box.area)
+    return [face if face is largest or face.dropped else replace(face, dropped=NOT_LARGEST) for face in found]
+
+
+def _columns(found: _FoundFace) -> Row:
+    box = found.face.box
+    return {
+        "face": found.number,
+        "box": [float(side) for side in (box.left, box.top, box.right, box.bottom)],
+        "to_crop": [float(value) for value in found.crop.to_crop.ravel()],
+        "score": float(found.face.score) if math.isfinite(found.face.score) else None,
+        "sharpness": sharpness(found.crop.image, found.mask),
+    }
+
+
+def sharpness(image: RgbImage, mask: NDArray[np.uint8]) -> float:
+    """How sharp a crop is: variance of the Laplacian of its gray levels (0 to 255), well inside of the mask.
+
+    image: uint8 (S, S, 3), RGB. mask: uint8 (S, S). Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield
+    microscopy"; the mask's own edge is left out, since there the picture ends, however blurred it is.
+    """
+    inside = cv2.erode(mask, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0) == 255
+    if not inside.any():
+        return 0.0
+    laplacian = cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F)
+    return float(laplacian[inside].var())
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def main() -> None:
+    """Serve the process that started this one: it sends a Begin and tasks on stdin, and gets replies on stdout."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers
+    tasks, replies = _private_streams()
+    cv2.setNumThreads(1)
+    try:
+        begin: Begin = pickle.load(tasks)
+        worker = None
+        while True:
+            task = pickle.load(tasks)
+            if isinstance(task, Chunk):
+                worker = worker or ChunkWorker(begin.registry, begin.recipe)
+                worker.do(task, begin, lambda reply: _send(replies, reply))
+            else:
+                remeasure(task, begin, lambda reply: _send(replies, reply))
+            _send(replies, Finished())
+    except EOFError:
+        return
+    except BrokenPipeError:  # the parent is gone
+        return
+    except MienError as error:
+        _send(replies, Refused(error.message, error.fix))
+    except Exception:
+        _send(replies, Crashed(traceback.format_exc()))
+
+
+def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Stdin and stdout under other numbers, so that what a plugin prints or reads does not get between."""
+    sys.stdout.flush()
+    tasks, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return tasks, replies
+
+
+def _send(replies: BinaryIO, reply: Reply) -> None:
+    pickle.dump(reply, replies)
+    replies.flush()
