@@ -4,10 +4,15 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mien.errors import MienError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_IN_THE_WAY = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
+_TOO_LARGE = {errno.EFBIG, errno.ENAMETOOLONG}
 
 
 @contextmanager
@@ -15,7 +20,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a path beside the target to write to; it takes the target's place when the block ends without an error.
 
     The temporary name keeps the target's suffix, since writers choose the format by it. The parent folder is made.
-    Raises MienError if the disk is full, or the folder or file may not be written; the target is then as it was.
+    Raises MienError if the disk is full, the folder or file may not be written, or the target is a folder; the target
+    is then as it was.
     """
     partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
     try:
@@ -24,14 +30,15 @@ def whole_file(path: Path) -> Iterator[Path]:
             yield partial
             os.replace(partial, path)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # what the user has to hear is why it was not written
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside the target; it takes the target's place when the block ends without an error.
 
-    A folder that already stands there is replaced. Raises MienError as `whole_file`.
+    A folder that already stands there is replaced. Raises MienError as `whole_file`, and if the target is a file.
     """
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
@@ -41,8 +48,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
             yield partial
             if path.exists():
                 old = path.with_name(f".{path.name}.old-{os.getpid()}")
-                os.replace(path, old)
-                os.replace(partial, path)
+                _exchange(path, partial, old)
                 shutil.rmtree(old, ignore_errors=True)
             else:
                 os.replace(partial, path)
@@ -52,22 +58,50 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing_to(path: Path) -> Iterator[None]:
-    """Turn what the operating system says of a failed write into a MienError that names the path."""
+    """Turn what the operating system says of a failed write into a MienError that names the path.
+
+    An error about a file elsewhere, as one that is read meanwhile, passes as it is.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(_standing_folder(path)).free
+        if not _concerns(path, error):
+            raise
+        folder = _standing_folder(path)
+        if error.errno in _FULL:
+            free = shutil.disk_usage(folder).free
             raise MienError(
                 f"The disk is full: {path} was not written ({free / 1e6:.0f} MB free). Nothing else was touched.",
-                f"df -h {_standing_folder(path)}",
+                f"df -h {folder}",
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise MienError(
-                f"{path} may not be written: {error.strerror}.", f"ls -ld {_standing_folder(path)}"
-            ) from error
+        if error.errno in _FORBIDDEN:
+            raise MienError(f"{path} may not be written: {error.strerror}.", f"ls -ld {folder}") from error
+        if error.errno in _IN_THE_WAY | _TOO_LARGE:
+            told = error.filename2 or error.filename
+            what = f"{error.strerror}: {told}" if told and told != str(path) else error.strerror
+            raise MienError(f"{path} cannot be written: {what}.", f"ls -ld {folder}") from error
         raise
 
 
+def _exchange(path: Path, new: Path, old: Path) -> None:
+    """Put `new` in the place of the folder `path`, which then stands at `old`."""
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        os.replace(old, path)
+        raise
+
+
+def _concerns(path: Path, error: OSError) -> bool:
+    """Whether the error names no file, or one in the target's folder or on the way there."""
+    if not isinstance(error.filename, str | bytes):
+        return True
+    folder, named = os.path.abspath(path.parent), os.path.abspath(os.fsdecode(error.filename))
+    return os.path.commonpath([folder, named]) in (folder, named)
+
+
 def _standing_folder(path: Path) -> Path:
-    return next((folder for folder in path.absolute().parents if folder.exists()), Path("/"))
+    return next((folder for folder in path.absolute().parents if os.path.isdir(folder)), Path("/"))
