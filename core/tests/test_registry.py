@@ -229,6 +229,16 @@ def test_a_known_plugin_that_is_not_installed_is_answered_with_its_pip_command(k
     assert error_of(Registry([]).find, kind, name).fix == f"pip install {distribution}"
 
 
+def test_a_choice_left_open_is_the_only_one_there_is(environment):
+    with pytest.raises(MienError, match="No feature is installed"):
+        Registry([]).only("feature")
+    install_freckles(environment)
+    assert Registry(environment.points).only("feature") == "freckles"
+    environment.install("some-moles", {"moles": registers("register_features", "moles", "nowhere:Nothing")})
+    with pytest.raises(MienError, match="Several features are installed: freckles, moles"):
+        Registry(environment.points).only("feature")
+
+
 def test_a_name_of_another_kind_says_so(environment):
     install_freckles(environment)
 

@@ -87,6 +87,21 @@ class Registry:
         """The names of a kind, sorted."""
         return sorted({plugin.spec.name for plugin in self.plugins if plugin.kind == kind})
 
+    def only(self, kind: str) -> str:
+        """The name of the one plugin of a kind, for whoever left the choice open.
+
+        Raises MienError if none is installed, or several and so the choice has to be made.
+        """
+        names = self.names(kind)
+        if len(names) > 1:
+            raise MienError(
+                f"Several {kind}s are installed: {', '.join(names)}. Which is it to be?", f"--{kind} {names[0]}"
+            )
+        if not names:
+            known = [f"pip install {distribution}" for distribution in known_distributions().get(kind, {}).values()]
+            raise MienError(f"No {kind} is installed.", known[0] if known else "mien plugins")
+        return names[0]
+
     def find(self, kind: str, name: str) -> InstalledPlugin:
         """The plugin of that kind and name.
 

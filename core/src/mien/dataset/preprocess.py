@@ -79,7 +79,8 @@ def preprocess(
     new and changed sources, features it has not; sources that are gone disappear.
 
     - dataset: the DATASET folder.
-    - extractor, features: plugins as the user types them. extractor None: the one that the dataset was made with.
+    - extractor, features: plugins as the user types them. extractor None: the one that the dataset was made with;
+      for a new one, the only one that is installed.
     - sources: pictures, videos and folders. None: those the dataset was made from; for a new one, DATASET/raw.
     - keep_person: a picture of the person whose faces alone are kept.
     - largest: keep only the largest face of a picture (of that person).
@@ -133,9 +134,9 @@ def _recipe(
     alignment: AlignmentConfig | None,
 ) -> Recipe:
     """What is asked for, and where nothing is, what the dataset was made with."""
-    if extractor is None and info is None:
-        raise MienError(f"{path} is not preprocessed yet: which extractor is to find the faces?", "mien plugins")
-    text, distribution, version = extractor_text(extractor or (info.extractor if info else ""), registry)
+    if extractor is None:
+        extractor = info.extractor if info else registry.only("extractor")
+    text, distribution, version = extractor_text(extractor, registry)
     return Recipe(
         extractor=text,
         extractor_distribution=distribution,
