@@ -96,7 +96,7 @@ def from_xmp(text: str) -> Provenance | None:
 
 def _video_metadata(path: Path) -> list[str]:
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options={"export_xmp": "1"}) as container:
             return list(container.metadata.values())
     except (av.error.FFmpegError, OSError) as error:
         raise MienError(f"{path} is neither a picture nor a video: {error}.", f"file {path}") from error

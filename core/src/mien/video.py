@@ -25,6 +25,7 @@ from mien.face import RgbImage
 
 # Without the last two, swscale takes a short cut that makes 4:2:0 pictures 1.3 levels darker than the standard says.
 CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_RGB = 0
 _UNSPECIFIED = 2
 _HD_LINES = 720
 _CUT_OFF_SECONDS = 0.5
@@ -42,7 +43,7 @@ class Frame:
     image: RgbImage
     """uint8 (H, W, 3), upright."""
     duration: int = 0
-    """How long it is shown, in units of `VideoSource.time_base`; 0 where the file does not say."""
+    """How long it is shown, in units of `VideoSource.time_base`; 0 for a last frame of which the file does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,17 @@ class Colour:
     primaries: int
     transfer: int
 
+    @property
+    def stored_space(self) -> int:
+        """What a file of YUV pictures made from these says of its matrix: the same, or nothing if these were RGB."""
+        return _UNSPECIFIED if self.space == _RGB else self.space
+
     def matrix(self, height: int) -> int:
         """The matrix between YUV and RGB for a video of that many lines.
 
         Where the file does not say it, players take BT.709 for 720 lines and more, BT.601 for fewer.
         """
-        if self.space != _UNSPECIFIED:
+        if self.stored_space != _UNSPECIFIED:
             return self.space
         return int(Colorspace.ITU709 if height >= _HD_LINES else Colorspace.ITU601)
 
@@ -71,6 +77,8 @@ class _Index(NamedTuple):
     """pts of every whole frame, ascending."""
     keyframes: list[int]
     """pts at which decoding can begin, ascending."""
+    end: int
+    """pts at which the last frame is over."""
     damage: str | None
     """Why there are no more frames than these; None if the file is whole."""
 
@@ -145,15 +153,15 @@ class VideoSource:
         Raises MienError naming the file and the frame's number at a frame that is missing or damaged; the frames before
         it have been given by then.
         """
-        times, _, damage = self._index()
-        wanted = times[start:stop]
+        times, _, end, damage = self._index()
+        wanted, until = times[start:stop], [*times[1:], end]
         index = start
         for frame in self._decoded_from(wanted[0]) if wanted else ():
             if frame.pts is None or frame.pts < times[index]:
                 continue
             if frame.pts > times[index] or frame.is_corrupt:
                 break
-            yield Frame(index, frame.pts, self._as_rgb(frame, index), frame.duration or 0)
+            yield Frame(index, frame.pts, self._as_rgb(frame, index), until[index] - frame.pts)
             index += 1
             if index == start + len(wanted):
                 break
@@ -170,14 +178,15 @@ class VideoSource:
 
     def _index_by_decoding(self) -> _Index:
         with self._opened() as (container, stream):
-            frames = [(frame.pts, frame.key_frame) for frame in self._decoded(container, stream)]
+            frames = [(frame.pts, frame.duration or 0) for frame in self._decoded(container, stream)]
         times = [pts for pts, _ in frames if pts is not None]
+        end = max((pts + duration for pts, duration in frames if pts is not None), default=0)
         # Without times in its packets, a file has no place to seek to: every reading begins at its first frame.
-        return _Index(times, times[:1], None)
+        return _Index(times, times[:1], end, None)
 
     def _decoded_from(self, time: int) -> Iterator[VideoFrame]:
         """Decoded frames from that one or an earlier one on."""
-        _, keyframes, _ = self._index()
+        keyframes = self._index().keyframes
         for keyframe in reversed(keyframes[1 : bisect_right(keyframes, time)]):
             with self._opened() as (container, stream):
                 container.seek(keyframe, stream=stream)
@@ -252,7 +261,18 @@ def _index_of(container: InputContainer, stream: VideoStream) -> _Index | None:
     # A recording may begin within a group of pictures: what is shown before the first keyframe never decodes.
     first = keyframes[0] if keyframes else 0
     times = sorted(time for time in pts if time >= first and (whole_until is None or time <= whole_until))
-    return _Index(times, keyframes, damage)
+    return _Index(times, keyframes, _end(stream, packets, times), damage)
+
+
+def _end(stream: VideoStream, packets: list["Packet[VideoStream]"], times: list[int]) -> int:
+    """When the last frame is over.
+
+    What a packet says of its duration is the time to the next packet, not to the next frame; it serves where the file
+    says nothing of the whole stream.
+    """
+    last = times[-1] if times else 0
+    whole = (stream.start_time or 0) + (stream.duration or 0)
+    return whole if whole > last else last + (packets[-1].duration or 0 if packets else 0)
 
 
 def _where_cut(
