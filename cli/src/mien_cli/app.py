@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mien_cli.commands import plugins, train
+from mien_cli.commands import plugins, preprocess, train
 from mien_cli.errors import ErrorTellingGroup
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ def mien(
     """Swap or anonymize faces in pictures and video and keep their mien: pose, gaze, expression."""
 
 
+app.command(rich_help_panel="Swap faces")(preprocess.preprocess)
 app.command(rich_help_panel="Swap faces")(train.train)
 app.add_typer(plugins.app, name="plugins", rich_help_panel="Look around")
 

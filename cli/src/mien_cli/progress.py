@@ -71,8 +71,10 @@ class BarProgress:
     def close(self) -> None:
         """Take the bar away and leave its line."""
         task, self._task = self._task, None
-        if task is not None:
-            self._bars.remove_task(task.id)
+        if task is None:
+            return
+        self._bars.remove_task(task.id)
+        if task.completed:
             self.say(_line(task.description, task.completed, None, task.elapsed or 0.0, task.fields["figures"]))
 
 
@@ -110,9 +112,9 @@ class LineProgress:
 
     def close(self) -> None:
         """Print the last line of a stretch."""
-        if self._what is not None:
-            self.say(_line(self._what, self._done, None, self._clock() - self._began, self._figures))
-            self._what = None
+        what, self._what = self._what, None
+        if what is not None and self._done:
+            self.say(_line(what, self._done, None, self._clock() - self._began, self._figures))
 
 
 class _Rate(ProgressColumn):

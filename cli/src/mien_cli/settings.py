@@ -65,7 +65,7 @@ def table_of(settings: list[Setting]) -> Table:
     table.add_column("Type")
     table.add_column("Default")
     table.add_column("Limits")
-    table.add_column("What it does", ratio=1)
+    table.add_column("What it does")
     for setting in settings:
         table.add_row(*(Text(cell) for cell in setting))
     return table

@@ -127,8 +127,8 @@ def _print_table(plugins: list["InstalledPlugin"], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("Kind", "Name", "Distribution", "Version"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("Summary", ratio=1)
-    table.add_column("Licence of its weights", ratio=1)
+    table.add_column("Summary")
+    table.add_column("Licence of its weights")
     for plugin in plugins:
         spec = plugin.spec
         table.add_row(
@@ -180,7 +180,7 @@ def _print_broken(broken: list["BrokenPlugin"], console: Console) -> None:
     )
     table.add_column("Distribution", no_wrap=True)
     table.add_column("Version", no_wrap=True)
-    table.add_column("Reason", ratio=1)
+    table.add_column("Reason")
     for plugin in broken:
         table.add_row(plugin.distribution, plugin.version, Text(plugin.reason))
     console.print(table)

@@ -1,0 +1,140 @@
+"""`mien preprocess`: from pictures and videos to a dataset of faces."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mien_cli.console import messages, results
+from mien_cli.progress import duration, shown_on
+
+if TYPE_CHECKING:
+    from mien.alignment import AlignmentConfig
+    from mien.dataset import Dataset
+    from mien.dataset.preprocess import PreprocessReport
+
+_PROBLEMS = ("unreadable", "failed")  # how the reasons begin that are not about faces
+_PROBLEMS_SHOWN = 5
+_WHAT = "What to keep"
+_HOW = "How to work"
+
+
+def preprocess(
+    dataset: Annotated[
+        Path,
+        typer.Argument(metavar="DATASET", help="Folder of the dataset; its pictures and videos are in DATASET/raw."),
+    ],
+    sources: Annotated[
+        list[Path] | None,
+        typer.Option("--from", metavar="PATH", help="A picture, video or folder instead of raw/; may be repeated."),
+    ] = None,
+    extractor: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="What finds the faces; by default the only one installed.")
+    ] = None,
+    features: Annotated[
+        str, typer.Option(metavar="SPEC", help="What to measure, as landmarks:points=28+thumbnail:size=8.")
+    ] = "",
+    alignment: Annotated[
+        str, typer.Option(metavar="KEY=VALUE,…", help="How faces are cut out, as size=64,margin=0.1.")
+    ] = "",
+    keep_person: Annotated[
+        Path | None,
+        typer.Option(metavar="REFERENCE", help="Keep only faces of the person in that picture.", rich_help_panel=_WHAT),
+    ] = None,
+    largest: Annotated[
+        bool, typer.Option("--largest", help="Keep one face of each picture: the largest.", rich_help_panel=_WHAT)
+    ] = False,
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="Write arrays only, no pictures of the crops.", rich_help_panel=_WHAT)
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Processes; one per core by default.", rich_help_panel=_HOW)
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Begin anew, whatever is there already.", rich_help_panel=_HOW)
+    ] = False,
+) -> None:
+    """Find the faces of pictures and videos, cut them out and measure them.
+
+    Stopped at any point and called again it goes on; called again later it does what is new: pictures, features.
+
+    [bold]Examples[/bold]
+
+      mien preprocess anna
+      mien preprocess anna --from holiday.mp4 --from ~/Pictures/anna --keep-person anna.jpg
+      mien preprocess anna --features landmarks+thumbnail:size=8
+    """
+    from mien.dataset.preprocess import preprocess as run  # when the command runs: it loads OpenCV
+
+    with shown_on(messages()) as progress:
+        report = run(
+            dataset,
+            extractor=extractor,
+            features=features,
+            sources=sources,
+            keep_person=keep_person,
+            largest=largest,
+            workers=workers,
+            pictures=not no_pictures,
+            alignment=_alignment(alignment),
+            again=again,
+            progress=progress,
+        )
+    console = results()
+    console.print(_summary(report))
+    _print_problems(report.dataset, console)
+
+
+def _alignment(text: str) -> "AlignmentConfig | None":
+    if not text:
+        return None
+    from mien.alignment import AlignmentConfig
+    from mien.plugin import read_config
+    from mien.spec import parse_choice
+
+    settings = parse_choice(f"alignment:{text}").settings
+    return read_config(AlignmentConfig, settings, "the alignment", shown_by="mien preprocess --help")
+
+
+def _summary(report: "PreprocessReport") -> Table:
+    counts = report.dataset.info.counts
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    row = {
+        "Read": counts.read,
+        "Faces": counts.faces,
+        "No face": counts.no_face,
+        "Not kept": counts.dropped,
+        "Unreadable": counts.unreadable,
+        "Failed": counts.failed,
+    }
+    for heading in row:
+        table.add_column(heading, justify="right")
+    cells = [str(count) for count in row.values()]
+    if report.pictures_done:
+        table.add_column("Time", justify="right")
+        table.add_column("Pictures/s", justify="right")
+        cells += [duration(report.seconds), f"{report.pictures_per_second:.1f}"]
+    table.add_row(*cells)
+    return table
+
+
+def _print_problems(dataset: "Dataset", console: Console) -> None:
+    """The first few files and frames that could not be used, and where all of them stand."""
+    dropped = dataset.dropped().select(["source", "frame", "dropped"])
+    problems = [row for row in dropped.to_pylist() if row["dropped"].startswith(_PROBLEMS)]
+    if not problems:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Could not be used", style="yellow", overflow="fold")
+    table.add_column("Why")
+    for row in problems[:_PROBLEMS_SHOWN]:
+        frame = "" if row["frame"] is None else f", frame {row['frame']}"
+        table.add_row(Text(f"{row['source']}{frame}"), Text(row["dropped"]))
+    console.print(table)
+    rest = len(problems) - _PROBLEMS_SHOWN
+    where = f"{dataset.path / 'faces' / 'index.parquet'}, column dropped"
+    console.print(Text(f"{rest} more in {where}." if rest > 0 else f"Also in {where}."), soft_wrap=True)
