@@ -48,3 +48,24 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Env
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(folder)):
             del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Datasets of two people, E and J, each from a clip of some seconds; read only."""
+    from mien.dataset.preprocess import preprocess
+
+    folder = tmp_path_factory.mktemp("people")
+    clips = Path(__file__).parent / "tests" / "data" / "clips"
+    made = []
+    for name, clip in (("E", "target_E_4s_silent.mp4"), ("J", "target_J_2s_audio.mp4")):
+        preprocess(
+            folder / name,
+            extractor="face_recognition",
+            features="landmarks:points=5",
+            sources=[clips / clip],
+            workers=2,
+            pictures=False,
+        )
+        made.append(folder / name)
+    return made

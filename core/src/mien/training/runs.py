@@ -40,6 +40,8 @@ class TrainReport:
     """Time trained, over all calls."""
     reason: str
     """Why it stopped."""
+    model: Model
+    """As trained, in evaluation mode, on the device it was trained on."""
 
 
 def train(
@@ -147,7 +149,7 @@ def _run_loop(
     before, stop = loop.at.step, StopRequest(options.minutes)
     with stop.listening():
         reason = loop.run(stop)
-    return TrainReport(run, loop.at.step, loop.at.step - before, loop.at.seconds, reason)
+    return TrainReport(run, loop.at.step, loop.at.step - before, loop.at.seconds, reason, model.eval())
 
 
 def _data(paths: list[Path], features: str, options: TrainOptions, registry: Registry) -> TrainingData:
@@ -157,14 +159,15 @@ def _data(paths: list[Path], features: str, options: TrainOptions, registry: Reg
 def _accelerator(options: TrainOptions, run: Path) -> Accelerator:
     several_parts = DistributedDataParallelKwargs(find_unused_parameters=True)  # a phase or stage uses some weights only
     return Accelerator(
-        mixed_precision=_precision(options.precision),
+        mixed_precision=resolved_precision(options.precision),
         log_with="tensorboard",
         project_dir=str(run),
         kwargs_handlers=[several_parts],
     )
 
 
-def _precision(wanted: str) -> str:
+def resolved_precision(wanted: str) -> str:
+    """What "auto" stands for on this machine: bf16 where it is computed natively, otherwise no mixed precision."""
     if wanted != "auto":
         return wanted
     if torch.cuda.is_available():

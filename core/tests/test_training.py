@@ -1,0 +1,329 @@
+"""The loop with every installed model, on real faces; no model is named here."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from mien.errors import MienError
+from mien.model import Model
+from mien.registry import Registry
+from mien.run import TrainedRun
+from mien.training import TrainOptions, resume, train
+
+MODELS = Registry().names("model")
+FREQUENT = {"steps_per_log": 1, "steps_per_validation": 2, "steps_per_preview": 2, "steps_per_checkpoint": 2}
+TINY_MODEL = """
+    from mien.hooks import PluginSpec, hookimpl
+
+    @hookimpl
+    def register_models():
+        return [PluginSpec("tiny", "tiny_model_class:Tiny", "a convolution")]
+"""
+TINY_CLASS = """
+    import os
+    import torch
+    from torch import nn
+    from mien import Model, Stage, PluginConfig
+
+    class TinyConfig(PluginConfig):
+        bad_step: int = -1
+        '''The step whose loss is not a number.'''
+        bad_rollbacks: int = 1
+        '''How many times it is not.'''
+
+    class Tiny(Model):
+        Config = TinyConfig
+        size = 8
+
+        def __init__(self, config, inputs):
+            super().__init__(config, inputs)
+            self.net = nn.Conv2d(3, 3, 3, padding=1)
+            self.calls = self.bad = 0
+
+        def stages(self):
+            return [Stage(8, 4)]
+
+        def optimizer(self, phase):
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+        def forward(self, batch, phase):
+            loss = (self.net(batch.images) - batch.images).abs().mean()
+            if self.training:
+                if (spy := os.environ.get("SEEN")):
+                    with open(f"{spy}.{os.environ.get('RANK', '0')}", "a") as file:
+                        print(*(round(float(row.double().sum()), 4) for row in batch.features), file=file)
+                self.calls += 1
+                if self.calls == self.config.bad_step and self.bad < self.config.bad_rollbacks:
+                    self.calls, self.bad = 0, self.bad + 1
+                    loss = loss * float("nan")
+            return {"loss": loss}
+
+        def generate(self, batch, identity):
+            return self.net(batch.images).clamp(-1, 1).float()
+"""
+
+
+@pytest.fixture
+def tiny(environment) -> Registry:
+    """The registry with a stranger's small model, fast and made to fail on request."""
+    environment.install("mien-model-tiny", {"tiny_model": TINY_MODEL, "tiny_model_class": TINY_CLASS})
+    return Registry()
+
+
+def settings_of(name: str) -> tuple[str, int, str]:
+    """The model with its preset for small machines if it has one, how many people, and features if it needs some."""
+    loaded = Registry().load("model", name)
+    assert issubclass(loaded, Model)
+    choice = f"{name}:preset=small" if "small" in loaded.Config.presets else name
+    return choice, loaded.people[0], "landmarks:points=5" if loaded.needs_features else ""
+
+
+def begin(name: str, people: list[Path], run: Path, **options: object) -> TrainedRun:
+    choice, count, features = settings_of(name)
+    train(choice, people[:count], run, features=features, options=TrainOptions(**{**FREQUENT, **options}))
+    return TrainedRun.open(run)
+
+
+def digest(run: Path) -> str:
+    return hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_stopped_and_resumed_gives_the_weights_of_one_go(name: str, people: list[Path], tmp_path: Path) -> None:
+    begin(name, people, tmp_path / "whole", steps=6, accumulate=2)
+    begin(name, people, tmp_path / "parts", steps=3, accumulate=2)
+    assert digest(tmp_path / "whole") != digest(tmp_path / "parts")
+    report = resume(tmp_path / "parts", steps=6)
+    assert (report.steps_here, report.step) == (3, 6)
+    assert digest(tmp_path / "whole") == digest(tmp_path / "parts")
+    steps = [json.loads(line)["step"] for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps) and set(steps) == {1, 2, 3, 4, 5, 6}
+
+
+def test_the_seed_decides_everything(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    for run, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train("tiny", people[:1], tmp_path / run, options=TrainOptions(seed=seed, steps=3), registry=tiny)
+    assert digest(tmp_path / "a") == digest(tmp_path / "b") != digest(tmp_path / "c")
+
+
+def test_what_swapping_needs_is_not_pickled_and_opens(people: list[Path], tmp_path: Path) -> None:
+    run = begin(MODELS[0], people, tmp_path / "run", steps=2)
+    assert not run.model.training
+    assert set(load_file(tmp_path / "run" / "model.safetensors")) >= set(run.model.state_dict())
+    preview = Image.open(tmp_path / "run" / "previews" / "00000002.png")
+    assert min(preview.size) > 128
+    assert list((tmp_path / "run" / "tensorboard").glob("events*"))
+
+
+def test_training_learns(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    options = TrainOptions(steps=120, steps_per_log=10)
+    train("tiny", people, tmp_path / "run", options=options, registry=tiny)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in lines if "loss" in line]
+    assert losses[-1] < losses[0] / 2
+
+
+def test_a_loss_that_is_no_number_stops_with_step_faces_and_checkpoint(
+    people: list[Path], tiny: Registry, tmp_path: Path
+) -> None:
+    options = TrainOptions(steps=8, **FREQUENT)
+    with pytest.raises(MienError) as caught:
+        train("tiny", people, tmp_path / "run", settings={"bad_step": 6}, options=options, registry=tiny)
+    told = str(caught.value)
+    assert "Step 6" in told and "checkpoints/00000004" in told and "rollback" in told
+    assert re.search(rf"{people[0].name}: \d+, \d+, \d+, \d+; {people[1].name}: \d+", told)
+    weights = load_file(tmp_path / "run" / "model.safetensors")
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
+def test_or_goes_back_and_on_with_another_order(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    options = TrainOptions(steps=8, on_nan="rollback", **FREQUENT)
+    report = train("tiny", people, tmp_path / "run", settings={"bad_step": 6}, options=options, registry=tiny)
+    assert report.step == 8
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    steps = [line["step"] for line in lines if "loss" in line]
+    assert steps == list(range(1, 9)), "a run that went back must not tell its past twice"
+
+
+def test_going_back_has_an_end(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    options = TrainOptions(steps=8, on_nan="rollback", **FREQUENT)
+    settings = {"bad_step": 3, "bad_rollbacks": 99}
+    with pytest.raises(MienError, match="gone back 3 times"):
+        train("tiny", people, tmp_path / "run", settings=settings, options=options, registry=tiny)
+
+
+def test_a_run_is_not_overwritten_and_a_changed_dataset_is_noticed(
+    people: list[Path], tiny: Registry, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    train("tiny", people[:1], run, options=TrainOptions(steps=1), registry=tiny)
+    with pytest.raises(MienError, match="holds a run already"):
+        train("tiny", people[:1], run, options=TrainOptions(steps=1), registry=tiny)
+    record = (run / "run.toml").read_text()
+    (run / "run.toml").write_text(re.sub(r'digest = "\w+"', 'digest = "0"', record))
+    with pytest.raises(MienError, match="has changed"):
+        resume(run, steps=2, registry=tiny)
+
+
+def test_a_run_whose_plugin_is_gone_says_so(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    train("tiny", people[:1], tmp_path / "run", options=TrainOptions(steps=1), registry=tiny)
+    without = Registry([])
+    with pytest.raises(MienError, match="No model named 'tiny'"):
+        TrainedRun.open(tmp_path / "run", without)
+
+
+def test_damaged_weights_are_refused(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    train("tiny", people[:1], tmp_path / "run", options=TrainOptions(steps=1), registry=tiny)
+    weights = tmp_path / "run" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(MienError, match="damaged"):
+        TrainedRun.open(tmp_path / "run", tiny)
+
+
+def test_weights_can_be_where_another_run_begins(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    first = train("tiny", people[:1], tmp_path / "a", options=TrainOptions(steps=20), registry=tiny)
+    options = TrainOptions(steps=1, seed=5, init_from=str(tmp_path / "a" / "model.safetensors"))
+    second = train("tiny", people[:1], tmp_path / "b", options=options, registry=tiny)
+    moved = (first.model.net.weight - second.model.net.weight).abs().max()
+    assert 0 < moved < 0.1
+    (tmp_path / "broken.safetensors").write_bytes(b"no weights")
+    options = TrainOptions(steps=1, init_from=str(tmp_path / "broken.safetensors"))
+    with pytest.raises(MienError, match="cannot be the start"):
+        train("tiny", people[:1], tmp_path / "c", options=options, registry=tiny)
+
+
+def command(people: list[Path], run: Path, *more: str) -> list[str]:
+    frequent = [part for key, value in FREQUENT.items() for part in ("--set", f"train.{key}={value}")]
+    return [sys.executable, "-m", "mien_cli", "train", "tiny", *map(str, people), "--run", str(run), *frequent, *more]
+
+
+def in_environment(environment, **more: str) -> dict[str, str]:
+    path = os.pathsep.join([str(environment.folder), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **more}
+
+
+def wait_for_checkpoint(run: Path, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 60
+    while not list((run / "checkpoints").glob("[0-9]*")):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_writes_a_checkpoint_and_tells_how_to_go_on(
+    asked: signal.Signals, people: list[Path], tiny: Registry, environment, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        command(people, run), env=in_environment(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for_checkpoint(run, process)
+    process.send_signal(asked)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert f"mien train --run {run} --resume" in out.replace("\n", " ")
+    done = int(re.search(r"Stopped at step (\d+)", out)[1])
+    assert (run / "checkpoints" / f"{done:08d}").is_dir()
+    assert resume(run, steps=done + 2, registry=tiny).steps_here == 2
+
+
+def test_a_killed_run_loses_only_what_came_after_its_last_checkpoint(
+    people: list[Path], tiny: Registry, environment, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        command(people, run), env=in_environment(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    wait_for_checkpoint(run, process)
+    process.kill()
+    process.communicate()
+    last = max(int(path.name) for path in (run / "checkpoints").glob("[0-9]*"))
+    report = resume(run, steps=last + 3, registry=tiny)
+    assert (report.step, report.steps_here) == (last + 3, 3)
+    TrainedRun.open(run, tiny)
+
+
+def test_a_full_disk_stops_the_run_and_leaves_what_was_there(
+    people: list[Path], tiny: Registry, environment, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    subprocess.run(
+        command(people, run, "--steps", "2"), env=in_environment(environment), check=True, capture_output=True
+    )
+    before = digest(run)
+    limited = "import resource, sys, runpy, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    limited += "resource.setrlimit(resource.RLIMIT_FSIZE, (900, 900)); sys.argv = ['mien', *sys.argv[1:]]; "
+    limited += "runpy.run_module('mien_cli', run_name='__main__')"
+    arguments = ["train", "--run", str(run), "--resume", "--steps", "4"]
+    ended = subprocess.run(
+        [sys.executable, "-c", limited, *arguments], env=in_environment(environment), capture_output=True, text=True
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr and str(run) in ended.stderr.replace("\n", "")
+    assert digest(run) == before
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["00000002"]
+
+
+LAUNCHED = """
+import hashlib, os, sys
+from pathlib import Path
+from mien.training import TrainOptions, train
+
+run, choice, features, *people = sys.argv[1:]
+options = TrainOptions(steps=4, steps_per_checkpoint=2, precision="no")
+report = train(choice, [Path(person) for person in people], Path(run), features=features, options=options)
+weights = hashlib.sha256(b"".join(t.numpy().tobytes() for t in report.model.state_dict().values())).hexdigest()
+Path(f"{run}.weights.{os.environ['RANK']}").write_text(weights)
+"""
+
+
+def launch(tmp_path: Path, environment: dict[str, str], *arguments: str) -> None:
+    script = tmp_path / "launched.py"
+    script.write_text(LAUNCHED)
+    port = str(29600 + os.getpid() % 2000)
+    ended = subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
+         "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port, str(script), *arguments],
+        env=environment, capture_output=True, text=True, timeout=150,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-3000:]
+
+
+def test_two_processes_hold_the_same_weights_and_share_the_faces(
+    people: list[Path], tiny: Registry, environment, tmp_path: Path
+) -> None:
+    run, seen = tmp_path / "run", tmp_path / "seen"
+    launch(
+        tmp_path, in_environment(environment, SEEN=str(seen)), str(run), "tiny", "landmarks:points=5", str(people[0])
+    )
+    weights = {Path(f"{run}.weights.{rank}").read_text() for rank in (0, 1)}
+    assert len(weights) == 1
+    faces = [Path(f"{seen}.{rank}").read_text().split() for rank in (0, 1)]
+    assert len(faces[0]) == len(faces[1]) == 16
+    assert not set(faces[0]) & set(faces[1]), "within an epoch no face is seen by both"
+    assert "processes = 2" in (run / "run.toml").read_text()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_trains_in_two_processes(name: str, people: list[Path], environment, tmp_path: Path) -> None:
+    choice, count, features = settings_of(name)
+    run = tmp_path / "run"
+    launch(tmp_path, in_environment(environment), str(run), choice, features, *map(str, people[:count]))
+    assert len({Path(f"{run}.weights.{rank}").read_text() for rank in (0, 1)}) == 1
+
+
+def test_mixed_precision_trains(people: list[Path], tmp_path: Path) -> None:
+    run = begin(MODELS[0], people, tmp_path / "run", steps=2, precision="bf16")
+    assert all(tensor.dtype == torch.float32 for tensor in run.model.state_dict().values())

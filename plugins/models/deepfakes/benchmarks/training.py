@@ -1,0 +1,119 @@
+"""How fast mien trains the deepfakes autoencoder, beside a plain loop and beside the processor's own convolution peak.
+
+    python plugins/models/deepfakes/benchmarks/training.py DATASET_A DATASET_B [--size 64] [--batch 16] [--steps 12]
+
+The plain loop is what one writes first: fp32, the two people encoded one after the other, each with a step of its own.
+mien's figure is what its loop writes to metrics.jsonl. The peak is a 3×3 convolution of 256 channels, forward and
+backward, channels last. Nothing else should be running.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.optim import Adam
+from torch.utils.flop_counter import FlopCounterMode
+
+from mien.dataset import Dataset
+from mien.features import FeatureSet
+from mien.layers import masked_l1
+from mien.model import Batch
+from mien.registry import Registry
+from mien.run import make_model
+from mien.training import TrainOptions, train
+from mien.training.data import TrainingData
+from mien_model_deepfakes.augment import Strengths, augment
+from mien_model_deepfakes.model import Deepfakes
+
+_WARM_UP_STEPS = 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("datasets", nargs=2, type=Path)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=16, help="faces of each person in a step")
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--preset", help="a preset of the model instead of the reference widths")
+    given = parser.parse_args()
+    settings = {"size": given.size, "batch_size": given.batch}
+    if given.preset:
+        settings = {"preset": given.preset, "batch_size": given.batch}
+    data = TrainingData([Dataset.open(path) for path in given.datasets], FeatureSet("", Registry()), 0.1)
+    model = make_model(Registry(), "deepfakes", settings, data.inputs)
+    assert isinstance(model, Deepfakes)
+    batch = data.batch(data.spread(given.batch), model.size, 1.0)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    gflop = step_gflop(model, batch)
+    print(f"deepfakes {model.size}², {parameters / 1e6:.1f} M parameters, {gflop:.0f} GFLOP a step of 2×{given.batch}")
+
+    peaks = {name: convolution_peak(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
+    for name, peak in peaks.items():
+        print(f"convolution peak, {name}: {peak:.0f} GFLOP/s")
+    plain_before = plain_faces_per_second(model, batch, given.steps)
+    ours, precision = our_faces_per_second(given.datasets, settings, given.steps)
+    plain = statistics.mean([plain_before, plain_faces_per_second(model, batch, given.steps)])
+    faces = len(batch)
+    for name, speed, peak in (("plain loop, fp32", plain, peaks["fp32"]), (f"mien, {precision}", ours, peaks["bf16"])):
+        done = speed / faces * gflop
+        print(f"{name}: {speed:.1f} faces/s, {done:.0f} GFLOP/s, {100 * done / peak:.0f} % of its peak")
+    print(f"mien / plain: {ours / plain:.2f}")
+
+
+def plain_faces_per_second(model: Deepfakes, batch: Batch, steps: int) -> float:
+    model = make_model(Registry(), "deepfakes", model.config.model_dump(), model.inputs)
+    assert isinstance(model, Deepfakes)
+    optimizer = Adam(model.parameters(), lr=1e-4)
+    strengths = Strengths(**model.config.model_dump(include=set(Strengths.__dataclass_fields__)))
+    images = batch.images.contiguous()
+    seconds = []
+    for _ in range(steps):
+        began = time.perf_counter()
+        for person, decoder in enumerate(model.decoders):
+            mine = batch.identities == person
+            example = augment(images[mine], batch.masks[mine], strengths)
+            optimizer.zero_grad()
+            masked_l1(decoder(model.encoder(example.shown)), example.wanted, example.mask).backward()
+            optimizer.step()
+        seconds.append(time.perf_counter() - began)
+    return len(batch) / statistics.median(seconds[_WARM_UP_STEPS:])
+
+
+def our_faces_per_second(datasets: list[Path], settings: dict[str, object], steps: int) -> tuple[float, str]:
+    from mien.training.runs import resolved_precision
+
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        train("deepfakes", datasets, run, settings=settings, options=TrainOptions(steps=steps, steps_per_log=1))
+        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    speeds = [line["faces_per_second"] for line in lines if "faces_per_second" in line]
+    return statistics.median(speeds[_WARM_UP_STEPS:]), resolved_precision("auto")
+
+
+def step_gflop(model: Deepfakes, batch: Batch) -> float:
+    """Multiplications and additions of one forward and backward pass, in 10⁹."""
+    with FlopCounterMode(display=False) as counter:
+        model(batch, "main")["loss"].backward()
+    model.zero_grad(set_to_none=True)
+    return counter.get_total_flops() / 1e9
+
+
+def convolution_peak(dtype: torch.dtype, channels: int = 256, side: int = 32, count: int = 16) -> float:
+    """GFLOP/s of a 3×3 convolution, forward and backward."""
+    layer = nn.Conv2d(channels, channels, 3, padding=1).to(dtype, memory_format=torch.channels_last)
+    maps = torch.rand(count, channels, side, side, dtype=dtype).to(memory_format=torch.channels_last).requires_grad_()
+    seconds = []
+    for _ in range(10):
+        began = time.perf_counter()
+        layer(maps).sum().backward()
+        seconds.append(time.perf_counter() - began)
+    return 3 * 2 * count * side**2 * channels**2 * 9 / statistics.median(seconds[_WARM_UP_STEPS:]) / 1e9
+
+
+if __name__ == "__main__":
+    main()
