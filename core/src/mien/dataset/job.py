@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.dataset.crew import run_tasks
-from mien.dataset.format import FACES
+from mien.dataset.info import FACES
 from mien.dataset.messages import Begin, Task
 from mien.dataset.recipe import Recipe
 from mien.errors import MienError

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from mien.dataset.plan import Chunk
+from mien.dataset.chunk import Chunk
 from mien.dataset.recipe import Recipe
 from mien.registry import Registry
 

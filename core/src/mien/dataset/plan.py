@@ -1,68 +1,17 @@
 """What has to be done: which sources there are, which of them a dataset knows already, and the chunks of the rest."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-
+from mien.dataset.chunk import Chunk, SourceFile
+from mien.dataset.index import KnownSource
 from mien.dataset.recipe import Recipe
 from mien.errors import MienError
-from mien.sources import SourceKind, find_sources
+from mien.sources import find_sources
 
 PICTURES_PER_CHUNK = 32
 FRAMES_PER_CHUNK = 64
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A picture or video, and what tells whether it has changed."""
-
-    path: Path
-    name: str
-    """As the index says it: relative to raw/, or absolute."""
-    kind: SourceKind
-    size: int
-    """Bytes."""
-    mtime_ns: int
-    reason: str = ""
-    """Why it is unreadable, if that is its kind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A piece of work for one process: some pictures, or some frames of one video."""
-
-    key: str
-    """Of all that decides the result; the shard is named so."""
-    sources: tuple[SourceFile, ...]
-    frames: tuple[int, int] | None = None
-    """First frame and the one after the last; None for pictures, and for a video that does not open."""
-
-    @property
-    def pictures(self) -> int:
-        """How many pictures or frames there are to do."""
-        return self.frames[1] - self.frames[0] if self.frames else len(self.sources)
-
-    def __str__(self) -> str:
-        if self.frames:
-            return f"{self.sources[0].name}, frames {self.frames[0]} to {self.frames[1] - 1}"
-        if len(self.sources) == 1:
-            return self.sources[0].name
-        return f"{len(self.sources)} pictures from {self.sources[0].name} to {self.sources[-1].name}"
-
-
-@dataclass(frozen=True, slots=True)
-class KnownSource:
-    """What a dataset holds of a source: rows of the arrays, and rows of the dropped part of the index."""
-
-    size: int
-    mtime_ns: int
-    kept: range
-    dropped: range
 
 
 def list_sources(dataset: Path, sources: Sequence[Path] | None) -> list[SourceFile]:
@@ -92,22 +41,6 @@ def list_sources(dataset: Path, sources: Sequence[Path] | None) -> list[SourceFi
         where = ", ".join(str(folder) for folder in folders)
         raise MienError(f"There are no pictures or videos in {where}.", "Put some there.")
     return [found[name] for name in sorted(found)]
-
-
-def known_sources(kept: pa.Table, dropped: pa.Table) -> dict[str, KnownSource]:
-    """What a dataset knows of each source. The tables' rows of one source stand together."""
-    known: dict[str, KnownSource] = {}
-    for table, is_kept in ((kept, True), (dropped, False)):
-        for name, rows in _runs(table):
-            status = table.slice(rows.start, 1).select(["source_size", "source_mtime_ns"]).to_pylist()[0]
-            before = known.get(name)
-            known[name] = KnownSource(
-                status["source_size"],
-                status["source_mtime_ns"],
-                rows if is_kept else (before.kept if before else range(0)),
-                range(0) if is_kept else rows,
-            )
-    return known
 
 
 def unchanged(files: Sequence[SourceFile], known: Mapping[str, KnownSource]) -> set[str]:
@@ -156,14 +89,3 @@ def _frame_ranges(file: SourceFile) -> list[tuple[int, int] | None]:
         return [None]  # the worker meets the same error and notes it in the index
     starts = range(0, count, FRAMES_PER_CHUNK)
     return [(start, min(start + FRAMES_PER_CHUNK, count)) for start in starts] or [None]
-
-
-def _runs(table: pa.Table) -> Iterator[tuple[str, range]]:
-    """Source and rows of each stretch of rows of the same source."""
-    if not len(table):
-        return
-    encoded = table.column("source").combine_chunks().dictionary_encode()
-    codes = encoded.indices.to_numpy(zero_copy_only=False)
-    edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
-    for start, stop in pairwise(edges):
-        yield encoded.dictionary[int(codes[start])].as_py(), range(start, stop)

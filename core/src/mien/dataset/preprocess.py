@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import cast
 
 from mien.alignment import AlignmentConfig
-from mien.dataset.format import FACES, NEXT_FACES, OLD_FACES, Dataset, DatasetInfo, finish_swap, read_info
+from mien.dataset.format import Dataset
+from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, finish_swap, read_info
 from mien.dataset.job import Job
 from mien.dataset.plan import usable_cores
 from mien.dataset.recipe import Recipe, described, extractor_text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mien
 from mien.alignment import AlignmentConfig
-from mien.dataset.format import FORMAT_VERSION, LANDMARKS, MASKS, DatasetInfo, FeatureInfo, sizes_up_to
+from mien.dataset.info import FORMAT_VERSION, LANDMARKS, MASKS, DatasetInfo, FeatureInfo, sizes_up_to
 from mien.errors import MienError
 from mien.features import FeatureSet, choice_text
 from mien.registry import Registry

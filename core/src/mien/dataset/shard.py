@@ -1,17 +1,16 @@
 """What a chunk of work leaves on disk: arrays, pictures and index rows in a folder that is whole or not there."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from mien.dataset.format import INDEX_SCHEMA, LANDMARKS, MASKS
+from mien.dataset.info import LANDMARKS, MASKS
 from mien.dataset.npy import NpyWriter
 from mien.dataset.recipe import Recipe
 from mien.face import FaceCrop, RgbImage
@@ -46,7 +45,7 @@ class ShardWriter:
             self._arrays[f"images{size}"].append(image[None])
             if self._recipe.pictures:
                 png = cv2.imencode(".png", image[..., ::-1], _PNG)[1]
-                _shard_picture(self._folder, size, len(self.kept)).write_bytes(png.data)
+                shard_picture(self._folder, size, len(self.kept)).write_bytes(png.data)
         self._arrays[MASKS].append(mask[None])
         self._arrays[LANDMARKS].append(crop.landmarks[None].astype(np.float32))
         for key, value in values.items():
@@ -72,33 +71,6 @@ def writing_shard(folder: Path, recipe: Recipe) -> Iterator[ShardWriter]:
         (partial / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
 
 
-class Shard:
-    """A chunk's result, read only."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        rows: Mapping[str, Sequence[Row]] = json.loads((folder / "rows.json").read_text(encoding="utf-8"))
-        self.kept = pa.Table.from_pylist(list(rows["kept"]), schema=INDEX_SCHEMA)
-        """Rows of the index, in the order of the arrays."""
-        self.dropped = pa.Table.from_pylist(list(rows["dropped"]), schema=INDEX_SCHEMA)
-
-    def rows(self, name: str, rows: range) -> NDArray[Any]:
-        """Some rows of an array, read into memory."""
-        return read_rows(self.folder / f"{name}.npy", rows)
-
-    def picture(self, size: int, row: int) -> Path:
-        """Where the picture of a row lies."""
-        return _shard_picture(self.folder, size, row)
-
-
-def read_rows(path: Path, rows: range) -> NDArray[Any]:
-    """Some rows of an .npy file, read into memory."""
-    mapped: NDArray[Any] = np.load(path, mmap_mode="r" if rows else None)
-    if rows.stop > len(mapped):
-        raise ValueError(f"{path} has {len(mapped)} rows, not {rows.stop}")
-    return np.array(mapped[rows.start : rows.stop])
-
-
 def _pyramid(image: RgbImage) -> list[RgbImage]:
     """The crop at S, S/2, …, 2 pixels: each the mean of two by two of the one before."""
     images = [image]
@@ -107,5 +79,6 @@ def _pyramid(image: RgbImage) -> list[RgbImage]:
     return images
 
 
-def _shard_picture(folder: Path, size: int, row: int) -> Path:
+def shard_picture(folder: Path, size: int, row: int) -> Path:
+    """Where the picture of a row lies in a shard."""
     return folder / f"{size}-{row:06d}.png"

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.dataset.format import FACES, Dataset, FeatureInfo, array_file
+from mien.dataset.format import Dataset
+from mien.dataset.index import known_sources
+from mien.dataset.info import FACES, FeatureInfo, array_file
 from mien.dataset.job import Job
-from mien.dataset.merge import merge, segments_of, write_info, write_statistics
+from mien.dataset.merge import merge, write_info, write_statistics
 from mien.dataset.messages import Remeasure
 from mien.dataset.npy import NpyWriter
-from mien.dataset.plan import chunks_of, known_sources, list_sources, unchanged
+from mien.dataset.origins import segments_of
+from mien.dataset.plan import chunks_of, list_sources, unchanged
 from mien.dataset.recipe import Recipe, described, refuse_another_recipe
 from mien.dataset.statistics import Moments
 from mien.features import FeatureSet

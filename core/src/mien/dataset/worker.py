@@ -15,11 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.alignment import align
-from mien.dataset.format import ANOTHER_PERSON, FAILED, NO_FACE, NOT_LARGEST, UNREADABLE
+from mien.dataset.chunk import ANOTHER_PERSON, FAILED, NO_FACE, NOT_LARGEST, UNREADABLE, Chunk, SourceFile
 from mien.dataset.messages import Advanced, Begin, Crashed, Finished, Refused, Reply
-from mien.dataset.plan import Chunk, SourceFile
 from mien.dataset.recipe import Recipe
-from mien.dataset.remeasure import remeasure
 from mien.dataset.shard import Row, ShardWriter, writing_shard
 from mien.errors import MienError
 from mien.extractor import Extractor
@@ -230,6 +228,8 @@ def main() -> None:
                 worker = worker or ChunkWorker(begin.registry, begin.recipe)
                 worker.do(task, begin, lambda reply: _send(replies, reply))
             else:
+                from mien.dataset.remeasure import remeasure  # loads pyarrow, which chunks do without
+
                 remeasure(task, begin, lambda reply: _send(replies, reply))
             _send(replies, Finished())
     except EOFError:

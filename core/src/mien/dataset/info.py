@@ -1,0 +1,151 @@
+"""What dataset.json says of a dataset, and where the files of one lie.
+
+DATASET/faces/dataset.json                  DatasetInfo; written last, so what has none is not finished
+DATASET/faces/index.parquet                 the N faces in the order of the arrays, then what was dropped
+DATASET/faces/images/S/000123.png           the crop of row 123 at S×S pixels
+DATASET/faces/arrays/imagesS.npy            uint8 (N, S, S, 3), RGB, black where the mask is 0
+DATASET/faces/arrays/masks.npy              uint8 (N, size, size), 255 is face
+DATASET/faces/arrays/landmarks68.npy        float32 (N, 68, 2), in pixels of the largest crop
+DATASET/faces/arrays/KEY.npy                float32 (N, *shape) for each feature, with KEY.mean.npy and KEY.cov.npy
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mien.alignment import AlignmentConfig
+from mien.errors import MienError
+
+FORMAT_VERSION = 1
+FACES = "faces"
+NEXT_FACES = ".faces.new"
+OLD_FACES = ".faces.old"
+MASKS = "masks"
+LANDMARKS = "landmarks68"
+
+
+class FeatureInfo(BaseModel):
+    """A feature that a dataset holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    choice: str
+    """What the user would type for it, all settings spelled out."""
+    key: str
+    """Stem of its files in arrays/."""
+    distribution: str
+    version: str
+    shape: tuple[int, ...]
+    bounds: tuple[float, float]
+
+
+class Counts(BaseModel):
+    """What became of the pictures and frames."""
+
+    model_config = ConfigDict(frozen=True)
+
+    read: int
+    """Pictures and frames that were read."""
+    faces: int
+    """Faces kept: N."""
+    no_face: int
+    """Pictures and frames in which no face was found."""
+    unreadable: int
+    """Files, or stretches of a video, that could not be read."""
+    failed: int
+    """Pictures and frames on which a plugin failed."""
+    dropped: int
+    """Faces found but not kept."""
+
+
+class DatasetInfo(BaseModel):
+    """What dataset.json says."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format_version: int
+    mien_version: str
+    extractor: str
+    """What the user would type for it, all settings spelled out."""
+    extractor_distribution: str
+    extractor_version: str
+    alignment: AlignmentConfig
+    features: tuple[FeatureInfo, ...]
+    sizes: tuple[int, ...]
+    """Sides of the crops, in pixels, smallest first."""
+    count: int
+    """Number of faces N."""
+    digest: str
+    """SHA-256 over the largest crops, masks and landmarks of all faces: what the dataset is, wherever it lies."""
+    counts: Counts
+    reasons: dict[str, int]
+    """Why something is not among the faces → how often."""
+    pictures: bool
+    """Whether images/ was written."""
+    largest: bool
+    """Whether only the largest face of a picture was kept."""
+    keep_person: tuple[float, ...] | None
+    """Encoding of the person whose faces alone were kept."""
+    sources: tuple[str, ...] | None
+    """Absolute paths that the pictures came from; None: from raw/."""
+
+
+def array_file(faces: Path, name: str) -> Path:
+    """Where an array of a faces folder lies."""
+    return faces / "arrays" / f"{name}.npy"
+
+
+def picture_file(faces: Path, size: int, row: int) -> Path:
+    """Where the picture of a row lies."""
+    return faces / "images" / str(size) / f"{row:06d}.png"
+
+
+def sizes_up_to(largest: int) -> tuple[int, ...]:
+    """2, 4, 8, … up to the largest crop."""
+    return tuple(2**power for power in range(1, largest.bit_length()))
+
+
+def read_info(path: Path) -> DatasetInfo | None:
+    """What DATASET's dataset.json says; None if there is none.
+
+    Raises MienError if it is damaged, or if a newer mien has written it.
+    """
+    file = path / FACES / "dataset.json"
+    try:
+        text = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise MienError(f"{file} cannot be read: {error.strerror}.", f"ls -l {file}") from error
+    try:
+        version = _FormatVersion.model_validate_json(text).format_version
+        if version > FORMAT_VERSION:
+            raise MienError(
+                f"{file} has the format version {version}; this mien knows up to {FORMAT_VERSION}.",
+                "pip install --upgrade mien",
+            )
+        return DatasetInfo.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise MienError(
+            f"{file} is damaged: {f'{where}: ' if where else ''}{first['msg']}.",
+            f"rm {file} && mien preprocess {path}",
+        ) from error
+
+
+def finish_swap(path: Path) -> None:
+    """Finish what a run left that was stopped between taking the old faces away and putting the new ones there.
+
+    The old ones are only taken away when the new ones are whole.
+    """
+    if (path / FACES).exists() or not (path / OLD_FACES).exists():
+        return
+    whole = path / NEXT_FACES if (path / NEXT_FACES / "dataset.json").exists() else path / OLD_FACES
+    with suppress(FileNotFoundError):  # the run itself, or another reader, has just finished it
+        whole.rename(path / FACES)
+
+
+class _FormatVersion(BaseModel):
+    format_version: int

@@ -1,0 +1,137 @@
+"""Where the rows of a new dataset come from: shards, and what a finished dataset holds already."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mien.dataset.chunk import Chunk, SourceFile
+from mien.dataset.format import Dataset
+from mien.dataset.index import INDEX_SCHEMA, KnownSource, known_sources
+from mien.dataset.info import FACES, array_file, picture_file
+from mien.dataset.shard import Row, shard_picture
+
+
+class Origin(Protocol):
+    """Where rows come from."""
+
+    kept: pa.Table
+    dropped: pa.Table
+
+    def rows(self, name: str, rows: range) -> NDArray[Any]:
+        """Some rows of an array, read into memory."""
+
+    def picture(self, size: int, row: int) -> Path:
+        """Where the picture of a row lies."""
+
+
+class FinishedFaces:
+    """A finished dataset to take rows over from."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._faces = dataset.path / FACES
+        self.kept = dataset.index()
+        self.dropped = dataset.dropped()
+
+    def rows(self, name: str, rows: range) -> NDArray[Any]:
+        """Some rows of an array, read into memory."""
+        return read_rows(array_file(self._faces, name), rows)
+
+    def picture(self, size: int, row: int) -> Path:
+        """Where the picture of a row lies."""
+        return picture_file(self._faces, size, row)
+
+
+class Shard:
+    """A chunk's result, read only."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        rows: Mapping[str, Sequence[Row]] = json.loads((folder / "rows.json").read_text(encoding="utf-8"))
+        self.kept = pa.Table.from_pylist(list(rows["kept"]), schema=INDEX_SCHEMA)
+        """Rows of the index, in the order of the arrays."""
+        self.dropped = pa.Table.from_pylist(list(rows["dropped"]), schema=INDEX_SCHEMA)
+
+    def rows(self, name: str, rows: range) -> NDArray[Any]:
+        """Some rows of an array, read into memory."""
+        return read_rows(self.folder / f"{name}.npy", rows)
+
+    def picture(self, size: int, row: int) -> Path:
+        """Where the picture of a row lies."""
+        return shard_picture(self.folder, size, row)
+
+
+def read_rows(path: Path, rows: range) -> NDArray[Any]:
+    """Some rows of an .npy file, read into memory."""
+    mapped: NDArray[Any] = np.load(path, mmap_mode="r" if rows else None)
+    if rows.stop > len(mapped):
+        raise ValueError(f"{path} has {len(mapped)} rows, not {rows.stop}")
+    return np.array(mapped[rows.start : rows.stop])
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Rows that stand together both where they come from and where they go."""
+
+    shard: Path | None
+    """None: from the finished dataset."""
+    kept: range
+    dropped: range
+
+
+def segments_of(
+    files: Sequence[SourceFile], taken: Mapping[str, KnownSource], chunks: Sequence[Chunk], work: Path
+) -> list[Segment]:
+    """What the new dataset is put together of: for each source, in order, its rows in the old one or in shards."""
+    of_source: dict[str, list[Segment]] = {}
+    for chunk in chunks:
+        folder = work / chunk.key
+        shard = Shard(folder)
+        for name, known in known_sources(shard.kept, shard.dropped).items():
+            of_source.setdefault(name, []).append(Segment(folder, known.kept, known.dropped))
+    segments: list[Segment] = []
+    for file in files:
+        if file.name in taken:
+            of_source[file.name] = [Segment(None, taken[file.name].kept, taken[file.name].dropped)]
+        for segment in of_source.get(file.name, []):
+            joined = _joined(segments[-1], segment) if segments else None
+            segments[-1:] = [joined] if joined else [*segments[-1:], segment]
+    return segments
+
+
+class Origins:
+    """Opens what segments come from; the last shard stays open, since the next segment is often of it too."""
+
+    def __init__(self, old: Dataset | None) -> None:
+        self._old = FinishedFaces(old) if old else None
+        self._shard: Shard | None = None
+
+    def of(self, segment: Segment) -> Origin:
+        """Open it."""
+        if segment.shard is None:
+            if self._old is None:
+                raise RuntimeError("a segment of an old dataset, and no old dataset")
+            return self._old
+        if self._shard is None or self._shard.folder != segment.shard:
+            self._shard = Shard(segment.shard)
+        return self._shard
+
+
+def _joined(first: Segment, second: Segment) -> Segment | None:
+    def follows(left: range, right: range) -> bool:
+        return not right or not left or left.stop == right.start
+
+    if first.shard != second.shard:
+        return None
+    if not (follows(first.kept, second.kept) and follows(first.dropped, second.dropped)):
+        return None
+    return Segment(first.shard, _span(first.kept, second.kept), _span(first.dropped, second.dropped))
+
+
+def _span(first: range, second: range) -> range:
+    return range(first.start, second.stop) if first and second else first or second
