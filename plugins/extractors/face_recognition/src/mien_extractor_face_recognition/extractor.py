@@ -1,0 +1,118 @@
+"""Faces and landmarks by dlib, as the face_recognition package brings it."""
+
+import math
+import warnings
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from pydantic import Field
+
+from mien.errors import MienError
+from mien.extractor import Extractor
+from mien.face import Box, Face, RgbImage
+from mien.plugin import PluginConfig
+
+SMALLEST_FACE_PX = 80
+"""Side of the smallest face that dlib's detector knows, at the scale it looks at."""
+QUICK_SIDE_PX = 480
+"""Side of the picture that a quick search begins with: there a face of a sixth of the side is found."""
+
+
+class FaceRecognitionConfig(PluginConfig):
+    """How thoroughly dlib's frontal face detector searches. The landmarks always come from the whole picture."""
+
+    upsample: int = Field(default=1, ge=0, le=3)
+    """How often the picture is doubled before faces are searched: faces from 80/2**upsample pixels on are found."""
+    search: Literal["quick", "full"] = "quick"
+    """quick: look for large faces first (a sixth of the picture's longer side), and for smaller ones only if there are
+    none. It is four times as fast, but small faces beside a large one are missed, and in a video a second face near
+    that size may come and go. full: look for all sizes at once; for pictures of several people."""
+    max_side_px: int = Field(default=1920, ge=SMALLEST_FACE_PX)
+    """Faces are searched on a picture with a longer side of at most so many pixels, doubled or not. Larger pictures are
+    shrunk for that, which loses faces smaller than 80/max_side_px of the longer side (by default a 24th)."""
+    min_score: float = Field(default=0.0, allow_inf_nan=False)
+    """Detections below are dropped: dlib's threshold. More finds fewer false faces, less than 0 finds doubtful ones."""
+
+
+class FaceRecognition(Extractor):
+    """dlib's detector of frontal faces (HOG) and its 68 landmarks (Kazemi and Sullivan, CVPR 2014).
+
+    Instances run in threads side by side: each has its own detector, and dlib does not hold Python's lock while it
+    detects. The scores are dlib's: 0 is its own threshold, above 1 is sure.
+    """
+
+    Config = FaceRecognitionConfig
+    config: FaceRecognitionConfig
+
+    def __init__(self, config: FaceRecognitionConfig | None = None) -> None:
+        super().__init__(config)
+        dlib, api = _load_dlib()
+        self._rectangle = dlib.rectangle
+        self._detector = dlib.get_frontal_face_detector()
+        self._predictor = api.pose_predictor_68_point  # reads only, so that instances may share it: it takes 75 MB
+
+    def extract(self, image: RgbImage) -> list[Face]:
+        """Find all faces, surest first. See `Extractor.extract`."""
+        image = np.ascontiguousarray(image)  # of a view with padded rows, as PyAV gives them, dlib reads freed memory
+        found: list[tuple[Any, float]] = []
+        for scale in self._scales(max(image.shape[:2])):
+            found = self._detect(image, scale)
+            if found:
+                break
+        faces = [self._describe(image, rectangle, score) for rectangle, score in found]
+        return sorted(faces, key=lambda face: -face.score)
+
+    def _scales(self, side: int) -> list[float]:
+        """What to shrink or enlarge a picture by, one after the other until a face is found."""
+        finest = min(2.0**self.config.upsample, self.config.max_side_px / side)
+        coarsest = min(1.0, QUICK_SIDE_PX / side, finest) if self.config.search == "quick" else finest
+        doublings = math.ceil(math.log2(finest / coarsest) - 1e-9)
+        return [float(scale) for scale in np.geomspace(finest, coarsest, doublings + 1)[::-1]]
+
+    def _detect(self, image: RgbImage, scale: float) -> list[tuple[Any, float]]:
+        """Rectangles in image pixels, and their scores."""
+        threshold = self.config.min_score
+        if scale >= 1 and math.log2(scale).is_integer():  # dlib's own way, bit for bit
+            rectangles, scores, _ = self._detector.run(image, int(math.log2(scale)), threshold)
+            return list(zip(rectangles, scores, strict=True))
+        height, width = image.shape[:2]
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        rectangles, scores, _ = self._detector.run(resized, 0, threshold)
+        return [
+            (self._scaled(rectangle, 1 / scale), score) for rectangle, score in zip(rectangles, scores, strict=True)
+        ]
+
+    def _scaled(self, rectangle: Any, factor: float) -> Any:
+        edges = (rectangle.left(), rectangle.top(), rectangle.right() + 1, rectangle.bottom() + 1)
+        left, top, right, bottom = (round(edge * factor) for edge in edges)
+        return self._rectangle(left, top, right - 1, bottom - 1)
+
+    def _describe(self, image: RgbImage, rectangle: Any, score: float) -> Face:
+        points = self._predictor(image, rectangle).parts()
+        landmarks = np.array([(point.x, point.y) for point in points], np.float32)
+        box = Box(rectangle.left(), rectangle.top(), rectangle.right() + 1, rectangle.bottom() + 1)
+        return Face(box, landmarks, float(score))
+
+
+def _load_dlib() -> tuple[Any, Any]:
+    """The modules dlib and face_recognition.api. They load when an extractor is made: that takes a second."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
+            import face_recognition_models  # noqa: F401  without it, face_recognition would end the process
+        import dlib
+        from PIL import ImageFile
+
+        truncated = ImageFile.LOAD_TRUNCATED_IMAGES
+        import face_recognition.api
+
+        # face_recognition lets Pillow take broken files for whole ones; that is not this plugin's to decide.
+        ImageFile.LOAD_TRUNCATED_IMAGES = truncated
+    except ImportError as error:
+        raise MienError(
+            f"The extractor face_recognition cannot load dlib and its models: {error}.",
+            "pip install mien-extractor-face-recognition 'setuptools<81'",
+        ) from error
+    return dlib, face_recognition.api
