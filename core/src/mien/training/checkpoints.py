@@ -69,7 +69,8 @@ def load(accelerator: Accelerator, checkpoint: Path) -> Progressed:
         accelerator.load_state(str(checkpoint))
     except (OSError, ValueError, RuntimeError) as error:
         raise MienError(
-            f"The checkpoint {checkpoint} cannot be read: {error}.", f"rm -r {checkpoint}   (then resume from the older)"
+            f"The checkpoint {checkpoint} cannot be read: {error}.",
+            f"rm -r {checkpoint}   (then resume from the older)",
         ) from error
     return progress
 

@@ -269,7 +269,7 @@ class Loop:
         batch = self._batch(rows, stage.resolution, 1.0)
         path = self._run / "previews" / f"{self._at.step:08d}.png"
         with self._accelerator.autocast():
-            write_preview(path, self._model, batch, self._data.identities)
+            write_preview(path, self._model, batch, self._data.identities, self._at.step)
 
     def _go_back(self, error: NotFinite) -> None:
         newest, step = checkpoints.newest(self._run), self._at.step + 1

@@ -39,7 +39,7 @@ class TrainOptions(PluginConfig):
     plateau_factor: float = Field(default=0.5, gt=0, le=1)
     """What the learning rate is then multiplied with; 1 keeps it for ever."""
     on_nan: Literal["stop", "rollback"] = "stop"
-    """When a loss or gradient is not finite: stop, or go back to the last checkpoint and on with another order of faces."""
+    """When a loss or gradient is not finite: stop, or go back to the last checkpoint and on with other faces."""
     rollbacks: int = Field(default=3, ge=0)
     """How many times on_nan=rollback goes back before it stops all the same."""
     channels_last: bool = True

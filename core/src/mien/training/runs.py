@@ -157,7 +157,9 @@ def _data(paths: list[Path], features: str, options: TrainOptions, registry: Reg
 
 
 def _accelerator(options: TrainOptions, run: Path) -> Accelerator:
-    several_parts = DistributedDataParallelKwargs(find_unused_parameters=True)  # a phase or stage uses some weights only
+    several_parts = DistributedDataParallelKwargs(
+        find_unused_parameters=True
+    )  # a phase or stage uses some weights only
     return Accelerator(
         mixed_precision=resolved_precision(options.precision),
         log_with="tensorboard",
@@ -205,6 +207,4 @@ def _plugins(registry: Registry, model: str, extractor: str, features: str) -> l
     named = [("model", model), ("extractor", parse_choice(extractor).name)]
     named += [("feature", choice.name) for choice in parse_choices(features)]
     found = [registry.find(kind, name) for kind, name in named]
-    return [
-        PluginRecord(kind=p.kind, name=p.spec.name, distribution=p.distribution, version=p.version) for p in found
-    ]
+    return [PluginRecord(kind=p.kind, name=p.spec.name, distribution=p.distribution, version=p.version) for p in found]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from mien.testing.model import ModelContract
 from mien_model_deepfakes.augment import Strengths, augment, fit_similarity, zoom
 
 TINY = {"size": 32, "width": 4, "bottleneck": 16, "code_channels": 8, "shared_channels": 8, "decoder_width": 8}
-NOTHING = Strengths(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+NOTHING = Strengths(**dict.fromkeys(Strengths.__dataclass_fields__, 0.0))
 
 
 class TestDeepfakes(ModelContract):
@@ -60,14 +62,14 @@ def test_without_strength_the_example_is_the_picture_itself() -> None:
 def test_outside_of_the_mask_it_stays_black_whatever_the_colours_do() -> None:
     images, masks = pictures()
     torch.manual_seed(0)
-    example = augment(images, masks, Strengths(2.5, 0.1, 5, 0.03, 0.05, 5, 0.5, 0.25, 0.25, 0.1, 0.05))
+    example = augment(images, masks, Strengths(2.5, 0.1, 5, 0.03, 0.05, 5, 0.5, 0.25, 0.25, 0.1, 0.05, 0.5))
     outside = example.mask.expand(-1, 3, -1, -1) == 0
     assert outside.any() and (example.wanted[outside] == -1).all()
 
 
 def test_trimming_shows_the_middle_enlarged() -> None:
     images, masks = pictures()
-    example = augment(images, masks, Strengths(0, 0.25, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    example = augment(images, masks, replace(NOTHING, trim=0.25))
     torch.testing.assert_close(example.wanted, zoom(images, 1 / 0.75), atol=1e-3, rtol=0)
 
 

@@ -8,4 +8,10 @@ from mien.hooks import PluginSpec, hookimpl
 @hookimpl
 def register_models() -> Iterable[PluginSpec]:
     """The model."""
-    return [PluginSpec("deepfakes", "mien_model_deepfakes.model:Deepfakes", "autoencoder of two people: shared encoder, a decoder each")]
+    return [
+        PluginSpec(
+            "deepfakes",
+            "mien_model_deepfakes.model:Deepfakes",
+            "autoencoder of two people: shared encoder, a decoder each",
+        )
+    ]

@@ -33,6 +33,7 @@ class Strengths:
     contrast: float
     saturation: float
     hue: float
+    colour_swap: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class Example:
 def augment(images: Tensor, masks: Tensor, strengths: Strengths) -> Example:
     """Make training examples. images: float32 (N, 3, S, S) in [-1, 1]; masks: float32 (N, 1, S, S)."""
     count, _, size, _ = images.shape
-    coloured = jitter_colours((images + 1) / 2, strengths) * masks
+    exchanged = exchange_colours((images + 1) / 2, masks, strengths.colour_swap)
+    coloured = jitter_colours(exchanged, strengths) * masks
     layers = torch.cat([coloured, masks], 1)
     places = _pixel_places(size, images.device) * (1 - strengths.trim)
     offsets_std = strengths.warp_px * 2 / _OFFSETS_MEASURED_AT_PX
@@ -85,6 +87,23 @@ def fit_similarity(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
     centred = before - mean_before
     factor = (centred.conj() * (after - mean_after)).sum(1) / centred.abs().square().sum(1)
     return factor, (mean_after - factor[:, None] * mean_before)[:, 0]
+
+
+def exchange_colours(images: Tensor, masks: Tensor, share: float) -> Tensor:
+    """Give that share of the faces another face's colours: mean and spread of each channel inside the mask.
+
+    images: (N, 3, S, S) in [0, 1]. (Reinhard et al. 2001, doi:10.1109/38.946629, in RGB.)
+    """
+    if share == 0:
+        return images
+    count = len(images)
+    weight = masks.sum((2, 3), keepdim=True).clamp_min(1)
+    mean = (images * masks).sum((2, 3), keepdim=True) / weight
+    spread = (((images - mean).square() * masks).sum((2, 3), keepdim=True) / weight).sqrt().clamp_min(1e-3)
+    other = torch.randperm(count, device=images.device)
+    changed = (images - mean) / spread * spread[other] + mean[other]
+    chosen = torch.rand(count, 1, 1, 1, device=images.device) < share
+    return torch.where(chosen, changed, images).clamp(0, 1)
 
 
 def jitter_colours(images: Tensor, strengths: Strengths) -> Tensor:

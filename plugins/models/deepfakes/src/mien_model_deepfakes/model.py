@@ -65,6 +65,9 @@ class DeepfakesConfig(PluginConfig):
     """Largest change of saturation, as a share."""
     hue: float = Field(default=0.05, ge=0, le=0.5)
     """Largest turn of the hue, as a share of the colour circle."""
+    colour_swap: float = Field(default=0.0, ge=0, le=1)
+    """How often a face takes on the colours of another in the batch. It keeps the encoder from telling people apart by
+    their light, so that their expressions share one code; the reference has none."""
 
 
 class Deepfakes(Model):

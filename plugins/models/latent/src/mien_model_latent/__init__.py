@@ -8,4 +8,5 @@ from mien.hooks import PluginSpec, hookimpl
 @hookimpl
 def register_models() -> Iterable[PluginSpec]:
     """The model."""
-    return [PluginSpec("latent", "mien_model_latent.model:Latent", "decoder that draws one person from features")]
+    summary = "decoder that draws one person from features"
+    return [PluginSpec("latent", "mien_model_latent.model:Latent", summary)]

@@ -1,4 +1,4 @@
-"""The latent model: a decoder that draws one person from features, and so any face with those features as that person."""
+"""The latent model: a decoder that draws one person from features, whoever the features are from."""
 
 import math
 from collections.abc import Sequence

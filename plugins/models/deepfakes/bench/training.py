@@ -1,6 +1,6 @@
 """How fast mien trains the deepfakes autoencoder, beside a plain loop and beside the processor's own convolution peak.
 
-    python plugins/models/deepfakes/benchmarks/training.py DATASET_A DATASET_B [--size 64] [--batch 16] [--steps 12]
+    python plugins/models/deepfakes/bench/training.py DATASET_A DATASET_B [--size 64] [--batch 16] [--steps 12]
 
 The plain loop is what one writes first: fp32, the two people encoded one after the other, each with a step of its own.
 mien's figure is what its loop writes to metrics.jsonl. The peak is a 3×3 convolution of 256 channels, forward and
@@ -27,6 +27,7 @@ from mien.registry import Registry
 from mien.run import make_model
 from mien.training import TrainOptions, train
 from mien.training.data import TrainingData
+from mien.training.runs import resolved_precision
 from mien_model_deepfakes.augment import Strengths, augment
 from mien_model_deepfakes.model import Deepfakes
 
@@ -34,6 +35,7 @@ _WARM_UP_STEPS = 2
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", nargs=2, type=Path)
     parser.add_argument("--size", type=int, default=64)
@@ -46,7 +48,7 @@ def main() -> None:
         settings = {"preset": given.preset, "batch_size": given.batch}
     data = TrainingData([Dataset.open(path) for path in given.datasets], FeatureSet("", Registry()), 0.1)
     model = make_model(Registry(), "deepfakes", settings, data.inputs)
-    assert isinstance(model, Deepfakes)
+    assert isinstance(model, Deepfakes)  # noqa: S101 (for the type checker)
     batch = data.batch(data.spread(given.batch), model.size, 1.0)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     gflop = step_gflop(model, batch)
@@ -66,8 +68,9 @@ def main() -> None:
 
 
 def plain_faces_per_second(model: Deepfakes, batch: Batch, steps: int) -> float:
+    """The loop that one writes first."""
     model = make_model(Registry(), "deepfakes", model.config.model_dump(), model.inputs)
-    assert isinstance(model, Deepfakes)
+    assert isinstance(model, Deepfakes)  # noqa: S101 (for the type checker)
     optimizer = Adam(model.parameters(), lr=1e-4)
     strengths = Strengths(**model.config.model_dump(include=set(Strengths.__dataclass_fields__)))
     images = batch.images.contiguous()
@@ -85,8 +88,7 @@ def plain_faces_per_second(model: Deepfakes, batch: Batch, steps: int) -> float:
 
 
 def our_faces_per_second(datasets: list[Path], settings: dict[str, object], steps: int) -> tuple[float, str]:
-    from mien.training.runs import resolved_precision
-
+    """What mien's loop logs, and the precision it chose."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         train("deepfakes", datasets, run, settings=settings, options=TrainOptions(steps=steps, steps_per_log=1))
