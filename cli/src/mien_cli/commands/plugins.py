@@ -18,6 +18,7 @@ from mien_cli.console import results
 from mien_cli.settings import Setting, as_typed, settings_of, table_of
 
 if TYPE_CHECKING:
+    from mien.plugin import Plugin
     from mien.registry import BrokenPlugin, InstalledPlugin, Registry
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
@@ -25,7 +26,6 @@ app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
 _USE = {
     "extractor": "mien preprocess DATASET --extractor {}",
     "feature": "mien preprocess DATASET --features {}",
-    "model": "mien train {name} DATASET --run RUN{sets}",
     "blender": "mien swap RUN INPUT OUTPUT --to IDENTITY --blender {}",
 }
 _TABLE_COLUMNS = 120  # on narrower terminals the table would have more breaks than words
@@ -80,11 +80,17 @@ def show(
     registry = Registry()
     kind, name = _kind_and_name(registry, name)
     plugin = registry.find(kind, name)
-    config = registry.load(kind, name).Config
+    loaded = registry.load(kind, name)
+    config = loaded.Config
     schema = config.model_json_schema()
     settings = settings_of(schema)
     if as_json:
-        data = {**_plugin_as_data(plugin), "use": _use(plugin, settings), "settings": schema, "presets": config.presets}
+        data = {
+            **_plugin_as_data(plugin),
+            "use": _use(plugin, loaded, settings),
+            "settings": schema,
+            "presets": config.presets,
+        }
         typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
     console = results()
@@ -96,7 +102,7 @@ def show(
     for preset, chosen in config.presets.items():
         values = ", ".join(f"{key}={as_typed(value)}" for key, value in chosen.items())
         console.print(Text.assemble((f"preset={preset}", "bold cyan"), f"  {values}\n"))
-    console.print(Text.assemble(("Use  ", "bold"), (_use(plugin, settings), "cyan")), soft_wrap=True)
+    console.print(Text.assemble(("Use  ", "bold"), (_use(plugin, loaded, settings), "cyan")), soft_wrap=True)
 
 
 def _kind_and_name(registry: "Registry", asked: str) -> tuple[str, str]:
@@ -197,12 +203,17 @@ def _print_plugin(plugin: "InstalledPlugin", console: Console) -> None:
     console.print(facts)
 
 
-def _use(plugin: "InstalledPlugin", settings: list[Setting]) -> str:
+def _use(plugin: "InstalledPlugin", loaded: "type[Plugin]", settings: list[Setting]) -> str:
     """A command line with the plugin in it, with its first setting at its default as an example."""
     name = plugin.spec.name
-    example = next((f"{setting.name}={setting.default}" for setting in settings if setting.default != "none"), "")
-    sets = f" --set model.{example}" if example else ""
-    return _USE[plugin.kind].format(f"{name}:{example}" if example else name, name=name, sets=sets)
+    first = next((setting for setting in settings if setting.default != "none"), None)
+    choice = f"{name}:{first.name}={first.default}" if first else name
+    if plugin.kind == "model":
+        fewest = getattr(loaded, "people", (1, None))[0]
+        datasets = " ".join(f"DATASET_{number + 1}" for number in range(fewest)) if fewest > 1 else "DATASET"
+        features = " --features SPEC" if getattr(loaded, "needs_features", False) else ""
+        return f"mien train {choice} {datasets} --run RUN{features}"
+    return _USE[plugin.kind].format(choice)
 
 
 def _doubled(plugins: list["InstalledPlugin"]) -> list[tuple[str, str]]:

@@ -133,13 +133,16 @@ def _options(settings: dict[str, str]) -> "TrainOptions":
 
 
 def _tell(report: "TrainReport") -> None:
+    from mien.run import RunRecord
+
     console = results()
+    identity = RunRecord.read(report.run).identities[0]
     console.print(
         f"Stopped at step {report.step} ({report.steps_here} of them now), after {duration(report.seconds)} in all: "
         f"{report.reason}."
     )
     for what, command in (
         ("Go on", f"mien train --run {report.run} --resume"),
-        ("Swap ", f"mien swap {report.run} INPUT OUTPUT --to IDENTITY"),
+        ("Swap ", f"mien swap {report.run} INPUT OUTPUT --to {identity}"),
     ):
         console.print(Text.assemble((f"{what}  ", "bold"), (command, "cyan")), soft_wrap=True)
