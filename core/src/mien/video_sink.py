@@ -30,7 +30,8 @@ _ENCODER_THREADS = 4  # fixed, since x264's output depends on it
 _MP4_SUFFIXES = (".mp4", ".m4v", ".mov")
 _LARGEST_TIMESCALE = 2**31 - 1
 _TECHNICAL_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "duration")
-_X264_OPTIONS = {"preset": "veryfast"}
+# Macroblock-tree rate control is off since, in the build that PyAV brings, it decides differently from run to run.
+_X264_OPTIONS = {"preset": "veryfast", "mbtree": "0"}
 _VP9_OPTIONS = {"deadline": "good", "cpu-used": "5", "row-mt": "1", "tile-columns": "1", "b": "0"}
 
 
@@ -153,7 +154,7 @@ class VideoSink:
         context.pix_fmt = _pixel_format(like, any_size=vp9)
         context.sample_aspect_ratio = like.pixel_shape
         context.time_base = stream.time_base = like.time_base
-        context.thread_count = _ENCODER_THREADS
+        context.thread_count, context.thread_type = _ENCODER_THREADS, "FRAME"
         context.flags |= Flags.frame_duration
         context.color_range, context.colorspace = like.colour.range, like.colour.stored_space
         context.color_primaries, context.color_trc = like.colour.primaries, like.colour.transfer
