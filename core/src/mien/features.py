@@ -76,8 +76,8 @@ class FeatureSet:
         rows: N, which an empty set cannot know otherwise (0 if not given).
         """
         parts = [
-            (values[key].reshape(len(values[key]), -1) - low) * (2 / (high - low)) - 1
-            for (key, _), (low, high) in zip(self.features, self._ranges, strict=True)
+            (values[key].reshape(len(values[key]), math.prod(feature.shape)) - low) * (2 / (high - low)) - 1
+            for (key, feature), (low, high) in zip(self.features, self._ranges, strict=True)
         ]
         if not parts:
             return np.zeros((rows or 0, 0), np.float32)

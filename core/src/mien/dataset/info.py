@@ -131,7 +131,7 @@ def read_info(path: Path) -> DatasetInfo | None:
         where = ".".join(str(part) for part in first["loc"])
         raise MienError(
             f"{file} is damaged: {f'{where}: ' if where else ''}{first['msg']}.",
-            f"rm {file} && mien preprocess {path}",
+            f"mien preprocess {path} --again",
         ) from error
 
 
