@@ -1,0 +1,45 @@
+"""Contract tests: what every plugin of a kind has to keep. A plugin runs them on itself in three lines:
+
+    from mien.testing import FeatureContract
+
+    class TestThumbnail(FeatureContract):
+        name = "thumbnail"
+
+They need pytest (`pip install mien-core[testing]`). Names are imported when they are first used, so that the contracts
+of extractors, features and blenders load no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mien.testing.blender import BlenderContract as BlenderContract
+    from mien.testing.extractor import ExtractorContract as ExtractorContract
+    from mien.testing.feature import FeatureContract as FeatureContract
+    from mien.testing.model import ModelContract as ModelContract
+    from mien.testing.portraits import Portrait as Portrait
+    from mien.testing.portraits import no_face as no_face
+    from mien.testing.portraits import portraits as portraits
+    from mien.testing.portraits import side_by_side as side_by_side
+
+_HOME_OF = {
+    "BlenderContract": "mien.testing.blender",
+    "ExtractorContract": "mien.testing.extractor",
+    "FeatureContract": "mien.testing.feature",
+    "ModelContract": "mien.testing.model",
+    "Portrait": "mien.testing.portraits",
+    "no_face": "mien.testing.portraits",
+    "portraits": "mien.testing.portraits",
+    "side_by_side": "mien.testing.portraits",
+}
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        return getattr(import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'mien.testing' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,15 @@
+"""Registers the blender `feather`."""
+
+from mien.hooks import PluginSpec, hookimpl
+
+
+@hookimpl
+def register_blenders() -> list[PluginSpec]:
+    """The one blender of this distribution."""
+    return [
+        PluginSpec(
+            "feather",
+            "mien_blender_feather.feather:Feather",
+            "a soft edge inside the face's outline, in the scene's colours",
+        )
+    ]

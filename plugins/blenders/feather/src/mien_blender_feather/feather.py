@@ -1,0 +1,57 @@
+"""A face set into the scene with a soft edge."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from mien.alignment import composite, erode_and_feather, warp
+from mien.blender import Blender
+from mien.colour import match_colours, sharpen, soften
+from mien.face import Affine, Mask, RgbImage
+from mien.plugin import PluginConfig
+
+_REFERENCE_SIZE = 128
+"""The crop's side for which the widths of the Gaussians are given."""
+
+
+class FeatherConfig(PluginConfig):
+    """How the edge is made soft, and what is done to the face before."""
+
+    erosion: float = Field(default=0.1, ge=0.0, le=1.0)
+    """Width of the kernel that the mask is eroded with, as a share of the crop's side. 0.1 takes back what alignment
+    dilates the landmarks' hull by."""
+    feather: float = Field(default=0.1, ge=0.0, le=1.0)
+    """Width, inside the eroded mask, over which the face fades in, as a share of the crop's side."""
+    detail: Literal["keep", "sharpen", "soften"] = "keep"
+    """sharpen: an unsharp mask on the lightness. soften: a Gaussian on it, for a scene that is blurred itself."""
+    sharpen_sigma_px: float = Field(default=5.0, gt=0.0)
+    """Width of the unsharp mask's Gaussian, for a crop of 128 px."""
+    sharpen_amount: float = Field(default=0.5, ge=0.0)
+    """How much of what the Gaussian takes away is added."""
+    soften_sigma_px: float = Field(default=1.5, gt=0.0)
+    """Width of the softening Gaussian, for a crop of 128 px."""
+    colour: Literal["none", "reinhard"] = "reinhard"
+    """reinhard: the face takes mean and spread of the colours of the face that it covers, so that it stands in the
+    scene's light. none: the colours as the model draws them."""
+
+
+class Feather(Blender):
+    """The face over the scene by an eroded mask that fades inwards (FaceReconstructor of the reference study)."""
+
+    Config = FeatherConfig
+    config: FeatherConfig
+
+    def blend(self, scene: RgbImage, face: RgbImage, mask: Mask, to_crop: Affine) -> RgbImage:
+        """See `Blender.blend`."""
+        alpha = erode_and_feather(mask, self.config.erosion, self.config.feather)
+        if self.config.colour == "reinhard":
+            size = mask.shape[0]
+            inside = warp(np.ones(scene.shape[:2], np.float32), to_crop, (size, size))
+            face = match_colours(face, warp(scene, to_crop, (size, size)), alpha * inside)
+        unit_px = mask.shape[0] / _REFERENCE_SIZE
+        if self.config.detail == "sharpen":
+            face = sharpen(face, mask, self.config.sharpen_sigma_px * unit_px, self.config.sharpen_amount)
+        elif self.config.detail == "soften":
+            face = soften(face, mask, self.config.soften_sigma_px * unit_px)
+        return composite(scene, face, alpha, to_crop)

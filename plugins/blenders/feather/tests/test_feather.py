@@ -1,0 +1,5 @@
+from mien.testing import BlenderContract
+
+
+class TestFeather(BlenderContract):
+    name = "feather"

@@ -1,0 +1,5 @@
+from mien.testing import ExtractorContract
+
+
+class TestFaceRecognition(ExtractorContract):
+    name = "face_recognition"

@@ -1,0 +1,5 @@
+from mien.testing import FeatureContract
+
+
+class TestEncoding(FeatureContract):
+    name = "encoding"

@@ -1,0 +1,5 @@
+from mien.testing import FeatureContract
+
+
+class TestLandmarks(FeatureContract):
+    name = "landmarks"

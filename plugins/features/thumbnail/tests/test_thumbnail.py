@@ -1,0 +1,5 @@
+from mien.testing import FeatureContract
+
+
+class TestThumbnail(FeatureContract):
+    name = "thumbnail"
