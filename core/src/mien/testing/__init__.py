@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from mien.testing.extractor import ExtractorContract as ExtractorContract
     from mien.testing.feature import FeatureContract as FeatureContract
     from mien.testing.model import ModelContract as ModelContract
-    from mien.testing.portraits import Portrait as Portrait
-    from mien.testing.portraits import no_face as no_face
-    from mien.testing.portraits import portraits as portraits
-    from mien.testing.portraits import side_by_side as side_by_side
+    from mien.testing.pictures import Portrait as Portrait
+    from mien.testing.pictures import no_face as no_face
+    from mien.testing.pictures import portraits as portraits
+    from mien.testing.pictures import side_by_side as side_by_side
 
 _HOME_OF = {
     "BlenderContract": "mien.testing.blender",
     "ExtractorContract": "mien.testing.extractor",
     "FeatureContract": "mien.testing.feature",
     "ModelContract": "mien.testing.model",
-    "Portrait": "mien.testing.portraits",
-    "no_face": "mien.testing.portraits",
-    "portraits": "mien.testing.portraits",
-    "side_by_side": "mien.testing.portraits",
+    "Portrait": "mien.testing.pictures",
+    "no_face": "mien.testing.pictures",
+    "portraits": "mien.testing.pictures",
+    "side_by_side": "mien.testing.pictures",
 }
 __all__ = sorted(_HOME_OF)
 

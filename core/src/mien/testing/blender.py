@@ -12,8 +12,8 @@ from mien.blender import Blender
 from mien.face import Affine, FaceCrop, Mask, RgbImage
 from mien.plugin import PluginConfig
 from mien.registry import Registry
+from mien.testing.pictures import portraits
 from mien.testing.plugin import PluginContract, in_fresh_process
-from mien.testing.portraits import portraits
 
 _UNCHANGED = 8.0
 """A face's own crop, set back, changes the face by at most so many of 255 levels on the mean."""

@@ -10,8 +10,8 @@ from mien.extractor import Extractor
 from mien.face import Face, Landmarks, RgbImage
 from mien.plugin import PluginConfig
 from mien.registry import Registry
+from mien.testing.pictures import no_face, portraits, side_by_side
 from mien.testing.plugin import PluginContract, in_fresh_process
-from mien.testing.portraits import no_face, portraits, side_by_side
 
 _NEAR = 0.25
 """Landmarks of another extractor lie within this share of the distance between the eyes, on the mean."""
@@ -55,7 +55,7 @@ class ExtractorContract(PluginContract):
         assert scores == sorted(scores, reverse=True), f"Return the surest face first; the scores are {scores}."
         first, second = sorted(faces, key=lambda face: face.box.left)
         _assert_near(first.landmarks, left.landmarks)
-        _assert_near(second.landmarks, right.landmarks + np.float32([left.picture.shape[1], 0]))
+        _assert_near(second.landmarks, right.landmarks + np.array([left.picture.shape[1], 0], np.float32))
 
     @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
     def test_a_face_cut_in_half_by_the_border_does_no_harm(self, side: str) -> None:

@@ -15,8 +15,8 @@ from mien.face import FaceCrop
 from mien.feature import Feature
 from mien.plugin import PluginConfig
 from mien.registry import Registry
+from mien.testing.pictures import portraits
 from mien.testing.plugin import PluginContract, in_fresh_process
-from mien.testing.portraits import portraits
 
 
 class FeatureContract(PluginContract):
