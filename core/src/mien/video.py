@@ -145,6 +145,11 @@ class VideoSource:
         """Why the file ends too early; None if nothing is missing."""
         return self._index().damage
 
+    def check_whole(self) -> None:
+        """Raises MienError if the file ends too early, before any frame is decoded."""
+        if self.damage:
+            raise self._error(self.damage, frame=len(self.frame_times()))
+
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
         """The frames of that range; their pixels are the same wherever the range begins.
 
@@ -217,7 +222,7 @@ class VideoSource:
             )
         except (av.error.FFmpegError, ValueError) as error:
             raise self._error(f"its colours ({frame.format.name}) cannot be converted: {error}", frame=index) from error
-        return _upright(cast(RgbImage, image), self._turn)
+        return np.ascontiguousarray(_upright(cast(RgbImage, image), self._turn))
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:

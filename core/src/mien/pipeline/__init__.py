@@ -1,0 +1,6 @@
+"""From pictures and videos to the same with other faces."""
+
+from mien.pipeline.report import FileReport as FileReport
+from mien.pipeline.report import FrameRange as FrameRange
+from mien.pipeline.report import SwapReport as SwapReport
+from mien.pipeline.swap import swap as swap

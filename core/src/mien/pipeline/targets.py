@@ -1,0 +1,75 @@
+"""Where each result goes, checked before any work is done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mien.errors import MienError
+from mien.pictures import LABELLED_SUFFIXES
+from mien.sources import Source, find_sources
+from mien.video_sink import WRITABLE_SUFFIXES
+
+_PICTURE_ELSE, _VIDEO_ELSE = ".png", ".mkv"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file to swap, and where to."""
+
+    source: Source
+    output: Path
+
+
+def jobs_of(source: Path, output: Path, *, overwrite: bool) -> list[Job]:
+    """What there is to do for a picture, a video or a folder of such.
+
+    A folder's tree is mirrored. Files of formats that are read but not written get a suffix more: `a.gif.png`,
+    `b.avi.mkv`.
+
+    Raises MienError if the source is missing or is or holds neither a picture nor a video; if the output is the source,
+    lies inside of it, or is there already and may not be overwritten; if a file is to become a folder or the reverse.
+    """
+    if source.is_dir():
+        return _jobs_of_folder(source, output, overwrite)
+    found = find_sources([source])[0]
+    if found.kind == "unreadable":
+        raise MienError(f"{source} cannot be swapped: {found.reason}.", "Give a picture, a video or a folder of them.")
+    if output.is_dir():
+        raise MienError(f"{output} is a folder, {source} is a file.", f"Write to {output / source.name}.")
+    jobs = [Job(found, output)]
+    _refuse_losses(jobs, overwrite)
+    return jobs
+
+
+def _jobs_of_folder(source: Path, output: Path, overwrite: bool) -> list[Job]:
+    if output.exists() and not output.is_dir():
+        raise MienError(f"{output} is a file, {source} is a folder.", "Give a new folder to write to.")
+    if output.resolve().is_relative_to(source.resolve()):
+        raise MienError(
+            f"The output {output} lies inside of the input {source}: the next run would take it for input.",
+            f"Write to {source.resolve().with_name(source.resolve().name + '_swapped')}.",
+        )
+    jobs = [Job(found, _mirrored(found, source, output)) for found in find_sources([source])]
+    if not jobs:
+        raise MienError(f"{source} holds no picture and no video.", f"ls {source}")
+    _refuse_losses(jobs, overwrite)
+    return jobs
+
+
+def _mirrored(found: Source, source: Path, output: Path) -> Path:
+    path = output / found.path.relative_to(source)
+    writable, other = (
+        (LABELLED_SUFFIXES, _PICTURE_ELSE) if found.kind == "picture" else (WRITABLE_SUFFIXES, _VIDEO_ELSE)
+    )
+    return path if path.suffix.lower() in writable else path.with_name(path.name + other)
+
+
+def _refuse_losses(jobs: Sequence[Job], overwrite: bool) -> None:
+    inputs = {job.source.path.resolve() for job in jobs}
+    for job in jobs:
+        if job.output.resolve() in inputs or (job.output.exists() and job.output.samefile(job.source.path)):
+            raise MienError(f"{job.output} would take the place of the input.", "Write to another path.")
+    standing = [job.output for job in jobs if job.output.exists()]
+    if standing and not overwrite:
+        more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
+        raise MienError(f"{standing[0]}{more} would be overwritten.", "Add --overwrite, or write to another path.")

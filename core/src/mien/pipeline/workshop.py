@@ -1,0 +1,113 @@
+"""What all files of a swap share: the run's model and plugins, made once and checked before any work is done."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from mien.blender import Blender
+from mien.errors import MienError
+from mien.extractor import Extractor
+from mien.face import Face, RgbImage
+from mien.features import FeatureSet
+from mien.pipeline.choosing import OnlyPerson
+from mien.pipeline.drawing import Painter, failures_told
+from mien.pipeline.stages import Pool, Stopwatch
+from mien.progress import Progress
+from mien.provenance import Provenance
+from mien.registry import Registry
+from mien.run import TrainedRun
+
+_DIGEST_CHARACTERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Finds faces with the run's extractor, in several threads at once."""
+
+    choice: str
+    extractors: Pool[Extractor]
+    clock: Stopwatch
+
+    def find(self, image: RgbImage) -> Sequence[Face]:
+        """All faces of a picture, surest first. Raises MienError naming the extractor if it fails."""
+        with (
+            self.extractors.borrowed() as extractor,
+            self.clock.running("extract"),
+            failures_told("extractor", self.choice),
+        ):
+            return extractor.extract(image)
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Everything that is needed to swap files, one after the other."""
+
+    finder: Finder
+    painter: Painter
+    only: OnlyPerson | None
+    """Whose faces are drawn anew; None: everybody's."""
+    provenance: Provenance
+    quality: int
+    threads: int
+    clock: Stopwatch
+    progress: Progress
+
+    @classmethod
+    def open(
+        cls,
+        run: Path,
+        identity: str,
+        *,
+        blender: str,
+        person: Path | None,
+        quality: int,
+        threads: int | None,
+        device: str | None,
+        progress: Progress,
+        registry: Registry,
+    ) -> "Workshop":
+        """Load the run's model and make its plugins.
+
+        Raises MienError if the run cannot be opened or does not know the identity, a plugin cannot be made, the
+        person's picture shows no face, or the device is none.
+        """
+        trained = TrainedRun.open(run, registry)
+        trained.model.identity_index(identity)
+        clock = Stopwatch()
+        threads = threads or os.cpu_count() or 1
+        extractors = [cast(Extractor, registry.create("extractor", trained.extractor)) for _ in range(threads)]
+        painter = Painter(
+            trained,
+            FeatureSet(trained.features, registry),
+            identity,
+            Pool([cast(Blender, registry.create("blender", blender)) for _ in range(threads)]),
+            blender=blender,
+            device=_device(device),
+            clock=clock,
+        )
+        return cls(
+            finder=Finder(trained.extractor, Pool(extractors), clock),
+            painter=painter,
+            only=OnlyPerson(person, extractors[0], registry) if person else None,
+            provenance=Provenance(
+                version("mien-core"), f"faces drawn as {identity}", trained.digest[:_DIGEST_CHARACTERS]
+            ),
+            quality=quality,
+            threads=threads,
+            clock=clock,
+            progress=progress,
+        )
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.zeros(1, device=name).device
+    except (RuntimeError, AssertionError) as error:  # a torch without CUDA says so by an AssertionError
+        raise MienError(f"torch has no device {name!r}: {str(error).splitlines()[0]}", "--device cpu") from error
