@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from mien.dataset import Dataset
 from mien.errors import MienError
+from mien.features import FeatureSet
 from mien.model import Model
 from mien.registry import Registry
 from mien.run import TrainedRun
@@ -62,7 +65,7 @@ TINY_CLASS = """
             if self.training:
                 if (spy := os.environ.get("SEEN")):
                     with open(f"{spy}.{os.environ.get('RANK', '0')}", "a") as file:
-                        print(*(round(float(row.double().sum()), 4) for row in batch.features), file=file)
+                        print(*(hash(tuple(row.tolist())) for row in batch.features), file=file)
                 self.calls += 1
                 if self.calls == self.config.bad_step and self.bad < self.config.bad_rollbacks:
                     self.calls, self.bad = 0, self.bad + 1
@@ -157,7 +160,7 @@ def test_or_goes_back_and_on_with_another_order(people: list[Path], tiny: Regist
 
 
 def test_going_back_has_an_end(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
-    options = TrainOptions(steps=8, on_nan="rollback", **FREQUENT)
+    options = TrainOptions(steps=20, on_nan="rollback", **FREQUENT)
     settings = {"bad_step": 3, "bad_rollbacks": 99}
     with pytest.raises(MienError, match="gone back 3 times"):
         train("tiny", people, tmp_path / "run", settings=settings, options=options, registry=tiny)
@@ -293,9 +296,9 @@ def launch(tmp_path: Path, environment: dict[str, str], *arguments: str) -> None
     script.write_text(LAUNCHED)
     port = str(29600 + os.getpid() % 2000)
     ended = subprocess.run(
-        [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-         "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port, str(script), *arguments],
-        env=environment, capture_output=True, text=True, timeout=150,
+        [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines",
+         "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port, str(script), *arguments],
+        env={**environment, "ACCELERATE_USE_CPU": "true"}, capture_output=True, text=True, timeout=150,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-3000:]
 
@@ -311,7 +314,10 @@ def test_two_processes_hold_the_same_weights_and_share_the_faces(
     assert len(weights) == 1
     faces = [Path(f"{seen}.{rank}").read_text().split() for rank in (0, 1)]
     assert len(faces[0]) == len(faces[1]) == 16
-    assert not set(faces[0]) & set(faces[1]), "within an epoch no face is seen by both"
+    # Frames may be alike, so the check is by count: within an epoch no face is seen twice, by whichever process.
+    vectors = Dataset.open(people[0]).vectors(FeatureSet("landmarks:points=5", tiny))
+    there = Counter(str(hash(tuple(row.tolist()))) for row in vectors)
+    assert Counter(faces[0] + faces[1]) <= there
     assert "processes = 2" in (run / "run.toml").read_text()
 
 

@@ -194,4 +194,4 @@ def write_weights(run: Path, model: Model) -> None:
     tensors[_MEAN] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_mean))
     tensors[_COVARIANCE] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_covariance))
     with whole_file(run / WEIGHTS) as partial:
-        save_file(tensors, partial, metadata={"format": "pt", "software": "mien"})
+        save_file(tensors, partial, metadata={"format": "pt"})  # two entries would be written in a random order

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from mien.dataset import Dataset
@@ -157,9 +159,10 @@ def _data(paths: list[Path], features: str, options: TrainOptions, registry: Reg
 
 
 def _accelerator(options: TrainOptions, run: Path) -> Accelerator:
-    several_parts = DistributedDataParallelKwargs(
-        find_unused_parameters=True
-    )  # a phase or stage uses some weights only
+    # A phase or stage uses some of the weights only.
+    several_parts = DistributedDataParallelKwargs(find_unused_parameters=True)
+    # Accelerate keeps the precision for the whole process; an earlier training in it may have had another.
+    AcceleratorState._reset_state()
     return Accelerator(
         mixed_precision=resolved_precision(options.precision),
         log_with="tensorboard",
@@ -196,7 +199,7 @@ def _load_weights(model: Model, weights: Path) -> None:
     try:
         tensors = {name: tensor for name, tensor in load_file(weights).items() if not name.startswith("inputs.")}
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise MienError(
             f"{weights} cannot be the start of this model: {str(error).splitlines()[-1].strip()}",
             "Give the model the settings that the weights were trained with (run.toml has them).",
