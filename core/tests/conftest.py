@@ -70,7 +70,7 @@ class Template(Extractor):
         for cell in range(max(1, image.shape[1] // CELL[0])):
             shown = image[:, cell * CELL[0] : (cell + 1) * CELL[0]]
             if shown.size and shown.mean() > 8:
-                scale = 0.8 if image.shape[1] >= 2 * CELL[0] and cell == 0 else self.config.grow
+                scale = 0.9 if image.shape[1] >= 2 * CELL[0] and cell == 0 else self.config.grow
                 middle = LANDMARKS.mean(0)
                 points = ((LANDMARKS - middle) * scale + middle) * CELL + (cell * CELL[0], 0)
                 (left, top), (right, bottom) = points.min(0), points.max(0)
@@ -100,7 +100,7 @@ class Surroundings(Feature):
 
     Config = SurroundingsConfig
     needs_scene = True
-    same_person_below = 12.0
+    same_person_below = 20.0
     shape = (3,)
     bounds = (0.0, 255.0)
 
@@ -108,7 +108,9 @@ class Surroundings(Feature):
         return np.array([self._seen(crop).mean((0, 1)) for crop in crops], np.float32).reshape(-1, 3)
 
     def _seen(self, crop):
-        return crop.scene if self.config.whole else crop.scene[covered_region(crop.to_crop, crop.size, crop.scene.shape)]
+        if self.config.whole:
+            return crop.scene
+        return crop.scene[covered_region(crop.to_crop, crop.size, crop.scene.shape)]
 
 
 @hookimpl

@@ -23,7 +23,7 @@ NAMELESS = """
 def test_the_first_feature_that_tells_people_apart_is_taken(stranger: Any) -> None:
     recognizer = Recognizer(stranger.registry)
     assert recognizer.key == "surroundings-whole=false"
-    assert recognizer.same_person_below == 12.0
+    assert recognizer.same_person_below == 20.0
 
 
 def test_encodings_of_crops_and_their_distances(stranger: Any, frames: list[Any]) -> None:

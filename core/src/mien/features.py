@@ -66,7 +66,7 @@ class FeatureSet:
         return {key: self._checked(key, feature, crops) for key, feature in self.features}
 
     def vector(self, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
-        """Measure N faces and join: float32 (N, F), each value mapped to about [-1, 1]. Raises MienError as `compute`."""
+        """Measure N faces: float32 (N, F), each value mapped to about [-1, 1]. Raises MienError as `compute`."""
         return self.join(self.compute(crops), rows=len(crops))
 
     def join(self, values: Mapping[str, NDArray[np.float32]], rows: int | None = None) -> NDArray[np.float32]:

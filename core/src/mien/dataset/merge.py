@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -27,6 +27,7 @@ from mien.dataset.info import (
     OLD_FACES,
     Counts,
     DatasetInfo,
+    FeatureInfo,
     array_file,
     finish_swap,
     picture_file,
@@ -34,7 +35,7 @@ from mien.dataset.info import (
 from mien.dataset.npy import NpyWriter, write_npy
 from mien.dataset.origins import Origins, Segment
 from mien.dataset.recipe import Recipe
-from mien.dataset.statistics import Moments
+from mien.dataset.statistics import moments_of
 from mien.files import whole_file, writing_to
 
 _ROWS_AT_ONCE = 256
@@ -65,9 +66,9 @@ def _write_faces(
     new: Path, recipe: Recipe, origins: Origins, segments: Sequence[Segment], sources: tuple[str, ...] | None
 ) -> DatasetInfo:
     (new / "arrays").mkdir()
-    digest, moments = _write_arrays(new, recipe, segments, origins)
-    for key, moment in moments.items():
-        write_statistics(new, key, moment)
+    digest = _write_arrays(new, recipe, segments, origins)
+    for feature in recipe.features:
+        write_statistics(new, feature, sum(len(segment.kept) for segment in segments))
     if recipe.pictures:
         _write_pictures(new, recipe, segments, origins)
     counts, reasons = _write_index(new, segments, origins)
@@ -111,17 +112,15 @@ def write_info(faces: Path, info: DatasetInfo) -> None:
         partial.write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def write_statistics(faces: Path, key: str, moments: Moments) -> None:
-    """Write KEY.mean.npy and KEY.cov.npy."""
-    for name, values in ((f"{key}.mean", moments.mean), (f"{key}.cov", moments.covariance)):
+def write_statistics(faces: Path, feature: FeatureInfo, count: int) -> None:
+    """Write KEY.mean.npy and KEY.cov.npy of KEY.npy's rows."""
+    moments = moments_of(array_file(faces, feature.key), count, math.prod(feature.shape))
+    for name, values in ((f"{feature.key}.mean", moments.mean), (f"{feature.key}.cov", moments.covariance)):
         with whole_file(array_file(faces, name)) as partial:
             write_npy(partial, values)
 
 
-def _write_arrays(
-    new: Path, recipe: Recipe, segments: Sequence[Segment], origins: Origins
-) -> tuple[str, dict[str, Moments]]:
-    moments = {feature.key: Moments(int(np.prod(feature.shape))) for feature in recipe.features}
+def _write_arrays(new: Path, recipe: Recipe, segments: Sequence[Segment], origins: Origins) -> str:
     # One for each array, so that it does not matter in which blocks the rows are read.
     digests = {name: hashlib.sha256() for name in (f"images{recipe.sizes[-1]}", MASKS, LANDMARKS)}
     with ExitStack() as files:
@@ -135,12 +134,9 @@ def _write_arrays(
                 for name, writer in writers.items():
                     rows = origin.rows(name, block)
                     writer.append(rows)
-                    if name in moments:
-                        moments[name].add(rows)
                     if name in digests:
                         digests[name].update(rows.data)
-    together = hashlib.sha256(b"".join(digest.digest() for digest in digests.values()))
-    return together.hexdigest(), moments
+    return hashlib.sha256(b"".join(digest.digest() for digest in digests.values())).hexdigest()
 
 
 def _write_pictures(new: Path, recipe: Recipe, segments: Sequence[Segment], origins: Origins) -> None:

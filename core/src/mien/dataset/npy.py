@@ -1,4 +1,4 @@
-"""Writing .npy files a few rows at a time, so that memory does not grow with the dataset."""
+"""Writing and reading .npy files a few rows at a time, so that memory does not grow with the dataset."""
 
 from pathlib import Path
 from types import TracebackType
@@ -65,3 +65,11 @@ def write_npy(path: Path, array: NDArray[Any]) -> None:
     """Write one array whole. Unlike numpy.save, a full disk is an OSError that says so (ENOSPC)."""
     with NpyWriter(path, array.shape[1:], array.dtype) as writer:
         writer.append(array)
+
+
+def read_rows(path: Path, rows: range) -> NDArray[Any]:
+    """Some rows of an .npy file, read into memory."""
+    mapped: NDArray[Any] = np.load(path, mmap_mode="r" if rows else None)
+    if rows.stop > len(mapped):
+        raise ValueError(f"{path} has {len(mapped)} rows, not {rows.stop}")
+    return np.array(mapped[rows.start : rows.stop])

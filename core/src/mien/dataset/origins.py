@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -14,6 +13,7 @@ from mien.dataset.chunk import Chunk, SourceFile
 from mien.dataset.format import Dataset
 from mien.dataset.index import INDEX_SCHEMA, KnownSource, known_sources
 from mien.dataset.info import FACES, array_file, picture_file
+from mien.dataset.npy import read_rows
 from mien.dataset.shard import Row, shard_picture
 
 
@@ -64,14 +64,6 @@ class Shard:
     def picture(self, size: int, row: int) -> Path:
         """Where the picture of a row lies."""
         return shard_picture(self.folder, size, row)
-
-
-def read_rows(path: Path, rows: range) -> NDArray[Any]:
-    """Some rows of an .npy file, read into memory."""
-    mapped: NDArray[Any] = np.load(path, mmap_mode="r" if rows else None)
-    if rows.stop > len(mapped):
-        raise ValueError(f"{path} has {len(mapped)} rows, not {rows.stop}")
-    return np.array(mapped[rows.start : rows.stop])
 
 
 @dataclass(frozen=True, slots=True)

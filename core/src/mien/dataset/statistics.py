@@ -1,9 +1,14 @@
 """Mean and covariance of a feature over a dataset, gathered a few rows at a time."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mien.dataset.npy import read_rows
+
+_ROWS_AT_ONCE = 1024
 
 
 class Moments:
@@ -44,3 +49,14 @@ class Moments:
         self._scatter += scatter + np.outer(shift, shift) * (self.count * count / total)
         self.mean += shift * (count / total)
         self.count = total
+
+
+def moments_of(file: Path, count: int, dimensions: int) -> Moments:
+    """Mean and covariance of an .npy file's N rows of D values.
+
+    Always gathered in the same blocks, so that the same rows have the same moments to the last bit.
+    """
+    moments = Moments(dimensions)
+    for start in range(0, count, _ROWS_AT_ONCE):
+        moments.add(read_rows(file, range(start, min(start + _ROWS_AT_ONCE, count))))
+    return moments

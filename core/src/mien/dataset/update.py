@@ -17,7 +17,6 @@ from mien.dataset.npy import NpyWriter
 from mien.dataset.origins import segments_of
 from mien.dataset.plan import chunks_of, list_sources, unchanged
 from mien.dataset.recipe import Recipe, described, refuse_another_recipe
-from mien.dataset.statistics import Moments
 from mien.features import FeatureSet
 from mien.files import whole_file, writing_to
 
@@ -108,7 +107,7 @@ def add_features(job: Job, recipe: Recipe) -> tuple[str, ...]:
 
 
 def _join(faces: Path, feature: FeatureInfo, shards: Sequence[Path]) -> None:
-    moments = Moments(int(np.prod(feature.shape)))
+    count = 0
     with (
         whole_file(array_file(faces, feature.key)) as partial,
         NpyWriter(partial, feature.shape, np.float32) as writer,
@@ -116,8 +115,8 @@ def _join(faces: Path, feature: FeatureInfo, shards: Sequence[Path]) -> None:
         for shard in shards:
             rows = np.load(shard / f"{feature.key}.npy")
             writer.append(rows)
-            moments.add(rows)
-    write_statistics(faces, feature.key, moments)
+            count += len(rows)
+    write_statistics(faces, feature, count)
 
 
 def _still_valid(old: Dataset, job: Job) -> tuple[FeatureInfo, ...]:

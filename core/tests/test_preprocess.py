@@ -1,0 +1,652 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from mien import MienError, Registry
+from mien.alignment import AlignmentConfig
+from mien.dataset import Dataset
+from mien.dataset.preprocess import preprocess
+
+DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
+
+
+class Listener:
+    """A Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.stretches: list[tuple[str, int | None, int]] = []
+        self.said: list[str] = []
+
+    def start(self, what: str, total: int | None) -> None:
+        self.stretches.append((what, total, 0))
+
+    def advance(self, steps: int = 1, **figures: float | str) -> None:
+        what, total, done = self.stretches[-1]
+        self.stretches[-1] = (what, total, done + steps)
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def write(path: Path, image: Any) -> Path:
+    """Write a picture as PNG, so that it is read back as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+    return path
+
+
+def with_corner(image: Any, colour: tuple[int, int, int]) -> Any:
+    marked = image.copy()
+    marked[0, 0] = colour
+    return marked
+
+
+def contents(dataset: Path) -> dict[str, Any]:
+    """All that a dataset says, in a form that can be compared."""
+    opened = Dataset.open(dataset)
+    arrays = sorted((dataset / "faces" / "arrays").iterdir())
+    pictures = sorted((dataset / "faces" / "images").rglob("*.png"))
+    return {
+        "info": opened.info,
+        "index": opened.index().to_pylist(),
+        "dropped": opened.dropped().to_pylist(),
+        "arrays": {path.name: path.read_bytes() for path in arrays},
+        "pictures": {str(path.relative_to(dataset)): path.read_bytes() for path in pictures},
+    }
+
+
+def likeness(picture: Any, other: Any) -> float:
+    """Correlation of two pictures' values."""
+    return float(np.corrcoef(picture.ravel(), other.ravel())[0, 1])
+
+
+def nothing_is_left(dataset: Path) -> bool:
+    return sorted(path.name for path in dataset.iterdir()) == ["faces", "raw"] and sorted(
+        path.name for path in (dataset / "faces").iterdir()
+    ) == ["arrays", "dataset.json", "images", "index.parquet"]
+
+
+# The first run
+
+
+def test_a_report_says_what_was_read_and_found(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path / "raw" / f"{number}.png", frames[number])
+    write(tmp_path / "raw" / "black.png", frames[0] * 0)
+    (tmp_path / "raw" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
+    (tmp_path / "raw" / "notes.txt").write_text("not a picture")
+    listener = Listener()
+    report = stranger.preprocess(tmp_path, progress=listener)
+    assert (report.read, report.faces, report.pictures_done) == (4, 3, 5)
+    assert report.reasons == {"no face": 1, "unreadable": 1}
+    assert report.dataset.info.counts.model_dump() == {
+        "read": 4,
+        "faces": 3,
+        "no_face": 1,
+        "unreadable": 1,
+        "failed": 0,
+        "dropped": 0,
+    }
+    assert report.pictures_per_second == pytest.approx(5 / report.seconds)
+    assert listener.stretches[0] == ("faces", 5, 5)
+    (unreadable,) = [row for row in report.dataset.dropped().to_pylist() if row["source"] == "broken.jpg"]
+    assert unreadable["dropped"].startswith("unreadable: ")
+    assert "broken.jpg" in unreadable["dropped"]
+    assert nothing_is_left(tmp_path)
+
+
+def test_worker_processes_do_not_change_the_result(stranger: Any, finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "raw", tmp_path / "E" / "raw")
+    stranger.preprocess(tmp_path / "E", workers=3)
+    assert contents(tmp_path / "E") == contents(finished)
+
+
+def test_files_and_folders_elsewhere_are_sources_too(stranger: Any, finished: Path, tmp_path: Path) -> None:
+    folder, clip = finished / "raw" / "pictures", finished / "raw" / "z.mp4"
+    report = stranger.preprocess(tmp_path / "K", sources=[folder, clip, folder / "0.png"])
+    assert set(report.dataset.index(["source"]).column("source").to_pylist()) == {
+        *(str(folder / f"{number}.png") for number in range(8)),
+        str(clip),
+    }
+    assert report.faces == 9
+    again = stranger.preprocess(tmp_path / "K")
+    assert again.up_to_date
+
+
+def test_without_pictures_only_arrays_are_written(stranger: Any, finished: Path, tmp_path: Path) -> None:
+    stranger.preprocess(tmp_path, sources=[finished / "raw"], pictures=False)
+    assert not (tmp_path / "faces" / "images").exists()
+    with pytest.raises(MienError, match="images/") as caught:
+        stranger.preprocess(tmp_path)
+    assert "--again" in caught.value.fix
+
+
+def test_a_smaller_alignment_makes_smaller_crops(stranger: Any, finished: Path, tmp_path: Path) -> None:
+    report = stranger.preprocess(tmp_path, sources=[finished / "raw" / "z.mp4"], alignment=AlignmentConfig(size=16))
+    assert report.dataset.info.sizes == (2, 4, 8, 16)
+    assert report.dataset.images(16).shape == (1, 16, 16, 3)
+    assert report.dataset.masks().shape == (1, 16, 16)
+
+
+def test_a_set_without_faces_is_a_dataset_of_none(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
+    write(tmp_path / "raw" / "black.png", frames[0] * 0)
+    report = stranger.preprocess(tmp_path, features="tint+surroundings")
+    assert (report.faces, report.reasons) == (0, {"no face": 1})
+    assert report.dataset.images(128).shape == (0, 128, 128, 3)
+    mean, covariance = report.dataset.statistics("tint")
+    assert not mean.any()
+    assert not covariance.any()
+    assert stranger.preprocess(tmp_path).up_to_date
+
+
+def test_workers_load_no_torch(stranger: Any, finished: Path, tmp_path: Path, environment: Any) -> None:
+    source = """
+        import sys
+        import numpy as np
+        from mien import Feature
+        from mien.hooks import PluginSpec, hookimpl
+
+        class Torch(Feature):
+            shape = (1,)
+            bounds = (0, 1)
+
+            def compute(self, crops):
+                return np.full((len(crops), 1), "torch" in sys.modules, np.float32)
+
+        @hookimpl
+        def register_features():
+            return [PluginSpec("torch", "mien_feature_torch:Torch", "whether torch is loaded")]
+    """
+    environment.install("mien-feature-torch", {"mien_feature_torch": source})
+    registry = Registry([*environment.points, *stranger.registry._points])
+    report = stranger.preprocess(tmp_path, features="torch", registry=registry, sources=[finished / "raw" / "z.mp4"])
+    assert not report.dataset.feature("torch").any()
+
+
+# Again and again
+
+
+def test_run_again_on_the_same_sources_does_nothing(stranger: Any, dataset: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*")}
+    listener = Listener()
+    report = stranger.preprocess(dataset, progress=listener)
+    assert report.up_to_date
+    assert report.pictures_done == 0
+    assert report.seconds < 2
+    assert "up to date: 9 faces" in listener.said[0]
+    assert {path: path.stat().st_mtime_ns for path in dataset.rglob("*")} == before
+
+
+def test_only_what_is_new_changed_or_gone_is_done_and_the_result_is_that_of_a_first_run(
+    stranger: Any, dataset: Path, frames: list[Any], tmp_path: Path
+) -> None:
+    raw = dataset / "raw"
+    write(raw / "pictures" / "25.png", frames[2] // 2)
+    write(raw / "pictures" / "4.png", frames[4] // 3)
+    (raw / "pictures" / "6.png").unlink()
+    (raw / "black.png").unlink()
+    listener = Listener()
+    report = stranger.preprocess(dataset, progress=listener)
+    assert report.pictures_done == 2
+    assert listener.stretches[0] == ("faces", 2, 2)
+    assert "2 of 10 sources are gone" in listener.said[0]
+    shutil.copytree(raw, tmp_path / "new" / "raw")
+    stranger.preprocess(tmp_path / "new")
+    assert contents(dataset) == contents(tmp_path / "new")
+    assert nothing_is_left(dataset)
+
+
+def test_a_picture_touched_without_change_is_looked_at_again(stranger: Any, dataset: Path) -> None:
+    (dataset / "raw" / "pictures" / "0.png").touch()
+    digest = Dataset.open(dataset).info.digest
+    report = stranger.preprocess(dataset)
+    assert report.pictures_done == 1
+    assert report.dataset.info.digest == digest
+
+
+def test_the_faces_stay_when_all_pictures_are_gone(stranger: Any, dataset: Path) -> None:
+    shutil.rmtree(dataset / "raw")
+    listener = Listener()
+    report = stranger.preprocess(dataset, features="tint", progress=listener)
+    assert report.faces == 9
+    assert "gone; its faces are kept" in listener.said[0]
+
+
+def test_another_extractor_alignment_or_filter_is_refused_and_may_be_insisted_on(stranger: Any, dataset: Path) -> None:
+    for settings, told in (
+        ({"extractor": "template:grow=1.2"}, r"template:grow=1\.0.*template:grow=1\.2"),
+        ({"alignment": AlignmentConfig(margin=0.2)}, r"margin=0\.05.*margin=0\.2"),
+        ({"largest": True}, "all faces of a picture"),
+        ({"keep_person": dataset / "raw" / "pictures" / "0.png"}, "person"),
+    ):
+        with pytest.raises(MienError, match=told) as caught:
+            stranger.preprocess(dataset, **settings)
+        assert f"mien preprocess {dataset} --again" in caught.value.fix
+    report = stranger.preprocess(dataset, extractor="template:grow=1.2", again=True)
+    assert report.pictures_done == 10
+    assert report.dataset.info.extractor.startswith("template:grow=1.2")
+
+
+def test_another_version_of_the_extractor_may_not_add_faces(
+    stranger: Any, environment: Any, frames: list[Any], tmp_path: Path
+) -> None:
+    source = (stranger.folder / "mien_stranger.py").read_text()
+    environment.install(
+        "mien-extractor-versioned", {"mien_versioned": source.replace("mien_stranger", "mien_versioned")}
+    )
+    dataset = tmp_path / "E"
+    write(dataset / "raw" / "0.png", frames[0])
+    stranger.preprocess(dataset, registry=Registry(environment.points))
+    (info,) = environment.folder.glob("*.dist-info")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mien-extractor-versioned\nVersion: 2.0\n")
+    assert not stranger.preprocess(dataset, features="", registry=Registry(environment.points)).pictures_done
+    write(dataset / "raw" / "1.png", frames[1])
+    with pytest.raises(MienError, match=r"mien-extractor-versioned 1\.0, but mien-extractor-versioned 2\.0"):
+        stranger.preprocess(dataset, registry=Registry(environment.points))
+
+
+# Features
+
+
+def test_a_feature_is_added_without_touching_the_rest(stranger: Any, dataset: Path, tmp_path: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (dataset / "faces" / "arrays").iterdir()}
+    report = stranger.preprocess(dataset, features="surroundings")
+    assert report.features_added == ("surroundings-whole=false",)
+    assert report.pictures_done == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    shutil.copytree(dataset / "raw", tmp_path / "new" / "raw")
+    stranger.preprocess(tmp_path / "new", features="tint+surroundings")
+    assert contents(dataset) == contents(tmp_path / "new")
+    assert nothing_is_left(dataset)
+
+
+def test_a_feature_of_crops_can_be_added_when_the_pictures_are_gone(
+    stranger: Any, finished: Path, tmp_path: Path
+) -> None:
+    dataset = tmp_path / "E"
+    shutil.copytree(finished / "raw", dataset / "raw")
+    stranger.preprocess(dataset, features="")
+    shutil.rmtree(dataset / "raw")
+    stranger.preprocess(dataset, features="tint")
+    np.testing.assert_array_equal(Dataset.open(dataset).feature("tint"), Dataset.open(finished).feature("tint"))
+    with pytest.raises(MienError, match=r"0\.png"):
+        stranger.preprocess(dataset, features="surroundings")
+
+
+def test_features_are_kept_when_sources_change_and_others_are_asked_for(
+    stranger: Any, dataset: Path, frames: list[Any]
+) -> None:
+    write(dataset / "raw" / "new.png", frames[0])
+    report = stranger.preprocess(dataset, features="surroundings")
+    assert [feature.key for feature in report.dataset.info.features] == ["tint", "surroundings-whole=false"]
+    assert len(report.dataset.feature("tint")) == len(report.dataset.feature("surroundings-whole=false")) == 10
+
+
+def test_a_feature_of_another_version_is_computed_anew_when_it_is_asked_for(
+    stranger: Any, environment: Any, frames: list[Any], tmp_path: Path
+) -> None:
+    source = (stranger.folder / "mien_stranger.py").read_text()
+    environment.install("mien-versioned", {"mien_versioned": source.replace("mien_stranger", "mien_versioned")})
+    dataset = tmp_path / "E"
+    write(dataset / "raw" / "0.png", frames[0])
+    stranger.preprocess(dataset, registry=Registry(environment.points))
+    (info,) = environment.folder.glob("*.dist-info")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mien-versioned\nVersion: 2.0\n")
+    report = stranger.preprocess(dataset, registry=Registry(environment.points))
+    assert report.features_added == ("tint",)
+    assert [feature.version for feature in report.dataset.info.features] == ["2.0"]
+
+
+# Who is kept
+
+
+@pytest.fixture
+def crowd(frames: list[Any], tmp_path: Path) -> Path:
+    """E twice in each of four pictures; the face to the left is smaller, in two pictures it is somebody reddish."""
+    reddish = (frames[0] * (1.0, 0.5, 0.5)).astype(np.uint8)
+    for number in range(4):
+        left = reddish if number % 2 else frames[number]
+        write(tmp_path / "E" / "raw" / f"{number}.png", np.concatenate([left, frames[number]], axis=1))
+    write(tmp_path / "reference.png", frames[5])
+    return tmp_path / "E"
+
+
+def test_every_face_of_a_picture_is_found(stranger: Any, crowd: Path) -> None:
+    index = stranger.preprocess(crowd).dataset.index(["source", "face"]).to_pylist()
+    assert [(row["source"], row["face"]) for row in index] == [(f"{n}.png", face) for n in range(4) for face in (0, 1)]
+
+
+def test_only_the_largest_face_is_kept(stranger: Any, crowd: Path) -> None:
+    dataset = stranger.preprocess(crowd, largest=True).dataset
+    assert dataset.index(["face"]).column("face").to_pylist() == [1, 1, 1, 1]
+    assert dataset.info.reasons == {"not the largest face": 4}
+    assert all(row["box"] and row["face"] == 0 for row in dataset.dropped().to_pylist())
+    assert stranger.preprocess(crowd).up_to_date
+
+
+def test_only_the_person_of_the_reference_is_kept(stranger: Any, crowd: Path) -> None:
+    dataset = stranger.preprocess(crowd, keep_person=crowd.parent / "reference.png").dataset
+    assert len(dataset) == 6
+    assert dataset.info.reasons == {"another person": 2}
+    dropped = dataset.dropped().to_pylist()
+    assert [(row["source"], row["face"]) for row in dropped] == [("1.png", 0), ("3.png", 0)]
+    assert all(row["dropped"].startswith("another person: distance ") for row in dropped)
+
+
+def test_the_person_stays_with_the_dataset(stranger: Any, crowd: Path, frames: list[Any]) -> None:
+    stranger.preprocess(crowd, keep_person=crowd.parent / "reference.png", features="surroundings")
+    write(crowd / "raw" / "5.png", (frames[5] * (1.0, 0.5, 0.5)).astype(np.uint8))
+    report = stranger.preprocess(crowd)
+    assert report.pictures_done == 1
+    assert report.reasons == {"another person": 3}
+
+
+def test_the_largest_face_of_the_person_is_kept(stranger: Any, crowd: Path) -> None:
+    report = stranger.preprocess(crowd, keep_person=crowd.parent / "reference.png", largest=True)
+    assert report.faces == 4
+    assert report.reasons == {"another person": 2, "not the largest face": 2}
+
+
+# What goes wrong
+
+
+def test_nothing_to_preprocess_is_told(stranger: Any, tmp_path: Path) -> None:
+    with pytest.raises(MienError, match="does not exist") as caught:
+        stranger.preprocess(tmp_path)
+    assert f"mien preprocess {tmp_path} --from PATH" in caught.value.fix
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "notes.txt").write_text("no picture")
+    with pytest.raises(MienError, match="no pictures or videos in"):
+        stranger.preprocess(tmp_path)
+    with pytest.raises(MienError, match="There is no file or folder"):
+        stranger.preprocess(tmp_path, sources=[tmp_path / "missing"])
+    assert not (tmp_path / "faces").exists()
+
+
+def test_an_extractor_need_not_be_named(stranger: Any, dataset: Path, tmp_path: Path) -> None:
+    assert stranger.preprocess(dataset, extractor=None).up_to_date
+    report = stranger.preprocess(tmp_path / "new", extractor=None, sources=[DATA / "clips" / "single_frame.mp4"])
+    assert report.dataset.info.extractor.startswith("template:")
+
+
+def test_a_cut_off_video_gives_the_frames_before_and_says_where_it_ends(stranger: Any, tmp_path: Path) -> None:
+    report = stranger.preprocess(tmp_path, sources=[DATA / "clips" / "truncated_faststart.mp4"])
+    assert report.dataset.index(["frame"]).column("frame").to_pylist() == list(range(32))
+    (row,) = report.dataset.dropped().to_pylist()
+    assert row["frame"] == 32
+    assert row["dropped"].startswith("unreadable: from frame 32: ")
+    assert report.read == 32
+
+
+def test_a_video_without_index_is_reported_and_the_others_are_used(stranger: Any, tmp_path: Path) -> None:
+    clips = [DATA / "clips" / name for name in ("truncated_no_moov.mp4", "single_frame.mp4")]
+    report = stranger.preprocess(tmp_path, sources=clips)
+    assert report.faces == 1
+    (row,) = report.dataset.dropped().to_pylist()
+    assert row["frame"] is None
+    assert "moov" in row["dropped"]
+
+
+def test_a_video_is_cut_into_chunks_and_put_together_in_order(stranger: Any, tmp_path: Path) -> None:
+    report = stranger.preprocess(tmp_path, sources=[DATA / "clips" / "target_E_4s_silent.mp4"], workers=2)
+    index = report.dataset.index(["frame", "pts"])
+    assert index.column("frame").to_pylist() == list(range(100))
+    pts = index.column("pts").to_pylist()
+    assert pts == sorted(set(pts))
+
+
+def test_a_picture_that_a_plugin_fails_on_is_reported_and_the_others_are_used(
+    stranger: Any, dataset: Path, frames: list[Any]
+) -> None:
+    write(dataset / "raw" / "red.png", with_corner(frames[0], (255, 0, 0)))
+    report = stranger.preprocess(dataset)
+    assert report.faces == 9
+    assert report.dataset.info.counts.failed == 1
+    (row,) = [row for row in report.dataset.dropped().to_pylist() if row["source"] == "red.png"]
+    assert row["dropped"] == "failed: ArithmeticError: this picture has a red corner"
+
+
+def test_a_plugin_that_fails_on_every_picture_stops_the_run(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path / "raw" / f"{number}.png", with_corner(frames[0], (255, 0, 0)))
+    with pytest.raises(MienError, match=r"All of the first 3 pictures failed.*red corner"):
+        stranger.preprocess(tmp_path)
+    for number in range(3):
+        write(tmp_path / "raw" / f"{number}.png", frames[0])
+    assert stranger.preprocess(tmp_path).faces == 3
+
+
+def test_a_killed_worker_is_told_with_what_it_worked_on_and_the_next_run_goes_on(
+    stranger: Any, frames: list[Any], tmp_path: Path
+) -> None:
+    dataset, fuse = tmp_path / "E", tmp_path / "fuse"
+    for number in range(40):
+        write(dataset / "raw" / f"{number:02d}.png", with_corner(frames[number % 8], (0, 255 * (number == 35), 0)))
+    fuse.touch()
+    extractor = f"template:fuse={fuse}"
+    with pytest.raises(MienError, match=r"killed by signal 9.*8 pictures from 32\.png to 39\.png") as caught:
+        stranger.preprocess(dataset, extractor=extractor)
+    assert "what is done is kept" in caught.value.fix
+    listener = Listener()
+    report = stranger.preprocess(dataset, extractor=extractor, progress=listener)
+    assert report.faces == 40
+    assert report.pictures_done == 8
+    assert "32 of 40" in listener.said[0]
+
+
+def run_in_a_process(stranger: Any, dataset: Path, extractor: str) -> "subprocess.CompletedProcess[str]":
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from importlib.metadata import EntryPoint\n"
+        "from pathlib import Path\n"
+        "from mien import Registry\n"
+        "from mien.dataset.preprocess import preprocess\n"
+        "registry = Registry([EntryPoint('stranger', 'mien_stranger', 'mien')])\n"
+        "preprocess(Path(sys.argv[2]), extractor=sys.argv[3], features='tint', workers=1, registry=registry)\n"
+    )
+    command = [sys.executable, "-c", code, str(stranger.folder), str(dataset), extractor]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_killed_in_the_middle_it_continues_and_the_result_is_that_of_one_run(
+    stranger: Any, frames: list[Any], tmp_path: Path
+) -> None:
+    dataset, fuse = tmp_path / "E", tmp_path / "fuse-for-the-parent"
+    for number in range(80):
+        write(dataset / "raw" / f"{number:02d}.png", with_corner(frames[number % 8], (0, 255 * (number == 70), 0)))
+    fuse.touch()
+    extractor = f"template:fuse={fuse}"
+    assert run_in_a_process(stranger, dataset, extractor).returncode == -signal.SIGKILL
+    with pytest.raises(MienError, match="not been finished"):
+        Dataset.open(dataset)
+    half_written = dataset / "faces" / ".work" / f".{'0' * 32}.partial-1"
+    half_written.mkdir()
+    report = stranger.preprocess(dataset, extractor=extractor)
+    assert report.pictures_done == 16
+    assert nothing_is_left(dataset)
+    shutil.copytree(dataset / "raw", tmp_path / "new" / "raw")
+    stranger.preprocess(tmp_path / "new", extractor=extractor)
+    assert contents(dataset) == contents(tmp_path / "new")
+
+
+def test_an_update_killed_in_the_middle_leaves_the_old_dataset(
+    stranger: Any, frames: list[Any], tmp_path: Path
+) -> None:
+    dataset, fuse = tmp_path / "E", tmp_path / "fuse-for-the-parent"
+    extractor = f"template:fuse={fuse}"
+    write(dataset / "raw" / "0.png", frames[0])
+    stranger.preprocess(dataset, extractor=extractor)
+    before = contents(dataset)
+    write(dataset / "raw" / "1.png", with_corner(frames[1], (0, 255, 0)))
+    fuse.touch()
+    assert run_in_a_process(stranger, dataset, extractor).returncode == -signal.SIGKILL
+    assert contents(dataset) == before
+    assert stranger.preprocess(dataset, extractor=extractor).faces == 2
+
+
+def test_a_merge_that_was_stopped_is_begun_anew(stranger: Any, dataset: Path, frames: list[Any]) -> None:
+    write(dataset / "raw" / "new.png", frames[0])
+    left = dataset / ".faces.new" / "arrays"
+    left.mkdir(parents=True)
+    (left / "images128.npy").write_bytes(b"half of it")
+    assert stranger.preprocess(dataset).faces == 10
+    assert nothing_is_left(dataset)
+
+
+def test_ctrl_c_ends_the_workers_and_keeps_what_is_done(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
+    for number in range(40):
+        write(tmp_path / "raw" / f"{number:02d}.png", frames[number % 8])
+
+    class Impatient(Listener):
+        def advance(self, steps: int = 1, **figures: float | str) -> None:
+            super().advance(steps, **figures)
+            if self.stretches[-1][2] == 36:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stranger.preprocess(tmp_path, progress=Impatient())
+    assert stranger.preprocess(tmp_path).pictures_done == 8
+
+
+def test_two_runs_at_once_are_refused(stranger: Any, dataset: Path, frames: list[Any]) -> None:
+    class Twice(Listener):
+        def start(self, what: str, total: int | None) -> None:
+            super().start(what, total)
+            with pytest.raises(MienError, match="another run"):
+                stranger.preprocess(dataset)
+
+    write(dataset / "raw" / "new.png", frames[0])
+    listener = Twice()
+    assert stranger.preprocess(dataset, progress=listener).faces == 10
+    assert listener.stretches
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(stranger: Any, dataset: Path, frames: list[Any]) -> None:
+    """The disk is a file-size limit of 300 kB: one array of 40 crops is larger."""
+    before = contents(dataset)
+    for number in range(40):
+        write(dataset / "raw" / f"new{number:02d}.png", frames[number % 8])
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
+    try:
+        with pytest.raises(MienError, match="faces"):
+            stranger.preprocess(dataset)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert contents(dataset) == before
+    assert stranger.preprocess(dataset).faces == 49
+
+
+def test_a_disk_that_fills_while_merging_is_told_and_nothing_is_lost(
+    stranger: Any, finished: Path, frames: list[Any], tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no permission to mount a small disk")
+    try:
+        pictures = [write(tmp_path / "pictures" / f"{number:02d}.png", frames[number % 8]) for number in range(24)]
+        with pytest.raises(MienError, match="disk is full"):
+            stranger.preprocess(disk / "E", sources=pictures)
+        report = stranger.preprocess(disk / "K", sources=pictures[:4])
+        before = contents(disk / "K")
+        with pytest.raises(MienError, match="disk is full") as caught:
+            stranger.preprocess(disk / "K", sources=pictures)
+        assert caught.value.fix.startswith("df -h")
+        assert report.faces == 4
+        shutil.rmtree(disk / "E")
+        assert contents(disk / "K") == before
+        stranger.preprocess(disk / "K", sources=pictures[:8])
+        assert len(Dataset.open(disk / "K")) == 8
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_folder_that_may_not_be_written_is_told(stranger: Any, dataset: Path, frames: list[Any]) -> None:
+    write(dataset / "raw" / "new.png", frames[0])
+    before = contents(dataset)
+    (dataset / "faces").chmod(0o500)
+    try:
+        if os.access(dataset / "faces", os.W_OK):
+            pytest.skip("this user may write everywhere")
+        with pytest.raises(MienError, match="may not be written"):
+            stranger.preprocess(dataset)
+        assert contents(dataset) == before
+    finally:
+        (dataset / "faces").chmod(0o700)
+
+
+def test_a_file_in_the_way_is_told(stranger: Any, finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "faces").write_text("in the way")
+    with pytest.raises(MienError, match="faces"):
+        stranger.preprocess(tmp_path, sources=[finished / "raw"])
+    assert (tmp_path / "faces").read_text() == "in the way"
+
+
+def test_without_hard_links_pictures_are_copied(
+    stranger: Any, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted", str(source), None, str(target))
+
+    monkeypatch.setattr(os, "link", refuse)
+    shutil.copytree(finished / "raw", tmp_path / "E" / "raw")
+    stranger.preprocess(tmp_path / "E")
+    assert contents(tmp_path / "E") == contents(finished)
+
+
+# Real faces, all formats
+
+
+FORMATS_WITHOUT_FACE = {
+    "bilevel.png",
+    "black.png",
+    "eyes_bar.jpg",
+    "half_face_at_border.jpg",
+    "one_pixel.png",
+    "rotated90_no_exif.jpg",
+    "tiny_face_40x40.png",
+}
+DAMAGED_FORMATS = {"bitflips.jpg", "empty.jpg", "header_only.jpg", "text_named.jpg", "truncated.jpg", "truncated.png"}
+
+
+def test_real_faces_in_every_format_are_used_or_reported(tmp_path: Path) -> None:
+    """The installed extractor and features on an astronaut in 38 formats, Grace Hopper, and a rocket."""
+    for plugin in ("extractor_face_recognition", "feature_landmarks", "feature_thumbnail"):
+        pytest.importorskip(f"mien_{plugin}")
+    report = preprocess(
+        tmp_path,
+        extractor="face_recognition",
+        features="landmarks:points=68+thumbnail:size=8",
+        sources=[DATA / "pictures"],
+        workers=2,
+    )
+    names = {Path(row["source"]).name: row["dropped"] for row in report.dataset.dropped().to_pylist()}
+    assert {name for name, why in names.items() if why == "no face"} == FORMATS_WITHOUT_FACE | {"rocket.jpg"}
+    assert {name for name, why in names.items() if why.startswith("unreadable: ")} == DAMAGED_FORMATS
+    faces = [Path(source).name for source in report.dataset.index(["source"]).column("source").to_pylist()]
+    everything = {path.name for path in (DATA / "pictures").rglob("*") if path.is_file()}
+    assert set(faces) == everything - names.keys()
+    crops = report.dataset.images(64)
+    upright = crops[faces.index("rgb.png")]
+    for name in ("exif_orientation_2.jpg", "exif_orientation_3.jpg", "exif_orientation_6.jpg", "cmyk.jpg", "rgb16.png"):
+        crop = crops[faces.index(name)]
+        assert likeness(crop, upright) > 0.95 > likeness(crop[:, ::-1], upright), name
+
+
+def test_the_index_is_a_plain_parquet_file(finished: Path) -> None:
+    table = pq.read_table(finished / "faces" / "index.parquet")
+    assert len(table) == 10
+    assert json.loads((finished / "faces" / "dataset.json").read_text())["count"] == 9
