@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mien.blender import Blender as Blender
+    from mien.dataset.format import Dataset as Dataset
+    from mien.dataset.preprocess import preprocess as preprocess
     from mien.errors import MienError as MienError
     from mien.extractor import Extractor as Extractor
     from mien.face import Box as Box
@@ -19,19 +21,30 @@ if TYPE_CHECKING:
     from mien.model import Model as Model
     from mien.model import ModelInputs as ModelInputs
     from mien.model import Stage as Stage
+    from mien.pipeline.swap import swap as swap
     from mien.plugin import Plugin as Plugin
     from mien.plugin import PluginConfig as PluginConfig
     from mien.registry import Registry as Registry
+    from mien.run import TrainedRun as TrainedRun
+    from mien.training.options import TrainOptions as TrainOptions
+    from mien.training.runs import resume as resume
+    from mien.training.runs import train as train
 
 _HOMES = {
     "mien.blender": ("Blender",),
+    "mien.dataset.format": ("Dataset",),
+    "mien.dataset.preprocess": ("preprocess",),
     "mien.errors": ("MienError",),
     "mien.extractor": ("Extractor",),
     "mien.face": ("Box", "Face", "FaceCrop"),
     "mien.feature": ("Feature",),
     "mien.model": ("Batch", "Losses", "Model", "ModelInputs", "Stage"),
+    "mien.pipeline.swap": ("swap",),
     "mien.plugin": ("Plugin", "PluginConfig"),
     "mien.registry": ("Registry",),
+    "mien.run": ("TrainedRun",),
+    "mien.training.options": ("TrainOptions",),
+    "mien.training.runs": ("resume", "train"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)

@@ -1,0 +1,1 @@
+"""`mien demo`: the whole path on clips that come along."""
