@@ -74,7 +74,7 @@ def read_provenance(path: Path) -> Provenance | None:
             texts = [image.info.get("xmp"), image.info.get("XML:com.adobe.xmp"), image.getexif().get(_TIFF_XMP_TAG)]
     except FileNotFoundError:
         raise MienError(f"There is no file {path}.", f"ls {path.parent}") from None
-    except OSError:  # no picture, so it may be a video
+    except (OSError, Image.DecompressionBombError):  # no picture, so it may be a video
         texts = list(_video_metadata(path))
     found = (from_xmp(text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)) for text in texts)
     return next((provenance for provenance in found if provenance), None)
@@ -97,9 +97,13 @@ def from_xmp(text: str) -> Provenance | None:
 def _video_metadata(path: Path) -> list[str]:
     try:
         with av.open(str(path), options={"export_xmp": "1"}) as container:
-            return list(container.metadata.values())
+            shows_anything = any(stream.width for stream in container.streams.video)
+            metadata = list(container.metadata.values())
     except (av.error.FFmpegError, OSError) as error:
         raise MienError(f"{path} is neither a picture nor a video: {error}.", f"file {path}") from error
+    if not shows_anything:
+        raise MienError(f"{path} is neither a picture nor a video.", f"file {path}")
+    return metadata
 
 
 def _on_one_line(text: str) -> str:

@@ -148,8 +148,8 @@ class Painter:
                 "or values that are not finite.",
                 "Swap with an earlier checkpoint's weights, or train again.",
             )
-        scaled = drawn.clamp_(-1, 1).add_(1).mul_(127.5).round_()
-        pictures: NDArray[np.uint8] = scaled.permute(0, 2, 3, 1).to(torch.uint8).contiguous().numpy()
+        scaled = drawn.clamp(-1, 1).add(1).mul(127.5).round()
+        pictures: NDArray[np.uint8] = scaled.permute(0, 2, 3, 1).to(torch.uint8).numpy()
         return pictures
 
 
