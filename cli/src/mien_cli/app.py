@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mien_cli.commands import demo, plugins, preprocess, train
+from mien_cli.commands import demo, plugins, preprocess, swap, train
 from mien_cli.errors import ErrorTellingGroup
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ def mien(
 
 app.command(rich_help_panel="Swap faces")(preprocess.preprocess)
 app.command(rich_help_panel="Swap faces")(train.train)
+app.command(rich_help_panel="Swap faces")(swap.swap)
 app.command(rich_help_panel="Look around")(demo.demo)
 app.add_typer(plugins.app, name="plugins", rich_help_panel="Look around")
 

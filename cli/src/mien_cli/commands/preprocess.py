@@ -60,12 +60,13 @@ def preprocess(
 ) -> None:
     """Find the faces of pictures and videos, cut them out and measure them.
 
-    Stopped at any point and called again it goes on; called again later it does what is new: pictures, features.
+    Stopped at any point and called again, it goes on. Called again later, it
+    does what is new: pictures, videos, features.
 
     [bold]Examples[/bold]
 
       mien preprocess anna
-      mien preprocess anna --from holiday.mp4 --from ~/Pictures/anna --keep-person anna.jpg
+      mien preprocess anna --from holiday.mp4 --keep-person anna.jpg
       mien preprocess anna --features landmarks+thumbnail:size=8
     """
     from mien.dataset.preprocess import preprocess as run  # when the command runs: it loads OpenCV
@@ -128,13 +129,11 @@ def _print_problems(dataset: "Dataset", console: Console) -> None:
     problems = [row for row in dropped.to_pylist() if row["dropped"].startswith(_PROBLEMS)]
     if not problems:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Could not be used", style="yellow", overflow="fold")
-    table.add_column("Why")
     for row in problems[:_PROBLEMS_SHOWN]:
-        frame = "" if row["frame"] is None else f", frame {row['frame']}"
-        table.add_row(Text(f"{row['source']}{frame}"), Text(row["dropped"]))
-    console.print(table)
+        name, why = Path(row["source"]).name, row["dropped"]
+        where = row["source"] if row["frame"] is None else f"{row['source']}, frame {row['frame']}"
+        told = why if row["frame"] is None and name in why else f"{where}: {why}"
+        console.print(Text(told[:1].upper() + told[1:], style="yellow"), soft_wrap=True)
     rest = len(problems) - _PROBLEMS_SHOWN
-    where = f"{dataset.path / 'faces' / 'index.parquet'}, column dropped"
-    console.print(Text(f"{rest} more in {where}." if rest > 0 else f"Also in {where}."), soft_wrap=True)
+    stands = f"{dataset.path / 'faces' / 'index.parquet'}, column dropped"
+    console.print(Text(f"{rest} more in {stands}." if rest > 0 else f"Also in {stands}."), soft_wrap=True)

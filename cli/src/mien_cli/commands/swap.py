@@ -1,0 +1,134 @@
+"""`mien swap`: the faces of pictures and videos, drawn as a person of a run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mien_cli.console import messages, results
+from mien_cli.progress import duration, shown_on
+
+if TYPE_CHECKING:
+    from mien.pipeline import SwapReport
+
+EXIT_SOME_FAILED = 1
+_LINES_SHOWN = 10
+_HOW = "How to draw and write"
+
+
+def swap(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of mien train.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A picture, a video, or a folder of them.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where to write it; a folder for a folder.")],
+    identity: Annotated[str, typer.Option("--to", metavar="IDENTITY", help="Whom to draw: one of the run's people.")],
+    person: Annotated[
+        Path | None,
+        typer.Option(metavar="REFERENCE", help="Draw only the person in that picture anew; otherwise every face."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    blender: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC", help="What sets faces in; by default the only one installed.", rich_help_panel=_HOW
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(metavar="0…51", help="Of videos: 0 is best, 51 smallest (x264's CRF).", rich_help_panel=_HOW),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Threads that search for faces; one per core by default.", rich_help_panel=_HOW
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="DEVICE", help="Where to draw, as cpu or cuda:1; a GPU if any.", rich_help_panel=_HOW),
+    ] = None,
+) -> None:
+    """Draw the faces of INPUT as a person that RUN was trained on, and write OUTPUT whole or not at all.
+
+    Sound, frame times and orientation of a video stay as they are.
+    What is drawn is labelled as synthetic.
+    Of a folder, files that fail are listed at the end, and the exit code is 1.
+
+    [bold]Examples[/bold]
+
+      mien swap anna-ben holiday.mp4 swapped.mp4 --to anna
+      mien swap anna-ben party.jpg swapped.jpg --to anna --person ben.jpg
+      mien swap anna-ben clips swapped --to anna --quality 23
+    """
+    # When the command runs, so that `mien --help` need not wait for torch.
+    from mien import Registry
+    from mien.pipeline import swap as run_swap
+
+    registry = Registry()
+    options = {} if quality is None else {"quality": quality}
+    with shown_on(messages()) as progress:
+        report = run_swap(
+            run,
+            source,
+            output,
+            identity,
+            blender=blender or registry.only("blender"),
+            person=person,
+            overwrite=overwrite,
+            threads=threads,
+            device=device,
+            progress=progress,
+            registry=registry,
+            **options,
+        )
+    console = results()
+    console.print(_summary(report))
+    _print_unchanged(report, console)
+    if report.failures:
+        _print_failures(report, console)
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _summary(report: "SwapReport") -> Table:
+    row = {
+        "Files": f"{sum(file.output is not None for file in report.files)}",
+        "Frames": f"{report.frames}",
+        "Faces drawn": f"{report.faces}",
+        "Bridged": f"{report.bridged}",
+        "Frames unchanged": f"{report.frames_missed}",
+        "Failed": f"{len(report.failures)}",
+        "Time": duration(report.seconds),
+        "Frames/s": f"{report.frames_per_second:.1f}",
+    }
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in row:
+        table.add_column(heading, justify="right")
+    table.add_row(*row.values())
+    return table
+
+
+def _print_unchanged(report: "SwapReport", console: Console) -> None:
+    """Which frames are as they were: whoever wants a face gone has to know."""
+    videos = [file for file in report.files if file.missed and file.output]
+    for file in videos[:_LINES_SHOWN]:
+        parts = [str(part) for part in file.missed]
+        more = f" and {len(parts) - _LINES_SHOWN} more stretches" if len(parts) > _LINES_SHOWN else ""
+        frames = "" if file.frames == 1 else f" in frames {', '.join(parts[:_LINES_SHOWN])}{more}"
+        console.print(
+            Text.assemble(("Unchanged: ", "yellow"), f"{file.output}: no face was drawn{frames}."), soft_wrap=True
+        )
+    if len(videos) > _LINES_SHOWN:
+        console.print(Text(f"… and so in {len(videos) - _LINES_SHOWN} more files."))
+
+
+def _print_failures(report: "SwapReport", console: Console) -> None:
+    failures = list(report.failures.items())
+    for path, why in failures[:_LINES_SHOWN]:
+        reason = why.partition("\n")[0]  # the second line says what to do about one file; here there are many
+        named = reason if str(path) in reason else f"{path}: {reason}"
+        console.print(Text.assemble(("Failed: ", "bold red"), named), soft_wrap=True)
+    if len(failures) > _LINES_SHOWN:
+        console.print(Text(f"… and {len(failures) - _LINES_SHOWN} more."))

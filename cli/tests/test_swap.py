@@ -1,0 +1,82 @@
+"""`mien swap`: what was drawn, what was not, and what failed is told; the exit code says whether all went well."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
+FACE, NO_FACE = DATA / "pictures/formats/rgb_q90.jpg", DATA / "pictures/noface/rocket.jpg"
+TINY = "deepfakes:size=32,width=4,bottleneck=8,code_channels=8,shared_channels=8,decoder_width=8,batch_size=2"
+
+
+@pytest.fixture(scope="module")
+def run_folder(people, tmp_path_factory) -> Path:
+    """A run of one step: it draws no face worth looking at, but it draws."""
+    from mien.training import TrainOptions, train
+
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    train(TINY, people, folder, options=TrainOptions(steps=1))
+    return folder
+
+
+def summary(run) -> dict[str, str]:
+    lines = run.stdout.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.split()[:1] == ["Files"]]
+    headings = [heading.strip() for heading in lines[at].split("   ") if heading.strip()]
+    return dict(zip(headings, lines[at + 2].split(), strict=True))
+
+
+def test_a_picture_is_swapped(mien, run_folder, tmp_path):
+    run = mien("swap", run_folder, FACE, tmp_path / "out.jpg", "--to", "E")
+    assert run.exit_code == 0, run.stderr
+    assert summary(run)["Faces drawn"] == "1"
+    assert (tmp_path / "out.jpg").exists()
+
+    again = mien("swap", run_folder, FACE, tmp_path / "out.jpg", "--to", "J")
+    assert again.exit_code == 2
+    assert "--overwrite" in again.stderr
+    assert mien("swap", run_folder, FACE, tmp_path / "out.jpg", "--to", "J", "--overwrite").exit_code == 0
+
+
+def test_of_a_folder_what_was_not_drawn_and_what_failed_is_told(mien, run_folder, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for picture in (FACE, NO_FACE, DATA / "pictures/formats/truncated.jpg"):
+        shutil.copy(picture, folder)
+
+    run = mien("swap", run_folder, folder, tmp_path / "out", "--to", "E")
+    assert run.exit_code == 1
+    told = summary(run)
+    assert (told["Files"], told["Faces drawn"], told["Frames unchanged"], told["Failed"]) == ("2", "1", "1", "1")
+    assert f"Unchanged: {tmp_path / 'out' / 'rocket.jpg'}: no face was drawn." in run.stdout
+    (failed,) = [line for line in run.stdout.splitlines() if line.startswith("Failed: ")]
+    assert "truncated.jpg" in failed
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["rgb_q90.jpg", "rocket.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--to", "nobody"], "it knows E, J"),
+        (["--to", "E", "--blender", "father"], "Did you mean 'feather'?"),
+        (["--to", "E", "--person", "nobody.jpg"], "nobody.jpg"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_and_nothing_is_written(mien, run_folder, tmp_path, options, part):
+    run = mien("swap", run_folder, FACE, tmp_path / "out.jpg", *options)
+    assert run.exit_code == 2
+    assert part in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_run_is_told(mien, tmp_path):
+    run = mien("swap", tmp_path, FACE, tmp_path / "out.jpg", "--to", "E")
+    assert run.exit_code == 2
+    assert "is not a run" in run.stderr
+
+
+def test_whom_to_draw_has_to_be_said(mien, tmp_path):
+    run = mien("swap", tmp_path, FACE, tmp_path / "out.jpg")
+    assert run.exit_code == 2
+    assert "--to" in run.stderr
