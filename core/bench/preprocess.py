@@ -36,11 +36,11 @@ def main() -> None:
         for count in options.counts:
             dataset = Path(folder) / str(count)
             shape = write_frames(options.clip, dataset / "raw", count)
-            seconds, peak = measured(preprocessing(dataset, options))
+            seconds, work, peak = measured(preprocessing(dataset, options))
             faces = faces_in(dataset)
             print(
-                f"{count} pictures of {shape}: {seconds:.2f} s, {count / seconds:.1f} pictures/s, {faces} faces, "
-                f"peak memory {peak / 1e6:.0f} MB (all processes)",
+                f"{count} pictures of {shape}: {seconds:.2f} s, {count / seconds:.1f} pictures/s "
+                f"({work:.2f} s of processor time), {faces} faces, peak memory {peak / 1e6:.0f} MB (all processes)",
                 flush=True,
             )
             if options.compare_with_dlib and count == options.counts[0]:
@@ -73,9 +73,9 @@ def preprocessing(dataset: Path, options: argparse.Namespace) -> list[str]:
     return [sys.executable, "-c", call]
 
 
-def measured(command: list[str]) -> tuple[float, int]:
-    """Seconds that a command takes, and the largest sum of its processes' resident memory (RSS)."""
-    started = time.perf_counter()
+def measured(command: list[str]) -> tuple[float, float, int]:
+    """Seconds that a command takes, seconds of processor time over all cores, and the largest sum of its processes' resident memory (RSS)."""
+    started, before = time.perf_counter(), os.times()
     with subprocess.Popen(command) as process:
         peak = 0
         finished = threading.Event()
@@ -93,12 +93,13 @@ def measured(command: list[str]) -> tuple[float, int]:
         watcher = threading.Thread(target=watch)
         watcher.start()
         status = process.wait()
-        seconds = time.perf_counter() - started
+        seconds, after = time.perf_counter() - started, os.times()
         finished.set()
         watcher.join()
     if status:
         raise SystemExit(f"preprocessing ended with the status {status}")
-    return seconds, peak
+    work = after.children_user + after.children_system - before.children_user - before.children_system
+    return seconds, work, peak
 
 
 def memory(process: psutil.Process) -> int:

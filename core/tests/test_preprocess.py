@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from mien import MienError, Registry
 from mien.alignment import AlignmentConfig
 from mien.dataset import Dataset
 from mien.dataset.preprocess import preprocess
+from mien.identity import Recognizer
+from mien.video import VideoSource
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 
@@ -373,6 +376,18 @@ def test_nothing_to_preprocess_is_told(stranger: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "faces").exists()
 
 
+def test_a_misspelled_dataset_leaves_no_folder(stranger: Any, tmp_path: Path) -> None:
+    with pytest.raises(MienError, match="does not exist"):
+        stranger.preprocess(tmp_path / "Ee")
+    assert not (tmp_path / "Ee").exists()
+
+
+def test_the_dataset_s_own_crops_are_no_sources(stranger: Any, dataset: Path) -> None:
+    report = stranger.preprocess(dataset, sources=[dataset], again=True)
+    assert report.pictures_done == 10
+    assert stranger.preprocess(dataset, sources=[dataset]).up_to_date
+
+
 def test_an_extractor_need_not_be_named(stranger: Any, dataset: Path, tmp_path: Path) -> None:
     assert stranger.preprocess(dataset, extractor=None).up_to_date
     report = stranger.preprocess(tmp_path / "new", extractor=None, sources=[DATA / "clips" / "single_frame.mp4"])
@@ -462,8 +477,8 @@ def test_killed_in_the_middle_it_continues_and_the_result_is_that_of_one_run(
     stranger: Any, frames: list[Any], tmp_path: Path
 ) -> None:
     dataset, fuse = tmp_path / "E", tmp_path / "fuse-for-the-parent"
-    for number in range(80):
-        write(dataset / "raw" / f"{number:02d}.png", with_corner(frames[number % 8], (0, 255 * (number == 70), 0)))
+    for number in range(40):
+        write(dataset / "raw" / f"{number:02d}.png", with_corner(frames[number % 8], (0, 255 * (number == 37), 0)))
     fuse.touch()
     extractor = f"template:fuse={fuse}"
     assert run_in_a_process(stranger, dataset, extractor).returncode == -signal.SIGKILL
@@ -472,7 +487,7 @@ def test_killed_in_the_middle_it_continues_and_the_result_is_that_of_one_run(
     half_written = dataset / "faces" / ".work" / f".{'0' * 32}.partial-1"
     half_written.mkdir()
     report = stranger.preprocess(dataset, extractor=extractor)
-    assert report.pictures_done == 16
+    assert report.pictures_done == 8
     assert nothing_is_left(dataset)
     shutil.copytree(dataset / "raw", tmp_path / "new" / "raw")
     stranger.preprocess(tmp_path / "new", extractor=extractor)
@@ -548,30 +563,56 @@ def test_a_full_disk_is_told_and_nothing_is_lost(stranger: Any, dataset: Path, f
     assert stranger.preprocess(dataset).faces == 49
 
 
-def test_a_disk_that_fills_while_merging_is_told_and_nothing_is_lost(
-    stranger: Any, finished: Path, frames: list[Any], tmp_path: Path
-) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], capture_output=True)
-    if mounted.returncode:
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 3 MB: room for some ten faces twice."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("no permission to mount a small disk")
-    try:
-        pictures = [write(tmp_path / "pictures" / f"{number:02d}.png", frames[number % 8]) for number in range(24)]
-        with pytest.raises(MienError, match="disk is full"):
-            stranger.preprocess(disk / "E", sources=pictures)
-        report = stranger.preprocess(disk / "K", sources=pictures[:4])
-        before = contents(disk / "K")
-        with pytest.raises(MienError, match="disk is full") as caught:
-            stranger.preprocess(disk / "K", sources=pictures)
-        assert caught.value.fix.startswith("df -h")
-        assert report.faces == 4
-        shutil.rmtree(disk / "E")
-        assert contents(disk / "K") == before
-        stranger.preprocess(disk / "K", sources=pictures[:8])
-        assert len(Dataset.open(disk / "K")) == 8
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_is_told_and_nothing_is_lost(
+    stranger: Any, frames: list[Any], tmp_path: Path, disk: Path
+) -> None:
+    pictures = [write(tmp_path / "pictures" / f"{number:02d}.png", frames[number % 8]) for number in range(24)]
+    assert stranger.preprocess(disk / "E", sources=pictures[:4]).faces == 4
+    before = contents(disk / "E")
+    with pytest.raises(MienError, match="disk is full") as caught:
+        stranger.preprocess(disk / "E", sources=pictures)
+    assert caught.value.fix.startswith("df -h")
+    assert contents(disk / "E") == before
+    subprocess.run(["mount", "-o", "remount,size=30m", str(disk)], check=True)
+    report = stranger.preprocess(disk / "E", sources=pictures)
+    assert report.faces == 24
+    assert report.pictures_done < 20
+
+
+def test_a_disk_that_fills_while_merging_is_told_and_the_shards_stay(
+    stranger: Any, frames: list[Any], tmp_path: Path, disk: Path
+) -> None:
+    pictures = [write(tmp_path / "pictures" / f"{number:02d}.png", frames[number % 8]) for number in range(14)]
+    filler = disk / "filler"
+    filler.write_bytes(b"0" * 400_000)
+    with pytest.raises(MienError, match="disk is full"):
+        stranger.preprocess(disk / "E", sources=pictures)
+    assert not (disk / "E" / ".faces.new").exists()
+    filler.unlink()
+    report = stranger.preprocess(disk / "E", sources=pictures)
+    assert (report.pictures_done, report.faces) == (0, 14)
+
+
+def test_a_disk_that_may_not_be_written_is_told_and_can_be_read(stranger: Any, finished: Path, disk: Path) -> None:
+    shutil.copytree(finished, disk / "E")
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    assert stranger.preprocess(disk / "E").up_to_date
+    for change in ({"features": "surroundings"}, {"again": True}):
+        with pytest.raises(MienError, match="may not be written"):
+            stranger.preprocess(disk / "E", **change)
+    assert contents(disk / "E") == contents(finished)
 
 
 def test_a_folder_that_may_not_be_written_is_told(stranger: Any, dataset: Path, frames: list[Any]) -> None:
@@ -644,6 +685,29 @@ def test_real_faces_in_every_format_are_used_or_reported(tmp_path: Path) -> None
     for name in ("exif_orientation_2.jpg", "exif_orientation_3.jpg", "exif_orientation_6.jpg", "cmyk.jpg", "rgb16.png"):
         crop = crops[faces.index(name)]
         assert likeness(crop, upright) > 0.95 > likeness(crop[:, ::-1], upright), name
+
+
+def test_dlib_s_encoding_keeps_one_of_two_people(frames: list[Any], tmp_path: Path) -> None:
+    for plugin in ("extractor_face_recognition", "feature_encoding"):
+        pytest.importorskip(f"mien_{plugin}")
+    with VideoSource(DATA / "clips" / "two_people_2s_audio.mp4") as video:
+        for frame in video.frames(0, 3):
+            write(tmp_path / "E" / "raw" / f"{frame.index}.png", frame.image)
+    reference = write(tmp_path / "reference.png", frames[0])
+    report = preprocess(
+        tmp_path / "E",
+        extractor="face_recognition:search=full",
+        features="encoding",
+        keep_person=reference,
+        workers=1,
+    )
+    assert report.faces == 3
+    assert report.reasons == {"another person": 3}
+    finder = report.dataset.info.extractor
+    recognizer, extractor = Recognizer(Registry()), Registry().create("extractor", finder)
+    (key,) = [feature.key for feature in report.dataset.info.features]
+    person = recognizer.reference(reference, extractor)  # type: ignore[arg-type]
+    assert (recognizer.distances(report.dataset.feature(key), person) < 0.6).all()
 
 
 def test_the_index_is_a_plain_parquet_file(finished: Path) -> None:

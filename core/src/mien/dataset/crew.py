@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Thread
 from typing import IO
@@ -41,10 +42,12 @@ def run_tasks(begin: Begin, tasks: Sequence[Task], workers: int) -> Generator[Ad
     for task in tasks:
         waiting.put(task)
     replies: queue.SimpleQueue[Reply | _Died] = queue.SimpleQueue()
-    with tempfile.TemporaryFile() as noise:
-        processes = [_start(noise) for _ in range(min(workers, len(tasks)))]
+    with ExitStack() as files:
+        noises = [files.enter_context(tempfile.TemporaryFile()) for _ in range(min(workers, len(tasks)))]
+        processes = [_start(noise) for noise in noises]
         threads = [
-            Thread(target=_serve, args=(process, begin, waiting, replies, noise), daemon=True) for process in processes
+            Thread(target=_serve, args=(process, begin, waiting, replies, noise), daemon=True)
+            for process, noise in zip(processes, noises, strict=True)
         ]
         try:
             for thread in threads:
@@ -117,8 +120,8 @@ def _serve(
 
 
 def _last_words(noise: IO[bytes]) -> str:
-    size = os.fstat(noise.fileno()).st_size
-    text = os.pread(noise.fileno(), 4000, max(size - 4000, 0)).decode(errors="replace")
+    noise.seek(0)
+    text = noise.read().decode(errors="replace")
     return "\n".join(text.splitlines()[-_LINES_OF_LAST_WORDS:])
 
 

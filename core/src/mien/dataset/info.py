@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mien.alignment import AlignmentConfig
 from mien.errors import MienError
+from mien.files import writing_to
 
 FORMAT_VERSION = 1
 FACES = "faces"
@@ -143,7 +144,8 @@ def finish_swap(path: Path) -> None:
     if (path / FACES).exists() or not (path / OLD_FACES).exists():
         return
     whole = path / NEXT_FACES if (path / NEXT_FACES / "dataset.json").exists() else path / OLD_FACES
-    with suppress(FileNotFoundError):  # the run itself, or another reader, has just finished it
+    # Not found: the run itself, or another reader, has just finished it.
+    with writing_to(path / FACES), suppress(FileNotFoundError):
         whole.rename(path / FACES)
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from mien.dataset.chunk import Chunk, SourceFile
 from mien.dataset.index import KnownSource
+from mien.dataset.info import FACES
 from mien.dataset.recipe import Recipe
 from mien.errors import MienError
 from mien.sources import find_sources
 
-PICTURES_PER_CHUNK = 32
+PICTURES_PER_CHUNK = 16
 FRAMES_PER_CHUNK = 64
 
 
@@ -28,8 +29,11 @@ def list_sources(dataset: Path, sources: Sequence[Path] | None) -> list[SourceFi
             f"mien preprocess {dataset} --from PATH",
         )
     found: dict[str, SourceFile] = {}
+    own = (dataset / FACES).absolute()
     for source in find_sources(folders):
         path = Path(source.path).absolute()
+        if path.is_relative_to(own):
+            continue  # crops of this dataset are no pictures to find faces in
         name = path.relative_to(raw).as_posix() if sources is None else path.as_posix()
         try:
             status = path.stat()

@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -19,6 +19,7 @@ from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
 from mien.extractor import Extractor
 from mien.features import FeatureSet
+from mien.files import writing_to
 from mien.identity import Recognizer
 from mien.progress import Progress, Silent
 from mien.registry import Registry
@@ -164,20 +165,32 @@ def _encoding(picture: Path, extractor: str, registry: Registry) -> tuple[float,
 
 @contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Hold the dataset's folder. Raises MienError if another run holds it."""
+    """Hold the dataset's folder, which is made for that. Raises MienError if another run holds it."""
+    is_new = not path.exists()
+    with writing_to(path):
+        path.mkdir(parents=True, exist_ok=True)
+    try:
+        with _locked(path):
+            yield
+    finally:
+        if is_new:
+            with suppress(OSError):  # it is only taken away again if nothing was written to it
+                path.rmdir()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
     try:
         import fcntl
     except ImportError:  # Windows: two runs at once are the user's to avoid
         yield
         return
-    path.mkdir(parents=True, exist_ok=True)
     folder = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(folder)
-        raise MienError(f"{path} is being preprocessed by another run.", "Wait for it, or stop it.") from None
-    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise MienError(f"{path} is being preprocessed by another run.", "Wait for it, or stop it.") from error
         yield
     finally:
         os.close(folder)
