@@ -3,7 +3,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.training.rows import Order, split
+from mien.training.rows import Order, repeat_rare, split
 
 
 @given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 2**31))
@@ -38,3 +38,19 @@ def test_the_end_of_every_clip_and_folder_is_held_out() -> None:
 def test_something_is_always_left_to_train_on(share: float, count: int) -> None:
     index = pa.table({"source": ["a.mp4"] * count, "frame": range(count)})
     assert len(split(index, share).training) >= 1
+
+
+@given(st.integers(1, 300), st.integers(2, 9), st.integers(0, 99))
+def test_rare_faces_come_oftener_and_none_is_lost(count: int, most: int, seed: int) -> None:
+    measures = np.random.default_rng(seed).normal(size=(count, 3))
+    repeated = repeat_rare(np.arange(count), measures, most)
+    times = np.bincount(repeated, minlength=count)
+    assert times.min() >= 1 and times.max() <= most
+
+
+def test_the_one_blink_comes_oftener_than_open_eyes() -> None:
+    opening = np.full((100, 1), 0.1) + np.linspace(0, 0.001, 100)[:, None]
+    opening[40:44] = 0.0
+    repeated = repeat_rare(np.arange(100), opening, 4)
+    times = np.bincount(repeated)
+    assert (times[40:44] == 3).all() and (np.delete(times, slice(40, 44)) == 1).all()

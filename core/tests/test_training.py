@@ -296,8 +296,9 @@ def launch(tmp_path: Path, environment: dict[str, str], *arguments: str) -> None
     script.write_text(LAUNCHED)
     port = str(29600 + os.getpid() % 2000)
     ended = subprocess.run(
-        [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines",
-         "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port, str(script), *arguments],
+        [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
+         "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", port,
+         str(script), *arguments],
         env={**environment, "ACCELERATE_USE_CPU": "true"}, capture_output=True, text=True, timeout=150,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-3000:]

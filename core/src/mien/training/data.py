@@ -12,9 +12,11 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from mien.dataset import Dataset
 from mien.errors import MienError
+from mien.expression import expression
 from mien.features import FeatureSet
 from mien.model import Batch, ModelInputs
-from mien.training.rows import Order, Split, split
+from mien.training.options import TrainOptions
+from mien.training.rows import Order, Split, repeat_rare, split
 
 _ROWS_PER_CHUNK = 4096
 
@@ -38,11 +40,15 @@ class TrainingData:
     Raises MienError if two datasets have one name, were preprocessed differently, hold no face, or lack a feature.
     """
 
-    def __init__(self, datasets: Sequence[Dataset], features: FeatureSet, held_out: float) -> None:
+    def __init__(self, datasets: Sequence[Dataset], features: FeatureSet, options: TrainOptions) -> None:
         self.datasets = list(datasets)
         self.features = features
         self._check()
-        self.splits = [self._split(dataset, held_out) for dataset in self.datasets]
+        self.splits = [self._split(dataset, options.held_out) for dataset in self.datasets]
+        self._epochs = [
+            _epoch(dataset, part.training, options.repeat_rare)
+            for dataset, part in zip(self.datasets, self.splits, strict=True)
+        ]
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -74,7 +80,7 @@ class TrainingData:
 
     def orders(self, *key: int) -> list[Order]:
         """An order over the training rows of each identity. key: as of `Order`."""
-        return [Order(part.training, *key, identity) for identity, part in enumerate(self.splits)]
+        return [Order(rows, *key, identity) for identity, rows in enumerate(self._epochs)]
 
     def held_out(self, most_per_identity: int) -> PickedRows | None:
         """Held-out rows spread evenly over what is held out; None if an identity has none."""
@@ -131,6 +137,12 @@ class TrainingData:
                         f"{first.path} and {dataset.path} were preprocessed with another {what}: {theirs} and {mine}.",
                         f"mien preprocess {dataset.path} --again --extractor {first.info.extractor}",
                     )
+
+
+def _epoch(dataset: Dataset, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    if most == 1:
+        return rows
+    return repeat_rare(rows, np.stack(expression(dataset.landmarks()[rows]), axis=1), most)
 
 
 def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:

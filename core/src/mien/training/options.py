@@ -24,6 +24,8 @@ class TrainOptions(PluginConfig):
     """Largest L2 norm of a phase's gradients; longer ones are scaled down to it."""
     held_out: float = Field(default=0.1, ge=0, lt=1)
     """Share of the faces that training never sees: the end of each clip and of each folder of pictures."""
+    repeat_rare: int = Field(default=1, ge=1)
+    """How many times a face with a rare expression (a wide open mouth, closed eyes) comes in an epoch at most."""
     steps_per_log: int = Field(default=20, ge=1)
     """Steps from one line of metrics.jsonl to the next."""
     steps_per_validation: int = Field(default=200, ge=1)

@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+_BINS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -65,3 +67,22 @@ class Order:
             generator = np.random.default_rng([*self._key, epoch])
             self._shuffled, self._epoch = generator.permutation(self._rows), epoch
         return self._shuffled
+
+
+def repeat_rare(rows: NDArray[np.int64], measures: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """Let rare faces come oftener in an epoch: rows with repetitions.
+
+    rows: int64 (n,). measures: float64 (n, M), what a face is rare by, such as how far its mouth is open. The values of
+    each measure between its 1st and 99th percentile fall into bins of equal width, those beyond into the outer ones.
+    A face is as rare as the mean over the measures of 1 / (its bin's share · bins). It comes that many times, 1 to `most`.
+    """
+    if most == 1 or len(rows) == 0:
+        return rows
+    rareness = np.zeros(len(rows))
+    for values in measures.T:
+        low, high = np.percentile(values, [1, 99])
+        if high > low:
+            bins = np.clip(((values - low) / (high - low) * _BINS).astype(np.int64), 0, _BINS - 1)
+            rareness += len(rows) / (np.bincount(bins, minlength=_BINS)[bins] * _BINS)
+    repeats = np.clip(np.rint(rareness / measures.shape[1]), 1, most).astype(np.int64)
+    return np.repeat(rows, repeats)

@@ -155,7 +155,7 @@ def _run_loop(
 
 
 def _data(paths: list[Path], features: str, options: TrainOptions, registry: Registry) -> TrainingData:
-    return TrainingData([Dataset.open(path) for path in paths], FeatureSet(features, registry), options.held_out)
+    return TrainingData([Dataset.open(path) for path in paths], FeatureSet(features, registry), options)
 
 
 def _accelerator(options: TrainOptions, run: Path) -> Accelerator:

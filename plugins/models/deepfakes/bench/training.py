@@ -46,7 +46,7 @@ def main() -> None:
     settings = {"size": given.size, "batch_size": given.batch}
     if given.preset:
         settings = {"preset": given.preset, "batch_size": given.batch}
-    data = TrainingData([Dataset.open(path) for path in given.datasets], FeatureSet("", Registry()), 0.1)
+    data = TrainingData([Dataset.open(path) for path in given.datasets], FeatureSet("", Registry()), TrainOptions())
     model = make_model(Registry(), "deepfakes", settings, data.inputs)
     assert isinstance(model, Deepfakes)  # noqa: S101 (for the type checker)
     batch = data.batch(data.spread(given.batch), model.size, 1.0)
