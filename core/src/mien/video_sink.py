@@ -35,6 +35,15 @@ _X264_OPTIONS = {"preset": "veryfast", "mbtree": "0"}
 _VP9_OPTIONS = {"deadline": "good", "cpu-used": "5", "row-mt": "1", "tile-columns": "1", "b": "0"}
 
 
+def check_quality(quality: int) -> None:
+    """Raises MienError for a quality that is not on the scale."""
+    if not BEST_QUALITY <= quality <= WORST_QUALITY:
+        raise MienError(
+            f"Quality {quality} is not between {BEST_QUALITY} (best) and {WORST_QUALITY}.",
+            f"--quality {DEFAULT_QUALITY}",
+        )
+
+
 class VideoSink:
     """A video file to write to, as a context manager; the file stands there when the block ends without an error.
 
@@ -60,11 +69,7 @@ class VideoSink:
                 f"{path}: videos are not written as {path.suffix or 'a file without suffix'}.",
                 f"Use one of {', '.join(WRITABLE_SUFFIXES)}.",
             )
-        if not BEST_QUALITY <= quality <= WORST_QUALITY:
-            raise MienError(
-                f"Quality {quality} is not between {BEST_QUALITY} (best) and {WORST_QUALITY}.",
-                f"--quality {DEFAULT_QUALITY}",
-            )
+        check_quality(quality)
         self.path = path
         self._like = like
         self._synthetic = synthetic

@@ -14,7 +14,7 @@ from mien.pipeline.workshop import Workshop
 from mien.progress import Progress, Silent
 from mien.registry import Registry
 from mien.video import VideoSource
-from mien.video_sink import DEFAULT_QUALITY
+from mien.video_sink import DEFAULT_QUALITY, check_quality
 
 
 def swap(
@@ -44,10 +44,11 @@ def swap(
 
     What is drawn is labelled as synthetic (see `mien.provenance`). Each file appears whole or not at all.
 
-    Raises MienError, with nothing lost: for a run that is missing, untrained or needs a plugin that is not installed;
+    Raises MienError, with nothing lost: for a quality off its scale; a run that is missing, untrained or needs a plugin that is not installed;
     an identity that it does not know; all that `jobs_of` refuses; a full disk or a missing permission. For a single
     file also if it is unreadable or damaged, or a picture in which there is nothing to be drawn.
     """
+    check_quality(quality)
     jobs = jobs_of(source, output, overwrite=overwrite)
     shop = Workshop.open(
         run,

@@ -1,0 +1,420 @@
+"""Swapping from end to end, on real faces, with a stranger's model that draws what it sees, or all green."""
+
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mien.alignment import AlignmentConfig, align
+from mien.errors import MienError
+from mien.identity import Recognizer
+from mien.model import ModelInputs
+from mien.pictures import read_picture, write_picture
+from mien.pipeline import FrameRange, SwapReport, swap
+from mien.provenance import read_provenance
+from mien.registry import Registry
+from mien.run import PluginRecord, RunRecord, make_model, write_weights
+from mien.training import TrainOptions
+from mien.video import Frame, VideoSource
+from mien.video_sink import VideoSink
+
+DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
+J = DATA / "clips" / "target_J_2s_audio.mp4"
+STILL = DATA / "pictures" / "stills" / "grace_hopper.jpg"
+NO_FACE = DATA / "pictures" / "noface" / "rocket.jpg"
+BLINDING = (255, 0, 255)
+
+PLUGINS = '''
+"""A model, a blender and an extractor that show what the pipeline does with them."""
+
+import numpy as np
+import torch
+
+from mien import Blender, Extractor, Model, PluginConfig, Registry, Stage
+from mien.alignment import composite, erode_and_feather
+from mien.hooks import PluginSpec, hookimpl
+
+
+class MirrorConfig(PluginConfig):
+    size: int = 64
+    """Side of the pictures."""
+
+
+class Mirror(Model):
+    """Draws "seen" as it is, and "green" all green."""
+
+    Config = MirrorConfig
+
+    def __init__(self, config, inputs):
+        super().__init__(config, inputs)
+        self.weight = torch.nn.Parameter(torch.ones(1))
+
+    @property
+    def size(self):
+        return self.config.size
+
+    def stages(self):
+        return [Stage(self.size, 1)]
+
+    def optimizer(self, phase):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    def forward(self, batch, phase):
+        return {"loss": self.weight.sum()}
+
+    def generate(self, batch, identity):
+        if self.identity_index(identity) == 0:
+            return batch.images * self.weight
+        if identity == "nobody":
+            return batch.images * float("nan")
+        return torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(batch.images)
+
+
+class PasteConfig(PluginConfig):
+    breaks: bool = False
+    """Fail at every face."""
+
+
+class Paste(Blender):
+    Config = PasteConfig
+
+    def blend(self, scene, face, mask, to_crop):
+        if self.config.breaks:
+            raise ArithmeticError("out of paste")
+        return composite(scene, face, erode_and_feather(mask, 0.1, 0.1), to_crop)
+
+
+class Blinkered(Extractor):
+    """Another extractor, which sees nothing while the picture's corner is magenta."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.eyes = Registry().create("extractor", "face_recognition:search=full,upsample=0")
+
+    def extract(self, image):
+        red, green, blue = image[:16, :16].reshape(-1, 3).mean(0)
+        return [] if min(red, blue) > 200 and green < 60 else self.eyes.extract(image)
+
+
+@hookimpl
+def register_models():
+    return [PluginSpec("mirror", "mien_mirror:Mirror", "what it sees")]
+
+
+@hookimpl
+def register_blenders():
+    return [PluginSpec("paste", "mien_mirror:Paste", "the face, pasted")]
+
+
+@hookimpl
+def register_extractors():
+    return [PluginSpec("blinkered", "mien_mirror:Blinkered", "sees, or not")]
+'''
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """The stranger's plugins beside the installed ones, and a run of that model."""
+
+    registry: Registry
+    run: Path
+
+    def swap(self, source: Path, output: Path, identity: str = "green", **options: Any) -> SwapReport:
+        settings = {"blender": "paste", "threads": 2, "registry": self.registry, **options}
+        return swap(settings.pop("run", self.run), source, output, identity, **settings)
+
+
+@pytest.fixture(scope="module")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    folder = tmp_path_factory.mktemp("mirror")
+    (folder / "mien_mirror.py").write_text(PLUGINS, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        registry = Registry([*entry_points(group="mien"), EntryPoint("mirror", "mien_mirror", "mien")])
+        yield Mirror(registry, a_run(folder / "run", registry))
+    sys.modules.pop("mien_mirror", None)
+
+
+def a_run(run: Path, registry: Registry, **settings: Any) -> Path:
+    inputs = ModelInputs(("seen", "green", "nobody"), 0, 1, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
+    record = RunRecord(
+        mien_version="0.1.0",
+        torch_version=torch.__version__,
+        model="mirror",
+        settings=settings,
+        extractor="blinkered",
+        features="",
+        alignment=AlignmentConfig(),
+        identities=list(inputs.identities),
+        training_rows=1,
+        feature_length=0,
+        processes=1,
+        datasets=[],
+        plugins=[PluginRecord(kind="model", name="mirror", distribution="?", version="?")],
+        options=TrainOptions(),
+    )
+    run.mkdir()
+    record.write(run)
+    write_weights(run, make_model(registry, "mirror", settings, inputs))
+    return run
+
+
+def cut(source: Path, target: Path, frames: slice, change: Callable[[Frame], np.ndarray] | None = None) -> Path:
+    """A piece of a clip, its frames changed, with all its sound."""
+    video = VideoSource(source)
+    with VideoSink(target, video, synthetic=None, quality=5) as sink:
+        for frame in video.frames(frames.start, frames.stop):
+            sink.write(change(frame) if change else frame.image, frame.pts, frame.duration)
+    return target
+
+
+def blinded(indices: Sequence[int]) -> Callable[[Frame], np.ndarray]:
+    def change(frame: Frame) -> np.ndarray:
+        image = frame.image.copy()
+        if frame.index in indices:
+            image[:16, :16] = BLINDING
+        return image
+
+    return change
+
+
+def greenness(image: np.ndarray) -> np.ndarray:
+    """Which pixels are green, bool (H, W)."""
+    red, green, blue = image.astype(int).transpose(2, 0, 1)
+    return (green > 150) & (red < 100) & (blue < 100)
+
+
+def no_threads_left() -> bool:
+    return not [thread for thread in threading.enumerate() if thread.name.startswith("mien-")]
+
+
+@pytest.mark.parametrize("size", [128, 64])
+def test_a_model_that_draws_what_it_sees_changes_nothing_but_sharpness(
+    mirror: Mirror, tmp_path: Path, size: int
+) -> None:
+    """So crop, batch and way back are each other's inverse, at the crop's own size and at another."""
+    run = a_run(tmp_path / "run", mirror.registry, size=size)
+    mirror.swap(STILL, tmp_path / "out.png", "seen", run=run)
+    before, after = read_picture(STILL), read_picture(tmp_path / "out.png")
+    (top, left), (bottom, right) = inner_face(mirror, before)
+    part = [
+        cv2.GaussianBlur(cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY).astype(np.float64), None, 4)
+        for image in (before, after)
+    ]
+    shift, response = cv2.phaseCorrelate(part[0], part[1], cv2.createHanningWindow(part[0].shape[::-1], cv2.CV_64F))
+    assert np.abs(shift).max() < 0.15 and response > 0.9  # a pixel of the smaller crop is 3.5 pixels of the picture
+    assert np.abs(part[0] - part[1]).mean() < 2
+    assert (before != after).any(-1).mean() < 0.3
+
+
+def inner_face(mirror: Mirror, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first and last row and column of the rectangle about eyes, nose and mouth."""
+    landmarks = mirror.registry.create("extractor", "blinkered").extract(image)[0].landmarks[36:]
+    return landmarks.min(0)[::-1].astype(int), landmarks.max(0)[::-1].astype(int)
+
+
+def test_a_picture_is_drawn_within_the_mask_labelled_and_untouched_around_it(mirror: Mirror, tmp_path: Path) -> None:
+    report = mirror.swap(STILL, tmp_path / "new" / "out.png")
+    before, after = read_picture(STILL), read_picture(tmp_path / "new" / "out.png")
+    (top, left), (bottom, right) = inner_face(mirror, before)
+    assert greenness(after[top:bottom, left:right]).mean() > 0.95
+    assert (before == after).all(-1).mean() > 0.7
+    assert (report.frames, report.faces, report.frames_missed, report.failures) == (1, 1, 0, {})
+    made = read_provenance(tmp_path / "new" / "out.png")
+    assert made is not None and "green" in made.action and len(made.run) == 16
+
+
+def test_a_video_keeps_its_times_and_sound_and_says_that_it_is_synthetic(mirror: Mirror, tmp_path: Path) -> None:
+    clip = cut(J, tmp_path / "clip.mp4", slice(0, 20))
+    report = mirror.swap(clip, tmp_path / "out.mp4")
+    before, after = VideoSource(clip), VideoSource(tmp_path / "out.mp4")
+    assert after.frame_times() == before.frame_times()
+    assert all(greenness(frame.image).mean() > 0.03 for frame in after.frames())
+    assert (report.frames, report.faces, report.bridged, report.files[0].missed) == (20, 20, 0, ())
+    assert set(report.stage_seconds) == {"decode", "extract", "draw", "blend", "encode"}
+    assert report.frames_per_second == pytest.approx(20 / report.seconds)
+    assert read_provenance(tmp_path / "out.mp4") is not None
+    sound = []
+    for path in (clip, tmp_path / "out.mp4"):
+        with av.open(str(path)) as container:
+            sound.append([bytes(packet) for packet in container.demux(audio=0)])
+    assert sound[0] == sound[1] and len(sound[0]) > 50
+    assert no_threads_left()
+
+
+def test_the_same_swap_gives_the_same_file(mirror: Mirror, tmp_path: Path) -> None:
+    clip = cut(J, tmp_path / "clip.mp4", slice(0, 12))
+    for name, threads in (("a.mp4", 1), ("b.mp4", 3)):
+        mirror.swap(clip, tmp_path / name, "seen", threads=threads)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def test_a_missed_face_is_bridged_and_a_long_absence_is_reported(mirror: Mirror, tmp_path: Path) -> None:
+    clip = cut(J, tmp_path / "clip.mp4", slice(0, 24), blinded([4, 5, 12, 13, 14, 15, 16, 17, 23]))
+    report = mirror.swap(clip, tmp_path / "out.mp4")
+    file = report.files[0]
+    assert (file.bridged, file.faces) == (2, 17)
+    assert file.missed == (FrameRange(12, 17), FrameRange(23, 23)) and file.frames_missed == 7
+    assert [str(part) for part in file.missed] == ["12–17", "23"]
+    drawn = [greenness(frame.image).mean() > 0.03 for frame in VideoSource(tmp_path / "out.mp4").frames()]
+    assert [index for index, is_drawn in enumerate(drawn) if not is_drawn] == [12, 13, 14, 15, 16, 17, 23]
+
+
+def test_only_the_person_asked_for_is_drawn(mirror: Mirror, tmp_path: Path) -> None:
+    person = tmp_path / "J.png"
+    write_picture(person, next(VideoSource(J).frames(40)).image, synthetic=None)
+    clip = cut(DATA / "clips" / "two_people_2s_audio.mp4", tmp_path / "two.mp4", slice(0, 9), blinded([4]))
+    report = mirror.swap(clip, tmp_path / "out.mp4", person=person)
+    assert report.faces == 9 and report.bridged == 1
+    recognizer = Recognizer(mirror.registry)
+    extractor = mirror.registry.create("extractor", "blinkered")
+    reference = recognizer.reference(person, extractor)
+    for before, after in zip(VideoSource(clip).frames(), VideoSource(tmp_path / "out.mp4").frames(), strict=True):
+        green = greenness(after.image)
+        for face in extractor.extract(before.image):
+            encoding = recognizer.encode([align(before.image, face.landmarks)])
+            is_person = recognizer.distances(encoding, reference)[0] < recognizer.same_person_below
+            x, y = face.landmarks[30].round().astype(int)
+            assert green[y, x] == is_person
+    still = tmp_path / "still.png"
+    write_picture(still, next(VideoSource(clip).frames()).image, synthetic=None)
+    assert mirror.swap(still, tmp_path / "still out.png", person=person).faces == 1
+
+
+def test_nobody_of_that_kind_in_a_picture_is_told_and_nothing_is_written(mirror: Mirror, tmp_path: Path) -> None:
+    person = tmp_path / "J.png"
+    write_picture(person, next(VideoSource(J).frames()).image, synthetic=None)
+    with pytest.raises(MienError, match="not found"):
+        mirror.swap(STILL, tmp_path / "out.png", person=person)
+    with pytest.raises(MienError, match="No face was found"):
+        mirror.swap(NO_FACE, tmp_path / "out.png")
+    with pytest.raises(MienError, match="No face was found"):
+        mirror.swap(STILL, tmp_path / "out.png", person=NO_FACE)
+    assert list(tmp_path.iterdir()) == [person]
+
+
+def test_a_folder_is_mirrored_and_one_bad_file_ends_nothing(mirror: Mirror, tmp_path: Path) -> None:
+    album = tmp_path / "album"
+    (album / "deep" / "er").mkdir(parents=True)
+    shutil.copyfile(STILL, album / "deep" / "er" / "a.jpg")
+    shutil.copyfile(NO_FACE, album / "rocket.jpg")
+    shutil.copyfile(DATA / "pictures" / "formats" / "truncated.jpg", album / "bad.jpg")
+    shutil.copyfile(DATA / "clips" / "truncated_faststart.mp4", album / "bad.mp4")
+    shutil.copyfile(DATA / "clips" / "single_frame.mp4", album / "clip.mp4")
+    Image.open(STILL).convert("P").save(album / "old.gif")
+    (album / "notes.txt").write_text("not for swapping")
+    (album / "shot.cr2").write_bytes(b"II*\0")
+    report = mirror.swap(album, tmp_path / "out")
+    written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    assert written == ["clip.mp4", "deep/er/a.jpg", "old.gif.png", "rocket.jpg"]
+    assert {path.name for path in report.failures} == {"bad.jpg", "bad.mp4", "shot.cr2"}
+    assert "cut off" in report.failures[album / "bad.mp4"] and "truncated" in report.failures[album / "bad.jpg"]
+    assert (report.frames, report.faces, report.frames_missed) == (4, 3, 1)
+    assert (tmp_path / "out" / "rocket.jpg").read_bytes() == NO_FACE.read_bytes()
+    for name in ("clip.mp4", "deep/er/a.jpg", "old.gif.png"):
+        assert read_provenance(tmp_path / "out" / name) is not None
+    with pytest.raises(MienError, match="would be overwritten"):
+        mirror.swap(album, tmp_path / "out")
+
+
+REFUSED = {
+    "onto itself": ("still.jpg", "still.jpg", "place of the input"),
+    "onto what is there": ("still.jpg", "there.png", "would be overwritten"),
+    "into its own folder": ("album", "album/out", "inside of the input"),
+    "a file to a folder": ("still.jpg", "album", "is a folder"),
+    "a folder to a file": ("album", "there.png", "is a file"),
+    "nothing": ("nowhere.jpg", "out.jpg", "no file or folder"),
+    "a text": ("notes.txt", "out.jpg", "neither a picture nor a video"),
+    "an empty folder": ("empty", "out", "no picture and no video"),
+    "a video to a picture": ("clip.mp4", "out.png", "not written as .png"),
+    "a picture to a video": ("still.jpg", "out.mp4", "not written as .mp4"),
+    "to a format without a place for the mark": ("still.jpg", "out.bmp", "synthetic"),
+    "a damaged video": ("cut.mp4", "out.mp4", "cut off"),
+    "a damaged picture": ("cut.jpg", "out.jpg", "truncated"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_would_lose_something_or_cannot_be_is_refused(mirror: Mirror, tmp_path: Path, case: str) -> None:
+    for name, origin in (
+        ("still.jpg", STILL),
+        ("there.png", STILL),
+        ("album/a.jpg", STILL),
+        ("clip.mp4", DATA / "clips" / "single_frame.mp4"),
+        ("cut.mp4", DATA / "clips" / "truncated_faststart.mp4"),
+        ("cut.jpg", DATA / "pictures" / "formats" / "truncated.jpg"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(origin, tmp_path / name)
+    (tmp_path / "notes.txt").write_text("text")
+    (tmp_path / "empty").mkdir()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    source, output, reason = REFUSED[case]
+    with pytest.raises(MienError, match=reason):
+        mirror.swap(tmp_path / source, tmp_path / output, overwrite=case == "onto itself")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"identity": "X"}, "knows no 'X'.*seen, green"),
+        ({"blender": "glue"}, "No blender named 'glue'"),
+        ({"blender": "paste:breaks=yes"}, "'paste:breaks=yes' failed: ArithmeticError: out of paste"),
+        ({"identity": "nobody"}, "'mirror' drew .* not finite"),
+        ({"device": "toaster"}, "no device 'toaster'"),
+        ({"quality": 99}, "Quality 99"),
+        ({"run": Path("no/such/run")}, "is not a run"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_an_error_ends_the_run_and_leaves_nothing(
+    mirror: Mirror, tmp_path: Path, options: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(MienError, match=reason):
+        mirror.swap(J, tmp_path / "out.mp4", **options)
+    assert list(tmp_path.iterdir()) == [] and no_threads_left()
+
+
+def test_overwriting_takes_the_place_of_the_old_file(mirror: Mirror, tmp_path: Path) -> None:
+    shutil.copyfile(NO_FACE, tmp_path / "out.png")
+    mirror.swap(STILL, tmp_path / "out.png", overwrite=True)
+    assert greenness(read_picture(tmp_path / "out.png")).mean() > 0.01
+
+
+class Interrupting:
+    """A Progress that behaves like a user who presses Ctrl-C after some frames."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+        self.total: int | None = None
+
+    def start(self, what: str, total: int | None) -> None:
+        self.total = total
+
+    def advance(self, steps: int = 1, **figures: float | int | str) -> None:
+        self.left -= steps
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+    def say(self, message: str) -> None:
+        pass
+
+
+def test_ctrl_c_ends_everything_at_once_and_leaves_nothing(mirror: Mirror, tmp_path: Path) -> None:
+    progress = Interrupting(after=5)
+    with pytest.raises(KeyboardInterrupt):
+        mirror.swap(J, tmp_path / "out.mp4", progress=progress)
+    assert progress.total == 72
+    assert list(tmp_path.iterdir()) == [] and no_threads_left()

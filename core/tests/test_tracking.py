@@ -1,0 +1,135 @@
+"""Faces followed over the frames of a real clip, with detections taken away."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.alignment import similarity_to_crop
+from mien.extractor import Extractor
+from mien.face import Face
+from mien.pipeline.tracking import LOOK_AHEAD_FRAMES, MAX_GAP_FRAMES, TrackedFace, follow
+from mien.registry import Registry
+from mien.video import Frame, VideoSource
+
+CLIPS = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips"
+Found = list[tuple[Frame, list[Face]]]
+
+
+@pytest.fixture(scope="module")
+def found() -> Found:
+    """40 frames of a man who smiles, and his face in each."""
+    extractor = Registry().create("extractor", "face_recognition")
+    assert isinstance(extractor, Extractor)
+    frames = VideoSource(CLIPS / "target_J_2s_audio.mp4").frames(0, 40)
+    return [(frame, extractor.extract(frame.image)) for frame in frames]
+
+
+def without(found: Found, missing: Sequence[int]) -> Found:
+    return [(frame, [] if frame.index in missing else faces) for frame, faces in found]
+
+
+def moved(found: Found, path: Callable[[int], float]) -> Found:
+    """The faces moved to the right, by a share of their size."""
+    size = float(np.ptp(found[0][1][0].landmarks, axis=0).max())
+    offset = [np.array([path(number) * size, 0], np.float32) for number in range(len(found))]
+    return [
+        (frame, [replace(face, landmarks=face.landmarks + by) for face in faces])
+        for (frame, faces), by in zip(found, offset, strict=True)
+    ]
+
+
+def distance(face: TrackedFace, truth: Face) -> float:
+    """Mean distance of the landmarks, as a share of the face's size."""
+    size = np.ptp(truth.landmarks, axis=0).max()
+    return float(np.linalg.norm(face.landmarks - truth.landmarks, axis=1).mean() / size)
+
+
+def test_every_frame_comes_out_once_in_order_with_its_face(found: Found) -> None:
+    tracked = list(follow(iter(found)))
+    assert [frame.index for frame, _ in tracked] == list(range(40))
+    assert all(len(faces) == 1 and faces[0].track == 0 and not faces[0].bridged for _, faces in tracked)
+    assert all(
+        (faces[0].landmarks == truth[0].landmarks).all() for (_, faces), (_, truth) in zip(tracked, found, strict=True)
+    )
+
+
+def test_a_frame_waits_for_no_more_than_the_frames_it_looks_ahead_to(found: Found) -> None:
+    taken: list[int] = []
+    tracked = follow((frame, faces) for frame, faces in found if taken.append(frame.index) is None)
+    assert next(tracked)[0].index == 0
+    assert len(taken) == LOOK_AHEAD_FRAMES + 1
+
+
+@pytest.mark.parametrize("gap", range(1, MAX_GAP_FRAMES + 1))
+def test_a_face_that_is_missed_for_a_moment_is_bridged(found: Found, gap: int) -> None:
+    missing = range(12, 12 + gap)  # the smile begins here
+    tracked = list(follow(without(found, missing)))
+    assert [frame.index for frame, faces in tracked if not faces] == []
+    assert [frame.index for frame, faces in tracked if faces[0].bridged] == list(missing)
+    assert {face.track for _, faces in tracked for face in faces} == {0}
+    assert max(distance(tracked[number][1][0], found[number][1][0]) for number in missing) < 0.02
+
+
+def test_a_longer_absence_is_not_bridged(found: Found) -> None:
+    missing = list(range(12, 12 + MAX_GAP_FRAMES + 1))
+    tracked = list(follow(without(found, missing)))
+    assert [frame.index for frame, faces in tracked if not faces] == missing
+    assert tracked[-1][1][0].track == 1
+
+
+def test_what_is_missing_at_the_beginning_and_the_end_stays_missing(found: Found) -> None:
+    tracked = list(follow(without(found, [0, 1, 38, 39])))
+    assert [frame.index for frame, faces in tracked if not faces] == [0, 1, 38, 39]
+
+
+def test_no_face_is_drawn_over_a_cut_to_something_else(found: Found) -> None:
+    other = [(replace(frame, image=frame.image[:, ::-1] // 4), []) if frame.index in (12, 13) else (frame, faces)
+             for frame, faces in found]  # fmt: skip
+    tracked = list(follow(other))
+    assert [frame.index for frame, faces in tracked if not faces] == [12, 13]
+    assert tracked[14][1][0].track == 0
+
+
+def test_a_resting_face_is_held_steady(found: Found) -> None:
+    def shaking(corners: Sequence[np.ndarray]) -> float:
+        return float(np.abs(np.diff(corners, n=2, axis=0)).mean())
+
+    rng = np.random.default_rng(1)
+    size = np.ptp(found[0][1][0].landmarks, axis=0).max()
+    still = found[0][1][0]
+    noise = rng.normal(0, 0.004 * size, (40, 68, 2)).astype(np.float32)
+    noisy = [(found[n][0], [replace(still, landmarks=still.landmarks + noise[n])]) for n in range(40)]
+    for given, share in ((noisy, 0.5), (found, 0.8)):
+        tracked = [faces[0] for _, faces in follow(given)]
+        raw = shaking([similarity_to_crop(face.landmarks)[:, 2] for face in tracked])
+        assert shaking([similarity_to_crop(face.steady)[:, 2] for face in tracked]) < share * raw
+
+
+@pytest.mark.parametrize(
+    "path",
+    [lambda t: 0.1 * t, lambda t: 0.3 * (t % 20 >= 10), lambda t: 0.3 * np.sin(t)],
+    ids=["fast", "jump", "shake"],
+)
+def test_a_fast_motion_is_not_delayed(found: Found, path: Callable[[int], float]) -> None:
+    given = moved(found, path)
+    size = np.ptp(found[0][1][0].landmarks, axis=0).max()
+    for (_, faces), (_, truth) in zip(follow(given), given, strict=True):
+        lag = (faces[0].steady - truth[0].landmarks).mean(0)
+        assert np.abs(lag).max() / size < 0.005
+
+
+def test_two_faces_stay_who_they_are_whichever_is_found_first(found: Found) -> None:
+    both: Found = []
+    for frame, faces in found:
+        right = replace(faces[0], landmarks=faces[0].landmarks + np.array([200, 0], np.float32))
+        both.append((frame, [faces[0], right] if frame.index % 2 else [right, faces[0]]))
+    both[20] = (both[20][0], both[20][1][:1])  # and one is missed once
+    places: dict[int, list[float]] = {}
+    for _, faces in follow(both):
+        assert len(faces) == 2
+        for face in faces:
+            places.setdefault(face.track, []).append(float(face.landmarks[:, 0].mean()))
+    assert len(places) == 2 and all(np.ptp(place) < 60 for place in places.values())
