@@ -44,9 +44,9 @@ def swap(
 
     What is drawn is labelled as synthetic (see `mien.provenance`). Each file appears whole or not at all.
 
-    Raises MienError, with nothing lost: for a quality off its scale; a run that is missing, untrained or needs a plugin that is not installed;
-    an identity that it does not know; all that `jobs_of` refuses; a full disk or a missing permission. For a single
-    file also if it is unreadable or damaged, or a picture in which there is nothing to be drawn.
+    Raises MienError, with nothing lost: for a quality off its scale; a run that is missing, untrained or needs a plugin
+    that is not installed; an identity that it does not know; all that `jobs_of` refuses; a full disk or a missing
+    permission. For a single file also if it is unreadable or damaged, or a picture in which nothing is to be drawn.
     """
     check_quality(quality)
     jobs = jobs_of(source, output, overwrite=overwrite)
