@@ -80,8 +80,18 @@ def test_a_chain_that_is_left_in_the_middle_ends_all_its_threads() -> None:
     assert threads_of_mien() == []
 
 
-def test_nobody_shares_an_instance() -> None:
-    pool = Pool(["a", "b"])
+def test_nobody_shares_an_instance_and_no_more_are_made_than_needed() -> None:
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"instance {len(made)}")
+        return made[-1]
+
+    pool = Pool(make, at_most=2)
+    assert made == ["instance 0"]
+    for _ in range(3):
+        with pool.borrowed() as name:
+            assert name == "instance 0"
     in_use: list[str] = []
 
     def borrow(_: int) -> None:
@@ -90,8 +100,11 @@ def test_nobody_shares_an_instance() -> None:
             in_use.append(name)
             in_use.remove(name)
 
+    with pool.borrowed(), pool.borrowed():
+        assert made == ["instance 0", "instance 1"]
     with closing(ordered_map(borrow, range(200), workers=4, ahead=8)) as results:
         assert len(list(results)) == 200
+    assert len(made) == 2
 
 
 def test_the_stopwatch_adds_up_over_threads() -> None:

@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -72,21 +72,31 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], workers: int, ah
 
 
 class Pool(Generic[T]):
-    """Instances of which each is used by one thread at a time."""
+    """Instances of which each is used by one thread at a time.
 
-    def __init__(self, instances: Sequence[T]) -> None:
+    make: makes one; the first is made at once, so that its errors come early, the others when they are needed.
+    """
+
+    def __init__(self, make: Callable[[], T], at_most: int) -> None:
+        self._make = make
+        self._left_to_make = threading.Semaphore(at_most - 1)
         self._free: queue.SimpleQueue[T] = queue.SimpleQueue()
-        for instance in instances:
-            self._free.put(instance)
+        self._free.put(make())
 
     @contextmanager
     def borrowed(self) -> Iterator[T]:
         """One of them; waits until one is free."""
-        instance = self._free.get()
+        instance = self._next_free()
         try:
             yield instance
         finally:
             self._free.put(instance)
+
+    def _next_free(self) -> T:
+        try:
+            return self._free.get_nowait()
+        except queue.Empty:
+            return self._make() if self._left_to_make.acquire(blocking=False) else self._free.get()
 
 
 class Stopwatch:

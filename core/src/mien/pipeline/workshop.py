@@ -80,20 +80,24 @@ class Workshop:
         trained.model.identity_index(identity)
         clock = Stopwatch()
         threads = threads or os.cpu_count() or 1
-        extractors = [cast(Extractor, registry.create("extractor", trained.extractor)) for _ in range(threads)]
+        extractors = Pool(lambda: cast(Extractor, registry.create("extractor", trained.extractor)), threads)
         painter = Painter(
             trained,
             FeatureSet(trained.features, registry),
             identity,
-            Pool([cast(Blender, registry.create("blender", blender)) for _ in range(threads)]),
+            Pool(lambda: cast(Blender, registry.create("blender", blender)), threads),
             blender=blender,
             device=_device(device),
             clock=clock,
         )
+        only = None
+        if person is not None:
+            with extractors.borrowed() as extractor:
+                only = OnlyPerson(person, extractor, registry)
         return cls(
-            finder=Finder(trained.extractor, Pool(extractors), clock),
+            finder=Finder(trained.extractor, extractors, clock),
             painter=painter,
-            only=OnlyPerson(person, extractors[0], registry) if person else None,
+            only=only,
             provenance=Provenance(
                 version("mien-core"), f"faces drawn as {identity}", trained.digest[:_DIGEST_CHARACTERS]
             ),
