@@ -57,13 +57,20 @@ class FeatureSet:
         """Whether any of the features looks at the scene that a crop was cut from."""
         return any(feature.needs_scene for _, feature in self.features)
 
-    def compute(self, crops: Sequence[FaceCrop]) -> dict[str, NDArray[np.float32]]:
+    def compute(
+        self, crops: Sequence[FaceCrop], known: Mapping[str, NDArray[np.float32]] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
         """Measure N faces: key → float32 (N, *shape), in the feature's own units.
+
+        known: values of these crops that were measured before, by key; they are not measured again.
 
         Raises MienError naming the plugin if a feature fails, or answers with another shape or dtype than it promised,
         or with values that are not finite.
         """
-        return {key: self._checked(key, feature, crops) for key, feature in self.features}
+        known = known or {}
+        return {
+            key: known[key] if key in known else self._checked(key, feature, crops) for key, feature in self.features
+        }
 
     def vector(self, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
         """Measure N faces: float32 (N, F), each value mapped to about [-1, 1]. Raises MienError as `compute`."""

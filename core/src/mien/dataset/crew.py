@@ -78,7 +78,7 @@ def run_tasks(begin: Begin, tasks: Sequence[Task], workers: int) -> Generator[Ad
 def _start(noise: IO[bytes]) -> subprocess.Popen[bytes]:
     environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", "from mien.dataset.worker import main; main()"],
+        [sys.executable, "-P", "-c", "from mien.dataset.process import main; main()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=noise,

@@ -8,16 +8,10 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 import mien
-from mien.dataset.chunk import FAILED, NO_FACE, UNREADABLE
 from mien.dataset.format import Dataset
-from mien.dataset.index import INDEX_SCHEMA, count_reasons
+from mien.dataset.index_writer import write_index
 from mien.dataset.info import (
     FACES,
     FORMAT_VERSION,
@@ -25,7 +19,6 @@ from mien.dataset.info import (
     MASKS,
     NEXT_FACES,
     OLD_FACES,
-    Counts,
     DatasetInfo,
     FeatureInfo,
     array_file,
@@ -39,7 +32,6 @@ from mien.dataset.statistics import moments_of
 from mien.files import whole_file, writing_to
 
 _ROWS_AT_ONCE = 256
-_ROWS_PER_GROUP = 16384
 _NO_LINKS = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -71,7 +63,7 @@ def _write_faces(
         write_statistics(new, feature, sum(len(segment.kept) for segment in segments))
     if recipe.pictures:
         _write_pictures(new, recipe, segments, origins)
-    counts, reasons = _write_index(new, segments, origins)
+    counts, reasons = write_index(new, segments, origins)
     info = DatasetInfo(
         format_version=FORMAT_VERSION,
         mien_version=mien.__version__,
@@ -149,71 +141,6 @@ def _write_pictures(new: Path, recipe: Recipe, segments: Sequence[Segment], orig
             for size in recipe.sizes:
                 _link(origin.picture(size, row), picture_file(new, size, target))
             target += 1
-
-
-def _write_index(new: Path, segments: Sequence[Segment], origins: Origins) -> tuple[Counts, dict[str, int]]:
-    faces, read, reasons = 0, 0, dict[str, int]()
-    with (new / "index.parquet").open("xb") as file, _RowGroups(file) as index:
-        for segment in segments:
-            kept = origins.of(segment).kept.slice(segment.kept.start, len(segment.kept))
-            faces += len(kept)
-            index.append(kept)
-        for segment in segments:
-            origin = origins.of(segment)
-            kept = origin.kept.slice(segment.kept.start, len(segment.kept))
-            dropped = origin.dropped.slice(segment.dropped.start, len(segment.dropped))
-            read += _pictures_read(kept, dropped)
-            index.append(dropped)
-            for reason, count in count_reasons(dropped).items():
-                reasons[reason] = reasons.get(reason, 0) + count
-    apart = {name: reasons.get(name, 0) for name in (NO_FACE, UNREADABLE, FAILED)}
-    counts = Counts(
-        read=read,
-        faces=faces,
-        no_face=apart[NO_FACE],
-        unreadable=apart[UNREADABLE],
-        failed=apart[FAILED],
-        dropped=sum(reasons.values()) - sum(apart.values()),
-    )
-    return counts, reasons
-
-
-class _RowGroups:
-    """Writes tables to a Parquet file in row groups of a good size, however small the tables are."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._writer = pq.ParquetWriter(file, INDEX_SCHEMA)
-        self._tables: list[pa.Table] = []
-        self._rows = 0
-
-    def append(self, table: pa.Table) -> None:
-        """Add rows; they are in the file when the block ends."""
-        self._tables.append(table)
-        self._rows += len(table)
-        if self._rows >= _ROWS_PER_GROUP:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._rows:
-            self._writer.write_table(pa.concat_tables(self._tables).combine_chunks())
-        self._tables, self._rows = [], 0
-
-    def __enter__(self) -> "_RowGroups":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self._flush()
-            self._writer.close()
-
-
-def _pictures_read(kept: pa.Table, dropped: pa.Table) -> int:
-    columns = ["source", "frame"]
-    readable = [not str(reason).startswith(UNREADABLE) for reason in dropped.column("dropped").to_pylist()]
-    rows = pa.concat_tables([kept.select(columns), dropped.filter(pa.array(readable, pa.bool_())).select(columns)])
-    return len(rows.group_by(columns).aggregate([]))
 
 
 def _swap(path: Path) -> None:

@@ -1,24 +1,19 @@
 """What one worker process does with one chunk."""
 
 import math
-import os
-import pickle
-import signal
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.alignment import align
 from mien.dataset.chunk import ANOTHER_PERSON, FAILED, NO_FACE, NOT_LARGEST, UNREADABLE, Chunk, SourceFile
-from mien.dataset.messages import Advanced, Begin, Crashed, Finished, Refused, Reply
+from mien.dataset.messages import Advanced, Begin
 from mien.dataset.recipe import Recipe
 from mien.dataset.shard import Row, ShardWriter, writing_shard
+from mien.dataset.sharpness import sharpness
 from mien.errors import MienError
 from mien.extractor import Extractor
 from mien.face import Face, FaceCrop, RgbImage
@@ -126,26 +121,35 @@ class ChunkWorker:
         found = [self._cut_out(number, face, image) for number, face in enumerate(self._found(image))]
         if not found:
             return []
-        found, encodings = self._only_this_person(found)
+        measured = self._recognizer.features.compute([face.crop for face in found]) if self._recognizer else {}
+        if self._recognizer:
+            found = self._only_this_person(found, measured, self._recognizer)
         if self._recipe.largest:
             found = _only_the_largest(found)
         kept = [number for number, face in enumerate(found) if not face.dropped]
-        crops = [found[number].crop for number in kept]
-        if encodings is not None and self._recognizer and [self._recognizer.key] == list(self._features.choices):
-            values = {self._recognizer.key: encodings[kept]}  # measured already
-        else:
-            values = self._features.compute(crops)
+        known = {key: values[kept] for key, values in measured.items()}
+        values = self._features.compute([found[number].crop for number in kept], known)
         for position, number in enumerate(kept):
             found[number] = replace(found[number], values={key: value[position] for key, value in values.items()})
         return found
 
     def _found(self, image: RgbImage) -> Sequence[Face]:
-        faces = self._extractor.extract(image)
+        try:
+            faces = self._extractor.extract(image)
+        except MienError:
+            raise
+        except Exception as error:
+            raise self._at_fault(f"failed: {_in_words(error)}") from error
         for face in faces:
-            points = face.landmarks
-            if points.shape != (68, 2) or not np.isfinite(points).all():
-                raise ValueError(f"{self._recipe.extractor} found landmarks of the shape {points.shape}, or not finite")
+            if face.landmarks.shape != (68, 2) or not np.isfinite(face.landmarks).all():
+                raise self._at_fault(f"found landmarks of the shape {face.landmarks.shape}, or not finite")
         return faces
+
+    def _at_fault(self, what: str) -> MienError:
+        recipe = self._recipe
+        return MienError(
+            f"The extractor {recipe.extractor} of {recipe.extractor_distribution} {recipe.extractor_version} {what}."
+        )
 
     def _cut_out(self, number: int, face: Face, image: RgbImage) -> _FoundFace:
         crop = align(image, face.landmarks, self._recipe.alignment)
@@ -154,18 +158,17 @@ class ChunkWorker:
         crop = replace(crop, mask=(mask / 255).astype(np.float32))
         return _FoundFace(number, face, crop, mask)
 
-    def _only_this_person(self, found: list[_FoundFace]) -> tuple[list[_FoundFace], NDArray[np.float32] | None]:
-        if self._recognizer is None:
-            return found, None
-        encodings = self._recognizer.encode([face.crop for face in found])
-        reference = np.array(self._recipe.keep_person, np.float32)
-        distances = self._recognizer.distances(encodings, reference)
+    def _only_this_person(
+        self, found: list[_FoundFace], measured: Mapping[str, NDArray[np.float32]], recognizer: Recognizer
+    ) -> list[_FoundFace]:
+        encodings = measured[recognizer.key].reshape(len(found), -1)
+        distances = recognizer.distances(encodings, np.array(self._recipe.keep_person, np.float32))
         return [
             face
-            if distance < self._recognizer.same_person_below
+            if distance < recognizer.same_person_below
             else replace(face, dropped=f"{ANOTHER_PERSON}: distance {distance:.2f}")
             for face, distance in zip(found, distances, strict=True)
-        ], encodings
+        ]
 
 
 def _write(picture: _Picture, found: Sequence[_FoundFace], shard: ShardWriter) -> None:
@@ -197,61 +200,5 @@ def _columns(found: _FoundFace) -> Row:
     }
 
 
-def sharpness(image: RgbImage, mask: NDArray[np.uint8]) -> float:
-    """How sharp a crop is: variance of the Laplacian of its gray levels (0 to 255), well inside of the mask.
-
-    image: uint8 (S, S, 3), RGB. mask: uint8 (S, S). Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield
-    microscopy"; the mask's own edge is left out, since there the picture ends, however blurred it is.
-    """
-    inside = cv2.erode(mask, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0) == 255
-    if not inside.any():
-        return 0.0
-    laplacian = cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F)
-    return float(laplacian[inside].var())
-
-
 def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def main() -> None:
-    """Serve the process that started this one: it sends a Begin and tasks on stdin, and gets replies on stdout."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers
-    tasks, replies = _private_streams()
-    cv2.setNumThreads(1)
-    try:
-        begin: Begin = pickle.load(tasks)
-        worker = None
-        while True:
-            task = pickle.load(tasks)
-            if isinstance(task, Chunk):
-                worker = worker or ChunkWorker(begin.registry, begin.recipe)
-                worker.do(task, begin, lambda reply: _send(replies, reply))
-            else:
-                from mien.dataset.remeasure import remeasure  # loads pyarrow, which chunks do without
-
-                remeasure(task, begin, lambda reply: _send(replies, reply))
-            _send(replies, Finished())
-    except EOFError:
-        return
-    except BrokenPipeError:  # the parent is gone
-        return
-    except MienError as error:
-        _send(replies, Refused(error.message, error.fix))
-    except Exception:
-        _send(replies, Crashed(traceback.format_exc()))
-
-
-def _private_streams() -> tuple[BinaryIO, BinaryIO]:
-    """Stdin and stdout under other numbers, so that what a plugin prints or reads does not get between."""
-    sys.stdout.flush()
-    tasks, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    with open(os.devnull, "rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)
-    return tasks, replies
-
-
-def _send(replies: BinaryIO, reply: Reply) -> None:
-    pickle.dump(reply, replies)
-    replies.flush()
