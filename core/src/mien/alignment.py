@@ -128,7 +128,8 @@ def covered_region(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> 
     """The rows and columns of the scene that the crop covers, clipped to the scene; empty if it covers none."""
     corners = np.array([[-1, -1], [size, -1], [size, size], [-1, size]], np.float32)
     at = transform_points(inverse(to_crop), corners)
-    (left, top), (right, bottom) = np.floor(at.min(0)).astype(int), np.ceil(at.max(0)).astype(int) + 1
+    # A pixel more on each side: averaging in blocks reaches that far.
+    (left, top), (right, bottom) = np.floor(at.min(0)).astype(int) - 1, np.ceil(at.max(0)).astype(int) + 2
     height, width = scene_shape[:2]
     rows = slice(min(max(top, 0), height), min(max(bottom, 0), height))
     columns = slice(min(max(left, 0), width), min(max(right, 0), width))
@@ -156,8 +157,9 @@ def composite(scene: RgbImage, face: RgbImage, alpha: Mask, to_crop: Affine) -> 
     part = result[region]
     if part.size:
         share = into_region(alpha, to_crop, region)[..., None]
-        drawn = into_region(face, to_crop, region)
-        mixed = part + share * (drawn.astype(np.float32) - part)
+        # Weighted before it is resampled: the black around a face would darken its edge.
+        drawn = into_region((face * alpha[..., None]).astype(np.float32), to_crop, region)
+        mixed = part * (1 - share) + drawn
         np.copyto(part, np.clip(np.rint(mixed), 0, 255).astype(np.uint8), where=share > 0)
     return result
 
@@ -187,7 +189,7 @@ def _shrunk(
     at = transform_points(inverse(matrix), corners)
     # The last pixels are interpolated with the block after them.
     extent = (picture.shape[1], picture.shape[0])
-    left, top = np.clip(np.floor(at.min(0)) - block, 0, extent).astype(int)
+    left, top = np.clip(np.floor(at.min(0)), 0, extent).astype(int)
     right, bottom = np.clip(np.ceil(at.max(0)) + 1 + block, 0, extent).astype(int)
     part = picture[top:bottom, left:right]
     shift = np.array([[block, 0, left + (block - 1) / 2], [0, block, top + (block - 1) / 2]])
