@@ -74,7 +74,7 @@ def repeat_rare(rows: NDArray[np.int64], measures: NDArray[np.float64], most: in
 
     rows: int64 (n,). measures: float64 (n, M), what a face is rare by, such as how far its mouth is open. The values of
     each measure between its 1st and 99th percentile fall into bins of equal width, those beyond into the outer ones.
-    A face is as rare as the mean over the measures of 1 / (its bin's share · bins). It comes that many times, 1 to `most`.
+    A face is as rare as the mean over measures of 1 / (its bin's share · bins). It comes so many times, 1 to `most`.
     """
     if most == 1 or len(rows) == 0:
         return rows
