@@ -74,7 +74,7 @@ def preprocessing(dataset: Path, options: argparse.Namespace) -> list[str]:
 
 
 def measured(command: list[str]) -> tuple[float, float, int]:
-    """Seconds that a command takes, seconds of processor time over all cores, and the largest sum of its processes' resident memory (RSS)."""
+    """Seconds that a command takes, its processor seconds over all cores, its processes' largest resident memory (RSS)."""
     started, before = time.perf_counter(), os.times()
     with subprocess.Popen(command) as process:
         peak = 0

@@ -44,9 +44,7 @@ def correlations(original: Expression, result: Expression) -> dict[str, float]:
 
     NaN where there are fewer than three such frames or one of the two does not move at all.
     """
-    return {
-        name: _pearson(one, other) for name, one, other in zip(Expression._fields, original, result, strict=True)
-    }
+    return {name: _pearson(one, other) for name, one, other in zip(Expression._fields, original, result, strict=True)}
 
 
 def _pearson(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

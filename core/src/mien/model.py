@@ -99,6 +99,7 @@ class Model(Plugin, nn.Module):
     inputs: ModelInputs
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Refuse a class that lacks a method, as an ABC does. Raises TypeError naming what is missing."""
         if cls.__abstractmethods__:  # nn.Module has no ABC machinery of its own: say it as early as for other kinds
             missing = ", ".join(sorted(cls.__abstractmethods__))
             raise TypeError(f"{cls.__name__} does not implement {missing}")
