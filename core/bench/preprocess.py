@@ -74,7 +74,7 @@ def preprocessing(dataset: Path, options: argparse.Namespace) -> list[str]:
 
 
 def measured(command: list[str]) -> tuple[float, float, int]:
-    """Seconds of a command, processor seconds over all its processes, and the most memory (RSS) that they held at once."""
+    """Seconds of a command, processor seconds of its processes, and the most memory (RSS) that they held at once."""
     started, before = time.perf_counter(), os.times()
     with subprocess.Popen(command) as process:
         peak = 0
