@@ -442,6 +442,17 @@ def test_a_plugin_that_fails_on_every_picture_stops_the_run(stranger: Any, frame
     assert stranger.preprocess(tmp_path).faces == 3
 
 
+def test_a_plugin_that_fails_on_all_of_many_new_pictures_stops_the_run(
+    stranger: Any, dataset: Path, frames: list[Any]
+) -> None:
+    before = contents(dataset)
+    for number in range(80):
+        write(dataset / "raw" / f"red{number}.png", with_corner(frames[0][:20, :20], (255, 0, 0)))
+    with pytest.raises(MienError, match=r"All of the first 64 pictures failed"):
+        stranger.preprocess(dataset)
+    assert contents(dataset) == before
+
+
 def test_a_killed_worker_is_told_with_what_it_worked_on_and_the_next_run_goes_on(
     stranger: Any, frames: list[Any], tmp_path: Path
 ) -> None:
@@ -529,8 +540,10 @@ def test_ctrl_c_ends_the_workers_and_keeps_what_is_done(stranger: Any, frames: l
             if self.stretches[-1][2] == 36:
                 raise KeyboardInterrupt
 
+    listener = Impatient()
     with pytest.raises(KeyboardInterrupt):
-        stranger.preprocess(tmp_path, progress=Impatient())
+        stranger.preprocess(tmp_path, progress=listener)
+    assert "the same command goes on" in listener.said[-1]
     assert stranger.preprocess(tmp_path).pictures_done == 8
 
 

@@ -23,19 +23,6 @@ def test_rows_in_any_blocks_have_numpy_s_mean_and_covariance(values: NDArray[np.
     np.testing.assert_allclose(moments.covariance, np.cov(flat, rowvar=False), rtol=0, atol=1e-12 * scale)
 
 
-@given(values=VALUES, cuts=CUTS)
-def test_blocks_may_be_gathered_apart_and_merged(values: NDArray[np.float32], cuts: list[int]) -> None:
-    together = Moments(4)
-    for block in np.split(values, cuts):
-        apart = Moments(4)
-        apart.add(block)
-        together.merge(apart)
-    whole = Moments(4)
-    whole.add(values)
-    scale = float(np.abs(values).max()) ** 2 + 1e-30
-    np.testing.assert_allclose(together.covariance, whole.covariance, rtol=0, atol=1e-12 * scale)
-
-
 def test_nothing_is_lost_to_a_large_offset() -> None:
     values = np.random.default_rng(1).normal(1e6, 1e-2, (1000, 1))
     moments = Moments(1)

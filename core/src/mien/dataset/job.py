@@ -1,8 +1,8 @@
 """Having tasks done that are not done yet: shards of earlier runs are taken up, the rest goes to worker processes."""
 
 import shutil
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from mien.dataset.crew import run_tasks
 from mien.dataset.info import FACES
 from mien.dataset.messages import Begin, Task
 from mien.dataset.recipe import Recipe
+from mien.dataset.shard import faces_in
 from mien.errors import MienError
 from mien.files import writing_to
 from mien.progress import Progress
@@ -36,20 +37,24 @@ class Job:
     def do(self, tasks: Sequence[Task], recipe: Recipe, what: str, may_all_fail: bool = False) -> int:
         """Have every task's shard written. Returns how many pictures, frames or faces were gone through now.
 
-        Raises MienError if a plugin fails on every picture, unless that may be; and as `run_tasks`.
+        may_all_fail: whether a few pictures may all fail, since there are others beside them.
+
+        Raises MienError if a plugin fails on every picture, or on the first 64; and as `run_tasks`.
         """
         left = [task for task in tasks if not (self.work / task.key).is_dir()]
         total = sum(task.pictures for task in tasks)
         continued = total - sum(task.pictures for task in left)
         self.progress.start(what, total)
+        done = measured = failed = 0
+        faces = sum(faces_in(self.work / task.key) for task in tasks)
         if continued:
             self.progress.say(f"Going on where it was stopped: {continued} of {total} are done.")
-            self.progress.advance(continued)
+            self.progress.advance(continued, faces=faces)
         with writing_to(self.work):
             self.work.mkdir(parents=True, exist_ok=True)
-        done = measured = failed = faces = 0
-        first_failure = ""
-        with closing(run_tasks(Begin(self.registry, recipe, self.work), left, self.workers)) as steps:
+        first_failure, hopeless = "", False
+        begin = Begin(self.registry, recipe, self.work)
+        with self._told_how_to_go_on(), closing(run_tasks(begin, left, self.workers)) as steps:
             for step in steps:
                 done += step.pictures
                 faces += step.faces
@@ -57,9 +62,10 @@ class Job:
                 failed += bool(step.failure)
                 first_failure = first_failure or step.failure
                 self.progress.advance(step.pictures, faces=faces)
-                if failed == measured >= _FAILURES_TO_STOP_AT:
+                if hopeless := failed == measured >= _FAILURES_TO_STOP_AT:
                     break
-        if failed and failed == measured and not continued and not may_all_fail:
+        all_failed = 0 < failed == measured and not continued and not may_all_fail
+        if hopeless or all_failed:
             for task in left:  # a failure of everything is to be tried again, not to be remembered
                 shutil.rmtree(self.work / task.key, ignore_errors=True)
             raise MienError(
@@ -67,3 +73,11 @@ class Job:
                 f"mien plugins show {recipe.extractor.partition(':')[0]}",
             )
         return done
+
+    @contextmanager
+    def _told_how_to_go_on(self) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.progress.say("Stopped. What is done is kept: the same command goes on with the rest.")
+            raise

@@ -71,6 +71,12 @@ def writing_shard(folder: Path, recipe: Recipe) -> Iterator[ShardWriter]:
         (partial / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
 
 
+def faces_in(folder: Path) -> int:
+    """How many faces a shard holds; 0 for a folder that is none."""
+    file = folder / f"{LANDMARKS}.npy"
+    return len(np.load(file, mmap_mode="r")) if file.exists() else 0
+
+
 def _pyramid(image: RgbImage) -> list[RgbImage]:
     """The crop at S, S/2, …, 2 pixels: each the mean of two by two of the one before."""
     images = [image]

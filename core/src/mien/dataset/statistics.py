@@ -33,11 +33,6 @@ class Moments:
         values -= mean
         self._take_in(len(values), mean, values.T @ values)
 
-    def merge(self, other: "Moments") -> None:
-        """Take in all rows of another."""
-        if other.count:
-            self._take_in(other.count, other.mean, other._scatter)
-
     @property
     def covariance(self) -> NDArray[np.float64]:
         """float64 (D, D), the scatter over N − 1 as `numpy.cov` has it; zeros for fewer than two rows."""
