@@ -6,7 +6,12 @@ from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from textwrap import dedent
 
+import hypothesis
 import pytest
+
+# How long an example takes says more about what else the machine does than about the code.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 class Environment:
