@@ -73,6 +73,12 @@ def test_a_face_that_is_missed_for_a_moment_is_bridged(found: Found, gap: int) -
     assert max(distance(tracked[number][1][0], found[number][1][0]) for number in missing) < 0.02
 
 
+def test_what_is_found_only_now_and_then_is_not_bridged(found: Found) -> None:
+    seen = range(0, 40, 4)
+    tracked = list(follow(without(found, [number for number in range(40) if number not in seen])))
+    assert [frame.index for frame, faces in tracked if faces] == list(seen)
+
+
 def test_a_longer_absence_is_not_bridged(found: Found) -> None:
     missing = list(range(12, 12 + MAX_GAP_FRAMES + 1))
     tracked = list(follow(without(found, missing)))

@@ -29,6 +29,7 @@ _RGB = 0
 _UNSPECIFIED = 2
 _HD_LINES = 720
 _CUT_OFF_SECONDS = 0.5
+_ROUNDING_SECONDS = 0.002
 _PACKETS_WITHOUT_FRAME = ("vp8", "libvpx")  # their alternate reference frames are never shown
 
 
@@ -272,12 +273,15 @@ def _index_of(container: InputContainer, stream: VideoStream) -> _Index | None:
 def _end(stream: VideoStream, packets: list["Packet[VideoStream]"], times: list[int]) -> int:
     """When the last frame is over.
 
-    What a packet says of its duration is the time to the next packet, not to the next frame; it serves where the file
-    says nothing of the whole stream.
+    The whole stream's duration tells it, often in milliseconds only. A packet's duration is exact, but lasts to the
+    next packet, not to the next frame; so it serves where the two agree as far as milliseconds go, or the file says
+    nothing of the whole.
     """
     last = times[-1] if times else 0
-    whole = (stream.start_time or 0) + (stream.duration or 0)
-    return whole if whole > last else last + (packets[-1].duration or 0 if packets else 0)
+    told = (stream.start_time or 0) + (stream.duration or 0)
+    by_packet = last + (packets[-1].duration or 0 if packets else 0)
+    agree = abs(told - by_packet) * (stream.time_base or 0) < _ROUNDING_SECONDS
+    return told if told > last and not agree else by_packet
 
 
 def _where_cut(

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 import av
+import numpy as np
 from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
@@ -31,7 +32,7 @@ _MP4_SUFFIXES = (".mp4", ".m4v", ".mov")
 _LARGEST_TIMESCALE = 2**31 - 1
 _TECHNICAL_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "duration")
 # Macroblock-tree rate control is off since, in the build that PyAV brings, it decides differently from run to run.
-_X264_OPTIONS = {"preset": "veryfast", "mbtree": "0"}
+_X264_OPTIONS = {"preset": "superfast", "mbtree": "0"}
 _VP9_OPTIONS = {"deadline": "good", "cpu-used": "5", "row-mt": "1", "tile-columns": "1", "b": "0"}
 
 
@@ -100,7 +101,7 @@ class VideoSink:
         """
         if image.shape != (self._like.height, self._like.width, 3):
             raise ValueError(f"a frame of shape {image.shape} in a video of {self._like.width}×{self._like.height}")
-        frame = VideoFrame.from_ndarray(image, format="rgb24")
+        frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")
         frame.pts, frame.time_base, frame.duration = pts, self._like.time_base, duration
         self._mux(self._video.encode(self._in_source_colours(frame)))
 

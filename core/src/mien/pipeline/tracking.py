@@ -18,6 +18,11 @@ WINDOW_FRAMES = 2
 """So many frames before and after a frame help to steady it."""
 LOOK_AHEAD_FRAMES = MAX_GAP_FRAMES + WINDOW_FRAMES
 """So many frames come in before the first goes out."""
+MEMORY_FRAMES = 30
+"""A track is trusted by what was seen of it in so many frames:"""
+LEAST_SEEN = 0.5
+"""only if the extractor found it in this share of them at least is it bridged. What dlib takes for a face in letters or
+leaves, it finds now and then."""
 JITTER = 0.01
 """Landmarks of a still face wander by about this share of the face's size from frame to frame: 0.003 to 0.005 is usual
 with dlib's, 0.01 in one frame of ten."""
@@ -52,6 +57,24 @@ class _Spot:
 
 
 @dataclass(slots=True)
+class _Track:
+    landmarks: Landmarks
+    """Where it was seen last."""
+    seen: deque[int]
+    """When it was seen, in positions, the last of them within `MEMORY_FRAMES`."""
+
+    def see(self, landmarks: Landmarks, position: int) -> None:
+        self.landmarks = landmarks
+        self.seen.append(position)
+        while self.seen[0] <= position - MEMORY_FRAMES:
+            self.seen.popleft()
+
+    @property
+    def share_seen(self) -> float:
+        return len(self.seen) / (self.seen[-1] - self.seen[0] + 1)
+
+
+@dataclass(slots=True)
 class _Entry:
     frame: Frame
     spots: dict[int, _Spot] = field(default_factory=dict)
@@ -68,25 +91,28 @@ def follow(found: Iterable[tuple[Frame, Sequence[Face]]]) -> Iterator[tuple[Fram
     - A face belongs to the track whose last landmarks are nearest, if it can have come from there (`MAX_STEP`,
       `MAX_GROWTH`). Otherwise it begins a new one.
     - Frames between two sightings of a track, at most `MAX_GAP_FRAMES`, get the face too, with landmarks interpolated
-      in time; unless what is seen at its place is another thing: then there was a cut, or something covers the face.
+      in time. Not so if something else is seen at its place (then there was a cut, or the face is covered), and not if
+      the track is doubtful (`LEAST_SEEN`).
     - Landmarks are steadied by a mean over up to `WINDOW_FRAMES` frames before and as many after; always in pairs of
       equal distance, so that a steady motion is not delayed. The weight of a pair falls with its distance in time, and
       with how far the landmarks moved compared with `JITTER`, so that a fast motion is hardly averaged.
     """
     window: deque[_Entry] = deque()
-    last_seen: dict[int, tuple[int, Landmarks]] = {}
-    tracks = 0
+    tracks: dict[int, _Track] = {}
+    begun = 0
     waiting = 0
     for position, (frame, faces) in enumerate(found):
-        last_seen = {track: seen for track, seen in last_seen.items() if position - seen[0] <= MAX_GAP_FRAMES + 1}
+        tracks = {number: track for number, track in tracks.items() if position - track.seen[-1] <= MAX_GAP_FRAMES + 1}
         window.append(_Entry(frame))
-        for face, track in _matched(faces, last_seen, position):
-            if track is None:
-                track, tracks = tracks, tracks + 1
-            window[-1].spots[track] = _Spot(face.landmarks)
-            if track in last_seen:
-                _bridge(window, track, position - last_seen[track][0])
-            last_seen[track] = (position, face.landmarks)
+        for face, number in _matched(faces, tracks, position):
+            if number is None:
+                number, begun = begun, begun + 1
+                tracks[number] = _Track(face.landmarks, deque())
+            ago = position - tracks[number].seen[-1] if tracks[number].seen else 0
+            tracks[number].see(face.landmarks, position)
+            window[-1].spots[number] = _Spot(face.landmarks)
+            if ago > 1 and tracks[number].share_seen >= LEAST_SEEN:
+                _bridge(window, number, ago)
         waiting += 1
         if waiting > LOOK_AHEAD_FRAMES:
             yield _steadied(window, len(window) - waiting)
@@ -97,16 +123,14 @@ def follow(found: Iterable[tuple[Frame, Sequence[Face]]]) -> Iterator[tuple[Fram
         yield _steadied(window, len(window) - left)
 
 
-def _matched(
-    faces: Sequence[Face], last_seen: dict[int, tuple[int, Landmarks]], position: int
-) -> list[tuple[Face, int | None]]:
-    """Each face with its track, nearest pairs first; None for a new face."""
+def _matched(faces: Sequence[Face], tracks: dict[int, _Track], position: int) -> list[tuple[Face, int | None]]:
+    """Each face with the number of its track, nearest pairs first; None for a new face."""
     pairs: list[tuple[float, int, int]] = []
     for number, face in enumerate(faces):
-        for track, (seen, landmarks) in last_seen.items():
-            size, was = _size(face.landmarks), _size(landmarks)
-            step = _moved(landmarks, face.landmarks) / max(size, was)
-            if step < MAX_STEP * min(position - seen, 2) and max(size / was, was / size) < MAX_GROWTH:
+        for track, last in tracks.items():
+            size, was = _size(face.landmarks), _size(last.landmarks)
+            step = _moved(last.landmarks, face.landmarks) / max(size, was)
+            if step < MAX_STEP * min(position - last.seen[-1], 2) and max(size / was, was / size) < MAX_GROWTH:
                 pairs.append((step, number, track))
     track_of: dict[int, int] = {}
     for _, number, track in sorted(pairs):
