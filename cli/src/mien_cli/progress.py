@@ -118,14 +118,14 @@ class LineProgress:
 
 
 class _Rate(ProgressColumn):
-    """Steps per second, and the time left."""
+    """Steps per second, and the time left or, if the end is not known, gone."""
 
     def render(self, task: Task) -> Text:
+        """As `12.7/s, 0:40 left`."""
         seconds = task.elapsed or 0.0
-        left = task.time_remaining
-        return Text(
-            _pace(task.speed or (task.completed / seconds if seconds else 0.0), left), style="progress.remaining"
-        )
+        pace = _pace(task.speed or (task.completed / seconds if seconds else 0.0), task.time_remaining)
+        since = duration(seconds) if task.total is None else ""  # without an end: how long it has been going on
+        return Text(", ".join(part for part in (pace, since) if part), style="progress.remaining")
 
 
 def told(figures: Mapping[str, float | int | str]) -> str:
