@@ -1,5 +1,130 @@
-from mien.testing import ExtractorContract
+"""What this extractor finds, and how its settings change that."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mien.errors import MienError
+from mien.registry import Registry
+from mien.testing import ExtractorContract, no_face, portraits, side_by_side
+from mien.video import VideoSource
+from mien_extractor_face_recognition.extractor import FaceRecognition, FaceRecognitionConfig
+
+CLIPS = Path(__file__).resolve().parents[4] / "tests" / "data" / "clips"
 
 
 class TestFaceRecognition(ExtractorContract):
     name = "face_recognition"
+
+
+class TestFullSearch(ExtractorContract):
+    name = "face_recognition"
+    settings = {"search": "full", "upsample": 0}
+
+
+def resized(picture, factor):
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=interpolation)
+
+
+def frames(clip, every):
+    with VideoSource(CLIPS / clip) as video:
+        return [frame.image for frame in video.frames() if frame.index % every == 0]
+
+
+def overlap(one, other):
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    shared = max(0.0, width) * max(0.0, height)
+    return shared / (one.area + other.area - shared)
+
+
+@pytest.mark.parametrize(
+    ("clip", "every"), [("target_E_4s_silent.mp4", 12), ("target_J_2s_audio.mp4", 12), ("two_people_2s_audio.mp4", 24)]
+)
+def test_a_quick_search_finds_what_one_upsampling_finds(clip, every):
+    quick, full = FaceRecognition(), FaceRecognition(FaceRecognitionConfig(search="full"))
+    for picture in frames(clip, every):
+        expected, found = full.extract(picture), quick.extract(picture)
+        assert expected
+        assert all(any(overlap(face.box, other.box) > 0.4 for other in found) for face in expected)
+
+
+def test_a_full_search_finds_the_very_faces_of_face_recognition():
+    picture = side_by_side(*(portrait.picture for portrait in portraits()))
+    faces = FaceRecognition(FaceRecognitionConfig(search="full")).extract(picture)
+    import face_recognition.api  # after the extractor has loaded it without its side effects
+
+    edges = [(face.box.top, face.box.right - 1, face.box.bottom - 1, face.box.left) for face in faces]
+    boxes = [tuple(map(int, edge)) for edge in edges]
+    assert sorted(boxes) == sorted(face_recognition.api.face_locations(picture, number_of_times_to_upsample=1))
+    for face, box in zip(faces, boxes, strict=True):
+        chin = face_recognition.api.face_landmarks(picture, [box])[0]["chin"]
+        assert np.array_equal(face.landmarks[:17], np.array(chin, np.float32))
+
+
+def test_a_small_face_is_found_with_an_upsampling_only():
+    picture = resized(portraits()[0].picture, 0.6)  # a face of 55 px
+    assert FaceRecognition(FaceRecognitionConfig(upsample=0)).extract(picture) == []
+    assert len(FaceRecognition(FaceRecognitionConfig(upsample=1)).extract(picture)) == 1
+
+
+def test_a_full_search_finds_a_small_face_beside_a_large_one():
+    large, small = portraits()[1].picture, resized(portraits()[0].picture, 0.6)
+    picture = side_by_side(large, small)
+    full = FaceRecognition(FaceRecognitionConfig(search="full")).extract(picture)
+    assert len(full) == 2
+    assert len(FaceRecognition().extract(picture)) == 1, "as the setting's documentation says"
+
+
+def test_landmarks_of_a_large_picture_come_from_its_full_size():
+    portrait = portraits()[0]
+    config = FaceRecognitionConfig(search="full", max_side_px=400)
+    (face,) = FaceRecognition(config).extract(resized(portrait.picture, 8))
+    eyes = np.linalg.norm(portrait.landmarks[36:42].mean(0) - portrait.landmarks[42:48].mean(0)) * 8
+    apart = np.linalg.norm(face.landmarks - (portrait.landmarks + 0.5) * 8 + 0.5, axis=1)
+    assert apart.mean() / eyes < 0.03
+    assert len(np.unique(face.landmarks[:, 0] % 8)) > 4, "landmarks lie between the pixels of the shrunk picture"
+
+
+def test_min_score_leaves_doubtful_faces_out():
+    picture = portraits()[0].picture
+    (face,) = FaceRecognition().extract(picture)
+    assert FaceRecognition(FaceRecognitionConfig(min_score=face.score + 0.1, upsample=0)).extract(picture) == []
+    doubtful = FaceRecognition(FaceRecognitionConfig(min_score=-1.0)).extract(no_face())
+    assert doubtful
+    assert max(face.score for face in doubtful) < 0
+
+
+def test_instances_work_side_by_side_in_threads():
+    pictures = [portrait.picture for portrait in portraits()] * 2
+    expected = [FaceRecognition().extract(picture)[0].landmarks for picture in pictures]
+    extractors = [FaceRecognition() for _ in pictures]
+    with ThreadPoolExecutor(len(pictures)) as pool:
+        found = pool.map(lambda pair: pair[0].extract(pair[1])[0].landmarks, zip(extractors, pictures, strict=True))
+    assert np.array_equal(list(found), expected)
+
+
+def test_it_is_silent_and_leaves_pillow_as_it_was():
+    code = """
+import warnings
+from PIL import ImageFile
+from mien_extractor_face_recognition.extractor import FaceRecognition
+with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    FaceRecognition()
+assert not ImageFile.LOAD_TRUNCATED_IMAGES
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("setting", ["upsample=4", "search=thorough", "max_side_px=10", "min_score=nan"])
+def test_a_value_out_of_range_is_refused_by_name(setting):
+    with pytest.raises(MienError, match=setting.partition("=")[0]):
+        Registry().create("extractor", f"face_recognition:{setting}")

@@ -1,5 +1,67 @@
-from mien.testing import FeatureContract
+"""Whether the encoding tells the people of real clips apart."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import dlib
+import numpy as np
+import pytest
+
+from mien.alignment import AlignmentConfig, align
+from mien.errors import MienError
+from mien.registry import Registry
+from mien.testing import FeatureContract, portraits
+from mien.video import VideoSource
+from mien_feature_encoding.encoding import Encoding
+
+CLIPS = Path(__file__).resolve().parents[4] / "tests" / "data" / "clips"
 
 
 class TestEncoding(FeatureContract):
     name = "encoding"
+
+
+@pytest.fixture(scope="module")
+def encoding():
+    return Encoding()
+
+
+def encodings(feature, clip, every):
+    extractor = Registry().create("extractor", "face_recognition")
+    with VideoSource(CLIPS / clip) as video:
+        pictures = [frame.image for frame in video.frames() if frame.index % every == 0]
+    return feature.compute([align(picture, extractor.extract(picture)[0].landmarks) for picture in pictures])
+
+
+def distances(these, those):
+    return np.linalg.norm(these[:, None] - those[None], axis=2)
+
+
+def test_frames_of_one_person_are_near_and_two_people_are_far(encoding):
+    one = encodings(encoding, "target_E_4s_silent.mp4", 25)
+    other = encodings(encoding, "target_J_2s_audio.mp4", 15)
+    limit = Encoding.same_person_below
+    assert distances(one, one).max() < limit
+    assert distances(other, other).max() < limit
+    assert distances(one, other).min() > limit
+
+
+def test_it_is_dlibs_own_encoding_whatever_the_size_of_the_crop(encoding):
+    import face_recognition_models  # after the feature has loaded it without its warning
+
+    portrait = portraits()[0]
+    parts = dlib.points([dlib.point(int(x), int(y)) for x, y in portrait.landmarks])
+    shape = dlib.full_object_detection(dlib.rectangle(0, 0, 1, 1), parts)
+    net = dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
+    expected = np.array(net.compute_face_descriptor(portrait.picture, shape), np.float32)
+    for size in (2, 32, 128):
+        crop = align(portrait.picture, portrait.landmarks, AlignmentConfig(size=size))
+        np.testing.assert_array_equal(encoding.compute([crop])[0], expected)
+
+
+def test_a_crop_without_its_scene_is_refused_with_what_to_do(encoding):
+    portrait = portraits()[0]
+    crop = align(portrait.picture, portrait.landmarks)
+    with pytest.raises(MienError, match="face 1 ") as raised:
+        encoding.compute([crop, replace(crop, scene=None)])
+    assert "mien preprocess" in raised.value.fix

@@ -1,0 +1,197 @@
+"""The contract tests pass for a plugin that keeps its contract, and fail for one that breaks it."""
+
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+
+from mien.testing import BlenderContract, ExtractorContract, FeatureContract
+
+REGISTERS = """
+    from mien.hooks import PluginSpec, hookimpl
+    {more}
+
+    @hookimpl
+    def register_{kind}s():
+        return [PluginSpec("stranger", "strange_class:Stranger", "a stranger's", "CC0")]
+"""
+FEATURE = '''
+    import numpy as np
+    from mien import Feature, PluginConfig
+
+    class Config(PluginConfig):
+        rows: int = 4
+        """How often the mean is told."""
+
+    class Stranger(Feature):
+        Config = Config
+        shape = property(lambda self: (self.config.rows, 3))
+        bounds = property(lambda self: (0.0, 1.0))
+
+        def compute(self, crops):
+            values = np.zeros((len(crops), *self.shape), np.float32)
+            for value, crop in zip(values, crops):
+                value[:] = crop.image.mean((0, 1)) / 255
+            return values
+'''
+BLENDER = """
+    from mien import Blender
+    from mien.alignment import composite
+
+    class Stranger(Blender):
+        def blend(self, scene, face, mask, to_crop):
+            share = mask
+            result = composite(scene, face, share, to_crop)
+            return result
+"""
+# It knows the portraits of the contract tests by heart, even if they are gray.
+EXTRACTOR = """
+    import numpy as np
+    from mien import Box, Extractor, Face
+    from mien.testing import portraits
+
+    class Stranger(Extractor):
+        def extract(self, image):
+            faces, left = [], 0
+            for portrait in portraits():
+                height, width = portrait.picture.shape[:2]
+                part = image[:height, left : left + width].mean(2)
+                if part.shape == (height, width) and np.abs(part - portrait.picture.mean(2)).mean() < 2:
+                    landmarks = portrait.landmarks + np.array([left, 0], np.float32)
+                    box = Box(*landmarks.min(0).tolist(), *landmarks.max(0).tolist())
+                    faces.append(Face(box, landmarks, 1.0 - len(faces)))
+                    left += width
+            return faces
+"""
+
+
+@pytest.fixture
+def install(environment, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(environment.folder))  # other processes have to find it as well
+
+    def install(kind, source, line="", by="", more=""):
+        assert line in source
+        modules = {
+            "strange": REGISTERS.format(kind=kind, more=more),
+            "strange_class": dedent(source).replace(line, by) if line else source,
+        }
+        environment.install(f"mien-{kind}-stranger", modules)
+
+    return install
+
+
+class TestAnExtractor(ExtractorContract):
+    name = "stranger"
+
+    @pytest.fixture(autouse=True)
+    def _installed(self, install):
+        install("extractor", EXTRACTOR)
+
+
+class TestAFeature(FeatureContract):
+    name = "stranger"
+
+    @pytest.fixture(autouse=True)
+    def _installed(self, install):
+        install("feature", FEATURE)
+
+
+class TestABlender(BlenderContract):
+    name = "stranger"
+
+    @pytest.fixture(autouse=True)
+    def _installed(self, install):
+        install("blender", BLENDER)
+
+
+@pytest.mark.parametrize(
+    ("line", "by", "check", "says"),
+    [
+        ("[left, 0], np.float32", "[left, 0], float", "test_finds_the_face_of_a_portrait", "float32"),
+        ("landmarks, 1.0", "landmarks[:, ::-1], 1.0", "test_finds_the_face_of_a_portrait", "x before y"),
+        ("landmarks, 1.0", "landmarks[::-1], 1.0", "test_finds_the_face_of_a_portrait", "iBUG-68"),
+        ("landmarks, 1.0", "landmarks * np.nan, 1.0", "test_finds_the_face_of_a_portrait", "finite"),
+        ("Box(*", "Box(1e4 + left, 0, 2e4 + left, 9) or (", "test_finds_the_face_of_a_portrait", "outside"),
+        ("return faces", "return faces[:1]", "test_finds_both_faces_surest_first", "1 faces in a picture of two"),
+        ("return faces", "return faces[::-1]", "test_finds_both_faces_surest_first", "surest face first"),
+        ("return faces", "return faces or None", "test_finds_nothing_where_there_is_no_face", "return \\[\\]"),
+        ("faces, left = [], 0", "faces, left = [], 0; image[:] = 0", "test_leaves_the_picture_as_it_was", "changed"),
+        (
+            "1.0 - len",
+            "np.random.default_rng().random() - len",
+            "test_the_same_picture_gives_the_same_faces",
+            "second",
+        ),
+    ],
+)
+def test_an_extractor_that_breaks_it_is_told(install, line, by, check, says):
+    install("extractor", EXTRACTOR, line, by)
+    with pytest.raises(AssertionError, match=says):
+        getattr(TestAnExtractor(), check)()
+
+
+@pytest.mark.parametrize(
+    ("line", "by", "check", "says"),
+    [
+        ("np.float32)", "np.float64)", "test_measures_no_faces", "make it float32"),
+        ("(len(crops), *self.shape)", "(1, *self.shape)", "test_measures_no_faces", "instead of"),
+        ("(0.0, 1.0)", "(1.0, 0.0)", "test_says_its_shape_and_bounds", "low < high"),
+        ("/ 255", "", "test_values_are_finite_and_within_bounds", "outside of the bounds"),
+        ("/ 255", "* np.nan", "test_values_are_finite_and_within_bounds", "not finite"),
+        ("crop.image", "crops[0].image", "test_different_faces_measure_differently", "same values"),
+        ("return values", "return values * len(crops)", "test_a_batch_gives_what_face_by_face_does", "than in a batch"),
+        ("return values", "crops[0].image[:] = 0; return values", "test_leaves_the_crops_as_they_were", "crop.image"),
+        ("bounds =", "needs_scene = True; bounds =", "test_says_whether_it_needs_the_scene", None),
+        ("bounds =", "same_person_below = 9.0; bounds =", "test_tells_people_apart_if_it_says_so", "Two people"),
+        (
+            "value[:] =",
+            "value[:] = np.random.default_rng().random() *",
+            "test_the_same_faces_give_the_same_values",
+            "second",
+        ),
+        ('"""How often the mean is told."""', "", "test_every_setting_is_documented", "rows"),
+    ],
+)
+def test_a_feature_that_breaks_it_is_told(install, line, by, check, says):
+    install("feature", FEATURE, line, by)
+    arguments = (3,) if check == "test_values_are_finite_and_within_bounds" else ()
+    with pytest.raises((AssertionError, pytest.fail.Exception), match=says):
+        getattr(TestAFeature(), check)(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("line", "by", "check", "says"),
+    [
+        ("return result", "return scene.copy()", "test_changes_the_face_and_nothing_else", "leaves the scene"),
+        ("share = mask", "share = mask * 0 + 1", "test_changes_the_face_and_nothing_else", "where the mask is 0"),
+        ("return result", "return result / 1", "test_changes_the_face_and_nothing_else", "make it uint8"),
+        ("return result", "return result // 2", "test_a_mask_of_nothing_changes_nothing", "mask of zeros"),
+        (
+            "share = mask",
+            "share = mask; to_crop = to_crop + [[0, 0, 1]] * 2",
+            "test_a_crop_set_back_unchanged_changes_little",
+            "inverse",
+        ),
+        ("share = mask", "share = mask; mask[:] = 0", "test_leaves_its_arguments_as_they_were", "changed mask"),
+    ],
+)
+def test_a_blender_that_breaks_it_is_told(install, line, by, check, says):
+    install("blender", BLENDER, line, by)
+    arguments = (128,) if check == "test_changes_the_face_and_nothing_else" else ()
+    with pytest.raises(AssertionError, match=says):
+        getattr(TestABlender(), check)(*arguments)
+
+
+def test_a_plugin_that_is_slow_to_list_is_told(install):
+    install("feature", FEATURE, more="import cv2")
+    with pytest.raises(AssertionError, match="cv2"):
+        TestAFeature().test_listing_it_imports_nothing_heavy()
+
+
+def test_the_contracts_of_small_plugins_load_no_torch():
+    code = (
+        "import sys; from mien.testing import BlenderContract, ExtractorContract, FeatureContract; print(*sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "torch" not in ran.stdout.split()
