@@ -90,9 +90,9 @@ class Dataset:
         """The N faces, in the order of the arrays. Columns: see INDEX_SCHEMA."""
         return self._whole_index(columns).slice(0, len(self))
 
-    def dropped(self) -> pa.Table:
+    def dropped(self, columns: Sequence[str] | None = None) -> pa.Table:
         """What is not among the faces, with the reason in `dropped`: faces not kept, and pictures or frames without."""
-        return self._whole_index(None).slice(len(self))
+        return self._whole_index(columns).slice(len(self))
 
     def _whole_index(self, columns: Sequence[str] | None) -> pa.Table:
         return pq.read_table(self.path / FACES / "index.parquet", columns=list(columns) if columns else None)

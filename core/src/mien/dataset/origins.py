@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,8 +21,13 @@ from mien.dataset.shard import Row, shard_picture
 class Origin(Protocol):
     """Where rows come from."""
 
-    kept: pa.Table
-    dropped: pa.Table
+    @property
+    def kept(self) -> pa.Table:
+        """Rows of the index of the faces, in the order of the arrays."""
+
+    @property
+    def dropped(self) -> pa.Table:
+        """Rows of the index of what is not among the faces."""
 
     def rows(self, name: str, rows: range) -> NDArray[Any]:
         """Some rows of an array, read into memory."""
@@ -34,9 +40,18 @@ class FinishedFaces:
     """A finished dataset to take rows over from."""
 
     def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
         self._faces = dataset.path / FACES
-        self.kept = dataset.index()
-        self.dropped = dataset.dropped()
+
+    @cached_property
+    def kept(self) -> pa.Table:
+        """Rows of the index of the faces, in the order of the arrays."""
+        return self._dataset.index()
+
+    @cached_property
+    def dropped(self) -> pa.Table:
+        """Rows of the index of what is not among the faces."""
+        return self._dataset.dropped()
 
     def rows(self, name: str, rows: range) -> NDArray[Any]:
         """Some rows of an array, read into memory."""
@@ -52,10 +67,21 @@ class Shard:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        rows: Mapping[str, Sequence[Row]] = json.loads((folder / "rows.json").read_text(encoding="utf-8"))
-        self.kept = pa.Table.from_pylist(list(rows["kept"]), schema=INDEX_SCHEMA)
-        """Rows of the index, in the order of the arrays."""
-        self.dropped = pa.Table.from_pylist(list(rows["dropped"]), schema=INDEX_SCHEMA)
+
+    @cached_property
+    def kept(self) -> pa.Table:
+        """Rows of the index of the faces, in the order of the arrays."""
+        return pa.Table.from_pylist(self._index["kept"], schema=INDEX_SCHEMA)
+
+    @cached_property
+    def dropped(self) -> pa.Table:
+        """Rows of the index of what is not among the faces."""
+        return pa.Table.from_pylist(self._index["dropped"], schema=INDEX_SCHEMA)
+
+    @cached_property
+    def _index(self) -> dict[str, list[Row]]:
+        index: dict[str, list[Row]] = json.loads((self.folder / "rows.json").read_text(encoding="utf-8"))
+        return index
 
     def rows(self, name: str, rows: range) -> NDArray[Any]:
         """Some rows of an array, read into memory."""

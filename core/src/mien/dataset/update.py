@@ -53,7 +53,8 @@ def follow_sources(job: Job, recipe: Recipe, old: Dataset, sources: Sequence[Pat
         job.progress.say(f"The pictures that {job.path} was made from are gone; its faces are kept.")
         return None
     files = list_sources(job.path, sources)
-    known = known_sources(old.index(), old.dropped())
+    columns = ["source", "source_size", "source_mtime_ns"]
+    known = known_sources(old.index(columns), old.dropped(columns))
     same = unchanged(files, known)
     new = [file for file in files if file.name not in same]
     if not new and len(same) == len(known):
