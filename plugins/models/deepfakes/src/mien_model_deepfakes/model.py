@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from mien.layers import NEGATIVE_SLOPE, Upscale, masked_l1
+from mien.layers import NEGATIVE_SLOPE, Upscale, masked_edge_l1, masked_l1
 from mien.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.plugin import PluginConfig
 from mien_model_deepfakes.augment import Strengths, augment, zoom
@@ -24,6 +24,7 @@ class DeepfakesConfig(PluginConfig):
         "small": {
             "size": 64, "width": 32, "bottleneck": 256, "code_channels": 256, "shared_channels": 128,
             "decoder_width": 128, "batch_size": 16, "learning_rate": 5e-4, "trim": 0.0, "flip": 0.0,
+            "colour_swap": 0.5, "edges": 3.0,
         }
     }  # fmt: skip
 
@@ -43,6 +44,8 @@ class DeepfakesConfig(PluginConfig):
     """Faces of each person in a step."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Of Adam."""
+    edges: float = Field(default=0.0, ge=0)
+    """Weight of the error in edges beside the L1 error: sharper eyes and lips; the reference has none."""
     warp_px: float = Field(default=2.5, ge=0)
     """Standard deviation of the 5×5 grid's offsets, in pixels of a picture 128 wide."""
     trim: float = Field(default=0.1, ge=0, lt=0.5)
@@ -96,15 +99,18 @@ class Deepfakes(Model):
         return Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
 
     def forward(self, batch: Batch, phase: str) -> Losses:
-        """L1 between the unwarped face and what each person's decoder makes of the warped one."""
+        """L1, and the error in edges, between the unwarped face and what each person's decoder makes of the warped one."""
         settings = self.config.model_dump(include=set(Strengths.__dataclass_fields__))
         example = augment(batch.images, batch.masks, Strengths(**settings))
         codes = self.encoder(example.shown)  # both people in one pass
         losses: Losses = {}
         for number, (name, decoder) in enumerate(zip(self.inputs.identities, self.decoders, strict=True)):
             mine = batch.identities == number
-            losses[name] = masked_l1(decoder(codes[mine]), example.wanted[mine], example.mask[mine])
-        return {"loss": torch.stack(list(losses.values())).mean(), **losses}
+            compared = decoder(codes[mine]), example.wanted[mine], example.mask[mine]
+            losses[name] = masked_l1(*compared)
+            if self.config.edges:
+                losses[f"{name} edges"] = self.config.edges * masked_edge_l1(*compared)
+        return {"loss": torch.stack(list(losses.values())).sum() / len(self.decoders), **losses}
 
     def generate(self, batch: Batch, identity: str | None) -> Tensor:
         """Draw the faces as that person; None takes the run's first."""
