@@ -144,9 +144,9 @@ def test_of_a_file_that_is_cut_off_the_frames_before_are_given_and_the_place_is_
     video = VideoSource(CLIPS / "truncated_faststart.mp4")
     times = video.frame_times()
     assert 30 <= len(times) < 72 and video.damage
-    frames = []
+    frames: list[Frame] = []
     with pytest.raises(MienError, match=f"frame {len(times)} "):
-        frames.extend(iter_into(frames, video))
+        iter_into(frames, video)
     whole = frames_of("target_J_2s_audio.mp4")
     assert [frame.pts for frame in frames] == times
     assert all((frame.image == whole[frame.index].image).all() for frame in frames)
@@ -155,10 +155,10 @@ def test_of_a_file_that_is_cut_off_the_frames_before_are_given_and_the_place_is_
         video.check_whole()
 
 
-def iter_into(frames: list[Frame], video: VideoSource) -> list[Frame]:
+def iter_into(frames: list[Frame], video: VideoSource) -> None:
+    """Keeps what was given before an error."""
     for frame in video.frames():
         frames.append(frame)
-    return []
 
 
 @pytest.mark.parametrize(("name", "share"), [("vp9_opus.webm", 0.5), ("target_J_2s_audio.mp4", 0.0)])
@@ -175,6 +175,22 @@ def test_a_cut_is_noticed_where_no_packet_is_broken_too(name: str, share: float,
     with pytest.raises(MienError, match="cut off"):
         video.check_whole()
     assert len(list(video.frames(0, len(video.frame_times())))) == len(video.frame_times())
+
+
+def test_a_frame_that_is_damaged_within_is_named_and_none_is_made_up(tmp_path: Path) -> None:
+    source = CLIPS / "target_J_2s_audio.mp4"
+    with av.open(str(source)) as container:
+        entry = container.streams.video[0].index_entries[40]
+    data = bytearray(source.read_bytes())
+    data[entry.pos + 40 : entry.pos + entry.size] = bytes(entry.size - 40)
+    (tmp_path / "damaged.mp4").write_bytes(data)
+    video = VideoSource(tmp_path / "damaged.mp4")
+    assert len(video.frame_times()) == 72 and video.damage is None  # that only decoding can tell
+    frames: list[Frame] = []
+    with pytest.raises(MienError, match=r"frame (3[7-9]|4\d) on: it does not decode"):
+        iter_into(frames, video)
+    whole = frames_of("target_J_2s_audio.mp4")
+    assert all(np.abs(frame.image.astype(int) - whole[frame.index].image).mean() < 2 for frame in frames)
 
 
 @pytest.mark.parametrize("hflip", [False, True])
