@@ -22,6 +22,7 @@ from mien.alignment import (
     into_region,
     inverse,
     scale_of,
+    share_in_scene,
     similarity_to_crop,
     transform_points,
     warp,
@@ -213,6 +214,20 @@ def test_eroding_takes_half_the_kernel_from_each_side_and_feathers_inwards():
     assert not middle[:9].any() and not middle[-9:].any()
     assert (np.diff(middle[9:20]) > 0).all()
     assert (middle[21:-21] == 1).all()
+
+
+def test_a_face_cut_off_by_the_border_does_not_fade_towards_it():
+    portrait = portraits()[0]
+    x = round(float(portrait.landmarks[:, 0].mean()))
+    scene = np.ascontiguousarray(portrait.picture[:, x:])
+    crop = align(scene, portrait.landmarks - np.array([x, 0], np.float32))
+    in_scene = share_in_scene(crop.to_crop, 128, scene.shape)
+    soft = erode_and_feather(crop.mask, 0.1, 0.1, in_scene)
+    uncut = hull_mask(crop.landmarks, 128, 0.1)
+    np.testing.assert_allclose(soft, erode_and_feather(uncut, 0.1, 0.1) * in_scene, atol=0.25)
+    border = set_back(soft, crop.to_crop, scene.shape)[:, 0]
+    assert border.max() > 0.9
+    assert not soft[crop.mask == 0].any()
 
 
 @settings(max_examples=20, deadline=None)

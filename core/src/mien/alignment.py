@@ -54,9 +54,7 @@ def cut(scene: RgbImage, landmarks: Landmarks, to_crop: Affine, config: Alignmen
     """Cut a face out by a transform that is already known (a steadied one, or one read from a dataset)."""
     in_crop = transform_points(to_crop, landmarks)
     mask = hull_mask(in_crop, config.size, config.mask_dilation)
-    if _reaches_over_border(to_crop, config.size, scene.shape):
-        inside = np.full(scene.shape[:2], 255, np.uint8)
-        mask = mask * _share(warp(inside, to_crop, (config.size, config.size)))
+    mask = mask * share_in_scene(to_crop, config.size, scene.shape)
     crop = warp(scene, to_crop, (config.size, config.size))
     masked = np.rint(crop * mask[..., None]).astype(np.uint8)
     return FaceCrop(masked, mask, in_crop, to_crop, scene)
@@ -94,13 +92,22 @@ def hull_mask(landmarks: Landmarks, size: int, dilation: float) -> Mask:
     return _share(cast(NDArray[np.uint8], averaged))
 
 
-def erode_and_feather(mask: Mask, erosion: float, feather: float) -> Mask:
+def share_in_scene(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> Mask:
+    """How much of each of the crop's pixels lies in the scene: float32 (S, S); 1 everywhere for most faces."""
+    if not _reaches_over_border(to_crop, size, scene_shape):
+        return np.ones((size, size), np.float32)
+    return _share(warp(np.full(scene_shape[:2], 255, np.uint8), to_crop, (size, size)))
+
+
+def erode_and_feather(mask: Mask, erosion: float, feather: float, in_scene: Mask | None = None) -> Mask:
     """Shrink a mask and let it fade out inwards, so that it is 0 wherever it was 0 before.
 
-    erosion, feather: widths as a share of the mask's side; outside of the mask counts as 0.
+    erosion, feather: widths as a share of the mask's side; outside of the mask counts as 0. in_scene: what
+    `share_in_scene` gives; with it, a face that the scene's border cuts off does not fade towards that border.
     """
     size = mask.shape[0]
-    around = np.pad((mask >= 0.5).astype(np.uint8), 1)
+    face = mask if in_scene is None else np.maximum(mask, 1 - in_scene)
+    around = np.pad((face >= 0.5).astype(np.uint8), 1)
     depth = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     # `erosion` is a kernel's width, as in mask_dilation: it takes half of that from each side.
     ramp = (depth - erosion * size / 2) / max(feather * size, 1.0)

@@ -2,10 +2,9 @@
 
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
-from mien.alignment import composite, erode_and_feather, warp
+from mien.alignment import composite, erode_and_feather, share_in_scene, warp
 from mien.blender import Blender
 from mien.colour import match_colours, sharpen, soften
 from mien.face import Affine, Mask, RgbImage
@@ -44,12 +43,12 @@ class Feather(Blender):
 
     def blend(self, scene: RgbImage, face: RgbImage, mask: Mask, to_crop: Affine) -> RgbImage:
         """See `Blender.blend`."""
-        alpha = erode_and_feather(mask, self.config.erosion, self.config.feather)
+        size = mask.shape[0]
+        in_scene = share_in_scene(to_crop, size, scene.shape)
+        alpha = erode_and_feather(mask, self.config.erosion, self.config.feather, in_scene)
         if self.config.colour == "reinhard":
-            size = mask.shape[0]
-            inside = warp(np.ones(scene.shape[:2], np.float32), to_crop, (size, size))
-            face = match_colours(face, warp(scene, to_crop, (size, size)), alpha * inside)
-        unit_px = mask.shape[0] / _REFERENCE_SIZE
+            face = match_colours(face, warp(scene, to_crop, (size, size)), alpha * in_scene)
+        unit_px = size / _REFERENCE_SIZE
         if self.config.detail == "sharpen":
             face = sharpen(face, mask, self.config.sharpen_sigma_px * unit_px, self.config.sharpen_amount)
         elif self.config.detail == "soften":
