@@ -99,7 +99,7 @@ class Deepfakes(Model):
         return Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
 
     def forward(self, batch: Batch, phase: str) -> Losses:
-        """L1, and the error in edges, between the unwarped face and what each person's decoder makes of the warped one."""
+        """L1 and the error in edges between the unwarped face and what its person's decoder makes of the warped one."""
         settings = self.config.model_dump(include=set(Strengths.__dataclass_fields__))
         example = augment(batch.images, batch.masks, Strengths(**settings))
         codes = self.encoder(example.shown)  # both people in one pass

@@ -1,0 +1,58 @@
+"""Every block of code in README.md does what it says."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mien.registry import Registry
+
+HOUSE = Path(__file__).resolve().parents[1]
+README = (HOUSE / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+
+
+def block(language: str, holding: str) -> str:
+    found = [text for kind, text in BLOCKS if kind == language and holding in text]
+    assert len(found) == 1, f"README.md has {len(found)} {language} blocks with {holding!r}"
+    return found[0]
+
+
+@pytest.mark.timeout(600)
+def test_the_path_from_python(tmp_path: Path) -> None:
+    clips = HOUSE / "tests" / "data" / "clips"
+    shutil.copy(clips / "target_E_4s_silent.mp4", tmp_path / "anna.mp4")
+    shutil.copy(clips / "target_J_2s_audio.mp4", tmp_path / "ben.mp4")
+    ended = subprocess.run(
+        [sys.executable, "-c", block("python", "swap(")], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "swapped.mp4").stat().st_size > 10_000
+    assert "frames" in ended.stdout
+
+
+def test_the_plugin(environment) -> None:
+    modules = {
+        "brightness.__init__": block("python", "# brightness/__init__.py"),
+        "brightness.feature": block("python", "# brightness/feature.py"),
+    }
+    environment.install("mien-feature-brightness", {"brightness": "", **modules})
+    feature = Registry(environment.points).create("feature", "brightness")
+    assert feature.shape == (1,)
+    contract: dict[str, type] = {}
+    exec(block("python", "FeatureContract"), contract)
+    assert contract["TestBrightness"].name == "brightness"
+    assert '[project.entry-points.mien]\nbrightness = "brightness"' in block("toml", "mien-feature-brightness")
+
+
+def test_every_plugin_of_the_project_stands_in_the_table() -> None:
+    rows = re.findall(r"^\| (extractor|feature|model|blender) \| `(\w+)` \|.*\| ([\w-]+) \|$", README, re.MULTILINE)
+    ours = {
+        (plugin.kind, plugin.spec.name, plugin.distribution)
+        for plugin in Registry().plugins
+        if plugin.distribution.startswith(f"mien-{plugin.kind}-")
+    }
+    assert set(rows) == ours
