@@ -51,6 +51,10 @@ def test_help_names_every_command(mien):
         assert "Examples" in page.stdout
 
 
+def test_the_bare_command_shows_its_help(mien):
+    assert mien().stdout == mien("--help").stdout
+
+
 def test_a_mistyped_command_suggests_the_right_one(mien):
     run = mien("trian")
     assert run.exit_code == 2

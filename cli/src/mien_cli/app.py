@@ -13,6 +13,7 @@ app = typer.Typer(
     name="mien",
     cls=ErrorTellingGroup,
     rich_markup_mode="rich",
+    no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
