@@ -74,7 +74,7 @@ def repeat_rare(rows: NDArray[np.int64], measures: NDArray[np.float64], most: in
 
     rows: int64 (n,). measures: float64 (n, M), what a face is rare by, such as how far its mouth is open. The values of
     each measure between its 1st and 99th percentile fall into bins of equal width, those beyond into the outer ones.
-    A face is as rare as the mean over measures of 1 / (its bin's share · bins). It comes so many times, 1 to `most`.
+    A face is as rare as its rarest measure, 1 / (its bin's share · bins). It comes so many times, 1 to `most`.
     """
     if most == 1 or len(rows) == 0:
         return rows
@@ -83,6 +83,6 @@ def repeat_rare(rows: NDArray[np.int64], measures: NDArray[np.float64], most: in
         low, high = np.percentile(values, [1, 99])
         if high > low:
             bins = np.clip(((values - low) / (high - low) * _BINS).astype(np.int64), 0, _BINS - 1)
-            rareness += len(rows) / (np.bincount(bins, minlength=_BINS)[bins] * _BINS)
-    repeats = np.clip(np.rint(rareness / measures.shape[1]), 1, most).astype(np.int64)
+            rareness = np.maximum(rareness, len(rows) / (np.bincount(bins, minlength=_BINS)[bins] * _BINS))
+    repeats = np.clip(np.rint(rareness), 1, most).astype(np.int64)
     return np.repeat(rows, repeats)
