@@ -52,7 +52,7 @@ def test_help_names_every_command(mien):
 
 
 def test_the_bare_command_shows_its_help(mien):
-    assert mien().stdout == mien("--help").stdout
+    assert mien().stdout.strip() == mien("--help").stdout.strip()
 
 
 def test_a_mistyped_command_suggests_the_right_one(mien):
