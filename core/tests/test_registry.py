@@ -231,12 +231,19 @@ def test_a_known_plugin_that_is_not_installed_is_answered_with_its_pip_command(k
 
 def test_a_choice_left_open_is_the_only_one_there_is(environment):
     with pytest.raises(MienError, match="No feature is installed"):
-        Registry([]).only("feature")
+        Registry([]).default("feature")
     install_freckles(environment)
-    assert Registry(environment.points).only("feature") == "freckles"
+    assert Registry(environment.points).default("feature") == "freckles"
     environment.install("some-moles", {"moles": registers("register_features", "moles", "nowhere:Nothing")})
     with pytest.raises(MienError, match="Several features are installed: freckles, moles"):
-        Registry(environment.points).only("feature")
+        Registry(environment.points).default("feature")
+
+
+def test_or_the_first_of_those_that_the_project_knows(environment):
+    install_freckles(environment)
+    for name in ("histogram", "thumbnail"):
+        environment.install(f"other-{name}", {name: registers("register_features", name, "nowhere:Nothing")})
+    assert Registry(environment.points).default("feature") == "thumbnail"
 
 
 def test_a_name_of_another_kind_says_so(environment):

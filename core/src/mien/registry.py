@@ -87,20 +87,22 @@ class Registry:
         """The names of a kind, sorted."""
         return sorted({plugin.spec.name for plugin in self.plugins if plugin.kind == kind})
 
-    def only(self, kind: str) -> str:
-        """The name of the one plugin of a kind, for whoever left the choice open.
+    def default(self, kind: str) -> str:
+        """The name of the plugin of a kind to take when the choice was left open.
 
-        Raises MienError if none is installed, or several and so the choice has to be made.
+        It is the only one installed; of several, the one that the project lists first in known_plugins.toml.
+        Raises MienError if none is installed, or several of which the project knows none.
         """
-        names = self.names(kind)
-        if len(names) > 1:
+        names, known = self.names(kind), known_distributions().get(kind, {})
+        if not names:
+            commands = [f"pip install {distribution}" for distribution in known.values()]
+            raise MienError(f"No {kind} is installed.", commands[0] if commands else "mien plugins")
+        first = names[0] if len(names) == 1 else next((name for name in known if name in names), None)
+        if first is None:
             raise MienError(
                 f"Several {kind}s are installed: {', '.join(names)}. Which is it to be?", f"--{kind} {names[0]}"
             )
-        if not names:
-            known = [f"pip install {distribution}" for distribution in known_distributions().get(kind, {}).values()]
-            raise MienError(f"No {kind} is installed.", known[0] if known else "mien plugins")
-        return names[0]
+        return first
 
     def find(self, kind: str, name: str) -> InstalledPlugin:
         """The plugin of that kind and name.

@@ -33,7 +33,7 @@ def preprocess(
         typer.Option("--from", metavar="PATH", help="A picture, video or folder instead of raw/; may be repeated."),
     ] = None,
     extractor: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="What finds the faces; by default the only one installed.")
+        str | None, typer.Option(metavar="SPEC", help="What finds the faces; face_recognition by default.")
     ] = None,
     features: Annotated[
         str, typer.Option(metavar="SPEC", help="What to measure, as landmarks:points=28+thumbnail:size=8.")

@@ -32,9 +32,7 @@ def swap(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     blender: Annotated[
         str | None,
-        typer.Option(
-            metavar="SPEC", help="What sets faces in; by default the only one installed.", rich_help_panel=_HOW
-        ),
+        typer.Option(metavar="SPEC", help="What sets faces in; feather by default.", rich_help_panel=_HOW),
     ] = None,
     quality: Annotated[
         int | None,
@@ -75,7 +73,7 @@ def swap(
             source,
             output,
             identity,
-            blender=blender or registry.only("blender"),
+            blender=blender or registry.default("blender"),
             person=person,
             overwrite=overwrite,
             threads=threads,

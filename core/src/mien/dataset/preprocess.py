@@ -137,7 +137,7 @@ def _recipe(
 ) -> Recipe:
     """What is asked for, and where nothing is, what the dataset was made with."""
     if extractor is None:
-        extractor = info.extractor if info else registry.only("extractor")
+        extractor = info.extractor if info else registry.default("extractor")
     text, distribution, version = extractor_text(extractor, registry)
     return Recipe(
         extractor=text,
