@@ -1,8 +1,37 @@
 """Layers that several architectures share."""
 
 from torch import Tensor, nn
+from torch.nn.functional import linear, pad
 
 NEGATIVE_SLOPE = 0.1
+_FEW_PLACES = 16
+
+
+class Convolution(nn.Conv2d):
+    """A square convolution with zero padding that is fast for many channels at few places, too.
+
+    (N, channels_in, H, W) → (N, channels_out, H', W'). At 4×4 places and fewer a processor's convolution kernels reach
+    a fraction of what its matrix product does, so there the patches are laid out as rows and multiplied. Weights, their
+    names and the result are those of nn.Conv2d, but for rounding.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, side: int, *, stride: int = 1) -> None:
+        super().__init__(channels_in, channels_out, side, stride=stride, padding=side // 2)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Convolve."""
+        side, stride = self.kernel_size[0], self.stride[0]
+        padding = side // 2
+        height, width = ((length + 2 * padding - side) // stride + 1 for length in maps.shape[2:])
+        if maps.device.type != "cpu" or height * width > _FEW_PLACES:
+            return super().forward(maps)
+        # Channels last, as the loop keeps weights and pictures, so that neither is copied to change its order.
+        padded = pad(maps.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding))
+        patches = padded.unfold(1, side, stride).unfold(2, side, stride).permute(0, 1, 2, 4, 5, 3)
+        rows = patches.reshape(len(maps) * height * width, side * side * self.in_channels)
+        weights = self.weight.permute(0, 2, 3, 1).reshape(self.out_channels, -1)
+        product = linear(rows, weights, self.bias)
+        return product.reshape(len(maps), height, width, self.out_channels).permute(0, 3, 1, 2)
 
 
 class Upscale(nn.Module):
@@ -13,7 +42,7 @@ class Upscale(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(channels_in, 4 * channels_out, 3, padding=1)
+        self.convolution = Convolution(channels_in, 4 * channels_out, 3)
         self.activation = nn.LeakyReLU(NEGATIVE_SLOPE)
         self.shuffle = nn.PixelShuffle(2)
 

@@ -189,6 +189,8 @@ def _seeded_model(
     if options.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # Filling all new memory guards against reading it before writing, and costs a pass over it.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     model = make_model(registry, name, settings, data.inputs)
     if options.init_from is not None:
         _load_weights(model, Path(options.init_from))

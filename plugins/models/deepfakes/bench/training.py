@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mien.dataset import Dataset
 from mien.features import FeatureSet
-from mien.layers import masked_l1
+from mien.layers import Convolution, masked_l1
 from mien.model import Batch
 from mien.registry import Registry
 from mien.run import make_model
@@ -71,6 +71,7 @@ def plain_faces_per_second(model: Deepfakes, batch: Batch, steps: int) -> float:
     """The loop that one writes first."""
     model = make_model(Registry(), "deepfakes", model.config.model_dump(), model.inputs)
     assert isinstance(model, Deepfakes)  # noqa: S101 (for the type checker)
+    _with_plain_convolutions(model)
     optimizer = Adam(model.parameters(), lr=1e-4)
     strengths = Strengths(**model.config.model_dump(include=set(Strengths.__dataclass_fields__)))
     images = batch.images.contiguous()
@@ -85,6 +86,18 @@ def plain_faces_per_second(model: Deepfakes, batch: Batch, steps: int) -> float:
             optimizer.step()
         seconds.append(time.perf_counter() - began)
     return len(batch) / statistics.median(seconds[_WARM_UP_STEPS:])
+
+
+def _with_plain_convolutions(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, Convolution):
+            plain = nn.Conv2d(
+                child.in_channels, child.out_channels, child.kernel_size[0], child.stride[0], child.padding[0]
+            )
+            plain.load_state_dict(child.state_dict())
+            setattr(module, name, plain)
+        else:
+            _with_plain_convolutions(child)
 
 
 def our_faces_per_second(datasets: list[Path], settings: dict[str, object], steps: int) -> tuple[float, str]:

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from mien.layers import NEGATIVE_SLOPE, Upscale, masked_edge_l1, masked_l1
+from mien.layers import NEGATIVE_SLOPE, Convolution, Upscale, masked_edge_l1, masked_l1
 from mien.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.plugin import PluginConfig
 from mien_model_deepfakes.augment import Strengths, augment, zoom
@@ -125,7 +125,7 @@ def _encoder(config: DeepfakesConfig) -> nn.Sequential:
     channels = 3
     for level in range(int(math.log2(config.size // _CODE_SIDE))):
         wider = config.width * 2**level
-        layers += [nn.Conv2d(channels, wider, 5, stride=2, padding=2), nn.LeakyReLU(NEGATIVE_SLOPE)]
+        layers += [Convolution(channels, wider, 5, stride=2), nn.LeakyReLU(NEGATIVE_SLOPE)]
         channels = wider
     return nn.Sequential(
         *layers,
