@@ -4,7 +4,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
@@ -133,6 +132,8 @@ def _ends_in_gray(image: Image.Image) -> bool:
 
 def _refuse_gray_filling(path: Path) -> None:
     """Raise an error if a decoder that tells finds data missing."""
+    import av  # most pictures do without
+
     strict = av.CodecContext.create("mjpeg", "r")
     strict.options = {"err_detect": "explode"}
     try:

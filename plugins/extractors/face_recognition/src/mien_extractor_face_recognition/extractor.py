@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from functools import cache
 from typing import Any, Literal
 
 import cv2
@@ -47,10 +48,9 @@ class FaceRecognition(Extractor):
 
     def __init__(self, config: FaceRecognitionConfig | None = None) -> None:
         super().__init__(config)
-        dlib, api = _load_dlib()
+        dlib, self._predictor = _load_dlib()
         self._rectangle = dlib.rectangle
-        self._detector = dlib.get_frontal_face_detector()
-        self._predictor = api.pose_predictor_68_point  # reads only, so that instances may share it: it takes 75 MB
+        self._detector = dlib.get_frontal_face_detector()  # the predictor only reads, so that instances share its 75 MB
 
     def extract(self, image: RgbImage) -> list[Face]:
         """Find all faces, surest first. See `Extractor.extract`."""
@@ -97,22 +97,23 @@ class FaceRecognition(Extractor):
 
 
 def _load_dlib() -> tuple[Any, Any]:
-    """The modules dlib and face_recognition.api. They load when an extractor is made: that takes a second."""
+    """The module dlib, and the predictor of landmarks. They load when an extractor is made: that takes a moment."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
-            import face_recognition_models  # noqa: F401  without it, face_recognition would end the process
+            import face_recognition_models
         import dlib
-        from PIL import ImageFile
-
-        truncated = ImageFile.LOAD_TRUNCATED_IMAGES
-        import face_recognition.api
-
-        # face_recognition lets Pillow take broken files for whole ones; that is not this plugin's to decide.
-        ImageFile.LOAD_TRUNCATED_IMAGES = truncated
     except ImportError as error:
         raise MienError(
             f"The extractor face_recognition cannot load dlib and its models: {error}.",
             "pip install mien-extractor-face-recognition 'setuptools<81'",
         ) from error
-    return dlib, face_recognition.api
+    return dlib, _predictor(face_recognition_models.pose_predictor_model_location())
+
+
+@cache
+def _predictor(weights: str) -> Any:
+    # The module face_recognition would load its other nets as well, which no extractor needs: half a second a process.
+    import dlib
+
+    return dlib.shape_predictor(weights)
