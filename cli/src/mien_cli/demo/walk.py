@@ -27,6 +27,8 @@ BLENDER = "feather"
 NEW_FACE, OLD_FACE = "E", "J"
 TARGET = "target_J_2s_audio.mp4"
 START = "start.safetensors"
+REPEAT_RARE = 8
+_LEARNING_RATE_FROM_START = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,22 @@ def walk(folder: Path, *, steps: int, from_scratch: bool, progress: Progress) ->
                 for name, clips in people.items()
             }
         with _timed(seconds, "train"):
-            start = None if from_scratch else str(data / START)
-            options = TrainOptions(steps=steps, init_from=start, steps_per_validation=100, steps_per_checkpoint=1000)
+            options = TrainOptions(
+                steps=steps,
+                repeat_rare=REPEAT_RARE,
+                init_from=None if from_scratch else str(data / START),
+                steps_per_validation=100,
+                steps_per_checkpoint=1000,
+            )
             trained = train(
-                MODEL, [folder / name for name in people], folder / "run", options=options, progress=progress,
+                MODEL,
+                [folder / name for name in people],
+                folder / "run",
+                settings={} if from_scratch else {"learning_rate": _LEARNING_RATE_FROM_START},
+                options=options,
+                progress=progress,
                 registry=registry,
-            )  # fmt: skip
+            )
         original, video, sheet = data / TARGET, folder / "swapped.mp4", folder / "contact_sheet.png"
         with _timed(seconds, "swap"):
             swap(folder / "run", original, video, NEW_FACE, blender=BLENDER, progress=progress, registry=registry)
