@@ -128,6 +128,7 @@ class Loop:
                 break
             orders, stage = self._stage() if self._at.stage_step == 0 else (orders, stage)
         self.checkpoint()
+        self._accelerator.wait_for_everyone()  # or the first to leave takes the others' connection with it
         self._accelerator.end_training()
         return why
 
@@ -315,7 +316,7 @@ class _Averages:
     def take(self) -> dict[str, float]:
         means = {name: total / self._steps for name, total in self._sums.items()}
         means["faces_per_second"] = self.faces_per_second
-        self.__init__()  # type: ignore[misc]
+        self._sums, self._steps, self._faces, self._seconds = {}, 0, 0, 0.0
         return means
 
 
