@@ -209,6 +209,16 @@ def test_only_what_is_new_changed_or_gone_is_done_and_the_result_is_that_of_a_fi
     assert nothing_is_left(dataset)
 
 
+def test_sources_that_are_not_named_any_more_drop_out(stranger: Any, finished: Path, tmp_path: Path) -> None:
+    pictures, clip = finished / "raw" / "pictures", finished / "raw" / "z.mp4"
+    assert stranger.preprocess(tmp_path / "K", sources=[pictures]).faces == 8
+    listener = Listener()
+    report = stranger.preprocess(tmp_path / "K", sources=[clip], progress=listener)
+    assert (report.faces, report.pictures_done) == (1, 1)
+    assert "8 of 8 sources are gone or not named any more" in listener.said[0]
+    assert stranger.preprocess(tmp_path / "K", sources=[pictures, clip]).faces == 9
+
+
 def test_a_picture_touched_without_change_is_looked_at_again(stranger: Any, dataset: Path) -> None:
     (dataset / "raw" / "pictures" / "0.png").touch()
     digest = Dataset.open(dataset).info.digest
@@ -528,6 +538,54 @@ def test_a_merge_that_was_stopped_is_begun_anew(stranger: Any, dataset: Path, fr
     (left / "images128.npy").write_bytes(b"half of it")
     assert stranger.preprocess(dataset).faces == 10
     assert nothing_is_left(dataset)
+
+
+@pytest.mark.parametrize("change", [{}, {"features": "surroundings"}, {"again": True}], ids=str)
+def test_an_exchange_that_was_stopped_halfway_is_finished(
+    stranger: Any, dataset: Path, finished: Path, change: dict[str, Any]
+) -> None:
+    """Stopped between its two renames: the old faces stand aside, the new ones are whole and not in place yet."""
+    shutil.copytree(dataset / "faces", dataset / ".faces.old")
+    (dataset / "faces").rename(dataset / ".faces.new")
+    shutil.rmtree(dataset / "raw")
+    if change.get("again"):
+        with pytest.raises(MienError, match="nothing to preprocess"):
+            stranger.preprocess(dataset, **change)
+    elif change:
+        with pytest.raises(MienError, match=r"\.png"):  # it needs the pictures, and they are gone
+            stranger.preprocess(dataset, **change)
+    else:
+        assert stranger.preprocess(dataset).faces == 9
+    assert contents(dataset)["arrays"] == contents(finished)["arrays"]
+    assert not (dataset / ".faces.new").exists()
+    assert not (dataset / ".faces.old").exists()
+
+
+def test_an_exchange_whose_new_faces_are_not_whole_gives_the_old_ones(
+    stranger: Any, dataset: Path, finished: Path
+) -> None:
+    (dataset / "faces").rename(dataset / ".faces.old")
+    (dataset / ".faces.new" / "arrays").mkdir(parents=True)
+    assert stranger.preprocess(dataset).up_to_date
+    assert contents(dataset) == contents(finished)
+    assert nothing_is_left(dataset)
+
+
+def test_what_another_run_holds_is_not_even_looked_at(stranger: Any, dataset: Path, frames: list[Any]) -> None:
+    """Whoever looked before holding the dataset would go on with what it was before the other run finished."""
+
+    class Meanwhile(Listener):
+        def start(self, what: str, total: int | None) -> None:
+            super().start(what, total)
+            info = dataset / "faces" / "dataset.json"
+            text = info.read_text()
+            info.write_text("damaged")
+            with pytest.raises(MienError, match="another run"):
+                stranger.preprocess(dataset, keep_person=dataset / "nobody.png")
+            info.write_text(text)
+
+    write(dataset / "raw" / "new.png", frames[0])
+    assert stranger.preprocess(dataset, progress=Meanwhile()).faces == 10
 
 
 def test_ctrl_c_ends_the_workers_and_keeps_what_is_done(stranger: Any, frames: list[Any], tmp_path: Path) -> None:

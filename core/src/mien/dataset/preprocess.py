@@ -78,12 +78,13 @@ def preprocess(
     """Find, cut out and measure the faces of pictures and videos, and write DATASET/faces.
 
     Stopped at any point and called again, it continues. On a dataset that is there already, only what is new is done:
-    new and changed sources, features it has not; sources that are gone disappear.
+    new and changed sources, features it has not; sources that are gone, or not named any more, drop out with their faces.
 
     - dataset: the DATASET folder.
     - extractor, features: plugins as the user types them. extractor None: the one that the dataset was made with;
       for a new one, the only one that is installed.
-    - sources: pictures, videos and folders. None: those the dataset was made from; for a new one, DATASET/raw.
+    - sources: pictures, videos and folders, all of them: what a dataset was made from before and is not named now drops
+      out of it. None: those the dataset was made from; for a new one, DATASET/raw.
     - keep_person: a picture of the person whose faces alone are kept.
     - largest: keep only the largest face of a picture (of that person).
     - workers: how many processes; None: one per core.
@@ -99,18 +100,18 @@ def preprocess(
     """
     started = time.perf_counter()
     path, registry = Path(dataset), registry or Registry()
-    finish_swap(path)
-    info = None if again else read_info(path)
     job = Job(path, registry, workers or usable_cores(), progress or Silent())
-    recipe = _recipe(path, info, extractor, features, registry, alignment)
-    recipe = replace(
-        recipe,
-        keep_person=_encoding(keep_person, recipe.extractor, registry) if keep_person else recipe.keep_person,
-        largest=recipe.largest or largest,
-        pictures=recipe.pictures or pictures,
-    )
-    with _one_at_a_time(path):
+    with _one_at_a_time(path):  # what the dataset is, too, is only certain while no other run changes it
+        finish_swap(path)  # before tidying: the only whole faces may be those that a stopped run left aside
         _tidy(path)
+        info = None if again else read_info(path)
+        recipe = _recipe(path, info, extractor, features, registry, alignment)
+        recipe = replace(
+            recipe,
+            keep_person=_encoding(keep_person, recipe.extractor, registry) if keep_person else recipe.keep_person,
+            largest=recipe.largest or largest,
+            pictures=recipe.pictures or pictures,
+        )
         done: int | None
         if info:
             done = follow_sources(job, recipe, Dataset(path, info), sources)
@@ -120,7 +121,7 @@ def preprocess(
         else:
             done, added = make(job, recipe, sources), ()
         shutil.rmtree(job.work, ignore_errors=True)
-    finished = Dataset.open(path)
+        finished = Dataset.open(path)
     up_to_date = done is None and not added
     if up_to_date:
         job.progress.say(f"{path} is up to date: {len(finished)} faces, nothing to do.")
