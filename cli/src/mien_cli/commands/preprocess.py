@@ -30,7 +30,12 @@ def preprocess(
     ],
     sources: Annotated[
         list[Path] | None,
-        typer.Option("--from", metavar="PATH", help="A picture, video or folder instead of raw/; may be repeated."),
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="A picture, video or folder instead of raw/. Repeat it to name all of them: faces of what a dataset was "
+            "made from before and is not named now drop out.",
+        ),
     ] = None,
     extractor: Annotated[
         str | None, typer.Option(metavar="SPEC", help="What finds the faces; face_recognition by default.")
@@ -61,7 +66,8 @@ def preprocess(
     """Find the faces of pictures and videos, cut them out and measure them.
 
     Stopped at any point and called again, it goes on. Called again later, it
-    does what is new: pictures, videos, features.
+    does what is new: pictures, videos, features. --from names all sources: what
+    is no longer named drops out.
 
     [bold]Examples[/bold]
 
