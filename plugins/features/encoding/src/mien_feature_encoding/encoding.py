@@ -54,7 +54,8 @@ class Encoding(Feature):
         if crop.scene is None:
             raise MienError(
                 f"The feature encoding looks at the picture around a face, and face {row} has only its crop.",
-                "Compute it while the pictures are at hand: mien preprocess DATASET --features encoding",
+                "It can be added to a dataset as long as its sources are there: "
+                "mien preprocess DATASET --features encoding",
             )
         scene = np.ascontiguousarray(crop.scene)  # of a view with padded rows, dlib reads freed memory
         points = np.rint(transform_points(inverse(crop.to_crop), crop.landmarks)).astype(int)
