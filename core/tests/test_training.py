@@ -114,6 +114,42 @@ def test_stopped_and_resumed_gives_the_weights_of_one_go(name: str, people: list
     assert steps == sorted(steps) and set(steps) == {1, 2, 3, 4, 5, 6}
 
 
+def test_a_run_stopped_before_its_first_validation_goes_on_past_it(
+    people: list[Path], tiny: Registry, tmp_path: Path
+) -> None:
+    rarely = {"steps_per_validation": 4, "plateau_patience": 0}
+    for run, steps in (("whole", 10), ("parts", 2)):
+        options = TrainOptions(steps=steps, **rarely)
+        train("tiny", people[:1], tmp_path / run, options=options, registry=tiny)
+    resume(tmp_path / "parts", steps=10, registry=tiny)
+    assert digest(tmp_path / "whole") == digest(tmp_path / "parts")
+
+
+@pytest.mark.parametrize(
+    ("damaged", "rest"),
+    [
+        *((name, rest) for name in ("model.safetensors", "optimizer.bin", "progress.json") for rest in (0, 50)),
+        ("random_states_0.pkl", 0),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused(
+    damaged: str, rest: int, people: list[Path], tiny: Registry, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    train("tiny", people[:1], run, options=TrainOptions(steps=2), registry=tiny)
+    path = run / "checkpoints" / "00000002" / damaged
+    path.write_bytes(path.read_bytes()[:rest])
+    with pytest.raises(MienError, match="checkpoints/00000002"):
+        resume(run, steps=4, registry=tiny)
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"minutes": 0.0}, {"on_nan": "pray"}])
+def test_what_a_resumed_run_is_told_is_checked(wrong: dict, people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    train("tiny", people[:1], tmp_path / "run", options=TrainOptions(steps=1), registry=tiny)
+    with pytest.raises(MienError, match=next(iter(wrong))):
+        resume(tmp_path / "run", registry=tiny, **wrong)
+
+
 def test_the_seed_decides_everything(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
     for run, seed in (("a", 1), ("b", 1), ("c", 2)):
         train("tiny", people[:1], tmp_path / run, options=TrainOptions(seed=seed, steps=3), registry=tiny)
@@ -257,8 +293,9 @@ def test_a_killed_run_loses_only_what_came_after_its_last_checkpoint(
     TrainedRun.open(run, tiny)
 
 
+@pytest.mark.parametrize("most_bytes", [900, 8000])
 def test_a_full_disk_stops_the_run_and_leaves_what_was_there(
-    people: list[Path], tiny: Registry, environment, tmp_path: Path
+    most_bytes: int, people: list[Path], tiny: Registry, environment, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     subprocess.run(
@@ -266,7 +303,9 @@ def test_a_full_disk_stops_the_run_and_leaves_what_was_there(
     )
     before = digest(run)
     limited = "import resource, sys, runpy, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-    limited += "resource.setrlimit(resource.RLIMIT_FSIZE, (900, 900)); sys.argv = ['mien', *sys.argv[1:]]; "
+    limited += (
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes}, {most_bytes})); sys.argv = ['mien', *sys.argv[1:]]; "
+    )
     limited += "runpy.run_module('mien_cli', run_name='__main__')"
     arguments = ["train", "--run", str(run), "--resume", "--steps", "4"]
     ended = subprocess.run(

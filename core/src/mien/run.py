@@ -1,7 +1,10 @@
 """A run on disk: run.toml says how it was made, model.safetensors holds what swapping needs."""
 
 import hashlib
+import shutil
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -193,5 +196,19 @@ def write_weights(run: Path, model: Model) -> None:
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}
     tensors[_MEAN] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_mean))
     tensors[_COVARIANCE] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_covariance))
-    with whole_file(run / WEIGHTS) as partial:
+    with weights_written(run / WEIGHTS), whole_file(run / WEIGHTS) as partial:
         save_file(tensors, partial, metadata={"format": "pt"})  # two entries would be written in a random order
+
+
+@contextmanager
+def weights_written(path: Path) -> Iterator[None]:
+    """Turn what torch and safetensors say of a failed write, which is no OSError, into a MienError with the path."""
+    try:
+        yield
+    except (RuntimeError, SafetensorError) as error:
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        free = shutil.disk_usage(folder).free
+        raise MienError(
+            f"{path} was not written ({free / 1e6:.0f} MB free on its disk): {str(error).splitlines()[0]}",
+            f"df -h {folder}",
+        ) from error

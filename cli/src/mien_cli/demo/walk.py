@@ -17,6 +17,7 @@ from mien.files import whole_file
 from mien.identity import Recognizer
 from mien.pipeline.workshop import Workshop
 from mien.progress import Progress
+from mien.run import RunRecord
 from mien.video_sink import DEFAULT_QUALITY
 from mien_cli.demo.judge import Verdict, judge
 from mien_cli.demo.sheet import write_sheet
@@ -90,6 +91,8 @@ def walk(folder: Path, *, steps: int, from_scratch: bool, progress: Progress) ->
                 progress=progress,
                 registry=registry,
             )
+            if trained.step < steps:  # training takes Ctrl-C for "stop in order"; the demo stops with it
+                raise KeyboardInterrupt
         original, video, sheet = data / TARGET, folder / "swapped.mp4", folder / "contact_sheet.png"
         with _timed(seconds, "swap"):
             swap(folder / "run", original, video, NEW_FACE, blender=BLENDER, progress=progress, registry=registry)
@@ -125,10 +128,13 @@ def _make_room(folder: Path) -> None:
     if not folder.exists():
         return
     ours = {NEW_FACE, OLD_FACE, "run", "swapped.mp4", "contact_sheet.png", "report.json"}
-    others = sorted(path.name for path in folder.iterdir() if path.name not in ours)
+    others = sorted(path.name for path in folder.iterdir() if path.name not in ours and not path.name.startswith("."))
+    run = folder / "run"
+    if run.exists() and RunRecord.read(run).identities != [NEW_FACE, OLD_FACE]:
+        others.append("a run of other people")
     if others:
         raise MienError(f"{folder} holds something else than a demo: {others[0]}.", f"mien demo --out {folder}-2")
     # The datasets stay: preprocessing notices that nothing has changed.
-    shutil.rmtree(folder / "run", ignore_errors=True)
+    shutil.rmtree(run, ignore_errors=True)
     for name in ("swapped.mp4", "contact_sheet.png", "report.json"):
         (folder / name).unlink(missing_ok=True)

@@ -2,15 +2,18 @@
 
 import json
 import os
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError
 
 from mien.errors import MienError
 from mien.files import writing_to
+from mien.run import weights_written
 
 _PROGRESS = "progress.json"
 _FOLDER = "checkpoints"
@@ -18,6 +21,9 @@ _FOLDER = "checkpoints"
 
 class Progressed(BaseModel):
     """How far a run is."""
+
+    # A schedule that has seen no validation yet holds an infinite best loss; JSON's null would not come back as one.
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     step: int = 0
     """Steps done since the run's start."""
@@ -42,7 +48,8 @@ def save(accelerator: Accelerator, run: Path, progress: Progressed, kept: int) -
             shutil.rmtree(partial, ignore_errors=True)
         accelerator.wait_for_everyone()
         try:
-            accelerator.save_state(str(partial))
+            with weights_written(target):
+                accelerator.save_state(str(partial))
             accelerator.wait_for_everyone()
             if accelerator.is_main_process:
                 (partial / _PROGRESS).write_text(progress.model_dump_json(indent=1), encoding="utf-8")
@@ -66,8 +73,11 @@ def load(accelerator: Accelerator, checkpoint: Path) -> Progressed:
     """Put the prepared model, optimizers and random states back. Raises MienError if the checkpoint is damaged."""
     try:
         progress = Progressed.model_validate(json.loads((checkpoint / _PROGRESS).read_text(encoding="utf-8")))
+        states = checkpoint / f"random_states_{accelerator.process_index}.pkl"
+        if not states.is_file() or not states.stat().st_size:  # accelerate would go on without, and not exactly
+            raise OSError(f"{states.name} is missing")
         accelerator.load_state(str(checkpoint))
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError, SafetensorError) as error:
         raise MienError(
             f"The checkpoint {checkpoint} cannot be read: {error}.",
             f"rm -r {checkpoint}   (then resume from the older)",

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from mien.errors import MienError
 from mien.model import Batch, Losses, Model, Stage
 from mien.progress import Progress
-from mien.run import write_weights
+from mien.run import WEIGHTS, write_weights
 from mien.training import checkpoints
 from mien.training.checkpoints import Progressed
 from mien.training.data import PickedRows, TrainingData
@@ -134,8 +134,10 @@ class Loop:
 
     def checkpoint(self) -> None:
         """Write a checkpoint and RUN/model.safetensors, unless this step has one. Raises MienError on a full disk."""
-        newest = checkpoints.newest(self._run)
-        if newest is not None and int(newest.name) == self._at.step and (self._run / "model.safetensors").exists():
+        newest, weights = checkpoints.newest(self._run), self._run / WEIGHTS
+        is_of_this_step = newest is not None and int(newest.name) == self._at.step
+        # Weights older than the checkpoint: a kill kept the new ones from being written.
+        if newest and is_of_this_step and weights.exists() and weights.stat().st_mtime_ns >= newest.stat().st_mtime_ns:
             return
         self._at.schedules = {phase.name: dict(phase.schedule.state_dict()) for phase in self._phases}
         checkpoints.save(self._accelerator, self._run, self._at, self._options.checkpoints_kept)
@@ -276,7 +278,9 @@ class Loop:
         newest, step = checkpoints.newest(self._run), self._at.step + 1
         where = f"The last good checkpoint is {newest}." if newest else "There is no checkpoint yet."
         message = f"Step {step}: a loss or gradient is not finite ({error}). {where}"
-        if self._options.on_nan == "stop" or newest is None:
+        if newest is None:
+            raise MienError(message, "Train anew with a lower learning rate, or with --set train.clip=1.")
+        if self._options.on_nan == "stop":
             raise MienError(message, f"mien train --run {self._run} --resume --on-nan rollback")
         rollbacks = self._at.rollbacks + 1
         if rollbacks > self._options.rollbacks:

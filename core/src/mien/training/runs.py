@@ -18,6 +18,7 @@ from mien.dataset import Dataset
 from mien.errors import MienError
 from mien.features import FeatureSet
 from mien.model import Model
+from mien.plugin import read_config
 from mien.progress import Progress, Silent
 from mien.registry import Registry
 from mien.run import RECORD, DatasetRecord, PluginRecord, RunRecord, make_model
@@ -67,6 +68,7 @@ def train(
     """
     registry = registry or Registry()
     options = options or TrainOptions()
+    options = options.model_copy(update={"precision": resolved_precision(options.precision)})
     if (run / RECORD).exists():
         raise MienError(f"{run} holds a run already.", f"mien train --run {run} --resume")
     if not datasets:
@@ -78,11 +80,11 @@ def train(
     made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
     record = RunRecord(
         mien_version=version("mien-core"),
-        torch_version=torch.__version__,
+        torch_version=str(torch.__version__),
         model=choice.name,
         settings=config.model_dump(mode="json"),
         extractor=data.datasets[0].info.extractor,
-        features=features,
+        features=data.features.text,
         alignment=data.datasets[0].info.alignment,
         identities=list(data.identities),
         training_rows=data.inputs.rows,
@@ -118,7 +120,11 @@ def resume(
     registry = registry or Registry()
     record = RunRecord.read(run)
     changed = {"steps": steps, "minutes": minutes, **({"on_nan": on_nan} if on_nan else {})}
-    options = TrainOptions.model_validate({**record.options.model_dump(), **changed})
+    kept = record.options.model_dump()
+    options = read_config(TrainOptions, {**kept, **changed}, "training", shown_by="mien train --list-options")
+    progress = progress or Silent()
+    for line in _other_versions(record, registry):
+        progress.say(line)
     data = _data([Path(dataset.path) for dataset in record.datasets], record.features, options, registry)
     for old, dataset in zip(record.datasets, data.datasets, strict=True):
         if old.digest != dataset.info.digest:
@@ -132,8 +138,11 @@ def resume(
             f"{run} was trained by {record.processes} processes, this call has {accelerator.num_processes}.",
             f"accelerate launch --num_processes {record.processes} -m mien_cli train --run {run} --resume",
         )
+    checkpoint = checkpoints.newest(run)
+    if checkpoint is not None:  # it holds the weights: where the first ones came from does not matter any more
+        options = options.model_copy(update={"init_from": None})
     made = _seeded_model(registry, record.model, record.settings, data, options)
-    return _run_loop(accelerator, made, data, options, run, checkpoints.newest(run), progress or Silent())
+    return _run_loop(accelerator, made, data, options, run, checkpoint, progress)
 
 
 def _run_loop(
@@ -206,6 +215,17 @@ def _load_weights(model: Model, weights: Path) -> None:
             f"{weights} cannot be the start of this model: {str(error).splitlines()[-1].strip()}",
             "Give the model the settings that the weights were trained with (run.toml has them).",
         ) from error
+
+
+def _other_versions(record: RunRecord, registry: Registry) -> list[str]:
+    made_with = {("torch", record.torch_version, str(torch.__version__))}
+    for plugin in record.plugins:
+        made_with.add((plugin.distribution, plugin.version, registry.find(plugin.kind, plugin.name).version))
+    return [
+        f"The run was begun with {name} {before}; {now} is installed, so going on may not be exact."
+        for name, before, now in sorted(made_with)
+        if before != now
+    ]
 
 
 def _plugins(registry: Registry, model: str, extractor: str, features: str) -> list[PluginRecord]:

@@ -107,9 +107,9 @@ class Deepfakes(Model):
         for number, (name, decoder) in enumerate(zip(self.inputs.identities, self.decoders, strict=True)):
             mine = batch.identities == number
             compared = decoder(codes[mine]), example.wanted[mine], example.mask[mine]
-            losses[name] = masked_l1(*compared)
+            losses[f"l1/{name}"] = masked_l1(*compared)
             if self.config.edges:
-                losses[f"{name} edges"] = self.config.edges * masked_edge_l1(*compared)
+                losses[f"edges/{name}"] = self.config.edges * masked_edge_l1(*compared)
         return {"loss": torch.stack(list(losses.values())).sum() / len(self.decoders), **losses}
 
     def generate(self, batch: Batch, identity: str | None) -> Tensor:
