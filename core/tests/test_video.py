@@ -318,16 +318,21 @@ def test_sound_that_a_container_cannot_hold_is_told_before_any_frame(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov", ".mkv", ".webm"])
-def test_titles_are_kept_and_what_is_synthetic_says_so(suffix: str, tmp_path: Path) -> None:
-    source = tmp_path / "titled.mp4"
-    with av.open(str(CLIPS / "single_frame.mp4")) as read, av.open(str(source), "w") as written:
-        written.metadata.update({"title": "A face", "comment": "by hand"})
+def titled(target: Path, metadata: dict[str, str]) -> Path:
+    """A video of one frame that says so much about itself."""
+    with av.open(str(CLIPS / "single_frame.mp4")) as read, av.open(str(target), "w") as written:
+        written.metadata.update(metadata)
         copy = written.add_stream_from_template(read.streams.video[0], opaque=True)
         for packet in read.demux(video=0):
             if packet.dts is not None:
                 packet.stream = copy
                 written.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".m4v", ".mov", ".mkv", ".webm"])
+def test_titles_are_kept_and_what_is_synthetic_says_so(suffix: str, tmp_path: Path) -> None:
+    source = titled(tmp_path / "titled.mp4", {"title": "A face", "comment": "by hand"})
     rewritten(source, tmp_path / f"a{suffix}", synthetic=MADE)
     assert read_provenance(tmp_path / f"a{suffix}") == MADE
     assert read_provenance(source) is None
@@ -335,6 +340,19 @@ def test_titles_are_kept_and_what_is_synthetic_says_so(suffix: str, tmp_path: Pa
         said = {key.lower(): text for key, text in container.metadata.items()}
     assert said["title"] == "A face"
     assert said["comment"].splitlines() == ["by hand", MADE.note()]
+
+
+@pytest.mark.parametrize("synthetic", [None, MADE])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_where_it_was_filmed_is_not_carried_over(suffix: str, synthetic: Provenance | None, tmp_path: Path) -> None:
+    place = "+52.5200+013.4050/"
+    keys = ("location", "LOCATION-eng", "com.apple.quicktime.location.ISO6709")
+    source = titled(tmp_path / "filmed.mkv", {"title": "A face", **dict.fromkeys(keys, place)})  # .mkv holds any key
+    assert list(VideoSource(source).metadata.values()).count(place) == len(keys)
+    written = rewritten(source, tmp_path / f"a{suffix}", synthetic=synthetic)
+    assert "A face" in written.metadata.values()
+    assert not [key for key in written.metadata if "location" in key.lower()]
+    assert place.encode() not in written.path.read_bytes()
 
 
 def test_the_same_frames_give_the_same_file(tmp_path: Path) -> None:

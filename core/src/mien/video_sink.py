@@ -31,6 +31,7 @@ _ENCODER_THREADS = 4  # fixed, since x264's output depends on it
 _MP4_SUFFIXES = (".mp4", ".m4v", ".mov")
 _LARGEST_TIMESCALE = 2**31 - 1
 _TECHNICAL_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "duration")
+_PLACE = "location"  # as in `location-eng` and `com.apple.quicktime.location.ISO6709`
 # Macroblock-tree rate control is off since, in the build that PyAV brings, it decides differently from run to run.
 _X264_OPTIONS = {"preset": "superfast", "mbtree": "0"}
 _VP9_OPTIONS = {"deadline": "good", "cpu-used": "5", "row-mt": "1", "tile-columns": "1", "b": "0"}
@@ -53,7 +54,8 @@ class VideoSink:
       H.264 cannot store in 4:2:0, as 4:4:4.
     - Every frame keeps its time. (.mkv and .webm count in milliseconds, and round to them.)
     - All sound is copied packet by packet, unchanged. Subtitles and other streams are not copied.
-    - Titles and other metadata are kept; pixels are upright, so there is no mark of a rotation.
+    - Titles and other metadata are kept, but not where it was filmed: no key with "location" in it is carried over.
+      Pixels are upright, so there is no mark of a rotation.
 
     path: where to. like: the video that the pictures come from. synthetic: the mark of pictures that were drawn.
     quality: from 0 (best) to 51, x264's constant rate factor; for VP9 it is scaled to 0…63.
@@ -139,7 +141,11 @@ class VideoSink:
         return av.open(str(path), "w", options=options)
 
     def _metadata(self) -> dict[str, str]:
-        kept = {key: text for key, text in self._like.metadata.items() if key.lower() not in _TECHNICAL_METADATA}
+        kept = {
+            key: text
+            for key, text in self._like.metadata.items()
+            if key.lower() not in _TECHNICAL_METADATA and _PLACE not in key.lower()
+        }
         if self._synthetic is None:
             return kept
         said = {key.lower(): text for key, text in kept.items()}
