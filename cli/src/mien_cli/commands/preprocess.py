@@ -33,8 +33,8 @@ def preprocess(
         typer.Option(
             "--from",
             metavar="PATH",
-            help="A picture, video or folder instead of raw/. Repeat it to name all of them: faces of what a dataset was "
-            "made from before and is not named now drop out.",
+            help="A picture, video or folder instead of raw/; may be repeated, and names all sources: faces from what "
+            "is no longer named drop out.",
         ),
     ] = None,
     extractor: Annotated[

@@ -78,7 +78,8 @@ def preprocess(
     """Find, cut out and measure the faces of pictures and videos, and write DATASET/faces.
 
     Stopped at any point and called again, it continues. On a dataset that is there already, only what is new is done:
-    new and changed sources, features it has not; sources that are gone, or not named any more, drop out with their faces.
+    new and changed sources, features it has not. Sources that are gone, or not named any more, drop out with their
+    faces.
 
     - dataset: the DATASET folder.
     - extractor, features: plugins as the user types them. extractor None: the one that the dataset was made with;
