@@ -11,6 +11,7 @@ HOUSE = Path(__file__).resolve().parents[1]
 KIND_OF_FOLDER = {"extractors": "extractor", "features": "feature", "models": "model", "blenders": "blender"}
 PLUGINS = sorted(path for path in HOUSE.glob("plugins/*/*") if path.is_dir() and not path.name.startswith("."))
 DISTRIBUTIONS = [HOUSE / "core", HOUSE / "cli", *PLUGINS]
+BUILT = sorted(path.parent for path in HOUSE.rglob("pyproject.toml") if ".venv" not in path.parts)
 
 
 def name_of(folder: Path) -> str:
@@ -68,6 +69,22 @@ def test_a_plugin_has_one_name_from_folder_to_entry_point(folder):
 def test_a_plugin_is_known_to_the_core(folder):
     known = tomllib.loads((HOUSE / "core/src/mien/known_plugins.toml").read_text(encoding="utf-8"))
     assert known[KIND_OF_FOLDER[folder.parent.name]][folder.name] == project_of(folder)["name"]
+
+
+def test_the_core_knows_no_distribution_that_is_not_here():
+    """Whoever registered such a name would be installed by the pip command that an unknown plugin is answered with."""
+    known = tomllib.loads((HOUSE / "core/src/mien/known_plugins.toml").read_text(encoding="utf-8"))
+    named = {distribution for of_kind in known.values() for distribution in of_kind.values()}
+    assert named == {project_of(folder)["name"] for folder in PLUGINS}
+
+
+@pytest.mark.parametrize("folder", BUILT, ids=name_of)
+def test_whatever_is_built_brings_the_licence(folder):
+    assert project_of(folder)["license-files"] == ["LICENSE"]
+    assert (folder / "LICENSE").read_bytes() == (HOUSE / "LICENSE").read_bytes()
+    settings = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    chosen = settings.get("tool", {}).get("hatch", {}).get("build", {}).get("targets", {}).get("sdist", {})
+    assert "LICENSE" in chosen.get("only-include", ["LICENSE"])
 
 
 def test_the_root_distribution_brings_all_the_others():

@@ -1,6 +1,8 @@
 """`mien plugins` and `mien plugins show`: what is installed, what does not load, what the settings are."""
 
 import json
+import sys
+from pathlib import Path
 
 REGISTERS = """
     from mien.hooks import PluginSpec, hookimpl
@@ -159,7 +161,15 @@ def test_show_of_a_mistyped_name_suggests_the_nearest(mien, environment):
     assert "Did you mean 'freckles'?" in run.stderr
 
 
-def test_show_of_a_plugin_that_is_not_installed_tells_how_to_get_it(mien):
+def test_show_of_a_plugin_that_is_not_installed_tells_how_to_get_it(mien, monkeypatch):
+    mien("plugins")  # loads what is out of reach in a moment
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if Path(path).name != "site-packages"])
+    run = mien("plugins", "show", "feather")
+    assert run.exit_code == 2
+    assert "pip install mien-blender-feather" in run.stderr
+
+
+def test_show_of_a_name_that_nobody_has_offers_nothing_to_install(mien):
     run = mien("plugins", "show", "multiband")
     assert run.exit_code == 2
-    assert "pip install mien-blender-multiband" in run.stderr
+    assert "pip install" not in run.stderr
