@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -37,6 +38,17 @@ def test_looking_around_loads_nothing_heavy(arguments):
     run = subprocess.run([sys.executable, "-c", LOADED, *arguments], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_help_is_there_within_two_seconds():
+    """Generous, since a test machine is busy: what it takes on an idle one, cli/bench/start.py prints."""
+
+    def seconds():
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "mien_cli", "--help"], stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(3)) < 2
 
 
 def test_help_names_every_command(mien):
