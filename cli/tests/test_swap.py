@@ -39,6 +39,12 @@ def test_a_picture_is_swapped(mien, run_folder, tmp_path):
     assert mien("swap", run_folder, FACE, tmp_path / "out.jpg", "--to", "J", "--overwrite").exit_code == 0
 
 
+def test_how_faces_are_searched_can_be_chosen(mien, run_folder, tmp_path):
+    spec = "face_recognition:search=full,upsample=0"
+    assert mien("swap", run_folder, FACE, tmp_path / "out.jpg", "--to", "E", "--extractor", spec).exit_code == 0
+    assert (tmp_path / "out.jpg").exists()
+
+
 def test_of_a_folder_what_was_not_drawn_and_what_failed_is_told(mien, run_folder, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -60,6 +66,7 @@ def test_of_a_folder_what_was_not_drawn_and_what_failed_is_told(mien, run_folder
     [
         (["--to", "nobody"], "it knows E, J"),
         (["--to", "E", "--blender", "father"], "Did you mean 'feather'?"),
+        (["--to", "E", "--extractor", "face_recogniton"], "Did you mean 'face_recognition'?"),
         (["--to", "E", "--person", "nobody.jpg"], "nobody.jpg"),
     ],
 )

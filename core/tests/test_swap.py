@@ -271,6 +271,12 @@ def test_a_missed_face_is_bridged_and_a_long_absence_is_reported(mirror: Mirror,
     assert [index for index, is_drawn in enumerate(drawn) if not is_drawn] == [12, 13, 14, 15, 16, 17, 23]
 
 
+def test_faces_are_searched_as_asked_for_instead_of_as_the_run_did(mirror: Mirror, tmp_path: Path) -> None:
+    clip = cut(J, tmp_path / "clip.mp4", slice(0, 3), blinded(range(3)))
+    assert mirror.swap(clip, tmp_path / "own.mp4").faces == 0
+    assert mirror.swap(clip, tmp_path / "asked.mp4", extractor="face_recognition:search=full").faces == 3
+
+
 def test_only_the_person_asked_for_is_drawn(mirror: Mirror, tmp_path: Path) -> None:
     person = tmp_path / "J.png"
     write_picture(person, next(VideoSource(J).frames(40)).image, synthetic=None)
@@ -372,6 +378,7 @@ def test_what_would_lose_something_or_cannot_be_is_refused(mirror: Mirror, tmp_p
         ({"identity": "X"}, "knows no 'X'.*seen, green"),
         ({"blender": "glue"}, "No blender named 'glue'"),
         ({"blender": "paste:breaks=yes"}, "'paste:breaks=yes' failed: ArithmeticError: out of paste"),
+        ({"extractor": "eagle"}, "No extractor named 'eagle'"),
         ({"identity": "nobody"}, "'mirror' drew .* not finite"),
         ({"device": "toaster"}, "no device 'toaster'"),
         ({"quality": 99}, "Quality 99"),

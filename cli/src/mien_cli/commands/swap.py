@@ -34,6 +34,15 @@ def swap(
         str | None,
         typer.Option(metavar="SPEC", help="What sets faces in; feather by default.", rich_help_panel=_HOW),
     ] = None,
+    extractor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="How faces are searched; by default as the run's datasets were. "
+            "For several people: face_recognition:search=full",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
     quality: Annotated[
         int | None,
         typer.Option(metavar="0…51", help="Of videos: 0 is best, 51 smallest (x264's CRF).", rich_help_panel=_HOW),
@@ -74,6 +83,7 @@ def swap(
             output,
             identity,
             blender=blender or registry.default("blender"),
+            extractor=extractor,
             person=person,
             overwrite=overwrite,
             threads=threads,

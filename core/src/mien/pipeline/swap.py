@@ -24,6 +24,7 @@ def swap(
     identity: str,
     *,
     blender: str,
+    extractor: str | None = None,
     person: Path | None = None,
     quality: int = DEFAULT_QUALITY,
     overwrite: bool = False,
@@ -38,7 +39,8 @@ def swap(
     mirrored; a file of it that cannot be swapped does not end the run, but stands in the report, and a picture in which
     nothing is to be drawn is copied as it is.
     identity: whom to draw, one of the run's people. person: a picture of the person whose faces are to be drawn anew;
-    None: every face. blender: a plugin choice, as `name:key=value`. quality: of videos, see `VideoSink`.
+    None: every face. blender: a plugin choice, as `name:key=value`. extractor: likewise, what searches for faces; None:
+    what the run's datasets were made with. quality: of videos, see `VideoSink`.
     overwrite: whether files may be replaced. threads: so many search for faces at once; None: one for each core.
     device: where the model draws, as torch names it; None: a GPU if torch sees one, else the CPU.
 
@@ -54,6 +56,7 @@ def swap(
         run,
         identity,
         blender=blender,
+        extractor=extractor,
         person=person,
         quality=quality,
         threads=threads,

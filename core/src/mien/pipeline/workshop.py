@@ -27,7 +27,7 @@ _DIGEST_CHARACTERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """Finds faces with the run's extractor, in several threads at once."""
+    """Finds faces with an extractor, in several threads at once."""
 
     choice: str
     extractors: Pool[Extractor]
@@ -64,6 +64,7 @@ class Workshop:
         identity: str,
         *,
         blender: str,
+        extractor: str | None = None,
         person: Path | None,
         quality: int,
         threads: int | None,
@@ -71,7 +72,7 @@ class Workshop:
         progress: Progress,
         registry: Registry,
     ) -> "Workshop":
-        """Load the run's model and make its plugins.
+        """Load the run's model and make its plugins; extractor: another choice than the run's own, None: that.
 
         Raises MienError if the run cannot be opened or does not know the identity, a plugin cannot be made, the
         person's picture shows no face, or the device is none.
@@ -80,7 +81,8 @@ class Workshop:
         trained.model.identity_index(identity)
         clock = Stopwatch()
         threads = threads or os.cpu_count() or 1
-        extractors = Pool(lambda: cast(Extractor, registry.create("extractor", trained.extractor)), threads)
+        choice = trained.extractor if extractor is None else extractor
+        extractors = Pool(lambda: cast(Extractor, registry.create("extractor", choice)), threads)
         painter = Painter(
             trained,
             FeatureSet(trained.features, registry),
@@ -92,10 +94,10 @@ class Workshop:
         )
         only = None
         if person is not None:
-            with extractors.borrowed() as extractor:
-                only = OnlyPerson(person, extractor, registry)
+            with extractors.borrowed() as borrowed:
+                only = OnlyPerson(person, borrowed, registry)
         return cls(
-            finder=Finder(trained.extractor, extractors, clock),
+            finder=Finder(choice, extractors, clock),
             painter=painter,
             only=only,
             provenance=Provenance(
