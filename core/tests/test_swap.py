@@ -334,6 +334,17 @@ def test_a_folder_is_mirrored_and_one_bad_file_ends_nothing(mirror: Mirror, tmp_
         mirror.swap(album, tmp_path / "out")
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_two_files_that_would_become_one_are_refused(mirror: Mirror, tmp_path: Path, overwrite: bool) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    Image.open(STILL).convert("P").save(album / "a.gif")
+    write_picture(album / "a.gif.png", read_picture(STILL), synthetic=None)
+    with pytest.raises(MienError, match=r"album/a\.gif and .*album/a\.gif\.png would both become .*out/a\.gif\.png"):
+        mirror.swap(album, tmp_path / "out", overwrite=overwrite)
+    assert list(tmp_path.iterdir()) == [album]
+
+
 REFUSED = {
     "onto itself": ("still.jpg", "still.jpg", "place of the input"),
     "onto what is there": ("still.jpg", "there.png", "would be overwritten"),

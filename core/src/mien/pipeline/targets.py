@@ -27,7 +27,8 @@ def jobs_of(source: Path, output: Path, *, overwrite: bool) -> list[Job]:
     `b.avi.mkv`.
 
     Raises MienError if the source is missing or is or holds neither a picture nor a video; if the output is the source,
-    lies inside of it, or is there already and may not be overwritten; if a file is to become a folder or the reverse.
+    lies inside of it, or is there already and may not be overwritten; if two files would become one, as `a.gif` and
+    `a.gif.png`; if a file is to become a folder or the reverse.
     """
     if source.is_dir():
         return _jobs_of_folder(source, output, overwrite)
@@ -69,6 +70,14 @@ def _refuse_losses(jobs: Sequence[Job], overwrite: bool) -> None:
     for job in jobs:
         if job.output.resolve() in inputs or (job.output.exists() and job.output.samefile(job.source.path)):
             raise MienError(f"{job.output} would take the place of the input.", "Write to another path.")
+    origins: dict[Path, Path] = {}
+    for job in (job for job in jobs if job.source.kind != "unreadable"):
+        other = origins.setdefault(job.output, job.source.path)
+        if other != job.source.path:
+            raise MienError(
+                f"{other} and {job.source.path} would both become {job.output}.",
+                "Rename one of the two, or move it to another folder.",
+            )
     standing = [job.output for job in jobs if job.output.exists()]
     if standing and not overwrite:
         more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
