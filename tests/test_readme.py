@@ -34,6 +34,19 @@ def test_the_path_from_python(tmp_path: Path) -> None:
     assert "frames" in ended.stdout
 
 
+COMMANDS = re.findall(r"^    (mien [^#\n]*)", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_understood(command: str, tmp_path: Path) -> None:
+    arguments = command.split()[1:]
+    ended = subprocess.run([sys.executable, "-m", "mien_cli", *arguments], cwd=tmp_path, capture_output=True, text=True)
+    # There are no such people here; what has to be right is the command.
+    assert ended.returncode == 2
+    assert "Try:" in ended.stderr, ended.stderr
+    assert "Usage" not in ended.stderr, ended.stderr
+
+
 def test_the_plugin(environment) -> None:
     modules = {
         "brightness.__init__": block("python", "# brightness/__init__.py"),
