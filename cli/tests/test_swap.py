@@ -23,7 +23,7 @@ def run_folder(people, tmp_path_factory) -> Path:
 def summary(run) -> dict[str, str]:
     lines = run.stdout.splitlines()
     (at,) = [number for number, line in enumerate(lines) if line.split()[:1] == ["Files"]]
-    headings = [heading.strip() for heading in lines[at].split("   ") if heading.strip()]
+    headings = [heading.strip() for heading in lines[at].split("  ") if heading.strip()]
     return dict(zip(headings, lines[at + 2].split(), strict=True))
 
 
@@ -59,6 +59,27 @@ def test_of_a_folder_what_was_not_drawn_and_what_failed_is_told(mien, run_folder
     (failed,) = [line for line in run.stdout.splitlines() if line.startswith("Failed: ")]
     assert "truncated.jpg" in failed
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["rgb_q90.jpg", "rocket.jpg"]
+
+
+def test_frames_in_which_one_of_two_faces_was_lost_are_told(mien, run_folder, tmp_path):
+    from mien.video import VideoSource
+    from mien.video_sink import VideoSink
+
+    video = VideoSource(DATA / "clips/two_people_2s_audio.mp4")
+    with VideoSink(tmp_path / "two.mp4", video, synthetic=None) as sink:
+        for frame in video.frames(0, 14):
+            image = frame.image.copy()
+            if 2 <= frame.index < 12:
+                image[:, : video.width // 2] = 128  # the left one of the two
+            sink.write(image, frame.pts, frame.duration)
+
+    searched = ("--extractor", "face_recognition:search=full,upsample=0")
+    run = mien("swap", run_folder, tmp_path / "two.mp4", tmp_path / "out.mp4", "--to", "E", *searched)
+    assert run.exit_code == 0, run.stderr
+    assert (summary(run)["Frames unchanged"], summary(run)["In part"]) == ("0", "10")
+    told = f"{tmp_path / 'out.mp4'}: a face seen before and after was not found and stays as it was in frames 2–11."
+    assert f"Incomplete: {told}" in run.stdout
+    assert "Unchanged: " not in run.stdout
 
 
 @pytest.mark.parametrize(

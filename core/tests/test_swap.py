@@ -267,8 +267,29 @@ def test_a_missed_face_is_bridged_and_a_long_absence_is_reported(mirror: Mirror,
     assert (file.bridged, file.faces) == (2, 17)
     assert file.missed == (FrameRange(12, 17), FrameRange(23, 23)) and file.frames_missed == 7
     assert [str(part) for part in file.missed] == ["12–17", "23"]
+    assert file.incomplete == ()  # there, nothing at all was drawn
     drawn = [greenness(frame.image).mean() > 0.03 for frame in VideoSource(tmp_path / "out.mp4").frames()]
     assert [index for index, is_drawn in enumerate(drawn) if not is_drawn] == [12, 13, 14, 15, 16, 17, 23]
+
+
+def test_a_second_face_that_is_lost_is_reported_beside_the_one_that_was_drawn(mirror: Mirror, tmp_path: Path) -> None:
+    def one_covered(frame: Frame) -> np.ndarray:
+        image = frame.image.copy()
+        if 6 <= frame.index < 16:
+            image[:, : frame.image.shape[1] // 2] = 128  # the left one of the two
+        return image
+
+    clip = cut(DATA / "clips" / "two_people_2s_audio.mp4", tmp_path / "two.mp4", slice(0, 20), one_covered)
+    report = mirror.swap(clip, tmp_path / "out.mp4")
+    file = report.files[0]
+    assert (file.faces, file.bridged, file.missed) == (30, 0, ())
+    assert file.incomplete == (FrameRange(6, 15),)
+    assert report.frames_incomplete == file.frames_incomplete == 10
+
+    person = tmp_path / "J.png"  # the other one: whoever is not to be drawn is not missed
+    write_picture(person, next(VideoSource(J).frames(40)).image, synthetic=None)
+    alone = mirror.swap(clip, tmp_path / "alone.mp4", person=person).files[0]
+    assert (alone.faces, alone.frames_missed, alone.incomplete) == (20, 0, ())
 
 
 def test_faces_are_searched_as_asked_for_instead_of_as_the_run_did(mirror: Mirror, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from mien.alignment import similarity_to_crop
 from mien.extractor import Extractor
 from mien.face import Face
+from mien.pipeline.absences import MEMORY_FRAMES, Absences
 from mien.pipeline.tracking import LOOK_AHEAD_FRAMES, MAX_GAP_FRAMES, TrackedFace, follow
 from mien.registry import Registry
 from mien.video import Frame, VideoSource
@@ -139,3 +140,55 @@ def test_two_faces_stay_who_they_are_whichever_is_found_first(found: Found) -> N
         for face in faces:
             places.setdefault(face.track, []).append(float(face.landmarks[:, 0].mean()))
     assert len(places) == 2 and all(np.ptp(place) < 60 for place in places.values())
+
+
+def absent(found: Found) -> list[int]:
+    absences = Absences()
+    for frame, faces in follow(found):
+        absences.note(frame.index, faces)
+    return absences.frames
+
+
+def beside(found: Found, missing: Sequence[int]) -> Found:
+    """The face and its double, two sizes to the right, which is missing in some frames."""
+    both: Found = []
+    for frame, (face,) in found:
+        aside = np.array([2 * np.ptp(face.landmarks, axis=0).max(), 0], np.float32)
+        double = [] if frame.index in missing else [replace(face, landmarks=face.landmarks + aside)]
+        both.append((frame, [face, *double]))
+    return both
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [range(12, 22), [*range(10, 16), *range(20, 30)], [number for number in range(1, 39) if number % 4]],
+    ids=["ten frames", "twice", "found now and then"],
+)
+def test_a_second_face_that_is_lost_and_comes_back_is_noticed(found: Found, missing: Sequence[int]) -> None:
+    missing = list(missing)
+    assert absent(beside(found, missing)) == missing
+
+
+def test_a_face_that_is_covered_beside_another_is_noticed(found: Found) -> None:
+    covered = [(replace(frame, image=frame.image[:, ::-1] // 4), faces[1:]) if frame.index in (12, 13)
+               else (frame, faces) for frame, faces in beside(found, [])]  # fmt: skip
+    assert absent(covered) == [12, 13]
+
+
+@pytest.mark.parametrize("missing", [[], [12, 13], range(10), range(30, 40)], ids=["none", "bridged", "start", "end"])
+def test_no_absence_is_noticed_if_a_face_is_bridged_or_not_there_before_and_after(
+    found: Found, missing: Sequence[int]
+) -> None:
+    assert absent(beside(found, missing)) == []
+
+
+def test_whoever_comes_elsewhere_or_much_later_is_somebody_new(found: Found) -> None:
+    face = found[0][1][0]
+    far = replace(face, landmarks=face.landmarks + 3 * np.ptp(face.landmarks, axis=0).max())
+    tracked = [TrackedFace(number, one.landmarks, one.landmarks) for number, one in enumerate((face, face, far, face))]
+    absences = Absences()
+    for frame, one in ((0, tracked[0]), (MEMORY_FRAMES + 1, tracked[1]), (MEMORY_FRAMES + 8, tracked[2])):
+        absences.note(frame, [one])
+    assert absences.frames == []
+    absences.note(MEMORY_FRAMES + 9, [tracked[3]])
+    assert absences.frames == list(range(MEMORY_FRAMES + 2, MEMORY_FRAMES + 9))

@@ -1,5 +1,6 @@
 """`mien swap`: the faces of pictures and videos, drawn as a person of a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from mien_cli.console import messages, results
 from mien_cli.progress import duration, shown_on
 
 if TYPE_CHECKING:
-    from mien.pipeline import SwapReport
+    from mien.pipeline import FrameRange, SwapReport
 
 EXIT_SOME_FAILED = 1
 _LINES_SHOWN = 10
@@ -95,6 +96,7 @@ def swap(
     console = results()
     console.print(_summary(report))
     _print_unchanged(report, console)
+    _print_incomplete(report, console)
     if report.failures:
         _print_failures(report, console)
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -107,11 +109,12 @@ def _summary(report: "SwapReport") -> Table:
         "Faces drawn": f"{report.faces}",
         "Bridged": f"{report.bridged}",
         "Frames unchanged": f"{report.frames_missed}",
+        "In part": f"{report.frames_incomplete}",
         "Failed": f"{len(report.failures)}",
         "Time": duration(report.seconds),
         "Frames/s": f"{report.frames_per_second:.1f}",
     }
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
     for heading in row:
         table.add_column(heading, justify="right")
     table.add_row(*row.values())
@@ -120,16 +123,35 @@ def _summary(report: "SwapReport") -> Table:
 
 def _print_unchanged(report: "SwapReport", console: Console) -> None:
     """Which frames are as they were: whoever wants a face gone has to know."""
-    videos = [file for file in report.files if file.missed and file.output]
-    for file in videos[:_LINES_SHOWN]:
-        parts = [str(part) for part in file.missed]
-        more = f" and {len(parts) - _LINES_SHOWN} more stretches" if len(parts) > _LINES_SHOWN else ""
-        frames = "" if file.frames == 1 else f" in frames {', '.join(parts[:_LINES_SHOWN])}{more}"
-        console.print(
-            Text.assemble(("Unchanged: ", "yellow"), f"{file.output}: no face was drawn{frames}."), soft_wrap=True
-        )
-    if len(videos) > _LINES_SHOWN:
-        console.print(Text(f"… and so in {len(videos) - _LINES_SHOWN} more files."))
+    files = [file for file in report.files if file.missed and file.output]
+    lines = [
+        f"{file.output}: no face was drawn{'' if file.frames == 1 else f' in frames {_listed(file.missed)}'}."
+        for file in files
+    ]
+    _print_lines("Unchanged: ", lines, console)
+
+
+def _print_incomplete(report: "SwapReport", console: Console) -> None:
+    """In which frames a face is as it was beside one that was drawn."""
+    lines = [
+        f"{file.output}: a face seen before and after was not found and stays as it was "
+        f"in frames {_listed(file.incomplete)}."
+        for file in report.files
+        if file.incomplete
+    ]
+    _print_lines("Incomplete: ", lines, console)
+
+
+def _listed(ranges: Sequence["FrameRange"]) -> str:
+    more = f" and {len(ranges) - _LINES_SHOWN} more stretches" if len(ranges) > _LINES_SHOWN else ""
+    return ", ".join(str(part) for part in ranges[:_LINES_SHOWN]) + more
+
+
+def _print_lines(heading: str, lines: Sequence[str], console: Console) -> None:
+    for line in lines[:_LINES_SHOWN]:
+        console.print(Text.assemble((heading, "yellow"), line), soft_wrap=True)
+    if len(lines) > _LINES_SHOWN:
+        console.print(Text(f"… and so in {len(lines) - _LINES_SHOWN} more files."))
 
 
 def _print_failures(report: "SwapReport", console: Console) -> None:

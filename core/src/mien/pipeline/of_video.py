@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 
 from mien.face import Face
+from mien.pipeline.absences import Absences
 from mien.pipeline.drawing import Scene
 from mien.pipeline.report import FileReport, as_ranges
 from mien.pipeline.stages import ordered_map, prefetched
@@ -24,6 +25,7 @@ def swap_video(job: Job, video: VideoSource, shop: Workshop) -> FileReport:
     shop.progress.start(video.path.name, len(video.frame_times()))
     frames = faces = bridged = 0
     missed: list[int] = []
+    absences = Absences()
     with VideoSink(job.output, video, synthetic=shop.provenance, quality=shop.quality) as sink, ExitStack() as stages:
         decoded = stages.enter_context(closing(prefetched(shop.clock.over("decode", video.frames()), _FRAMES_AHEAD)))
         found = stages.enter_context(closing(_found(decoded, shop)))
@@ -36,10 +38,12 @@ def swap_video(job: Job, video: VideoSource, shop: Workshop) -> FileReport:
             frames += 1
             faces += len(scene.faces)
             bridged += sum(face.bridged for face in scene.faces)
+            absences.note(scene.ticket.index, scene.faces)
             if not scene.faces:
                 missed.append(scene.ticket.index)
             shop.progress.advance(1, faces=faces)
-    return FileReport(video.path, job.output, frames, faces, bridged, as_ranges(missed))
+    incomplete = sorted(set(absences.frames).difference(missed))
+    return FileReport(video.path, job.output, frames, faces, bridged, as_ranges(missed), as_ranges(incomplete))
 
 
 def _found(frames: Iterable[Frame], shop: Workshop) -> Generator[tuple[Frame, Sequence[Face]], None, None]:

@@ -32,13 +32,21 @@ class FileReport:
     """Those of them that the extractor had missed: their landmarks are interpolated between the frames around."""
     missed: tuple[FrameRange, ...] = ()
     """Frames that are as they were: no face was found in them, or not the one that was asked for."""
+    incomplete: tuple[FrameRange, ...] = ()
+    """Frames in which something was drawn, but a face that was seen before and after was not found: it stays as it was.
+    """
     failure: str = ""
     """Why it failed, and what to do."""
 
     @property
     def frames_missed(self) -> int:
         """How many frames nothing was drawn in."""
-        return sum(part.last - part.first + 1 for part in self.missed)
+        return _length(self.missed)
+
+    @property
+    def frames_incomplete(self) -> int:
+        """How many frames a face was missing in, while something was drawn."""
+        return _length(self.incomplete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,11 @@ class SwapReport:
         return sum(file.frames_missed for file in self.files)
 
     @property
+    def frames_incomplete(self) -> int:
+        """Frames in which something was drawn, but a face seen before and after was not found."""
+        return sum(file.frames_incomplete for file in self.files)
+
+    @property
     def frames_per_second(self) -> float:
         """Over the whole time."""
         return self.frames / self.seconds if self.seconds else 0.0
@@ -92,3 +105,7 @@ def as_ranges(indices: Iterable[int]) -> tuple[FrameRange, ...]:
         else:
             ranges.append(FrameRange(index, index))
     return tuple(ranges)
+
+
+def _length(ranges: Iterable[FrameRange]) -> int:
+    return sum(part.last - part.first + 1 for part in ranges)

@@ -128,8 +128,8 @@ def _matched(faces: Sequence[Face], tracks: dict[int, _Track], position: int) ->
     pairs: list[tuple[float, int, int]] = []
     for number, face in enumerate(faces):
         for track, last in tracks.items():
-            size, was = _size(face.landmarks), _size(last.landmarks)
-            step = _moved(last.landmarks, face.landmarks) / max(size, was)
+            size, was = face_size(face.landmarks), face_size(last.landmarks)
+            step = mean_distance(last.landmarks, face.landmarks) / max(size, was)
             if step < MAX_STEP * min(position - last.seen[-1], 2) and max(size / was, was / size) < MAX_GROWTH:
                 pairs.append((step, number, track))
     track_of: dict[int, int] = {}
@@ -164,7 +164,7 @@ def _steadied(window: deque[_Entry], at: int) -> tuple[Frame, list[TrackedFace]]
 
 def _steady(window: deque[_Entry], at: int, track: int) -> Landmarks:
     here = window[at].spots[track].landmarks
-    size = _size(here)
+    size = face_size(here)
     total, weights = here.astype(np.float64), 1.0
     for distance in range(1, WINDOW_FRAMES + 1):
         if at - distance < 0 or at + distance >= len(window):
@@ -172,7 +172,7 @@ def _steady(window: deque[_Entry], at: int, track: int) -> Landmarks:
         earlier, later = window[at - distance].spots.get(track), window[at + distance].spots.get(track)
         if earlier is None or later is None:
             break
-        moved = max(_moved(here, spot.landmarks) for spot in (earlier, later)) / size
+        moved = max(mean_distance(here, spot.landmarks) for spot in (earlier, later)) / size
         weight = float(np.exp(-((distance / WINDOW_FRAMES) ** 2) / 2 - (moved / JITTER) ** 2 / 2))
         total += weight * (earlier.landmarks.astype(np.float64) + later.landmarks)
         weights += 2 * weight
@@ -183,12 +183,12 @@ def _between(start: Landmarks, end: Landmarks, share: float) -> Landmarks:
     return ((1 - share) * start + share * end).astype(np.float32)
 
 
-def _moved(one: Landmarks, other: Landmarks) -> float:
+def mean_distance(one: Landmarks, other: Landmarks) -> float:
     """Mean distance of the points, in pixels."""
     return float(np.linalg.norm(one - other, axis=1).mean())
 
 
-def _size(landmarks: Landmarks) -> float:
+def face_size(landmarks: Landmarks) -> float:
     """The longer side of the landmarks' bounding box, in pixels."""
     return max(float(np.ptp(landmarks, axis=0).max()), 1.0)
 
