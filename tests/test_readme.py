@@ -61,6 +61,11 @@ def test_the_plugin(environment) -> None:
     assert '[project.entry-points.mien]\nbrightness = "brightness"' in block("toml", "mien-feature-brightness")
 
 
+def test_what_it_links_to_is_there() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (HOUSE / target).exists(), f"README.md links to {target}"
+
+
 def test_every_plugin_of_the_project_stands_in_the_table() -> None:
     rows = re.findall(r"^\| (extractor|feature|model|blender) \| `(\w+)` \|.*\| ([\w-]+) \|$", README, re.MULTILINE)
     ours = {

@@ -1,4 +1,4 @@
-"""mien swaps or anonymizes faces in pictures and video and keeps their mien: pose, gaze, expression.
+"""mien swaps faces in pictures and video and keeps their mien: pose, gaze, expression.
 
 Names are imported when they are first used, so that `import mien` loads neither torch nor OpenCV.
 """
