@@ -32,6 +32,11 @@ class Batch:
     """int64 (N,): which of `ModelInputs.identities` the face belongs to; -1 for a person the run does not know."""
     progress: float = 1.0
     """How much of the stage is done, in [0, 1]; 1 when nothing is being trained."""
+    stage: int = -1
+    """Which of `Model.stages()` is being trained; the last one (-1) when nothing is."""
+    strangers: Tensor | None = None
+    """int64 (N,): the number of the invented person that each face is to be drawn as; one number, one person. None: all
+    faces as the same person, number 0."""
 
     def __len__(self) -> int:
         return int(self.images.shape[0])
@@ -44,6 +49,7 @@ class Batch:
             masks=self.masks.to(device),
             features=self.features.to(device),
             identities=self.identities.to(device),
+            strangers=None if self.strangers is None else self.strangers.to(device),
         )
 
     def rows(self, chosen: Tensor) -> "Batch":
@@ -54,6 +60,7 @@ class Batch:
             masks=self.masks[chosen],
             features=self.features[chosen],
             identities=self.identities[chosen],
+            strangers=None if self.strangers is None else self.strangers[chosen],
         )
 
 
@@ -96,6 +103,13 @@ class Model(Plugin, nn.Module):
     """Fewest and most people that it can be trained on; None: any number."""
     needs_features: ClassVar[bool] = False
     """Whether it draws from features, so that a run has to name some."""
+    swaps: ClassVar[bool] = True
+    """Whether it draws the people it was trained on: what `mien swap --to PERSON` asks for."""
+    invents: ClassVar[bool] = False
+    """Whether it draws people who do not exist, as `Batch.strangers` numbers them: what `mien anonymize` asks for."""
+    lowers_rate_on_plateau: ClassVar[bool] = True
+    """Whether the loop lowers the learning rate when a phase's loss on held-out faces no longer falls. False where that
+    loss does not tell how good the model is, as with two networks that play against each other."""
     inputs: ModelInputs
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
@@ -111,7 +125,15 @@ class Model(Plugin, nn.Module):
         self.inputs = inputs
 
     def identity_index(self, identity: str) -> int:
-        """The number of a person in `Batch.identities`. Raises MienError if the run does not know them."""
+        """The number of a person in `Batch.identities`.
+
+        Raises MienError if the run does not know them, or if the model draws none of the people it was trained on.
+        """
+        if not self.swaps:
+            raise MienError(
+                f"This run's model draws people who do not exist; it cannot draw {identity!r}.",
+                "mien anonymize INPUT OUTPUT --run RUN",
+            )
         if identity not in self.inputs.identities:
             known = ", ".join(self.inputs.identities)
             raise MienError(f"This run knows no {identity!r}; it knows {known}.", f"--to {self.inputs.identities[0]}")
@@ -134,14 +156,19 @@ class Model(Plugin, nn.Module):
     def forward(self, batch: Batch, phase: str) -> Losses:
         """The phase's losses on a batch: {"loss": scalar to step on, other scalars to log}.
 
-        Random numbers come from torch's global generator, which the loop seeds, saves and restores.
+        Random numbers come from torch's global generator, which the loop seeds before each step. In evaluation mode
+        (validation) it is called without gradients.
         """
+
+    def after_step(self, phase: str) -> None:
+        """Called after each optimizer step of a phase: the place for a moving average of the weights."""
 
     @abstractmethod
     def generate(self, batch: Batch, identity: str | None) -> Tensor:
-        """Draw the faces of a batch as a person: float32 (N, 3, size, size) in [-1, 1], RGB.
+        """Draw the faces of a batch: float32 (N, 3, size, size) in [-1, 1], RGB.
 
-        batch: crops at `size` (or the size the model was last trained at). identity: one of `inputs.identities`; None
-        lets the model choose. The same batch gives the same pictures.
-        Raises MienError for an identity that the run does not know.
+        batch: crops at `size` (or the size the model was last trained at). identity: one of `inputs.identities`, for a
+        model that swaps; None: for a model that invents people, those whom `batch.strangers` numbers, for others whom
+        the model likes. The same batch gives the same pictures, and a face's picture does not depend on the others.
+        Raises MienError for an identity that the run does not know, or that the model cannot draw.
         """

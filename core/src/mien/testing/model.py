@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,9 +40,12 @@ class ModelContract:
         people = tuple(f"person{number}" for number in range(loaded.people[0]))
         return ModelInputs(people, features, 100, np.zeros(features, np.float32), np.eye(features, dtype=np.float32))
 
-    def batch(self, model: Model, faces_each: int, resolution: int | None = None) -> Batch:
-        """Smooth coloured pictures with a round mask, that many of each person; the same ones every time."""
-        size = resolution or model.size
+    def batch(self, model: Model, faces_each: int, stage: int | None = None) -> Batch:
+        """Smooth coloured pictures with a round mask, that many of each person; the same ones every time.
+
+        stage: the number of the stage that they are for; None: for drawing, at the size of the model.
+        """
+        size = model.size if stage is None else model.stages()[stage].resolution
         people = len(model.inputs.identities)
         generator = torch.Generator().manual_seed(1)
         coarse = torch.rand(faces_each * people, 3, 4, 4, generator=generator) * 2 - 1
@@ -54,6 +58,8 @@ class ModelContract:
             torch.rand(faces_each * people, model.inputs.features, generator=generator) * 2 - 1,
             torch.arange(people).repeat_interleave(faces_each),
             progress=0.5,
+            stage=-1 if stage is None else stage,
+            strangers=torch.arange(faces_each * people) if model.invents else None,
         )
 
     def test_stages_are_powers_of_two_and_only_the_last_has_no_end(self) -> None:
@@ -72,7 +78,7 @@ class ModelContract:
         batch = self.batch(model, faces_each)
         before = copy.deepcopy(batch)
         with torch.inference_mode():
-            for identity in (*model.inputs.identities, None):
+            for identity in (*(model.inputs.identities if model.swaps else ()), None):
                 drawn = model.generate(batch, identity)
                 assert drawn.shape == (len(batch), 3, model.size, model.size), "generate() returns (N, 3, size, size)."
                 assert drawn.dtype == torch.float32, "generate() returns float32; call .float() on what autocast made."
@@ -84,7 +90,7 @@ class ModelContract:
         model = self.make().eval()
         batch = self.batch(model, 2)
         with torch.inference_mode():
-            first, second = (model.generate(batch, model.inputs.identities[0]) for _ in range(2))
+            first, second = (model.generate(batch, None) for _ in range(2))
         assert torch.equal(first, second), "generate() may not draw random numbers of its own."
 
     def test_an_unknown_person_is_refused(self) -> None:
@@ -93,11 +99,35 @@ class ModelContract:
         with torch.inference_mode(), pytest.raises(MienError, match="nobody"):
             model.generate(self.batch(model, 1), "nobody")
 
+    def test_it_says_whom_it_draws(self) -> None:
+        """People it was trained on, invented ones, or both; a name is refused by a model that draws no such person."""
+        model = self.make().eval()
+        assert model.swaps or model.invents, "Set swaps or invents to True: the command line asks for one of them."
+        if not model.swaps:
+            with torch.inference_mode(), pytest.raises(MienError, match="do not exist"):
+                model.generate(self.batch(model, 1), model.inputs.identities[0])
+
+    def test_a_stranger_stays_the_same_person_in_every_batch(self) -> None:
+        """What a face becomes depends on itself and on the stranger's number, not on the faces beside it."""
+        model = self.make().eval()
+        if not model.invents:
+            return
+        batch = self.batch(model, 3)
+        with torch.inference_mode():
+            together = model.generate(batch, None)
+            alone = model.generate(batch.rows(torch.tensor([1])), None)
+            assert torch.allclose(together[1:2], alone, atol=1e-3), "A face's picture depends on the batch around it."
+            one, other = (
+                model.generate(replace(batch, strangers=torch.full_like(batch.identities, number)), None)
+                for number in (3, 4)
+            )
+        assert not torch.equal(one, other), "generate() has to draw another person for another number."
+
     def test_losses_are_finite_scalars(self) -> None:
         """In every phase, at the resolution of every stage, and the batch stays as it was."""
         model = self.make().train()
-        for stage in model.stages():
-            batch = self.batch(model, 3, stage.resolution)
+        for stage in range(len(model.stages())):
+            batch = self.batch(model, 3, stage)
             before = copy.deepcopy(batch)
             for phase in model.phases:
                 losses = model(batch, phase)
@@ -105,6 +135,18 @@ class ModelContract:
                 for name, value in losses.items():
                     assert value.shape == () and value.isfinite(), f"{phase}/{name} has to be a finite scalar tensor."
             _assert_same(before, batch, "forward() has changed its batch; work on a copy.")
+
+    @torch.no_grad()
+    def test_losses_can_be_validated_without_gradients(self) -> None:
+        """In evaluation mode, as the loop does on held-out faces; and that leaves the model as it was."""
+        model = self.make().eval()
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        for stage in range(len(model.stages())):
+            for phase in model.phases:
+                losses = model(self.batch(model, 3, stage), phase)
+                assert all(value.isfinite() for value in losses.values()), f"In phase {phase!r} a loss is not finite."
+        changed = [name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])]
+        assert not changed, f"Validation changed {changed[:5]}: do that in training mode only (`self.training`)."
 
     def test_every_parameter_gets_a_gradient(self) -> None:
         """In one phase or another, at one stage or another; and every optimizer steps on weights of the model."""
@@ -115,9 +157,9 @@ class ModelContract:
             groups = model.optimizer(phase).param_groups
             stepped = {id(parameter) for group in groups for parameter in group["params"]}
             assert stepped and stepped <= own, f"The optimizer of {phase!r} has to step on the model's own parameters."
-            for stage in model.stages():
+            for stage in range(len(model.stages())):
                 model.zero_grad(set_to_none=True)
-                model(self.batch(model, 3, stage.resolution), phase)["loss"].backward()
+                model(self.batch(model, 3, stage), phase)["loss"].backward()
                 reached |= {
                     name
                     for name, parameter in model.named_parameters()
@@ -131,7 +173,7 @@ class ModelContract:
         model = self.make().train()
         if len(model.phases) > 1:
             return
-        batch, optimizer = self.batch(model, 4, list(model.stages())[-1].resolution), model.optimizer(model.phases[0])
+        batch, optimizer = self.batch(model, 4, len(model.stages()) - 1), model.optimizer(model.phases[0])
         losses = []
         for _ in range(8):
             torch.manual_seed(0)

@@ -92,7 +92,14 @@ class TrainingData:
         """Training rows spread evenly over each dataset."""
         return PickedRows(tuple(_spread(part.training, most_per_identity) for part in self.splits))
 
-    def batch(self, rows: PickedRows, resolution: int, progress: float, device: torch.device | str = "cpu") -> Batch:
+    def batch(
+        self,
+        rows: PickedRows,
+        resolution: int,
+        progress: float = 1.0,
+        stage: int = -1,
+        device: torch.device | str = "cpu",
+    ) -> Batch:
         """Gather a batch, identity after identity; what is 8 bit travels to the device as 8 bit.
 
         On the device the images are channels last in memory.
@@ -108,6 +115,7 @@ class TrainingData:
             features=torch.from_numpy(features).to(device),
             identities=torch.from_numpy(identities).to(device),
             progress=progress,
+            stage=stage,
         )
 
     def _vectors(self, identity: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:

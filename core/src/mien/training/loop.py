@@ -44,6 +44,15 @@ class Phase:
     schedule: ReduceLROnPlateau
 
 
+@dataclass(frozen=True, slots=True)
+class StageAtWork:
+    """A stage of the model, its number, and the order in which the faces come in it."""
+
+    number: int
+    of_model: Stage
+    orders: list[Order]
+
+
 class Loop:
     """Trains one model. Make it, `restore` a checkpoint if there is one, then `run`."""
 
@@ -97,7 +106,7 @@ class Loop:
         metrics = Metrics(self._accelerator, self._run, self._at.step)
         log = _Averages()
         self._start_bar()
-        orders, stage = self._stage()
+        stage = self._stage()
         why = "the last stage is done"
         while stage is not None:
             if options.steps is not None and self._at.step >= options.steps:
@@ -105,20 +114,20 @@ class Loop:
                 break
             began_step = time.monotonic()
             try:
-                figures = self._step(stage, orders)
+                figures = self._step(stage)
             except NotFinite as error:
                 self._go_back(error)
                 metrics = Metrics(self._accelerator, self._run, self._at.step)
                 log = _Averages()
-                orders, stage = self._stage()
+                stage = self._stage()
                 continue
             self._at.step += 1
             self._at.stage_step += 1
             self._at.seconds = seconds_before + time.monotonic() - began
-            faces = stage.batch_size * len(self._data.datasets) * options.accumulate * self._accelerator.num_processes
+            faces = self._faces_per_step(stage.of_model)
             log.add(figures, faces, time.monotonic() - began_step)
             self._progress.advance(loss=round(figures["loss"], 4), faces_per_second=round(log.faces_per_second, 1))
-            if stage.steps is not None and self._at.stage_step >= stage.steps:
+            if stage.of_model.steps is not None and self._at.stage_step >= stage.of_model.steps:
                 self._at.stage, self._at.stage_step = self._at.stage + 1, 0
             self._report(metrics, log, stage)
             if self._at.step % options.steps_per_checkpoint == 0:
@@ -126,7 +135,7 @@ class Loop:
             if self._any_process(stop.wanted):
                 why = f"{stop.by_signal} was received" if stop.by_signal else f"{options.minutes:g} minutes are over"
                 break
-            orders, stage = self._stage() if self._at.stage_step == 0 else (orders, stage)
+            stage = self._stage() if self._at.stage_step == 0 else stage
         self.checkpoint()
         self._accelerator.wait_for_everyone()  # or the first to leave takes the others' connection with it
         self._accelerator.end_training()
@@ -145,14 +154,14 @@ class Loop:
             write_weights(self._run, self._model)
         self._accelerator.wait_for_everyone()
 
-    def _step(self, stage: Stage, orders: list[Order]) -> dict[str, float]:
+    def _step(self, stage: StageAtWork) -> dict[str, float]:
         """One iteration: each phase in turn. Returns losses and gradient norms. Raises NotFinite before stepping."""
         self._seed()
         self._wrapped.train()
         options, figures = self._options, dict[str, float]()
-        rows = [self._rows(stage, orders, part) for part in range(options.accumulate)]
-        progress = self._at.stage_step / stage.steps if stage.steps else 1.0
-        batches = [self._batch(picked, stage.resolution, progress) for picked in rows]
+        rows = [self._rows(stage, part) for part in range(options.accumulate)]
+        progress = self._at.stage_step / stage.of_model.steps if stage.of_model.steps else 1.0
+        batches = [self._batch(picked, stage, progress) for picked in rows]
         for phase in self._phases:
             with self._only(phase):
                 phase.optimizer.zero_grad(set_to_none=True)
@@ -171,6 +180,7 @@ class Loop:
                     described = "; ".join(picked.describe(self._data.identities) for picked in rows)
                     raise NotFinite(f"phase {phase.name}, {_told(figures, norm)}, faces (row numbers) {described}")
                 phase.optimizer.step()
+                self._model.after_step(phase.name)
                 figures[f"{phase.name}/gradient_norm" if len(self._phases) > 1 else "gradient_norm"] = norm
         return figures
 
@@ -193,18 +203,24 @@ class Loop:
         key = [self._options.seed, self._accelerator.process_index, self._at.step, self._at.rollbacks]
         torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
-    def _rows(self, stage: Stage, orders: list[Order], part: int) -> PickedRows:
+    def _rows(self, stage: StageAtWork, part: int) -> PickedRows:
         number = self._at.stage_step * self._options.accumulate + part
         number = number * self._accelerator.num_processes + self._accelerator.process_index
-        return PickedRows(tuple(order.block(number, stage.batch_size) for order in orders))
+        return PickedRows(tuple(order.block(number, stage.of_model.batch_size) for order in stage.orders))
 
-    def _batch(self, rows: PickedRows, resolution: int, progress: float) -> Batch:
-        return self._data.batch(rows, resolution, progress, self._accelerator.device)
+    def _batch(self, rows: PickedRows, stage: StageAtWork, progress: float = 1.0) -> Batch:
+        return self._data.batch(rows, stage.of_model.resolution, progress, stage.number, self._accelerator.device)
 
-    def _stage(self) -> tuple[list[Order], Stage | None]:
-        if self._at.stage >= len(self._stages):
-            return [], None
-        return self._data.orders(self._options.seed, self._at.stage, self._at.rollbacks), self._stages[self._at.stage]
+    def _stage(self) -> StageAtWork | None:
+        number = self._at.stage
+        if number >= len(self._stages):
+            return None
+        orders = self._data.orders(self._options.seed, number, self._at.rollbacks)
+        return StageAtWork(number, self._stages[number], orders)
+
+    def _faces_per_step(self, stage: Stage) -> int:
+        batches = self._options.accumulate * int(self._accelerator.num_processes)
+        return stage.batch_size * len(self._data.datasets) * batches
 
     @contextmanager
     def _only(self, phase: Phase) -> Iterator[None]:
@@ -232,7 +248,7 @@ class Loop:
         flag = torch.tensor([float(here)], device=self._accelerator.device)
         return float(self._accelerator.reduce(flag, "sum")[0]) > 0
 
-    def _report(self, metrics: Metrics, log: "_Averages", stage: Stage) -> None:
+    def _report(self, metrics: Metrics, log: "_Averages", stage: StageAtWork) -> None:
         step, options = self._at.step, self._options
         if step % options.steps_per_validation == 0:
             self._validate(metrics, stage)
@@ -244,32 +260,33 @@ class Loop:
             self.preview(stage)
 
     @torch.no_grad()
-    def _validate(self, metrics: Metrics, stage: Stage) -> None:
+    def _validate(self, metrics: Metrics, stage: StageAtWork) -> None:
         held_out = self._data.held_out(_VALIDATION_FACES)
         if held_out is None:
             return
         self._wrapped.eval()
-        batch = self._batch(held_out, stage.resolution, 1.0)
+        batch = self._batch(held_out, stage)
         figures: dict[str, float] = {}
         for phase in self._phases:
             torch.manual_seed(self._options.seed)  # the same warps every time: losses of two steps can be compared
             losses = self._forward(batch, phase.name)
             figures |= {f"validation/{phase.name}/{name}": float(value) for name, value in losses.items()}
-            phase.schedule.step(self._mean_over_processes(losses["loss"]))
+            if self._model.lowers_rate_on_plateau:
+                phase.schedule.step(self._mean_over_processes(losses["loss"]))
         metrics.add(self._at.step, figures)
 
     def _mean_over_processes(self, value: Tensor) -> float:
         return float(self._accelerator.reduce(value.detach().float(), "mean"))
 
     @torch.no_grad()
-    def preview(self, stage: Stage) -> None:
+    def preview(self, stage: StageAtWork) -> None:
         """Write RUN/previews/STEP.png, in the main process."""
         if not self._accelerator.is_main_process:
             return
         rows = self._data.held_out(_PREVIEW_FACES) or self._data.spread(_PREVIEW_FACES)
         self._model.eval()
         torch.manual_seed(self._options.seed)
-        batch = self._batch(rows, stage.resolution, 1.0)
+        batch = self._batch(rows, stage)
         path = self._run / "previews" / f"{self._at.step:08d}.png"
         with self._accelerator.autocast():
             write_preview(path, self._model, batch, self._data.identities, self._at.step)

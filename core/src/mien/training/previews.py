@@ -1,32 +1,51 @@
-"""Preview pictures: for held-out faces the input, and the same face drawn as each person."""
+"""Preview pictures: for held-out faces the input, and the same face drawn as each person, or as invented people."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from mien.face import RgbImage
 from mien.grid import write_grid
 from mien.model import Batch, Model
 from mien.provenance import Provenance
 
+_STRANGERS = 4
+
 
 def write_preview(path: Path, model: Model, batch: Batch, names: Sequence[str], step: int) -> None:
-    """Write a grid: a row for each face of the batch; columns: input, drawn as itself, drawn as each other person."""
+    """Write a grid with a row for each face of the batch.
+
+    Columns: the input, then drawn as itself and as each other person, or, if the model invents people, as some of them.
+    """
+    columns = {"input": list(_pictures(batch.images))}
+    columns |= _as_people(model, batch, names) if model.swaps else _as_strangers(model, batch)
+    made = Provenance(version("mien-core"), f"preview of training, step {step}", path.resolve().parents[1].name)
+    labels = [names[who] for who in batch.identities.tolist()]
+    write_grid(path, list(columns.values()), list(columns), labels, synthetic=made)
+
+
+def _as_people(model: Model, batch: Batch, names: Sequence[str]) -> dict[str, list[RgbImage]]:
     drawn = [_pictures(model.generate(batch, name)) for name in names]
     identities = batch.identities.tolist()
-    columns = [list(_pictures(batch.images)), [drawn[who][row] for row, who in enumerate(identities)]]
-    titles = ["input", "reconstruction"]
+    columns = {"reconstruction": [drawn[who][row] for row, who in enumerate(identities)]}
     for further in range(1, len(names)):
-        columns.append([drawn[(who + further) % len(names)][row] for row, who in enumerate(identities)])
-        titles.append("swap" if len(names) == 2 else f"swap {further}")
-    made = Provenance(version("mien-core"), f"preview of training, step {step}", path.resolve().parents[1].name)
-    write_grid(path, columns, titles, [names[who] for who in identities], synthetic=made)
+        title = "swap" if len(names) == 2 else f"swap {further}"
+        columns[title] = [drawn[(who + further) % len(names)][row] for row, who in enumerate(identities)]
+    return columns
 
 
-def _pictures(images: torch.Tensor) -> NDArray[np.uint8]:
+def _as_strangers(model: Model, batch: Batch) -> dict[str, list[RgbImage]]:
+    numbers = [torch.full_like(batch.identities, number) for number in range(_STRANGERS)]
+    return {
+        f"stranger {number}": list(_pictures(model.generate(replace(batch, strangers=who), None)))
+        for number, who in enumerate(numbers)
+    }
+
+
+def _pictures(images: torch.Tensor) -> RgbImage:
     scaled = images.detach().float().clamp(-1, 1).add(1).mul(127.5).round()
-    array: NDArray[np.uint8] = scaled.permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy()
+    array: RgbImage = scaled.permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy()
     return array

@@ -1,4 +1,4 @@
-"""Layers that several architectures share."""
+"""Convolutions that several architectures are made of."""
 
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
@@ -50,21 +50,3 @@ class Upscale(nn.Module):
         """Double the maps."""
         doubled: Tensor = self.shuffle(self.activation(self.convolution(maps)))
         return doubled
-
-
-def masked_l1(drawn: Tensor, wanted: Tensor, masks: Tensor) -> Tensor:
-    """Mean absolute error inside the masks. drawn, wanted: (N, C, S, S). masks: (N, 1, S, S) in [0, 1]."""
-    difference = (drawn.float() - wanted.float()).abs() * masks
-    return difference.sum() / (masks.sum() * drawn.shape[1]).clamp_min(1.0)
-
-
-def masked_edge_l1(drawn: Tensor, wanted: Tensor, masks: Tensor) -> Tensor:
-    """Mean absolute error of the differences between neighbouring pixels, inside the masks; shapes as `masked_l1`.
-
-    It asks for the edges that a mean absolute error alone smooths away (gradient difference loss with exponent 1 on
-    signed differences; Mathieu, Couprie, LeCun 2016, arXiv:1511.05440).
-    """
-    error = drawn.float() - wanted.float()
-    across = (error[..., :, 1:] - error[..., :, :-1]).abs() * masks[..., :, 1:] * masks[..., :, :-1]
-    down = (error[..., 1:, :] - error[..., :-1, :]).abs() * masks[..., 1:, :] * masks[..., :-1, :]
-    return (across.sum() + down.sum()) / (2 * masks.sum() * drawn.shape[1]).clamp_min(1.0)
