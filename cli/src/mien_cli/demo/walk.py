@@ -15,6 +15,7 @@ from mien.errors import MienError
 from mien.extractor import Extractor
 from mien.files import whole_file
 from mien.identity import Recognizer
+from mien.pipeline.whom import OnePerson
 from mien.pipeline.workshop import Workshop
 from mien.progress import Progress
 from mien.run import RunRecord
@@ -99,8 +100,8 @@ def walk(folder: Path, *, steps: int, from_scratch: bool, progress: Progress) ->
         with _timed(seconds, "judge"):
             verdict = judge(original, video, people, NEW_FACE, extractor, Recognizer(registry), progress)
             shop = Workshop.open(
-                folder / "run", NEW_FACE, blender=BLENDER, person=None, quality=DEFAULT_QUALITY, threads=None,
-                device=None, progress=progress, registry=registry,
+                folder / "run", OnePerson(NEW_FACE), blender=BLENDER, person=None, quality=DEFAULT_QUALITY,
+                threads=None, device=None, progress=progress, registry=registry,
             )  # fmt: skip
             write_sheet(sheet, shop, original, video)
     report = DemoReport(

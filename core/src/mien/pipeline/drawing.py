@@ -36,6 +36,9 @@ class Scene(Generic[T]):
     faces: Sequence[TrackedFace]
     ticket: T
     """What the scene is to its owner: it comes back with the result."""
+    strangers: Sequence[int] | None = None
+    """The number of the stranger as whom each face is to be drawn, as in `Batch.strangers`; None: it does not matter.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +53,22 @@ class Drawn(Generic[T]):
 
 
 class Painter:
-    """Draws faces as one person of a run.
+    """Draws faces with a run's model.
 
-    Raises MienError if the run does not know the identity.
+    identity: what the model is asked for, as `Model.generate` takes it.
     """
 
     def __init__(
         self,
         run: TrainedRun,
         features: FeatureSet,
-        identity: str,
+        identity: str | None,
         blenders: Pool[Blender],
         *,
         blender: str,
         device: torch.device,
         clock: Stopwatch,
     ) -> None:
-        run.model.identity_index(identity)
         self._model = run.model.to(device)
         self._name = run.record.model
         self._alignment = run.alignment
@@ -120,7 +122,8 @@ class Painter:
         with self._clock.running("draw"):
             crops = [crop for _, of_scene in waiting for crop in of_scene]
             small = [resized(crop, self._model.size) for crop in crops]
-            pictures = self._generated(crops, small)
+            numbers = [number for scene, of_scene in waiting for number in scene.strangers or [0] * len(of_scene)]
+            pictures = self._generated(crops, small, numbers)
         results: list[Drawn[T]] = []
         start = 0
         for scene, of_scene in waiting:
@@ -129,7 +132,7 @@ class Painter:
             start = end
         return results
 
-    def _generated(self, crops: list[FaceCrop], small: list[FaceCrop]) -> NDArray[np.uint8]:
+    def _generated(self, crops: list[FaceCrop], small: list[FaceCrop], strangers: list[int]) -> NDArray[np.uint8]:
         size = self._model.size
         if not crops:
             return np.zeros((0, size, size, 3), np.uint8)
@@ -139,6 +142,7 @@ class Painter:
             masks=torch.from_numpy(np.stack([crop.mask for crop in small]))[:, None],
             features=torch.from_numpy(self._features.vector(crops)),
             identities=torch.full((len(crops),), -1),
+            strangers=torch.tensor(strangers) if self._identity is None else None,
         )
         with failures_told("model", self._name), torch.inference_mode():
             drawn = self._model.generate(batch.to(self._device, torch.channels_last), self._identity).float().cpu()

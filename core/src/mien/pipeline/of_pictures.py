@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from mien.errors import MienError
@@ -11,12 +11,13 @@ from mien.files import whole_file
 from mien.pictures import read_picture, write_picture
 from mien.pipeline.drawing import Scene
 from mien.pipeline.report import FileReport, as_ranges
-from mien.pipeline.stages import ordered_map, prefetched
+from mien.pipeline.stages import ordered_map
 from mien.pipeline.targets import Job
 from mien.pipeline.tracking import TrackedFace, untracked
 from mien.pipeline.workshop import Workshop
 
-_PICTURES_AHEAD = 2
+PICTURES_AHEAD = 2
+"""So many pictures wait between two stages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,7 @@ def _only_wanted(looked: _Looked, shop: Workshop) -> _Looked:
 
 def _swapped(pictures: Iterable[_Looked], shop: Workshop) -> Iterator[FileReport]:
     scenes = (Scene(one.image, one.faces, one.job) for one in pictures if one.image is not None)
-    with ExitStack() as stages:
-        drawn = stages.enter_context(closing(prefetched(shop.painter.draw(scenes), _PICTURES_AHEAD)))
-        blended = stages.enter_context(closing(ordered_map(shop.painter.blend, drawn, shop.threads, _PICTURES_AHEAD)))
+    with shop.redrawn(scenes, PICTURES_AHEAD) as blended:
         for scene, image in blended:
             job = scene.ticket
             with shop.clock.running("encode"):

@@ -1,7 +1,7 @@
 """One video: decoding, finding, drawing, blending and encoding overlap, and the frames keep their order."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 
 from mien.face import Face
 from mien.pipeline.absences import Absences
@@ -14,7 +14,8 @@ from mien.pipeline.workshop import Workshop
 from mien.video import Frame, VideoSource
 from mien.video_sink import VideoSink
 
-_FRAMES_AHEAD = 4
+FRAMES_AHEAD = 4
+"""So many frames wait between two stages."""
 
 
 def swap_video(job: Job, video: VideoSource, shop: Workshop) -> FileReport:
@@ -26,12 +27,11 @@ def swap_video(job: Job, video: VideoSource, shop: Workshop) -> FileReport:
     frames = faces = bridged = 0
     missed: list[int] = []
     absences = Absences()
-    with VideoSink(job.output, video, synthetic=shop.provenance, quality=shop.quality) as sink, ExitStack() as stages:
-        decoded = stages.enter_context(closing(prefetched(shop.clock.over("decode", video.frames()), _FRAMES_AHEAD)))
-        found = stages.enter_context(closing(_found(decoded, shop)))
-        chosen = shop.only.of_video(follow(found)) if shop.only else follow(found)
-        drawn = stages.enter_context(closing(prefetched(shop.painter.draw(_scenes(chosen)), _FRAMES_AHEAD)))
-        blended = stages.enter_context(closing(ordered_map(shop.painter.blend, drawn, shop.threads, _FRAMES_AHEAD)))
+    with (
+        VideoSink(job.output, video, synthetic=shop.provenance, quality=shop.quality) as sink,
+        followed(video, shop) as tracked,
+        shop.redrawn(_scenes(shop.only.of_video(tracked) if shop.only else tracked), FRAMES_AHEAD) as blended,
+    ):
         for scene, image in blended:
             with shop.clock.running("encode"):
                 sink.write(image, scene.ticket.pts, scene.ticket.duration)
@@ -46,8 +46,18 @@ def swap_video(job: Job, video: VideoSource, shop: Workshop) -> FileReport:
     return FileReport(video.path, job.output, frames, faces, bridged, as_ranges(missed), as_ranges(incomplete))
 
 
-def _found(frames: Iterable[Frame], shop: Workshop) -> Generator[tuple[Frame, Sequence[Face]], None, None]:
-    return ordered_map(lambda frame: (frame, shop.finder.find(frame.image)), frames, shop.threads, 2 * shop.threads)
+@contextmanager
+def followed(video: VideoSource, shop: Workshop) -> Iterator[Iterator[tuple[Frame, list[TrackedFace]]]]:
+    """The frames of a video with their faces; decoding and finding go on in threads of their own."""
+
+    def find(frame: Frame) -> tuple[Frame, Sequence[Face]]:
+        return frame, shop.finder.find(frame.image)
+
+    with (
+        closing(prefetched(shop.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,
+        closing(ordered_map(find, decoded, shop.threads, 2 * shop.threads)) as found,
+    ):
+        yield follow(found)
 
 
 def _scenes(frames: Iterable[tuple[Frame, list[TrackedFace]]]) -> Iterator[Scene[Frame]]:

@@ -1,19 +1,17 @@
 """A picture, a video or a folder, with other faces: from the run and the user's paths to the finished files."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from mien.errors import MienError
-from mien.files import writing_to
+from mien.pipeline.each_file import each_file
 from mien.pipeline.of_pictures import swap_picture, swap_pictures
 from mien.pipeline.of_video import swap_video
 from mien.pipeline.report import FileReport, SwapReport
-from mien.pipeline.targets import Job, jobs_of
+from mien.pipeline.targets import jobs_of
+from mien.pipeline.whom import OnePerson
 from mien.pipeline.workshop import Workshop
 from mien.progress import Progress, Silent
 from mien.registry import Registry
-from mien.video import VideoSource
 from mien.video_sink import DEFAULT_QUALITY, check_quality
 
 
@@ -47,14 +45,15 @@ def swap(
     What is drawn is labelled as synthetic (see `mien.provenance`). Each file appears whole or not at all.
 
     Raises MienError, with nothing lost: for a quality off its scale; a run that is missing, untrained or needs a plugin
-    that is not installed; an identity that it does not know; all that `jobs_of` refuses; a full disk or a missing
-    permission. For a single file also if it is unreadable or damaged, or a picture in which nothing is to be drawn.
+    that is not installed; an identity that it does not know, or a model that draws only people who do not exist; all
+    that `jobs_of` refuses; a full disk or a missing permission. For a single file also if it is unreadable or damaged,
+    or a picture in which nothing is to be drawn.
     """
     check_quality(quality)
     jobs = jobs_of(source, output, overwrite=overwrite)
     shop = Workshop.open(
         run,
-        identity,
+        OnePerson(identity),
         blender=blender,
         extractor=extractor,
         person=person,
@@ -65,39 +64,13 @@ def swap(
         registry=registry or Registry(),
     )
     start = time.perf_counter()
-    files = _swap_folder(jobs, output, shop) if source.is_dir() else [_swap_file(jobs[0], shop)]
-    return SwapReport(tuple(files), time.perf_counter() - start, shop.clock.seconds)
-
-
-def _swap_file(job: Job, shop: Workshop) -> FileReport:
-    if job.source.kind == "picture":
-        return swap_picture(job, shop)
-    video = VideoSource(job.source.path)
-    video.check_whole()
-    return swap_video(job, video, shop)
-
-
-def _swap_folder(jobs: Sequence[Job], output: Path, shop: Workshop) -> list[FileReport]:
-    with writing_to(output):
-        output.mkdir(parents=True, exist_ok=True)
-    reports = swap_pictures([job for job in jobs if job.source.kind == "picture"], shop)
-    for job in jobs:
-        if job.source.kind == "unreadable":
-            reports.append(FileReport(job.source.path, None, failure=job.source.reason))
-        elif job.source.kind == "video":
-            reports.append(_swap_one_of_many(job, shop))
-    return sorted(reports, key=lambda report: report.source)
-
-
-def _swap_one_of_many(job: Job, shop: Workshop) -> FileReport:
-    try:
-        video = VideoSource(job.source.path)
-        video.check_whole()
-    except MienError as error:
-        return FileReport(job.source.path, None, failure=str(error))
-    try:
-        return swap_video(job, video, shop)
-    except MienError as error:
-        if isinstance(error.__cause__, OSError):  # a full disk would end all the others too
-            raise
-        return FileReport(job.source.path, None, failure=str(error))
+    files = each_file(
+        jobs,
+        source,
+        output,
+        FileReport,
+        picture=lambda job: swap_picture(job, shop),
+        pictures=lambda pictures: swap_pictures(pictures, shop),
+        video=lambda job, video: swap_video(job, video, shop),
+    )
+    return SwapReport(files, time.perf_counter() - start, shop.clock.seconds)

@@ -1,11 +1,12 @@
-"""What all files of a swap share: the run's model and plugins, made once and checked before any work is done."""
+"""What all files share: the run's model and plugins, made once and checked before any work is done."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 
@@ -15,13 +16,15 @@ from mien.extractor import Extractor
 from mien.face import Face, RgbImage
 from mien.features import FeatureSet
 from mien.pipeline.choosing import OnlyPerson
-from mien.pipeline.drawing import Painter, failures_told
-from mien.pipeline.stages import Pool, Stopwatch
+from mien.pipeline.drawing import Painter, Scene, failures_told
+from mien.pipeline.stages import Pool, Stopwatch, ordered_map, prefetched
+from mien.pipeline.whom import Whom
 from mien.progress import Progress
 from mien.provenance import Provenance
 from mien.registry import Registry
 from mien.run import TrainedRun
 
+T = TypeVar("T")
 _DIGEST_CHARACTERS = 16
 
 
@@ -45,7 +48,7 @@ class Finder:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Everything that is needed to swap files, one after the other."""
+    """Everything that is needed to draw new faces in files, one after the other."""
 
     finder: Finder
     painter: Painter
@@ -61,7 +64,7 @@ class Workshop:
     def open(
         cls,
         run: Path,
-        identity: str,
+        whom: Whom,
         *,
         blender: str,
         extractor: str | None = None,
@@ -74,11 +77,11 @@ class Workshop:
     ) -> "Workshop":
         """Load the run's model and make its plugins; extractor: another choice than the run's own, None: that.
 
-        Raises MienError if the run cannot be opened or does not know the identity, a plugin cannot be made, the
+        Raises MienError if the run cannot be opened or cannot draw whom it is to draw, a plugin cannot be made, the
         person's picture shows no face, or the device is none.
         """
         trained = TrainedRun.open(run, registry)
-        trained.model.identity_index(identity)
+        whom.check(trained.model, run)
         clock = Stopwatch()
         threads = threads or os.cpu_count() or 1
         choice = trained.extractor if extractor is None else extractor
@@ -86,7 +89,7 @@ class Workshop:
         painter = Painter(
             trained,
             FeatureSet(trained.features, registry),
-            identity,
+            whom.identity,
             Pool(lambda: cast(Blender, registry.create("blender", blender)), threads),
             blender=blender,
             device=_device(device),
@@ -100,14 +103,24 @@ class Workshop:
             finder=Finder(choice, extractors, clock),
             painter=painter,
             only=only,
-            provenance=Provenance(
-                version("mien-core"), f"faces drawn as {identity}", trained.digest[:_DIGEST_CHARACTERS]
-            ),
+            provenance=Provenance(version("mien-core"), whom.action, trained.digest[:_DIGEST_CHARACTERS]),
             quality=quality,
             threads=threads,
             clock=clock,
             progress=progress,
         )
+
+    @contextmanager
+    def redrawn(self, scenes: Iterable[Scene[T]], ahead: int) -> Iterator[Iterator[tuple[Scene[T], RgbImage]]]:
+        """The scenes with their new pictures, in order, while drawing and blending go on in threads of their own.
+
+        ahead: so many scenes at most wait after each of the two stages.
+        """
+        with (
+            closing(prefetched(self.painter.draw(scenes), ahead)) as drawn,
+            closing(ordered_map(self.painter.blend, drawn, self.threads, ahead)) as blended,
+        ):
+            yield blended
 
 
 def _device(name: str | None) -> torch.device:
