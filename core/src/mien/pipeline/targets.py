@@ -14,27 +14,27 @@ _PICTURE_ELSE, _VIDEO_ELSE = ".png", ".mkv"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A file to swap, and where to."""
+    """A file, and where its result goes."""
 
     source: Source
     output: Path
 
 
-def jobs_of(source: Path, output: Path, *, overwrite: bool) -> list[Job]:
+def jobs_of(source: Path, output: Path, *, overwrite: bool, done: str = "swapped") -> list[Job]:
     """What there is to do for a picture, a video or a folder of such.
 
     A folder's tree is mirrored. Files of formats that are read but not written get a suffix more: `a.gif.png`,
-    `b.avi.mkv`.
+    `b.avi.mkv`. done: what is done to them, in a word, for messages.
 
     Raises MienError if the source is missing or is or holds neither a picture nor a video; if the output is the source,
     lies inside of it, or is there already and may not be overwritten; if two files would become one, as `a.gif` and
     `a.gif.png`; if a file is to become a folder or the reverse.
     """
     if source.is_dir():
-        return _jobs_of_folder(source, output, overwrite)
+        return _jobs_of_folder(source, output, overwrite, done)
     found = find_sources([source])[0]
     if found.kind == "unreadable":
-        raise MienError(f"{source} cannot be swapped: {found.reason}.", "Give a picture, a video or a folder of them.")
+        raise MienError(f"{source} cannot be {done}: {found.reason}.", "Give a picture, a video or a folder of them.")
     if output.is_dir():
         raise MienError(f"{output} is a folder, {source} is a file.", f"Write to {output / source.name}.")
     jobs = [Job(found, output)]
@@ -42,13 +42,13 @@ def jobs_of(source: Path, output: Path, *, overwrite: bool) -> list[Job]:
     return jobs
 
 
-def _jobs_of_folder(source: Path, output: Path, overwrite: bool) -> list[Job]:
+def _jobs_of_folder(source: Path, output: Path, overwrite: bool, done: str) -> list[Job]:
     if output.exists() and not output.is_dir():
         raise MienError(f"{output} is a file, {source} is a folder.", "Give a new folder to write to.")
     if output.resolve().is_relative_to(source.resolve()):
         raise MienError(
             f"The output {output} lies inside of the input {source}: the next run would take it for input.",
-            f"Write to {source.resolve().with_name(source.resolve().name + '_swapped')}.",
+            f"Write to {source.resolve().with_name(f'{source.resolve().name}_{done}')}.",
         )
     jobs = [Job(found, _mirrored(found, source, output)) for found in find_sources([source])]
     if not jobs:

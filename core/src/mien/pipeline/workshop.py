@@ -12,11 +12,11 @@ import torch
 
 from mien.blender import Blender
 from mien.errors import MienError
-from mien.extractor import Extractor
-from mien.face import Face, RgbImage
+from mien.face import RgbImage
 from mien.features import FeatureSet
 from mien.pipeline.choosing import OnlyPerson
-from mien.pipeline.drawing import Painter, Scene, failures_told
+from mien.pipeline.drawing import Painter, Scene
+from mien.pipeline.finding import Finder
 from mien.pipeline.stages import Pool, Stopwatch, ordered_map, prefetched
 from mien.pipeline.whom import Whom
 from mien.progress import Progress
@@ -26,24 +26,6 @@ from mien.run import TrainedRun
 
 T = TypeVar("T")
 _DIGEST_CHARACTERS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Finder:
-    """Finds faces with an extractor, in several threads at once."""
-
-    choice: str
-    extractors: Pool[Extractor]
-    clock: Stopwatch
-
-    def find(self, image: RgbImage) -> Sequence[Face]:
-        """All faces of a picture, surest first. Raises MienError naming the extractor if it fails."""
-        with (
-            self.extractors.borrowed() as extractor,
-            self.clock.running("extract"),
-            failures_told("extractor", self.choice),
-        ):
-            return extractor.extract(image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +50,7 @@ class Workshop:
         *,
         blender: str,
         extractor: str | None = None,
+        also_find: Sequence[str] = (),
         person: Path | None,
         quality: int,
         threads: int | None,
@@ -75,7 +58,9 @@ class Workshop:
         progress: Progress,
         registry: Registry,
     ) -> "Workshop":
-        """Load the run's model and make its plugins; extractor: another choice than the run's own, None: that.
+        """Load the run's model and make its plugins.
+
+        extractor: another choice than the run's own; None: that. also_find: extractors whose finds are added to it.
 
         Raises MienError if the run cannot be opened or cannot draw whom it is to draw, a plugin cannot be made, the
         person's picture shows no face, or the device is none.
@@ -85,7 +70,7 @@ class Workshop:
         clock = Stopwatch()
         threads = threads or os.cpu_count() or 1
         choice = trained.extractor if extractor is None else extractor
-        extractors = Pool(lambda: cast(Extractor, registry.create("extractor", choice)), threads)
+        finder = Finder.open([choice, *also_find], threads, clock, registry)
         painter = Painter(
             trained,
             FeatureSet(trained.features, registry),
@@ -97,10 +82,10 @@ class Workshop:
         )
         only = None
         if person is not None:
-            with extractors.borrowed() as borrowed:
+            with finder.searches[0].extractors.borrowed() as borrowed:
                 only = OnlyPerson(person, borrowed, registry)
         return cls(
-            finder=Finder(choice, extractors, clock),
+            finder=finder,
             painter=painter,
             only=only,
             provenance=Provenance(version("mien-core"), whom.action, trained.digest[:_DIGEST_CHARACTERS]),
