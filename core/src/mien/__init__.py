@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mien.model import Model as Model
     from mien.model import ModelInputs as ModelInputs
     from mien.model import Stage as Stage
+    from mien.pipeline.anonymize import anonymize as anonymize
     from mien.pipeline.swap import swap as swap
     from mien.plugin import Plugin as Plugin
     from mien.plugin import PluginConfig as PluginConfig
@@ -39,6 +40,7 @@ _HOMES = {
     "mien.face": ("Box", "Face", "FaceCrop"),
     "mien.feature": ("Feature",),
     "mien.model": ("Batch", "Losses", "Model", "ModelInputs", "Stage"),
+    "mien.pipeline.anonymize": ("anonymize",),
     "mien.pipeline.swap": ("swap",),
     "mien.plugin": ("Plugin", "PluginConfig"),
     "mien.registry": ("Registry",),

@@ -53,19 +53,27 @@ class VideoSink:
       4:2:2, 4:4:4) in 8 bits, with its range, matrix, primaries and transfer curve; a picture with an odd side, which
       H.264 cannot store in 4:2:0, as 4:4:4.
     - Every frame keeps its time. (.mkv and .webm count in milliseconds, and round to them.)
-    - All sound is copied packet by packet, unchanged. Subtitles and other streams are not copied.
-    - Titles and other metadata are kept, but not where it was filmed: no key with "location" in it is carried over.
-      Pixels are upright, so there is no mark of a rotation.
+    - All sound is copied packet by packet, unchanged; or none. Subtitles and other streams are not copied.
+    - Titles and other metadata are kept, but not where it was filmed: no key with "location" in it is carried over; or
+      none at all. Pixels are upright, so there is no mark of a rotation.
 
     path: where to. like: the video that the pictures come from. synthetic: the mark of pictures that were drawn.
     quality: from 0 (best) to 51, x264's constant rate factor; for VP9 it is scaled to 0…63.
+    sound, titles: whether those of `like` are kept.
 
     Raises MienError for an unknown suffix, a quality out of range, sound that the format cannot hold, a full disk and a
     missing permission.
     """
 
     def __init__(
-        self, path: Path, like: VideoSource, *, synthetic: Provenance | None, quality: int = DEFAULT_QUALITY
+        self,
+        path: Path,
+        like: VideoSource,
+        *,
+        synthetic: Provenance | None,
+        quality: int = DEFAULT_QUALITY,
+        sound: bool = True,
+        titles: bool = True,
     ) -> None:
         if path.suffix.lower() not in WRITABLE_SUFFIXES:
             raise MienError(
@@ -77,6 +85,7 @@ class VideoSink:
         self._like = like
         self._synthetic = synthetic
         self._quality = quality
+        self._keeps_sound, self._keeps_titles = sound, titles
         self._stack = ExitStack()
 
     def __enter__(self) -> "VideoSink":
@@ -87,10 +96,11 @@ class VideoSink:
             stack.push(self._close)
             self._output.metadata.update(self._metadata())
             self._video = self._video_stream()
-            copies = {stream.index: self._copy_of(stream) for stream in source.streams.audio}
+            heard = source.streams.audio if self._keeps_sound else ()
+            copies = {stream.index: self._copy_of(stream) for stream in heard}
             self._sound = _packets_of(source, copies)
             self._next_sound = next(self._sound, None)
-            self._write_header([stream.codec_context.name for stream in source.streams.audio])
+            self._write_header([stream.codec_context.name for stream in heard])
             self._stack = stack.pop_all()
         return self
 
@@ -134,7 +144,7 @@ class VideoSink:
         options = {"fflags": "+bitexact"}  # the same pictures give the same file
         if path.suffix.lower() in _MP4_SUFFIXES:
             # The unit in which the file says how long its streams are; in milliseconds, sound would lose samples.
-            rates = [stream.rate for stream in source.streams.audio]
+            rates = [stream.rate for stream in source.streams.audio if self._keeps_sound]
             common = lcm(self._like.time_base.denominator, *rates)
             options["movie_timescale"] = str(common if common <= _LARGEST_TIMESCALE else max(rates, default=1000))
             options["movflags"] = "+faststart"
@@ -144,7 +154,7 @@ class VideoSink:
         kept = {
             key: text
             for key, text in self._like.metadata.items()
-            if key.lower() not in _TECHNICAL_METADATA and _PLACE not in key.lower()
+            if self._keeps_titles and key.lower() not in _TECHNICAL_METADATA and _PLACE not in key.lower()
         }
         if self._synthetic is None:
             return kept

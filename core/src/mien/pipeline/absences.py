@@ -31,6 +31,8 @@ class Absences:
     def __init__(self) -> None:
         self._last: dict[int, _Sighting] = {}
         self._frames: set[int] = set()
+        self.returned: dict[int, int] = {}
+        """Track → the earlier track that it was taken for, of those that came back under another number."""
 
     @property
     def frames(self) -> list[int]:
@@ -56,4 +58,7 @@ class Absences:
             distance = mean_distance(last.landmarks, face.landmarks) / max(size, was)
             if track not in here and distance < MAX_DISTANCE and max(size / was, was / size) < MAX_GROWTH:
                 near.append((distance, track))
-        return self._last.pop(min(near)[1]) if near else None
+        if not near:
+            return None
+        self.returned[face.track] = min(near)[1]
+        return self._last.pop(min(near)[1])

@@ -21,7 +21,7 @@ PICTURES_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
+class Looked:
     """A picture and its faces; or why it has none of both."""
 
     job: Job
@@ -35,7 +35,7 @@ def swap_picture(job: Job, shop: Workshop) -> FileReport:
 
     Raises MienError if it is unreadable, if there is nothing to be drawn in it, or if it cannot be written.
     """
-    looked = _look(job, shop)
+    looked = look_at(job, shop)
     if looked.failure:
         raise looked.failure
     looked = _only_wanted(looked, shop)
@@ -58,36 +58,37 @@ def swap_pictures(jobs: Sequence[Job], shop: Workshop) -> list[FileReport]:
     shop.progress.start("pictures", len(jobs))
     failed: list[FileReport] = []
 
-    def readable(looked: Iterable[_Looked]) -> Iterator[_Looked]:
+    def readable(looked: Iterable[Looked]) -> Iterator[Looked]:
         for one in looked:
             if one.failure:
                 failed.append(FileReport(one.job.source.path, None, failure=str(one.failure)))
             else:
                 yield _only_wanted(one, shop)
 
-    with closing(ordered_map(lambda job: _look(job, shop), jobs, shop.threads, 2 * shop.threads)) as looked:
+    with closing(ordered_map(lambda job: look_at(job, shop), jobs, shop.threads, 2 * shop.threads)) as looked:
         done = list(_swapped(readable(looked), shop))
     return done + failed
 
 
-def _look(job: Job, shop: Workshop) -> _Looked:
+def look_at(job: Job, shop: Workshop) -> Looked:
+    """Read a picture and find its faces; what goes wrong stands in the result. May be called by several threads."""
     try:
         with shop.clock.running("decode"):
             image = read_picture(job.source.path)
         faces = untracked(shop.finder.find(image))
-        return _Looked(job, image, faces)
+        return Looked(job, image, faces)
     except MienError as error:
-        return _Looked(job, failure=error)
+        return Looked(job, failure=error)
 
 
-def _only_wanted(looked: _Looked, shop: Workshop) -> _Looked:
+def _only_wanted(looked: Looked, shop: Workshop) -> Looked:
     """Apart from `_look`, since that runs in several threads and a feature in one."""
     if shop.only is None or looked.image is None:
         return looked
     return replace(looked, faces=shop.only.of_picture(looked.image, looked.faces))
 
 
-def _swapped(pictures: Iterable[_Looked], shop: Workshop) -> Iterator[FileReport]:
+def _swapped(pictures: Iterable[Looked], shop: Workshop) -> Iterator[FileReport]:
     scenes = (Scene(one.image, one.faces, one.job) for one in pictures if one.image is not None)
     with shop.redrawn(scenes, PICTURES_AHEAD) as blended:
         for scene, image in blended:

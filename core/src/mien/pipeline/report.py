@@ -1,4 +1,4 @@
-"""What came of a swap, in numbers."""
+"""What came of swapping or anonymizing, in numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -57,8 +57,8 @@ class SwapReport:
     seconds: float
     """From beginning to end, without opening the run."""
     stage_seconds: dict[str, float]
-    """decode, extract, draw, blend, encode: seconds at work, over all threads. Stages overlap, so the sum may be more
-    than `seconds`."""
+    """decode, extract, draw, blend, encode, and check when anonymizing: seconds at work, over all threads. Stages
+    overlap, so the sum may be more than `seconds`."""
 
     @property
     def frames(self) -> int:
@@ -94,6 +94,110 @@ class SwapReport:
     def failures(self) -> dict[Path, str]:
         """Files that were not written, and why."""
         return {file.source: file.failure for file in self.files if file.failure}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How many of the new faces are still taken for those whom they replace."""
+
+    distances: tuple[float, ...]
+    """How far each new face lies from the one that was at its place in the same frame, in the space of encodings."""
+    same_person_below: float
+    """Below this distance it is the same person."""
+
+    @property
+    def faces(self) -> int:
+        """How many faces were compared."""
+        return len(self.distances)
+
+    @property
+    def verified(self) -> int:
+        """How many of them are still the same person."""
+        return sum(distance < self.same_person_below for distance in self.distances)
+
+    @property
+    def share_verified(self) -> float:
+        """In [0, 1]; 0 if none was compared."""
+        return self.verified / self.faces if self.faces else 0.0
+
+    @property
+    def smallest_distance(self) -> float | None:
+        """None if none was compared."""
+        return min(self.distances, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymizedFile(FileReport):
+    """What came of one picture or video whose people are to be no longer known.
+
+    `missed` and `incomplete` are what the extractor did not find; those frames are as they were only if they are not
+    in `hidden` as well. If too many faces are still taken for the person who was filmed, it `failed`.
+    """
+
+    people: int = 0
+    """How many strangers were invented for it."""
+    hidden: tuple[FrameRange, ...] = ()
+    """Frames that are hidden all over."""
+    hidden_in_part: tuple[FrameRange, ...] = ()
+    """Frames in which the place of a face that was just lost, or is just coming, is hidden."""
+    sound: bool = False
+    """Whether sound was kept, by which people may be known."""
+    check: Check | None = None
+    """How many faces are still taken for whom they replace; None: that was not looked at."""
+    rejected: Path | None = None
+    """Where it was put instead of the output, since too many are."""
+
+    @property
+    def frames_hidden(self) -> int:
+        """How many frames are hidden all over."""
+        return _length(self.hidden)
+
+    @property
+    def frames_hidden_in_part(self) -> int:
+        """How many frames are hidden in part."""
+        return _length(self.hidden_in_part)
+
+    @property
+    def unchanged(self) -> tuple[FrameRange, ...]:
+        """Frames that are as they were: no face was found in them, and they were to be kept."""
+        return () if self.hidden else self.missed
+
+    @property
+    def left_in(self) -> tuple[FrameRange, ...]:
+        """Frames in which a face that was seen before and after is left as it was, since it was not found."""
+        return () if self.hidden else self.incomplete
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnonymizeReport(SwapReport):
+    """What came of all files, and with which seed it comes again."""
+
+    files: tuple[AnonymizedFile, ...]
+    seed: int
+    not_checked: str = ""
+    """Why new faces were not compared with those that were there; empty if they were."""
+
+    @property
+    def people(self) -> int:
+        """Strangers invented: one for each person of each file."""
+        return sum(file.people for file in self.files)
+
+    @property
+    def frames_hidden(self) -> int:
+        """Pictures and frames that are hidden all over."""
+        return sum(file.frames_hidden for file in self.files)
+
+    @property
+    def frames_hidden_in_part(self) -> int:
+        """Frames in which the place of a face that was just lost, or is just coming, is hidden."""
+        return sum(file.frames_hidden_in_part for file in self.files)
+
+    @property
+    def check(self) -> Check | None:
+        """The checks of all files together; None if nothing was looked at."""
+        checks = [file.check for file in self.files if file.check]
+        distances = tuple(distance for check in checks for distance in check.distances)
+        return Check(distances, checks[0].same_person_below) if checks else None
 
 
 def as_ranges(indices: Iterable[int]) -> tuple[FrameRange, ...]:

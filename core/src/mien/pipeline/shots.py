@@ -1,0 +1,46 @@
+"""Where a video is cut: with which frames another shot begins."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.face import RgbImage
+
+CHANGE = 25.0
+"""Mean difference of two glances, of 255, from which on they show different scenes: in the clips of tests/data, frames
+that follow each other within a shot differ by less than 6, those at a cut by more than 90."""
+LASTING_FRAMES = 5
+"""What looks different for fewer frames than this is no shot of its own: a flash, or a hand before the camera."""
+_SIDE = 16
+
+
+def glance(image: RgbImage) -> NDArray[np.int16]:
+    """A frame at a few gray pixels: int16 (256,) in [0, 255]."""
+    small = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).reshape(-1).astype(np.int16)
+
+
+def differ(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
+    """Whether two glances show different scenes."""
+    return float(np.abs(one - other).mean()) > CHANGE
+
+
+def shots_of(glances: Sequence[NDArray[np.int16]]) -> list[int]:
+    """The number of the shot that each frame belongs to, from 0, ascending.
+
+    A cut is where none of the frames shortly before looks like any of those shortly after. A cross-fade is none, and
+    neither is one shot within `LASTING_FRAMES`: then what belongs to two shots counts as one.
+    """
+    shots: list[int] = []
+    for index, here in enumerate(glances):
+        is_cut = index > 0 and differ(glances[index - 1], here) and _lasts(glances, index)
+        shots.append((shots[-1] if shots else 0) + is_cut)
+    return shots
+
+
+def _lasts(glances: Sequence[NDArray[np.int16]], at: int) -> bool:
+    before = glances[max(at - LASTING_FRAMES, 0) : at]
+    after = glances[at : at + LASTING_FRAMES]
+    return all(differ(one, other) for one in before for other in after)
