@@ -10,7 +10,7 @@ from torch import Tensor, nn
 class MovingAverage(nn.Module):
     """An exponential moving average of a network's weights (Polyak and Juditsky 1992; for GANs: Karras et al. 2018).
 
-    It begins fast, with 1 − 1/updates as its decay, so that a short training's average is not that of its beginning.
+    It begins as the plain mean of all weights so far, so that a short training's average is not that of its beginning.
     Buffers, such as the statistics of a batch normalization, are copied. Nothing of it asks for gradients.
     """
 

@@ -15,7 +15,7 @@ _LIMIT = 4.0
 class FeatureDistribution(nn.Module):
     """The normal distribution of the training faces' features, by their mean and covariance.
 
-    The covariance may be singular, as it is with fewer faces than features or with features that hang together. Rounding
+    The covariance may be singular, as it is with fewer faces than features. Rounding
     then makes some of its eigenvalues negative; they count as 0, and what is drawn lies in the span of the faces.
     """
 

@@ -1,21 +1,17 @@
 """The latent model: a decoder that draws one person from features, whoever the features are from."""
 
-import math
 from collections.abc import Sequence
-from typing import Literal
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from mien.layers import Upscale, masked_l1
+from mien.layers import DecoderConfig, feature_decoder, masked_l1
 from mien.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.plugin import PluginConfig
 
-_CODE_SIDE = 4
 
-
-class LatentConfig(PluginConfig):
+class LatentConfig(DecoderConfig):
     """Settings of the latent model; the defaults are the reference."""
 
     presets = {
@@ -24,14 +20,6 @@ class LatentConfig(PluginConfig):
         }
     }  # fmt: skip
 
-    size: Literal[8, 16, 32, 64, 128] = 128
-    """Side of the pictures in pixels."""
-    bottleneck: int = Field(default=1024, ge=1)
-    """Length of the first linear layer's output."""
-    code_channels: int = Field(default=1024, ge=1)
-    """Channels that it is spread to, at 4×4 pixels."""
-    width: int = Field(default=512, ge=1)
-    """Channels after the first upscale; each further one halves them."""
     batch_size: int = Field(default=256, ge=1)
     """Faces in a step."""
     learning_rate: float = Field(default=1e-4, gt=0)
@@ -48,7 +36,7 @@ class Latent(Model):
 
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)
-        self.decoder = _decoder(self.config, inputs.features)
+        self.decoder = feature_decoder(inputs.features, self.config)
 
     @property
     def size(self) -> int:
@@ -73,17 +61,3 @@ class Latent(Model):
             self.identity_index(identity)
         drawn: Tensor = self.decoder(batch.features)
         return drawn.float()
-
-
-def _decoder(config: LatentConfig, features: int) -> nn.Sequential:
-    layers: list[nn.Module] = [
-        nn.Linear(features, config.bottleneck),
-        nn.Linear(config.bottleneck, config.code_channels * _CODE_SIDE**2),
-        nn.Unflatten(1, (config.code_channels, _CODE_SIDE, _CODE_SIDE)),
-    ]
-    channels = config.code_channels
-    for level in range(int(math.log2(config.size // _CODE_SIDE))):
-        narrower = max(config.width // 2**level, 1)
-        layers.append(Upscale(channels, narrower))
-        channels = narrower
-    return nn.Sequential(*layers, nn.Conv2d(channels, 3, 5, padding=2), nn.Tanh())

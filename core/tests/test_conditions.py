@@ -1,0 +1,84 @@
+"""Features as conditions: drawn from the dataset's distribution, and standardized."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mien.layers import FeatureDistribution, MovingAverage, StandardizedFeatures, latents_of
+from mien.model import Batch, ModelInputs
+
+
+def inputs(vectors: np.ndarray) -> ModelInputs:
+    rows, features = vectors.shape
+    covariance = np.atleast_2d(np.cov(vectors, rowvar=False)) if rows > 1 else np.zeros((features, features))
+    return ModelInputs(("a",), features, rows, vectors.mean(0).astype(np.float32), covariance.astype(np.float32))
+
+
+def correlated(rows: int, features: int, rank: int, seed: int = 0) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    return generator.normal(size=(rows, rank)) @ generator.normal(size=(rank, features)) + generator.normal(
+        size=features
+    )
+
+
+def test_what_is_drawn_has_the_dataset_s_mean_and_covariance() -> None:
+    known = inputs(correlated(500, 6, 6))
+    torch.manual_seed(0)
+    drawn = FeatureDistribution(known).draw(200_000).double().numpy()
+    np.testing.assert_allclose(drawn.mean(0), known.feature_mean, atol=0.03)
+    np.testing.assert_allclose(np.cov(drawn, rowvar=False), known.feature_covariance, atol=0.15)
+
+
+@given(rows=st.integers(1, 6), features=st.integers(1, 40), rank=st.integers(1, 4), seed=st.integers(0, 1000))
+def test_a_singular_covariance_draws_within_the_span_of_the_faces(
+    rows: int, features: int, rank: int, seed: int
+) -> None:
+    vectors = correlated(rows, features, rank, seed)
+    torch.manual_seed(seed)
+    drawn = FeatureDistribution(inputs(vectors)).draw(16).double().numpy()
+    assert np.isfinite(drawn).all()
+    centred = vectors - vectors.mean(0)
+    inside = np.linalg.pinv(centred, rcond=1e-6) @ centred
+    offset = drawn - vectors.mean(0)
+    np.testing.assert_allclose(offset @ inside, offset, atol=5e-3 * max(1.0, float(np.abs(vectors).max())))
+
+
+def test_standardized_features_have_variance_one_and_hang_together_no_more() -> None:
+    vectors = correlated(400, 50, 5)
+    standardized = StandardizedFeatures(inputs(vectors), most=64)
+    assert standardized.length == 5, "components without variance are left out"
+    values = standardized(torch.from_numpy(vectors.astype(np.float32))).double().numpy()
+    np.testing.assert_allclose(np.cov(values, rowvar=False), np.eye(5), atol=0.06)
+
+
+def test_only_so_many_components_are_kept_as_asked_for() -> None:
+    assert StandardizedFeatures(inputs(correlated(400, 50, 20)), most=8).length == 8
+
+
+def test_one_face_alone_can_be_standardized() -> None:
+    standardized = StandardizedFeatures(inputs(correlated(1, 7, 2)), most=4)
+    assert standardized(torch.zeros(2, 7)).isfinite().all()
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.999])
+def test_an_average_lies_between_the_first_and_the_last_weights(decay: float) -> None:
+    network = torch.nn.Linear(1, 1, bias=False)
+    average = MovingAverage(network, decay)
+    for value in range(1, 101):
+        torch.nn.init.constant_(network.weight, float(value))
+        average.update(network)
+    averaged = float(average.network.weight)
+    assert 45 <= averaged < 100 and (decay < 0.99) == (averaged > 85)
+    assert not any(parameter.requires_grad for parameter in average.parameters())
+
+
+def test_a_stranger_s_number_decides_their_latents_alone() -> None:
+    numbers = torch.tensor([7, 3, 7, 2**62])
+    batch = Batch(
+        torch.zeros(4, 3, 8, 8), torch.zeros(4, 1, 8, 8), torch.zeros(4, 0), torch.zeros(4), strangers=numbers
+    )
+    latents = latents_of(batch, 5)
+    assert torch.equal(latents[0], latents[2]) and not torch.equal(latents[0], latents[1])
+    assert torch.equal(latents_of(batch.rows(torch.tensor([3])), 5)[0], latents[3])

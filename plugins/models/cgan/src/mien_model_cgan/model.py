@@ -1,0 +1,127 @@
+"""The conditional GAN: faces of people who do not exist, posed as features say."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from mien.layers import (
+    AdversarialModel,
+    DcganDiscriminator,
+    FeatureDistribution,
+    InstanceNoiseConfig,
+    StandardizedFeatures,
+    dcgan_generator,
+    judged,
+    latents_of,
+    masked_l1,
+    noise_stages,
+    with_instance_noise,
+)
+from mien.model import Batch, Losses, ModelInputs, Stage
+from mien.plugin import PluginConfig
+
+
+class CganConfig(InstanceNoiseConfig):
+    """Settings of the conditional GAN. The defaults stay stable with many features; the study's are a preset."""
+
+    presets = {
+        "reference": {
+            "standardize": False, "condition": "channels", "normalization": "batch", "average_decay": 0.0,
+        },
+        "small": {"width": 32, "noise_epochs": 2.0},
+    }  # fmt: skip
+
+    latent: int = Field(default=100, ge=1)
+    """Length of the random vector beside the features: who the person is."""
+    width: int = Field(default=64, ge=1)
+    """Channels next to the picture, in both networks; they double to eight times as many."""
+    standardize: bool = True
+    """Bring features to principal components of variance 1 before the networks see them; the reference does not."""
+    components: int = Field(default=64, ge=1)
+    """Principal components at most."""
+    condition: Literal["projection", "channels"] = "projection"
+    """How the discriminator sees the features: compared with what it saw, or as channels after its first layer."""
+    normalization: Literal["spectral", "batch"] = "spectral"
+    """Of the discriminator's layers."""
+
+
+class Cgan(AdversarialModel):
+    """Draws people who do not exist, with the pose and expression that the features tell."""
+
+    Config = CganConfig
+    needs_features = True
+    swaps = False
+    invents = True
+    config: CganConfig
+
+    def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
+        super().__init__(config, inputs)
+        settings = self.config
+        self.distribution = FeatureDistribution(inputs)
+        self.standardized = StandardizedFeatures(inputs, settings.components) if settings.standardize else None
+        length = self.standardized.length if self.standardized else inputs.features
+        self.play(
+            dcgan_generator(settings.latent + length, settings.size, settings.width),
+            DcganDiscriminator(
+                settings.size,
+                settings.width,
+                length=length,
+                conditioning=settings.condition,
+                normalization=settings.normalization,
+            ),
+        )
+
+    @property
+    def size(self) -> int:
+        """Side of the drawn pictures in pixels."""
+        return self.config.size
+
+    def stages(self) -> Sequence[Stage]:
+        """A stage for each strength of the instance noise."""
+        return noise_stages(self.config, self.inputs)
+
+    def discriminator_losses(self, batch: Batch) -> Losses:
+        """Binary cross-entropy: real faces with their features are real; drawn faces, and real ones with features drawn
+        from the dataset's distribution, are not, and count half each (Reed et al. 2016, arXiv:1605.05396)."""
+        own, other = self._conditions(batch.features), self._drawn_conditions(batch)
+        with torch.no_grad():
+            drawn = self.generator(self._inputs(other))
+        real = self._judged(batch.images, own, batch, True)
+        fake = self._judged(drawn, other, batch, False)
+        mismatched = self._judged(batch.images, other, batch, False)
+        return {"loss": real + (fake + mismatched) / 2, "real": real, "fake": fake, "mismatched": mismatched}
+
+    def generator_losses(self, batch: Batch) -> Losses:
+        """Binary cross-entropy between the verdict on drawn faces and "real". In validation also the L1 error of faces
+        drawn from the held-out faces' own features: no aim of training, but it tells whether they are followed."""
+        conditions = self._drawn_conditions(batch)
+        losses = {"loss": self._judged(self.generator(self._inputs(conditions)), conditions, batch, True)}
+        if not self.training:
+            losses["l1"] = masked_l1(self.generate(batch, None), batch.images, batch.masks)
+        return losses
+
+    def generate(self, batch: Batch, identity: str | None) -> Tensor:
+        """Draw a stranger for each face, as its features say."""
+        if identity is not None:
+            self.identity_index(identity)
+        latents = latents_of(batch, self.config.latent)
+        drawn: Tensor = self.drawing(torch.cat([latents, self._conditions(batch.features)], 1))
+        return drawn.float()
+
+    def _conditions(self, features: Tensor) -> Tensor:
+        standardized: Tensor = self.standardized(features) if self.standardized else features
+        return standardized
+
+    def _drawn_conditions(self, batch: Batch) -> Tensor:
+        return self._conditions(self.distribution.draw(len(batch)))
+
+    def _inputs(self, conditions: Tensor) -> Tensor:
+        noise = torch.randn(len(conditions), self.config.latent, device=conditions.device)
+        return torch.cat([noise, conditions], 1)
+
+    def _judged(self, images: Tensor, conditions: Tensor, batch: Batch, real: bool) -> Tensor:
+        shown = with_instance_noise(images, self.config, batch.stage)
+        return judged(self.discriminator(shown, conditions), real)

@@ -1,0 +1,78 @@
+"""DCGAN: faces of people who do not exist, from noise alone."""
+
+from collections.abc import Sequence
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from mien.layers import (
+    AdversarialModel,
+    DcganDiscriminator,
+    InstanceNoiseConfig,
+    dcgan_generator,
+    judged,
+    latents_of,
+    noise_stages,
+    with_instance_noise,
+)
+from mien.model import Batch, Losses, ModelInputs, Stage
+from mien.plugin import PluginConfig
+
+
+class DcganConfig(InstanceNoiseConfig):
+    """Settings of DCGAN; the defaults are the reference, but for the average."""
+
+    presets = {"small": {"width": 32, "noise_epochs": 2.0}}
+
+    latent: int = Field(default=100, ge=1)
+    """Length of the random vector."""
+    width: int = Field(default=64, ge=1)
+    """Channels next to the picture, in both networks; they double to eight times as many."""
+
+
+class Dcgan(AdversarialModel):
+    """Draws people who do not exist, in poses of its own."""
+
+    Config = DcganConfig
+    swaps = False
+    invents = True
+    config: DcganConfig
+
+    def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
+        super().__init__(config, inputs)
+        size, width = self.config.size, self.config.width
+        self.play(dcgan_generator(self.config.latent, size, width), DcganDiscriminator(size, width))
+
+    @property
+    def size(self) -> int:
+        """Side of the drawn pictures in pixels."""
+        return self.config.size
+
+    def stages(self) -> Sequence[Stage]:
+        """A stage for each strength of the instance noise."""
+        return noise_stages(self.config, self.inputs)
+
+    def discriminator_losses(self, batch: Batch) -> Losses:
+        """Binary cross-entropy on real and on drawn faces."""
+        with torch.no_grad():
+            drawn = self.generator(self._noise(batch))
+        real, fake = self._judged(batch.images, batch, True), self._judged(drawn, batch, False)
+        return {"loss": real + fake, "real": real, "fake": fake}
+
+    def generator_losses(self, batch: Batch) -> Losses:
+        """Binary cross-entropy between the verdict on drawn faces and "real"."""
+        return {"loss": self._judged(self.generator(self._noise(batch)), batch, True)}
+
+    def generate(self, batch: Batch, identity: str | None) -> Tensor:
+        """Draw a stranger for each face; nothing of the face itself is looked at."""
+        if identity is not None:
+            self.identity_index(identity)
+        drawn: Tensor = self.drawing(latents_of(batch, self.config.latent))
+        return drawn.float()
+
+    def _noise(self, batch: Batch) -> Tensor:
+        return torch.randn(len(batch), self.config.latent, device=batch.images.device)
+
+    def _judged(self, images: Tensor, batch: Batch, real: bool) -> Tensor:
+        return judged(self.discriminator(with_instance_noise(images, self.config, batch.stage)), real)
