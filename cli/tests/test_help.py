@@ -29,6 +29,7 @@ print("loaded:", [module for module in {HEAVY} if module in sys.modules])
         ["plugins", "--json"],
         ["preprocess", "--help"],
         ["swap", "--help"],
+        ["anonymize", "--help"],
         ["train", "--help"],
         ["train", "--list-options"],
     ],

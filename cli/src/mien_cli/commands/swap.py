@@ -1,23 +1,20 @@
 """`mien swap`: the faces of pictures and videos, drawn as a person of a run."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from mien_cli.console import messages, results
 from mien_cli.progress import duration, shown_on
+from mien_cli.telling import listed, print_failures, print_lines, row_of
 
 if TYPE_CHECKING:
-    from mien.pipeline import FrameRange, SwapReport
+    from mien.pipeline import SwapReport
 
 EXIT_SOME_FAILED = 1
-_LINES_SHOWN = 10
 _HOW = "How to draw and write"
 
 
@@ -98,7 +95,7 @@ def swap(
     _print_unchanged(report, console)
     _print_incomplete(report, console)
     if report.failures:
-        _print_failures(report, console)
+        print_failures(report.failures, console)
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
@@ -114,51 +111,25 @@ def _summary(report: "SwapReport") -> Table:
         "Time": duration(report.seconds),
         "Frames/s": f"{report.frames_per_second:.1f}",
     }
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
-    for heading in row:
-        table.add_column(heading, justify="right")
-    table.add_row(*row.values())
-    return table
+    return row_of(row)
 
 
 def _print_unchanged(report: "SwapReport", console: Console) -> None:
     """Which frames are as they were: whoever wants a face gone has to know."""
     files = [file for file in report.files if file.missed and file.output]
     lines = [
-        f"{file.output}: no face was drawn{'' if file.frames == 1 else f' in frames {_listed(file.missed)}'}."
+        f"{file.output}: no face was drawn{'' if file.frames == 1 else f' in frames {listed(file.missed)}'}."
         for file in files
     ]
-    _print_lines("Unchanged: ", lines, console)
+    print_lines("Unchanged: ", lines, console)
 
 
 def _print_incomplete(report: "SwapReport", console: Console) -> None:
     """In which frames a face is as it was beside one that was drawn."""
     lines = [
         f"{file.output}: a face seen before and after was not found and stays as it was "
-        f"in frames {_listed(file.incomplete)}."
+        f"in frames {listed(file.incomplete)}."
         for file in report.files
         if file.incomplete
     ]
-    _print_lines("Incomplete: ", lines, console)
-
-
-def _listed(ranges: Sequence["FrameRange"]) -> str:
-    more = f" and {len(ranges) - _LINES_SHOWN} more stretches" if len(ranges) > _LINES_SHOWN else ""
-    return ", ".join(str(part) for part in ranges[:_LINES_SHOWN]) + more
-
-
-def _print_lines(heading: str, lines: Sequence[str], console: Console) -> None:
-    for line in lines[:_LINES_SHOWN]:
-        console.print(Text.assemble((heading, "yellow"), line), soft_wrap=True)
-    if len(lines) > _LINES_SHOWN:
-        console.print(Text(f"… and so in {len(lines) - _LINES_SHOWN} more files."))
-
-
-def _print_failures(report: "SwapReport", console: Console) -> None:
-    failures = list(report.failures.items())
-    for path, why in failures[:_LINES_SHOWN]:
-        reason = why.partition("\n")[0]  # the second line says what to do about one file; here there are many
-        named = reason if str(path) in reason else f"{path}: {reason}"
-        console.print(Text.assemble(("Failed: ", "bold red"), named), soft_wrap=True)
-    if len(failures) > _LINES_SHOWN:
-        console.print(Text(f"… and {len(failures) - _LINES_SHOWN} more."))
+    print_lines("Incomplete: ", lines, console)

@@ -1,0 +1,165 @@
+"""`mien anonymize`: what is hidden, still known or failed is told; the exit code says whether all is well."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
+FACE, NO_FACE = DATA / "pictures/formats/rgb_q90.jpg", DATA / "pictures/noface/rocket.jpg"
+TWO = DATA / "clips/two_people_2s_audio.mp4"
+ALL_FACES = ("--extractor", "face_recognition:search=full,upsample=0")
+PLUGINS = """
+    from mien.hooks import PluginSpec, hookimpl
+
+    @hookimpl
+    def register_models():
+        return [PluginSpec("green", "green_classes:Green", "all green"),
+                PluginSpec("mirror", "green_classes:Mirror", "what it sees"),
+                PluginSpec("known", "green_classes:Known", "those whom it was trained on")]
+"""
+CLASSES = """
+    import torch
+    from torch import nn
+    from mien import Model, Stage
+
+    class Mirror(Model):
+        invents, swaps = True, False
+        size = 64
+
+        def __init__(self, config, inputs):
+            super().__init__(config, inputs)
+            self.weight = nn.Parameter(torch.ones(1))
+
+        def stages(self):
+            return [Stage(64, 2)]
+
+        def optimizer(self, phase):
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+        def forward(self, batch, phase):
+            return {"loss": (batch.images * self.weight).abs().mean()}
+
+        def generate(self, batch, identity):
+            return batch.images
+
+    class Green(Mirror):
+        def generate(self, batch, identity):
+            return torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(batch.images)
+
+    class Known(Mirror):
+        invents, swaps = False, True
+"""
+
+
+@pytest.fixture
+def run_of(environment, people, tmp_path_factory):
+    """Make a run of one of the stranger's models, of one step."""
+    from mien.training import TrainOptions, train
+
+    environment.install("mien-model-green", {"green": PLUGINS, "green_classes": CLASSES})
+
+    def made(model: str) -> Path:
+        folder = tmp_path_factory.mktemp("runs") / model
+        train(model, people, folder, options=TrainOptions(steps=1))
+        return folder
+
+    return made
+
+
+def summary(run) -> dict[str, str]:
+    lines = run.stdout.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.split()[:1] == ["Files"]]
+    headings = [heading.strip() for heading in lines[at].split("  ") if heading.strip()]
+    return dict(zip(headings, lines[at + 2].split(), strict=True))
+
+
+def cut(target: Path, frames: int, covered: range) -> Path:
+    """The first frames of the clip of two people, the left one of them covered in some."""
+    from mien.video import VideoSource
+    from mien.video_sink import VideoSink
+
+    video = VideoSource(TWO)
+    with VideoSink(target, video, synthetic=None) as sink:
+        for frame in video.frames(0, frames):
+            image = frame.image.copy()
+            if frame.index in covered:
+                image[:, : video.width // 2] = 128
+            sink.write(image, frame.pts, frame.duration)
+    return target
+
+
+def test_of_a_folder_what_was_hidden_and_what_failed_is_told(mien, run_of, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for picture in (FACE, NO_FACE, DATA / "pictures/formats/truncated.jpg"):
+        shutil.copy(picture, folder)
+
+    run = mien("anonymize", folder, out, "--run", run_of("green"), "--seed", "3")
+    assert run.exit_code == 1, run.stderr
+    told = summary(run)
+    assert (told["Files"], told["Seed"], told["People"], told["Faces drawn"]) == ("2", "3", "1", "1")
+    assert (told["Hidden"], told["Still verify"], told["Failed"]) == ("1", "0/1", "1")
+    assert f"Hidden: {out / 'rocket.jpg'}: no face was found." in run.stdout
+    (failed,) = [line for line in run.stdout.splitlines() if line.startswith("Failed: ")]
+    assert "truncated.jpg" in failed
+
+
+def test_of_a_video_hidden_frames_and_sound_are_told(mien, run_of, tmp_path):
+    clip, out, green = cut(tmp_path / "two.mp4", 14, range(2, 12)), tmp_path / "out.mp4", run_of("green")
+    run = mien("anonymize", clip, out, "--run", green, *ALL_FACES, "--no-check")
+    assert run.exit_code == 0, run.stderr
+    assert (summary(run)["Hidden"], summary(run)["Still verify"]) == ("10", "?")
+    assert f"Hidden: {out}: no face was found, or one was missing, in frames 2–11." in run.stdout
+    assert f"Sound: {out} keeps its sound; voices tell who speaks." in run.stdout
+    assert "Not checked: new faces were not compared with those that were there: it was not asked for" in run.stdout
+
+    kept = mien("anonymize", clip, out, "--run", green, *ALL_FACES, "--missing", "keep", "--no-sound", "--overwrite")
+    assert (
+        f"Left in: {out}: a face seen before and after was not found and stays as it was in frames 2–11." in kept.stdout
+    )
+    assert "Sound: " not in kept.stdout and "Hidden: " not in kept.stdout
+
+    out.unlink()
+    refused = mien("anonymize", clip, out, "--run", green, *ALL_FACES, "--missing", "refuse")
+    assert refused.exit_code == 2
+    assert "a face seen before and after was not found in frames 2–11; nothing was written" in refused.stderr
+    assert "--missing hide" in refused.stderr and not out.exists()
+
+
+def test_a_face_that_is_still_known_is_rejected(mien, run_of, tmp_path):
+    run = mien("anonymize", FACE, tmp_path / "out.png", "--run", run_of("mirror"))
+    assert run.exit_code == 1
+    assert (summary(run)["Files"], summary(run)["Still verify"], summary(run)["Failed"]) == ("0", "1/1", "1")
+    assert "1 of 1 faces looked at are still taken for the person who was filmed" in run.stdout
+    assert "Try:   --seed 1" in run.stdout
+    assert not (tmp_path / "out.png").exists() and (tmp_path / "out.rejected.png").exists()
+
+
+def test_each_command_names_the_other_for_the_other_kind_of_run(mien, run_of, tmp_path):
+    known = run_of("known")
+    run = mien("anonymize", FACE, tmp_path / "out.png", "--run", known)
+    assert run.exit_code == 2
+    assert f"mien swap {known} INPUT OUTPUT --to E" in run.stderr
+
+    mirror = run_of("mirror")
+    run = mien("swap", mirror, FACE, tmp_path / "out.png", "--to", "E")
+    assert run.exit_code == 2
+    assert f"mien anonymize INPUT OUTPUT --run {mirror}" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--also-find", "blazefase"], "No extractor named 'blazefase'"),
+        (["--missing", "forget"], "forget"),
+        (["--max-verified", "2"], "--max-verified"),
+        (["--margin", "nan"], "--margin"),
+        (["--seed", "-1"], "--seed"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_and_nothing_is_written(mien, run_of, tmp_path, options, part):
+    run = mien("anonymize", FACE, tmp_path / "out.jpg", "--run", run_of("green"), *options)
+    assert run.exit_code == 2
+    assert part in run.stderr
+    assert not (tmp_path / "out.jpg").exists()
