@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from mien.dataset import Dataset
 from mien.errors import MienError
 from mien.features import FeatureSet
-from mien.model import Model
+from mien.model import Batch, Losses, Model
 from mien.registry import Registry
 from mien.run import TrainedRun
 from mien.training import TrainOptions, resume, train
@@ -112,6 +112,31 @@ def test_stopped_and_resumed_gives_the_weights_of_one_go(name: str, people: list
     assert digest(tmp_path / "whole") == digest(tmp_path / "parts")
     steps = [json.loads(line)["step"] for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(steps) and set(steps) == {1, 2, 3, 4, 5, 6}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_number_that_is_not_finite_stops_any_model_or_sends_it_back(
+    name: str, people: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = Registry().load("model", name)
+    assert issubclass(loaded, Model)
+    forward, calls = loaded.forward, Counter[bool]()
+
+    def spoilt(self: Model, batch: Batch, phase: str) -> Losses:
+        losses = forward(self, batch, phase)
+        counted = self.training and phase == self.phases[-1]
+        calls[counted] += 1
+        return {**losses, "loss": losses["loss"] * float("nan")} if counted and calls[True] == 4 else losses
+
+    monkeypatch.setattr(loaded, "forward", spoilt)
+    with pytest.raises(MienError, match=r"Step 4.*not finite.*checkpoints/00000002"):
+        begin(name, people, tmp_path / "stopped", steps=5)
+    weights = load_file(tmp_path / "stopped" / "model.safetensors")
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+    calls.clear()
+    begin(name, people, tmp_path / "back", steps=5, on_nan="rollback")
+    lines = [json.loads(line) for line in (tmp_path / "back" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5]
 
 
 def test_a_run_stopped_before_its_first_validation_goes_on_past_it(
