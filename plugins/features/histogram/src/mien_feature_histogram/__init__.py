@@ -1,0 +1,15 @@
+"""Registers the feature `histogram`."""
+
+from mien.hooks import PluginSpec, hookimpl
+
+
+@hookimpl
+def register_features() -> list[PluginSpec]:
+    """The one feature of this distribution."""
+    return [
+        PluginSpec(
+            "histogram",
+            "mien_feature_histogram.histogram:Histogram",
+            "how the face's colours are spread, bins per channel",
+        )
+    ]
