@@ -1,7 +1,7 @@
 """The loop: stages, phases and "loss". It knows no model's name and no loss but that one."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -148,11 +149,18 @@ class Loop:
         # Weights older than the checkpoint: a kill kept the new ones from being written.
         if newest and is_of_this_step and weights.exists() and weights.stat().st_mtime_ns >= newest.stat().st_mtime_ns:
             return
+        self._share_buffers()
         self._at.schedules = {phase.name: dict(phase.schedule.state_dict()) for phase in self._phases}
         checkpoints.save(self._accelerator, self._run, self._at, self._options.checkpoints_kept)
         if self._accelerator.is_main_process:
             write_weights(self._run, self._model)
         self._accelerator.wait_for_everyone()
+
+    def _share_buffers(self) -> None:
+        """Each process gathers its own statistics for batch normalization; the first one's count, as in DDP itself."""
+        if self._accelerator.num_processes > 1:
+            for buffer in self._model.buffers():
+                buffer.copy_(broadcast(buffer))
 
     def _step(self, stage: StageAtWork) -> dict[str, float]:
         """One iteration: each phase in turn. Returns losses and gradient norms. Raises NotFinite before stepping."""
@@ -163,7 +171,7 @@ class Loop:
         progress = self._at.stage_step / stage.of_model.steps if stage.of_model.steps else 1.0
         batches = [self._batch(picked, stage, progress) for picked in rows]
         for phase in self._phases:
-            with self._only(phase):
+            with only_training(self._model, phase.parameters):
                 phase.optimizer.zero_grad(set_to_none=True)
                 for part, batch in enumerate(batches):
                     with self._gradients_stay_here(part + 1 < len(batches)):
@@ -221,22 +229,6 @@ class Loop:
     def _faces_per_step(self, stage: Stage) -> int:
         batches = self._options.accumulate * int(self._accelerator.num_processes)
         return stage.batch_size * len(self._data.datasets) * batches
-
-    @contextmanager
-    def _only(self, phase: Phase) -> Iterator[None]:
-        """Let only this phase's parameters ask for gradients."""
-        if len(self._phases) == 1:
-            yield
-            return
-        mine = set(map(id, phase.parameters))
-        others = [p for p in self._model.parameters() if p.requires_grad and id(p) not in mine]
-        for parameter in others:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for parameter in others:
-                parameter.requires_grad_(True)
 
     def _gradients_stay_here(self, stay: bool) -> AbstractContextManager[None]:
         return self._accelerator.no_sync(self._wrapped) if stay else nullcontext()
@@ -315,6 +307,20 @@ class Loop:
             ends.append(sum(stage.steps or 0 for stage in self._stages))
         total = min(ends) - self._at.step if ends and self._options.minutes is None else None
         self._progress.start("training", total)
+
+
+@contextmanager
+def only_training(model: nn.Module, parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Let only these of a model's parameters ask for gradients, as in one phase of an iteration."""
+    mine = set(map(id, parameters))
+    others = [p for p in model.parameters() if p.requires_grad and id(p) not in mine]
+    for parameter in others:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in others:
+            parameter.requires_grad_(True)
 
 
 class _Averages:

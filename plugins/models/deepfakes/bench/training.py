@@ -17,7 +17,6 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.optim import Adam
-from torch.utils.flop_counter import FlopCounterMode
 
 from mien.dataset import Dataset
 from mien.features import FeatureSet
@@ -28,6 +27,7 @@ from mien.run import make_model
 from mien.training import TrainOptions, train
 from mien.training.data import TrainingData
 from mien.training.runs import resolved_precision
+from mien.training.speed import convolution_peak_gflops, step_gflop
 from mien_model_deepfakes.augment import Strengths, augment
 from mien_model_deepfakes.model import Deepfakes
 
@@ -54,7 +54,9 @@ def main() -> None:
     gflop = step_gflop(model, batch)
     print(f"deepfakes {model.size}², {parameters / 1e6:.1f} M parameters, {gflop:.0f} GFLOP a step of 2×{given.batch}")
 
-    peaks = {name: convolution_peak(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
+    peaks = {
+        name: convolution_peak_gflops(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
+    }
     for name, peak in peaks.items():
         print(f"convolution peak, {name}: {peak:.0f} GFLOP/s")
     plain_before = plain_faces_per_second(model, batch, given.steps)
@@ -108,26 +110,6 @@ def our_faces_per_second(datasets: list[Path], settings: dict[str, object], step
         lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     speeds = [line["faces_per_second"] for line in lines if "faces_per_second" in line]
     return statistics.median(speeds[_WARM_UP_STEPS:]), resolved_precision("auto")
-
-
-def step_gflop(model: Deepfakes, batch: Batch) -> float:
-    """Multiplications and additions of one forward and backward pass, in 10⁹."""
-    with FlopCounterMode(display=False) as counter:
-        model(batch, "main")["loss"].backward()
-    model.zero_grad(set_to_none=True)
-    return counter.get_total_flops() / 1e9
-
-
-def convolution_peak(dtype: torch.dtype, channels: int = 256, side: int = 32, count: int = 16) -> float:
-    """GFLOP/s of a 3×3 convolution, forward and backward."""
-    layer = nn.Conv2d(channels, channels, 3, padding=1).to(dtype, memory_format=torch.channels_last)
-    maps = torch.rand(count, channels, side, side, dtype=dtype).to(memory_format=torch.channels_last).requires_grad_()
-    seconds = []
-    for _ in range(10):
-        began = time.perf_counter()
-        layer(maps).sum().backward()
-        seconds.append(time.perf_counter() - began)
-    return 3 * 2 * count * side**2 * channels**2 * 9 / statistics.median(seconds[_WARM_UP_STEPS:]) / 1e9
 
 
 if __name__ == "__main__":

@@ -1,0 +1,169 @@
+"""Which runs the results page compares, and how each is trained. Models are told apart by what they can do."""
+
+import json
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mien import Dataset, Model, Registry, TrainedRun, TrainOptions, preprocess, resume, train
+from mien.features import FeatureSet
+from mien.progress import Progress
+from mien.training.data import TrainingData
+from mien.training.speed import step_gflop
+
+HOUSE = Path(__file__).resolve().parents[2]
+CLIPS = HOUSE / "cli/src/mien_cli/demo/data"
+PEOPLE = ("E", "J")
+EXTRACTOR = "face_recognition"
+PRESET = "small"
+HELD_OUT = 0.2
+
+BEST_REPORTED = "landmarks:points=72+thumbnail:size=8"
+FEW = "landmarks:points=10+thumbnail:size=2"
+FEATURE_SETS = (
+    "landmarks:points=5",
+    "landmarks:points=10",
+    "landmarks:points=28",
+    "landmarks:points=72",
+    "thumbnail:size=8",
+    "histogram",
+    "encoding",
+    FEW,
+    BEST_REPORTED,
+    f"{BEST_REPORTED}+histogram+encoding",
+)
+_WARM_UP_LINES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A run of the results page."""
+
+    name: str
+    model: str
+    """A plugin choice."""
+    people: tuple[str, ...]
+    features: str
+    minutes: float
+
+
+def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
+    """Every installed model with its preset for small machines, on as many of the two people as it takes.
+
+    A model that draws from features gets the set that the reference study found best, or, if it invents people, the
+    smaller one that the study gave to its conditional progressive GAN: less of the original face goes in.
+    """
+    for name in registry.names("model"):
+        loaded = registry.load("model", name)
+        assert issubclass(loaded, Model)  # noqa: S101 (for the type checker)
+        choice = f"{name}:preset={PRESET}" if PRESET in loaded.Config.presets else name
+        people = PEOPLE[: loaded.people[1]]
+        features = (FEW if loaded.invents else BEST_REPORTED) if loaded.needs_features else ""
+        yield Experiment(name, choice, people, features, minutes)
+
+
+def of_feature_sets(model: str, minutes: float) -> Iterator[Experiment]:
+    """One model of one person with different features."""
+    for features in FEATURE_SETS:
+        yield Experiment(
+            f"{model}-{features}".replace(":", "-").replace("+", "-"), model, PEOPLE[:1], features, minutes
+        )
+
+
+def of_conditioning(model: str, minutes: float) -> Iterator[Experiment]:
+    """A conditional model as the study had it, and as it is now, each with few and with many features."""
+    for features, count in ((FEW, "few"), (BEST_REPORTED, "many")):
+        for preset in ("reference", PRESET):
+            settings = "preset=reference,width=32,noise_epochs=2" if preset == "reference" else f"preset={preset}"
+            yield Experiment(f"{model}-{preset}-{count}", f"{model}:{settings}", PEOPLE, features, minutes)
+
+
+def datasets(work: Path, progress: Progress, registry: Registry) -> None:
+    """The faces of both people, with every feature that an experiment draws from."""
+    keys = dict.fromkeys(choice for features in FEATURE_SETS for choice in features.split("+"))
+    for person in PEOPLE:
+        preprocess(
+            work / person,
+            extractor=EXTRACTOR,
+            features="+".join(keys),
+            sources=sorted((CLIPS / person).glob("*.mp4")),
+            pictures=False,
+            progress=progress,
+            registry=registry,
+        )
+
+
+def trained(experiment: Experiment, work: Path, progress: Progress, registry: Registry) -> Path:
+    """The experiment's run, trained for its minutes; what an interrupted call has done of it counts."""
+    run = work / "runs" / experiment.name
+    options = TrainOptions(
+        minutes=experiment.minutes, held_out=HELD_OUT, steps_per_validation=100, steps_per_checkpoint=1000
+    )
+    if not (run / "run.toml").exists():
+        people = [work / person for person in experiment.people]
+        train(
+            experiment.model,
+            people,
+            run,
+            features=experiment.features,
+            options=options,
+            progress=progress,
+            registry=registry,
+        )
+    elif (left := experiment.minutes - seconds_trained(run) / 60) > 0.1:
+        resume(run, minutes=left, progress=progress, registry=registry)
+    return run
+
+
+def metrics(run: Path) -> list[dict[str, float]]:
+    """The lines of metrics.jsonl."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def seconds_trained(run: Path) -> float:
+    """As its newest checkpoint tells."""
+    newest = max((run / "checkpoints").glob("[0-9]*/progress.json"), default=None)
+    return float(json.loads(newest.read_text())["seconds"]) if newest else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast a run was trained."""
+
+    steps: int
+    parameters: int
+    """Of what is trained, in all."""
+    faces_per_second: float
+    """Median over the log's lines, of the last stage that it reached."""
+    gflop_per_face: float
+    gflops: float
+    """Reached while training."""
+
+
+def speed(run: Path, registry: Registry) -> Speed:
+    """Read from its log, and counted on a batch of the stage that it reached."""
+    opened = TrainedRun.open(run, registry)
+    lines = [line for line in metrics(run) if "faces_per_second" in line]
+    number = int(lines[-1]["stage"])
+    rates = [line["faces_per_second"] for line in lines[_WARM_UP_LINES:] if line["stage"] == number]
+    stage = opened.model.stages()[number]
+    sources = [Dataset.open(Path(dataset.path)) for dataset in opened.record.datasets]
+    data = TrainingData(sources, FeatureSet(opened.features, registry), opened.record.options)
+    batch = data.batch(data.spread(stage.batch_size), stage.resolution, 1.0, number)
+    faces_per_second = statistics.median(rates)
+    per_face = step_gflop(opened.model, batch) / len(batch)
+    return Speed(
+        steps=int(lines[-1]["step"]),
+        parameters=sum(p.numel() for p in opened.model.parameters() if p.requires_grad),
+        faces_per_second=faces_per_second,
+        gflop_per_face=per_face,
+        gflops=per_face * faces_per_second,
+    )
+
+
+def peak_dtype(run: Path) -> torch.dtype:
+    """In which numbers the run was trained: its share is of the peak in the same."""
+    return torch.bfloat16 if TrainedRun.open(run).record.options.precision == "bf16" else torch.float32
