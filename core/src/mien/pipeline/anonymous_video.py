@@ -27,14 +27,18 @@ def anonymize_video(job: Job, video: VideoSource, shop: Workshop, rules: Rules) 
     Raises MienError if a frame does not decode, a plugin fails, or the output cannot be written; and for a video in
     which a face was missed, if that is to be refused.
     """
-    look_at = spread(range(len(video.frame_times()))) if rules.checks else ()
-    survey = look_through(video, shop, rules.recognizer, frozenset(look_at))
-    if rules.missing == "refuse":
-        _refuse_missing(job, survey)
-    hiding = Hiding() if rules.missing == "keep" else what_to_hide(survey, rules.margin_seconds)
     with unchecked(job.output) as draft:
-        _write(draft, job, video, shop, rules, survey, hiding)
-        check = _checked(draft, shop, rules, survey, hiding)
+        # Opened before anything is looked at: what it cannot hold is known at once.
+        with VideoSink(
+            draft, video, synthetic=shop.provenance, quality=shop.quality, sound=rules.sound, titles=False
+        ) as sink:
+            look_at = spread(range(len(video.frame_times()))) if rules.checks else ()
+            survey = look_through(video, shop, rules.recognizer, frozenset(look_at))
+            if rules.missing == "refuse":
+                _refuse_missing(job, survey)
+            hiding = Hiding() if rules.missing == "keep" else what_to_hide(survey, rules.margin_seconds)
+            _draw(sink, job, video, shop, rules, survey, hiding)
+        check = _checked(draft, video.path, shop, rules, survey, hiding)
         output, rejected, failure = rules.put_in_place(draft, job, check)
     drawn = [face for index, faces in enumerate(survey.faces) if index not in hiding.whole for face in faces]
     return AnonymizedFile(
@@ -77,8 +81,8 @@ def _listed(ranges: tuple[FrameRange, ...]) -> str:
     return ", ".join(map(str, ranges[:_RANGES_TOLD])) + more
 
 
-def _write(
-    path: Path, job: Job, video: VideoSource, shop: Workshop, rules: Rules, survey: Survey, hiding: Hiding
+def _draw(
+    sink: VideoSink, job: Job, video: VideoSource, shop: Workshop, rules: Rules, survey: Survey, hiding: Hiding
 ) -> None:
     strangers = [rules.stranger(job, person) for person in range(survey.people)]
 
@@ -90,9 +94,6 @@ def _write(
     shop.progress.start(video.path.name, len(survey.faces))
     faces_drawn = 0
     with (
-        VideoSink(
-            path, video, synthetic=shop.provenance, quality=shop.quality, sound=rules.sound, titles=False
-        ) as sink,
         closing(prefetched(shop.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,
         shop.redrawn(scenes(), FRAMES_AHEAD) as drawn,
     ):
@@ -104,13 +105,13 @@ def _write(
             shop.progress.advance(1, faces=faces_drawn)
 
 
-def _checked(path: Path, shop: Workshop, rules: Rules, survey: Survey, hiding: Hiding) -> Check | None:
+def _checked(path: Path, source: Path, shop: Workshop, rules: Rules, survey: Survey, hiding: Hiding) -> Check | None:
     """Compare faces of the video that was written with those that were there."""
     recognizer = rules.checks
     if recognizer is None:
         return None
     indices = spread(sorted(set(survey.encodings).difference(hiding.whole)))
-    shop.progress.start(f"{path.name}: checking", len(indices))
+    shop.progress.start(f"{source.name}: checking", len(indices))
     distances: list[float] = []
     for frame in frames_at(VideoSource(path), indices):
         originals = survey.encodings[frame.index]

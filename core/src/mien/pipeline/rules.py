@@ -1,7 +1,7 @@
 """What anonymizing was asked to do: the same for all files."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from os import getpid, replace
@@ -102,7 +102,8 @@ def unchecked(output: Path) -> Iterator[Path]:
         told, fix = (text.replace(str(draft), str(output)) for text in (error.message, error.fix))
         raise MienError(told, fix) from error.__cause__
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # what the user has to hear is why it was not written
+            draft.unlink(missing_ok=True)
 
 
 def _move(draft: Path, to: Path) -> None:

@@ -12,7 +12,7 @@ CHANGE = 25.0
 """Mean difference of two glances, of 255, from which on they show different scenes: in the clips of tests/data, frames
 that follow each other within a shot differ by less than 6, those at a cut by more than 90."""
 LASTING_FRAMES = 5
-"""What looks different for fewer frames than this is no shot of its own: a flash, or a hand before the camera."""
+"""If a scene is there again after fewer frames than this, it was not cut: a flash, or a hand before the camera."""
 _SIDE = 16
 
 
@@ -30,8 +30,8 @@ def differ(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
 def shots_of(glances: Sequence[NDArray[np.int16]]) -> list[int]:
     """The number of the shot that each frame belongs to, from 0, ascending.
 
-    A cut is where none of the frames shortly before looks like any of those shortly after. A cross-fade is none, and
-    neither is one shot within `LASTING_FRAMES`: then what belongs to two shots counts as one.
+    A cut is where none of the `LASTING_FRAMES` frames before looks like any of as many after. A cross-fade is none: what
+    belongs to two shots counts as one then.
     """
     shots: list[int] = []
     for index, here in enumerate(glances):
