@@ -110,10 +110,8 @@ def test_whoever_is_seen_together_is_not_one_person(stretches: dict[int, tuple[s
     }
     people = joined_by_encodings(frames, encodings, cast(Recognizer, Ruler()))
     assert people.keys() == frames.keys() and set(people.values()) == set(range(len(set(people.values()))))
-    begins = [
-        min(frames[number] for number in frames if people[number] == person)
-        for person in range(len(set(people.values())))
-    ]
+    count = len(set(people.values()))
+    begins = [min(min(frames[n]) for n in frames if people[n] == person) for person in range(count)]
     assert begins == sorted(begins)
     for one in frames:
         for other in frames:

@@ -30,8 +30,8 @@ def differ(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
 def shots_of(glances: Sequence[NDArray[np.int16]]) -> list[int]:
     """The number of the shot that each frame belongs to, from 0, ascending.
 
-    A cut is where none of the `LASTING_FRAMES` frames before looks like any of as many after. A cross-fade is none: what
-    belongs to two shots counts as one then.
+    A cut is where none of the `LASTING_FRAMES` frames before looks like any of as many after. A cross-fade is none:
+    what it joins counts as one shot.
     """
     shots: list[int] = []
     for index, here in enumerate(glances):
