@@ -1,6 +1,6 @@
 """What a video shows, looked through once before anything is drawn: who is where in which frame, and where one is lost.
 
-Of each frame only the landmarks are kept, about 1.5 kB a face, so that memory does not grow with the pictures.
+Of each frame only the landmarks are kept, about 1.6 kB a face, so that memory does not grow with the pictures.
 """
 
 from collections import defaultdict
