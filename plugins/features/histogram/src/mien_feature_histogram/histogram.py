@@ -19,7 +19,7 @@ _USUAL = 5.0
 class HistogramConfig(PluginConfig):
     """How fine."""
 
-    bins: int = Field(default=10, ge=1, le=_LEVELS)
+    bins: int = Field(default=10, ge=2, le=_LEVELS)
     """Bins of equal width for each channel. The reference study used 10."""
 
 
