@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 
 from mien.alignment import align
-from mien.colour import from_lab, match_colours, sharpen, soften, to_lab
+from mien.colour import (
+    ColourConfig,
+    from_lab,
+    in_scene_colours,
+    match_colours,
+    match_histograms,
+    sharpen,
+    soften,
+    to_lab,
+)
+from mien.errors import MienError
+from mien.plugin import read_config
 from mien.testing import portraits
 
 
@@ -79,3 +90,101 @@ def test_the_black_around_a_face_does_not_bleed_into_it(faces):
 
 def test_lab_and_back_is_the_same_picture(faces):
     assert np.abs(from_lab(to_lab(faces[0].image)).astype(int) - faces[0].image).max() <= 1
+
+
+def by_rank(picture, mask):
+    """Lightness at the tenths of the pixels inside, from dark to bright."""
+    return np.quantile(to_lab(picture)[..., 0][mask == 1], np.linspace(0.1, 0.9, 9))
+
+
+def test_histograms_bring_shadows_and_lights_each_to_those_of_the_reference(faces):
+    face, reference = faces
+    both = (face.mask == 1) & (reference.mask == 1)
+    weights = both.astype(np.float32)
+    apart = [
+        np.abs(by_rank(picture, both) - by_rank(reference.image, both)).max()
+        for picture in (
+            face.image,
+            match_colours(face.image, reference.image, weights),
+            match_histograms(face.image, reference.image, weights),
+        )
+    ]
+    assert apart[0] > 10
+    assert apart[2] < 1.5 < apart[1]
+
+
+def test_histograms_of_a_face_and_itself_change_nothing(faces):
+    face = faces[0]
+    assert np.abs(match_histograms(face.image, face.image, face.mask).astype(int) - face.image).max() <= 1
+
+
+@pytest.mark.parametrize("match", [match_colours, match_histograms])
+@pytest.mark.parametrize("side", [1, 3, 8])
+def test_a_mask_of_few_pixels_shifts_the_colours_and_makes_no_noise(faces, match, side):
+    face, reference = faces
+    weights = np.zeros_like(face.mask)
+    weights[60 : 60 + side, 50 : 50 + side] = 1
+    matched = to_lab(match(face.image, reference.image, weights))
+    inside = weights == 1
+    wanted = to_lab(reference.image)[inside].mean(0)
+    assert np.abs(matched[inside].mean(0) - wanted).max() < 2
+    middle = cv2.erode(face.mask, np.ones((31, 31))) == 1
+    assert matched[middle].std(0)[0] < 2.1 * to_lab(face.image)[middle].std(0)[0]
+
+
+def test_histograms_change_the_contrast_by_a_factor_of_two_at_most(faces):
+    reference = faces[0]
+    flat = np.full((128, 128, 3), 100, np.uint8)
+    flat[::2] += 2
+    matched = match_histograms(flat, reference.image, reference.mask)
+    assert np.abs(matched[0].astype(int) - matched[1]).max() <= 2 * 2 + 1
+    poster = np.where(reference.image > 127, 255, 0).astype(np.uint8)
+    smooth = np.tile(np.arange(64, 192, dtype=np.uint8)[:, None, None], (1, 128, 3))
+    assert np.diff(to_lab(match_histograms(smooth, poster, reference.mask))[..., 0], axis=0).max() < 2 * 0.45 + 0.45
+
+
+def test_what_hardly_counts_hardly_matters(faces):
+    face, reference = faces
+    weights = (cv2.erode(face.mask, np.ones((31, 31))) == 1).astype(np.float32)
+    faint = np.maximum(weights, 1e-4 * (np.arange(128) < 40))
+    alone, beside = (match_histograms(face.image, reference.image, w.astype(np.float32)) for w in (weights, faint))
+    assert np.abs(alone.astype(int) - beside).max() <= 3
+
+
+@pytest.mark.parametrize("how", ["reinhard", "histogram"])
+def test_a_face_comes_into_the_colours_of_what_it_covers(faces, how):
+    there, face = faces
+    coloured = in_scene_colours(face.image, there.scene, there.mask, there.to_crop, how)
+    inside = (there.mask == 1) & (face.mask == 1)
+    apart = [
+        np.abs(to_lab(p)[inside].mean(0) - to_lab(there.image)[inside].mean(0)).max() for p in (face.image, coloured)
+    ]
+    assert apart[1] < 0.35 * apart[0]
+
+
+def test_colours_can_be_left_as_they_are(faces):
+    there, face = faces
+    coloured = in_scene_colours(face.image, there.scene, there.mask, there.to_crop, "none")
+    assert np.array_equal(coloured, face.image)
+    assert coloured is not face.image
+
+
+@pytest.mark.parametrize("how", ["reinhard", "histogram"])
+def test_the_black_beyond_the_scene_is_none_of_its_colours(faces, how):
+    there, face = faces
+    x = round(float(np.linalg.inv(np.vstack([there.to_crop, [0, 0, 1]]))[0, 2] + 64 / there.to_crop[0, 0]))
+    half = there.to_crop.copy()
+    half[:, 2] += half[:, :2] @ [x, 0]
+    gray = np.full_like(there.scene[:, x:], 150)
+    coloured = in_scene_colours(face.image, gray, there.mask, half, how)
+    seen = there.mask * (np.arange(128) >= 70)
+    assert np.average(to_lab(coloured)[..., 0], weights=seen) == pytest.approx(to_lab(gray)[0, 0, 0], abs=6)
+
+
+def test_a_strangers_blender_gets_the_setting_from_its_base():
+    class Config(ColourConfig):
+        """Of somebody's blender."""
+
+    assert read_config(Config, {"colour": "histogram"}, "the blender mine").colour == "histogram"
+    with pytest.raises(MienError, match="reinhard"):
+        read_config(Config, {"colour": "sepia"}, "the blender mine")

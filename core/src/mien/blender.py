@@ -7,7 +7,13 @@ from mien.plugin import Plugin
 
 
 class Blender(Plugin):
-    """Sets a face into a scene. An instance is used by one thread at a time."""
+    """Sets a face into a scene. An instance is used by one thread at a time.
+
+    Colour matching is the same step for all: a Config that derives from `mien.colour.ColourConfig` has the setting
+    `colour`, and one line in `blend` does it, with whatever the blender makes of the mask:
+
+        face = in_scene_colours(face, scene, mask, to_crop, self.config.colour)
+    """
 
     @abstractmethod
     def blend(self, scene: RgbImage, face: RgbImage, mask: Mask, to_crop: Affine) -> RgbImage:

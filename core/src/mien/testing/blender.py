@@ -60,6 +60,37 @@ class BlenderContract(PluginContract):
             "A mask of zeros has to return the scene as it is."
         )
 
+    def test_a_mask_of_ones_changes_the_crops_square_and_nothing_else(self) -> None:
+        """A model may draw to the crop's edge."""
+        job = _swap()
+        full = _Job(job.scene, job.face, np.ones_like(job.mask), job.to_crop)
+        result = _checked(full.done_by(self.create()), full)
+        _assert_untouched(result, full)
+        assert not np.array_equal(result, job.scene), "blend() draws nothing if the mask is 1 everywhere."
+
+    @pytest.mark.parametrize("side_px", [1, 2, 9])
+    @pytest.mark.parametrize("corner", [(0, 0), (60, 50)])
+    def test_a_mask_of_few_pixels_will_do(self, side_px: int, corner: tuple[int, int]) -> None:
+        """As when a face is covered but for its edge."""
+        job = _swap()
+        mask = np.zeros_like(job.mask)
+        mask[corner[0] : corner[0] + side_px, corner[1] : corner[1] + side_px] = 1
+        few = _Job(job.scene, job.face, mask, job.to_crop)
+        _assert_untouched(_checked(few.done_by(self.create()), few), few)
+
+    def test_what_the_face_has_outside_of_its_mask_does_not_show(self) -> None:
+        """Mostly that is black, and a blender that lets it in draws a dark rim."""
+        job = _swap()
+        results = []
+        for level in (0, 255):
+            face = np.where(job.mask[..., None] > 0, job.face, np.uint8(level))
+            results.append(_Job(job.scene, face, job.mask, job.to_crop).done_by(self.create()).astype(int))
+        apart = np.abs(results[0] - results[1])
+        assert apart.max() <= 1, (
+            f"The result changes by up to {apart.max()} levels with what the face has where the mask is 0: weight by "
+            "the mask before you blur or resample, or continue the face (mien.filling)."
+        )
+
     def test_a_crop_set_back_unchanged_changes_little(self) -> None:
         """The way back undoes the way there."""
         portrait = portraits()[0]

@@ -4,17 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.alignment import composite, erode_and_feather, share_in_scene, warp
+from mien.alignment import composite, erode_and_feather, share_in_scene
 from mien.blender import Blender
-from mien.colour import match_colours, sharpen, soften
+from mien.colour import ColourConfig, in_scene_colours, sharpen, soften
 from mien.face import Affine, Mask, RgbImage
-from mien.plugin import PluginConfig
 
 _REFERENCE_SIZE = 128
 """The crop's side for which the widths of the Gaussians are given."""
 
 
-class FeatherConfig(PluginConfig):
+class FeatherConfig(ColourConfig):
     """How the edge is made soft, and what is done to the face before."""
 
     erosion: float = Field(default=0.1, ge=0.0, le=1.0)
@@ -30,9 +29,6 @@ class FeatherConfig(PluginConfig):
     """How much of what the Gaussian takes away is added."""
     soften_sigma_px: float = Field(default=1.5, gt=0.0)
     """Width of the softening Gaussian, for a crop of 128 px."""
-    colour: Literal["none", "reinhard"] = "reinhard"
-    """reinhard: the face takes mean and spread of the colours of the face that it covers, so that it stands in the
-    scene's light. none: the colours as the model draws them."""
 
 
 class Feather(Blender):
@@ -46,8 +42,7 @@ class Feather(Blender):
         size = mask.shape[0]
         in_scene = share_in_scene(to_crop, size, scene.shape)
         alpha = erode_and_feather(mask, self.config.erosion, self.config.feather, in_scene)
-        if self.config.colour == "reinhard":
-            face = match_colours(face, warp(scene, to_crop, (size, size)), alpha * in_scene)
+        face = in_scene_colours(face, scene, alpha, to_crop, self.config.colour)
         unit_px = size / _REFERENCE_SIZE
         if self.config.detail == "sharpen":
             face = sharpen(face, mask, self.config.sharpen_sigma_px * unit_px, self.config.sharpen_amount)
