@@ -1,0 +1,78 @@
+"""A face set into the scene by its gradients: seamless cloning."""
+
+from typing import Literal, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mien.alignment import composite, erode_and_feather
+from mien.blender import Blender
+from mien.colour import ColourConfig
+from mien.face import Affine, Mask, RgbImage
+from mien.filling import filled
+from mien.overlay import Overlay, overlay
+
+# The wide modes place the source by its own centre, and not by that of the mask's bounding rectangle, whose rounding
+# would shift the face by a pixel.
+_FLAGS = {"normal": cv2.NORMAL_CLONE_WIDE, "mixed": cv2.MIXED_CLONE_WIDE}
+_ERODED_PX = 3
+"""OpenCV takes the face's gradients within a mask that it erodes by so much (and fails if nothing is left of it)."""
+_PADDING_PX = _ERODED_PX + 1
+"""It leaves out a pixel along the border of the picture as well."""
+_EDGE = 0.03
+"""Width over which the cloned face passes into the scene, as a share of the crop's side. Both have the same colours
+there, but the scene may be sharper."""
+
+
+class PoissonConfig(ColourConfig):
+    """What is cloned, and from where on."""
+
+    mode: Literal["normal", "mixed"] = "normal"
+    """normal: the face's gradients alone. mixed: at each pixel the stronger of the face's and the scene's, so that
+    hair, glasses and wrinkles of the scene show through, and with them some of the person who is covered."""
+    erosion: float = Field(default=0.2, ge=0.0, le=1.0)
+    """Width of the kernel that the mask is eroded with, as a share of the crop's side. 0.1 takes back what alignment
+    dilates the landmarks' hull by. All colours of the face follow from those along the edge, so the edge is better off
+    within the face than on its outline."""
+
+
+class Poisson(Blender):
+    """Gradients of the face, colours of the scene along the mask's edge, by OpenCV's seamlessClone.
+
+    Pérez, Gangnet & Blake, Poisson Image Editing, SIGGRAPH 2003. OpenCV joins face and scene along a rectangle about
+    the mask, and changes the scene up to there. What is then wrong at the mask's own edge is taken away by a membrane
+    over the mask; it is harmonic, so what was solved inside stays solved.
+    """
+
+    Config = PoissonConfig
+    config: PoissonConfig
+
+    def blend(self, scene: RgbImage, face: RgbImage, mask: Mask, to_crop: Affine) -> RgbImage:
+        """See `Blender.blend`."""
+        erosion, colour = self.config.erosion, self.config.colour
+        both = overlay(scene, face, mask, to_crop, erosion=erosion, feather=_EDGE, colour=colour)
+        if both is None:
+            return scene.copy()
+        return composite(scene, self._cloned(both), both.alpha, to_crop)
+
+    def _cloned(self, both: Overlay) -> RgbImage:
+        """The face within its surroundings, whose colours it has all along the mask's edge: uint8 (S, S, 3)."""
+        inside = (erode_and_feather(both.mask, self.config.erosion, _EDGE) > 0).astype(np.uint8)
+        source, target = (_padded(_levels(picture), cv2.BORDER_REPLICATE) for picture in (both.face, both.scene))
+        within = _padded(inside, cv2.BORDER_CONSTANT)
+        given = cv2.dilate(within * 255, np.ones((3, 3), np.uint8), iterations=_ERODED_PX)
+        middle = target.shape[0] // 2
+        cloned = cv2.seamlessClone(source, target, given, (middle, middle), flags=_FLAGS[self.config.mode])
+        joined = cloned + filled(target.astype(np.float32) - cloned, within == 0)
+        return _levels(joined[_PADDING_PX:-_PADDING_PX, _PADDING_PX:-_PADDING_PX])
+
+
+def _levels(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+
+
+def _padded(picture: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
+    width = _PADDING_PX
+    return cast(NDArray[np.uint8], cv2.copyMakeBorder(picture, width, width, width, width, border))
