@@ -1,0 +1,81 @@
+"""A face set into the scene band by band: coarse colours fade widely, fine detail narrowly."""
+
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mien.alignment import composite, erode_and_feather
+from mien.blender import Blender
+from mien.colour import ColourConfig
+from mien.face import Affine, Mask, RgbImage
+from mien.overlay import overlay
+
+Bands = list[NDArray[np.float32]]
+
+_EDGE = 0.03
+"""Width over which the finest band fades, as a share of the crop's side; each coarser one fades twice as widely."""
+_SMALLEST_PX = 4
+
+
+class MultibandConfig(ColourConfig):
+    """Into how many bands face and scene are split, and from where on the face begins."""
+
+    levels: int = Field(default=4, ge=1, le=8)
+    """Bands of detail, each twice as coarse as the one before; what is left is a band more. A small crop has fewer:
+    none is halved below 4 px."""
+    erosion: float = Field(default=0.15, ge=0.0, le=1.0)
+    """Width of the kernel that the mask is eroded with, as a share of the crop's side. 0.1 takes back what alignment
+    dilates the landmarks' hull by. The finest band begins right there, so the edge is better off within the face than
+    on its outline."""
+
+
+class Multiband(Blender):
+    """Face and scene mixed in each band of a Laplacian pyramid.
+
+    Burt & Adelson, A Multiresolution Spline With Application to Image Mosaics, ACM Transactions on Graphics 2(4), 1983.
+    There, a band passes from one picture to the other on both sides of the seam, as widely as its pixels are coarse.
+    Here nothing may change outside of the mask: each band passes as widely, but inside of it.
+    """
+
+    Config = MultibandConfig
+    config: MultibandConfig
+
+    def blend(self, scene: RgbImage, face: RgbImage, mask: Mask, to_crop: Affine) -> RgbImage:
+        """See `Blender.blend`."""
+        erosion, colour = self.config.erosion, self.config.colour
+        both = overlay(scene, face, mask, to_crop, erosion=erosion, feather=_EDGE, colour=colour)
+        if both is None:
+            return scene.copy()
+        mixed: Bands = []
+        for level, (ours, theirs) in enumerate(zip(self._bands(both.face), self._bands(both.scene), strict=True)):
+            step = 2**level
+            fade = erode_and_feather(both.mask, erosion, _EDGE * step)
+            share = fade[::step, ::step, None]  # pyrDown keeps the even pixels, too
+            mixed.append(theirs + (ours - theirs) * share)
+        joined = np.clip(np.rint(_joined(mixed)), 0, 255).astype(np.uint8)
+        return composite(scene, joined, both.alpha, to_crop)
+
+    def _bands(self, picture: NDArray[np.float32]) -> Bands:
+        """The picture's Laplacian pyramid, finest first; the last is what is left, a small picture."""
+        bands: Bands = []
+        for _ in range(self.config.levels):
+            if min(picture.shape[:2]) < 2 * _SMALLEST_PX:
+                break
+            smaller = cast(NDArray[np.float32], cv2.pyrDown(picture))
+            bands.append(picture - _doubled(smaller, picture))
+            picture = smaller
+        return [*bands, picture]
+
+
+def _joined(bands: Bands) -> NDArray[np.float32]:
+    picture = bands[-1]
+    for band in reversed(bands[:-1]):
+        picture = band + _doubled(picture, band)
+    return picture
+
+
+def _doubled(picture: NDArray[np.float32], like: NDArray[np.float32]) -> NDArray[np.float32]:
+    return cast(NDArray[np.float32], cv2.pyrUp(picture, dstsize=like.shape[1::-1]))
