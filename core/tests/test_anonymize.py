@@ -19,7 +19,7 @@ from PIL import Image
 
 from mien import Extractor, MienError, Registry, TrainOptions, anonymize, swap, train
 from mien.face import Face, RgbImage
-from mien.pictures import read_picture
+from mien.pictures import read_picture, write_picture
 from mien.pipeline import AnonymizeReport, FrameRange
 from mien.pipeline.hiding import hidden
 from mien.pipeline.whom import Strangers
@@ -371,6 +371,19 @@ def test_the_pictures_of_a_folder_are_drawn_or_hidden_and_one_bad_file_ends_noth
     assert {path.name for path in refused.failures} == {"bad.jpg", "bad.mp4", "rocket.jpg"}
 
 
+def test_in_a_picture_every_face_is_a_stranger_of_its_own(house: House, tmp_path: Path) -> None:
+    """The same person twice: nobody follows them from one picture to the next, and so not within one."""
+    frame = next(VideoSource(E).frames()).image
+    write_picture(tmp_path / "twice.png", np.hstack([frame, frame]), synthetic=None)
+    report = house.anonymize(tmp_path / "twice.png", tmp_path / "out.png")
+    after = read_picture(tmp_path / "out.png")
+    noses = [face.landmarks[30].round().astype(int) for face in house.faces(np.hstack([frame, frame]))]
+    drawn = [hue_at(after, x, y) for x, y in noses]
+    expected = [hue_of("twice.png", 0), hue_of("twice.png", 1)]
+    assert apart(*expected) > 10 and report.people == 2
+    assert min(max(apart(*pair) for pair in zip(drawn, order, strict=True)) for order in (expected, expected[::-1])) < 5
+
+
 def test_neither_the_place_nor_the_title_is_carried_over(house: House, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x010E] = "Anna at home"  # ImageDescription
@@ -457,6 +470,33 @@ def test_a_face_that_is_no_longer_known_passes(house: House, tmp_path: Path) -> 
     unchecked = house.anonymize(clip, tmp_path / "b.mp4", check=True, registry=without_encoding())
     assert unchecked.check is None and "tells people apart" in unchecked.not_checked
     assert house.anonymize(clip, tmp_path / "c.mp4").not_checked == "it was not asked for"
+
+
+class Interrupting:
+    """A Progress that behaves like a user who presses Ctrl-C after some frames."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def start(self, what: str, total: int | None) -> None:
+        pass
+
+    def advance(self, steps: int = 1, **figures: float | int | str) -> None:
+        self.left -= steps
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+    def say(self, message: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize("after", [5, 13, 19], ids=["looking", "drawing", "checking"])
+def test_ctrl_c_leaves_nothing_behind(house: House, tmp_path: Path, after: int) -> None:
+    clip = cut(E, tmp_path / "E.mp4", slice(0, 8))
+    with pytest.raises(KeyboardInterrupt):
+        house.anonymize(clip, tmp_path / "out.mp4", check=True, progress=Interrupting(after))
+    assert files_in(tmp_path) == ["E.mp4"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("mien-")]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from os import getpid, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -78,15 +78,13 @@ class Rules:
 
     def _aside(self, output: Path) -> Path:
         """Where what was rejected goes: beside the user's OUTPUT, never into it, and never over another file."""
-        for number in count(1):
-            name = ".rejected" if number == 1 else f".rejected-{number}"
-            if output == self.output:
-                path = output.with_name(f"{output.stem}{name}{output.suffix}")
-            else:
-                path = self.output.with_name(self.output.name + name) / output.relative_to(self.output)
-            if not path.exists():
-                return path
-        raise AssertionError("numbers never end")
+        marks = chain([".rejected"], (f".rejected-{number}" for number in count(2)))
+        return next(path for mark in marks if not (path := self._marked(output, mark)).exists())
+
+    def _marked(self, output: Path, mark: str) -> Path:
+        if output == self.output:
+            return output.with_name(f"{output.stem}{mark}{output.suffix}")
+        return self.output.with_name(self.output.name + mark) / output.relative_to(self.output)
 
 
 @contextmanager
