@@ -163,3 +163,9 @@ def test_what_cannot_be_meant_is_told_and_nothing_is_written(mien, run_of, tmp_p
     assert run.exit_code == 2
     assert part in run.stderr
     assert not (tmp_path / "out.jpg").exists()
+
+
+def test_after_training_the_command_that_fits_the_model_is_named(mien, run_of, people, tmp_path):
+    run = mien("train", "mirror", people[0], "--run", tmp_path / "run", "--steps", "1")
+    assert f"mien anonymize INPUT OUTPUT --run {tmp_path / 'run'}" in run.stdout
+    assert "mien swap" not in run.stdout

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.text import Text
@@ -133,16 +133,20 @@ def _options(settings: dict[str, str]) -> "TrainOptions":
 
 
 def _tell(report: "TrainReport") -> None:
+    from mien import Model, Registry
     from mien.run import RunRecord
 
     console = results()
-    identity = RunRecord.read(report.run).identities[0]
+    record = RunRecord.read(report.run)
+    model = cast(type[Model], Registry().load("model", record.model))
     console.print(
         f"Stopped at step {report.step} ({report.steps_here} of them now), after {duration(report.seconds)} in all: "
         f"{report.reason}."
     )
-    for what, command in (
-        ("Go on", f"mien train --run {report.run} --resume"),
-        ("Swap ", f"mien swap {report.run} INPUT OUTPUT --to {identity}"),
-    ):
+    next_commands = [("Go on", f"mien train --run {report.run} --resume")]
+    if model.swaps:
+        next_commands.append(("Swap ", f"mien swap {report.run} INPUT OUTPUT --to {record.identities[0]}"))
+    if model.invents:
+        next_commands.append(("Anonymize", f"mien anonymize INPUT OUTPUT --run {report.run}"))
+    for what, command in next_commands:
         console.print(Text.assemble((f"{what}  ", "bold"), (command, "cyan")), soft_wrap=True)
