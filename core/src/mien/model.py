@@ -64,6 +64,13 @@ class Batch:
         )
 
 
+def pictures_of(images: Tensor) -> NDArray[np.uint8]:
+    """Images (N, 3, S, S) in [-1, 1] as 8-bit pictures: uint8 (N, S, S, 3), RGB."""
+    scaled = images.detach().float().clamp(-1, 1).add(1).mul(127.5).round()
+    pictures: NDArray[np.uint8] = scaled.permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy()
+    return pictures
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A stretch of training at one resolution. Most models have one."""

@@ -1,20 +1,17 @@
 """Measuring features on faces that a dataset holds already, without finding them again."""
 
 from collections.abc import Callable, Iterator
-from itertools import groupby
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mien.dataset.format import Dataset
 from mien.dataset.messages import Advanced, Begin, Remeasure
 from mien.dataset.npy import NpyWriter
+from mien.dataset.scenes import crops_in_scenes, crops_of
 from mien.errors import MienError
-from mien.face import FaceCrop, RgbImage
+from mien.face import FaceCrop
 from mien.features import FeatureSet
 from mien.files import whole_folder
-from mien.pictures import read_picture
 
 _FACES_AT_ONCE = 64
 
@@ -46,40 +43,10 @@ def _crops(task: Remeasure, with_scene: bool) -> Iterator[tuple[list[FaceCrop], 
     """The faces as they were cut out, some at a time, and where they come from."""
     dataset = Dataset.open(task.dataset)
     start, stop = task.rows
-    images, masks, landmarks = dataset.images(dataset.info.sizes[-1]), dataset.masks(), dataset.landmarks()
-    index = dataset.index(["source", "frame", "to_crop"]).slice(start, stop - start).to_pylist()
-
-    def crop(row: int, scene: RgbImage | None) -> FaceCrop:
-        to_crop = np.array(index[row - start]["to_crop"]).reshape(2, 3)
-        mask = (masks[row] / 255).astype(np.float32)
-        return FaceCrop(np.array(images[row]), mask, np.array(landmarks[row]), to_crop, scene)
-
-    if not with_scene:
-        for first in range(start, stop, _FACES_AT_ONCE):
-            last = min(first + _FACES_AT_ONCE, stop)
-            yield [crop(row, None) for row in range(first, last)], f"{task.dataset}, faces {first} to {last - 1}"
+    if with_scene:
+        for _, crops, where in crops_in_scenes(dataset, range(start, stop), task.raw):
+            yield crops, where
         return
-    by_picture = groupby(
-        range(start, stop), key=lambda row: (index[row - start]["source"], index[row - start]["frame"])
-    )
-    wanted = [(source, frame, list(rows)) for (source, frame), rows in by_picture]
-    for source, pictures in groupby(wanted, key=lambda picture: picture[0]):
-        of_source = list(pictures)
-        for (_, frame, rows), scene in zip(of_source, _scenes(task.raw / source, of_source), strict=True):
-            where = f"{source}, frame {frame}" if frame is not None else str(source)
-            yield [crop(row, scene) for row in rows], where
-
-
-def _scenes(path: Path, wanted: list[tuple[Any, Any, Any]]) -> Iterator[RgbImage]:
-    """The pictures themselves, in the order of the index."""
-    frames = [frame for _, frame, _ in wanted]
-    if frames[0] is None:
-        yield read_picture(path)
-        return
-    from mien.video import VideoSource  # loads PyAV, which pictures do without
-
-    with VideoSource(path) as video:
-        needed = set(frames)
-        for frame in video.frames(frames[0], frames[-1] + 1):
-            if frame.index in needed:
-                yield frame.image
+    for first in range(start, stop, _FACES_AT_ONCE):
+        last = min(first + _FACES_AT_ONCE, stop)
+        yield crops_of(dataset, range(first, last)), f"{task.dataset}, faces {first} to {last - 1}"

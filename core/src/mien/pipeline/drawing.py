@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -15,7 +16,7 @@ from mien.blender import Blender
 from mien.errors import MienError
 from mien.face import Affine, FaceCrop, RgbImage
 from mien.features import FeatureSet
-from mien.model import Batch
+from mien.model import Batch, pictures_of
 from mien.pipeline.stages import Pool, Stopwatch
 from mien.pipeline.tracking import TrackedFace
 from mien.run import TrainedRun
@@ -105,15 +106,14 @@ class Painter:
         image = drawn.scene.image
         with self._blenders.borrowed() as blender, self._clock.running("blend"):
             for crop, picture in zip(drawn.crops, drawn.pictures, strict=True):
-                with failures_told("blender", self._blender):
-                    blended = blender.blend(image, picture, crop.mask, crop.to_crop)
-                if not (isinstance(blended, np.ndarray) and blended.dtype == np.uint8 and blended.shape == image.shape):
-                    raise MienError(
-                        f"The blender {self._blender!r} did not return a picture of {image.shape}, uint8.",
-                        "Report it to its makers, or choose another --blender.",
-                    )
-                image = blended
+                image = blended_by(blender, self._blender, image, picture, crop)
         return drawn.scene, image
+
+    def blending_with(self, blender: str, blenders: Pool[Blender]) -> "Painter":
+        """The same painter, with another blender."""
+        other = copy(self)
+        other._blender, other._blenders = blender, blenders
+        return other
 
     def _cut(self, image: RgbImage, face: TrackedFace) -> FaceCrop:
         return cut(image, face.landmarks, similarity_to_crop(face.steady, self._alignment), self._alignment)
@@ -152,9 +152,19 @@ class Painter:
                 "or values that are not finite.",
                 "Swap with an earlier checkpoint's weights, or train again.",
             )
-        scaled = drawn.clamp(-1, 1).add(1).mul(127.5).round()
-        pictures: NDArray[np.uint8] = scaled.permute(0, 2, 3, 1).to(torch.uint8).numpy()
-        return pictures
+        return pictures_of(drawn)
+
+
+def blended_by(blender: Blender, choice: str, image: RgbImage, face: RgbImage, crop: FaceCrop) -> RgbImage:
+    """Set a drawn face into a scene: uint8 (H, W, 3). Raises MienError naming the choice if the blender fails."""
+    with failures_told("blender", choice):
+        blended = blender.blend(image, face, crop.mask, crop.to_crop)
+    if not (isinstance(blended, np.ndarray) and blended.dtype == np.uint8 and blended.shape == image.shape):
+        raise MienError(
+            f"The blender {choice!r} did not return a picture of {image.shape}, uint8.",
+            "Report it to its makers, or choose another --blender.",
+        )
+    return blended
 
 
 def resized(crop: FaceCrop, size: int) -> FaceCrop:

@@ -9,7 +9,7 @@ import torch
 
 from mien.face import RgbImage
 from mien.grid import write_grid
-from mien.model import Batch, Model
+from mien.model import Batch, Model, pictures_of
 from mien.provenance import Provenance
 
 _STRANGERS = 4
@@ -20,7 +20,7 @@ def write_preview(path: Path, model: Model, batch: Batch, names: Sequence[str], 
 
     Columns: the input, then drawn as itself and as each other person, or, if the model invents people, as some of them.
     """
-    columns = {"input": list(_pictures(batch.images))}
+    columns = {"input": list(pictures_of(batch.images))}
     columns |= _as_people(model, batch, names) if model.swaps else _as_strangers(model, batch)
     made = Provenance(version("mien-core"), f"preview of training, step {step}", path.resolve().parents[1].name)
     labels = [names[who] for who in batch.identities.tolist()]
@@ -28,7 +28,7 @@ def write_preview(path: Path, model: Model, batch: Batch, names: Sequence[str], 
 
 
 def _as_people(model: Model, batch: Batch, names: Sequence[str]) -> dict[str, list[RgbImage]]:
-    drawn = [_pictures(model.generate(batch, name)) for name in names]
+    drawn = [pictures_of(model.generate(batch, name)) for name in names]
     identities = batch.identities.tolist()
     columns = {"reconstruction": [drawn[who][row] for row, who in enumerate(identities)]}
     for further in range(1, len(names)):
@@ -40,12 +40,6 @@ def _as_people(model: Model, batch: Batch, names: Sequence[str]) -> dict[str, li
 def _as_strangers(model: Model, batch: Batch) -> dict[str, list[RgbImage]]:
     numbers = [torch.full_like(batch.identities, number) for number in range(_STRANGERS)]
     return {
-        f"stranger {number}": list(_pictures(model.generate(replace(batch, strangers=who), None)))
+        f"stranger {number}": list(pictures_of(model.generate(replace(batch, strangers=who), None)))
         for number, who in enumerate(numbers)
     }
-
-
-def _pictures(images: torch.Tensor) -> RgbImage:
-    scaled = images.detach().float().clamp(-1, 1).add(1).mul(127.5).round()
-    array: RgbImage = scaled.permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy()
-    return array

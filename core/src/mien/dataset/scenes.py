@@ -1,0 +1,69 @@
+"""The faces of a dataset as they were cut out, and the scenes they come from."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.dataset.format import Dataset
+from mien.face import FaceCrop, RgbImage
+from mien.pictures import read_picture
+
+RAW = "raw"
+
+
+def crops_of(dataset: Dataset, rows: Sequence[int]) -> list[FaceCrop]:
+    """The largest crops of some rows, without their scenes."""
+    reader = _Reader(dataset)
+    return [reader.crop(row, None) for row in rows]
+
+
+def crops_in_scenes(
+    dataset: Dataset, rows: Sequence[int], raw: Path | None = None
+) -> Iterator[tuple[list[int], list[FaceCrop], str]]:
+    """The largest crops of some rows, in ascending order, with the scenes they come from; each scene is read once.
+
+    Yields the rows of a scene, their crops, and where they are from, for an error message. raw: what the index's
+    sources are relative to; None: DATASET/raw. Raises MienError if a source is gone or unreadable.
+    """
+    reader = _Reader(dataset)
+    raw = raw or dataset.path / RAW
+    by_picture = groupby(rows, key=reader.picture)
+    wanted = [(source, frame, list(of_scene)) for (source, frame), of_scene in by_picture]
+    for source, pictures in groupby(wanted, key=lambda picture: picture[0]):
+        of_source = list(pictures)
+        scenes = _scenes(raw / source, [frame for _, frame, _ in of_source])
+        for (_, frame, of_scene), scene in zip(of_source, scenes, strict=True):
+            where = f"{source}, frame {frame}" if frame is not None else str(source)
+            yield of_scene, [reader.crop(row, scene) for row in of_scene], where
+
+
+class _Reader:
+    def __init__(self, dataset: Dataset) -> None:
+        self._images, self._masks = dataset.images(dataset.info.sizes[-1]), dataset.masks()
+        self._landmarks = dataset.landmarks()
+        self._index = dataset.index(["source", "frame", "to_crop"])
+
+    def picture(self, row: int) -> tuple[str, int | None]:
+        return self._index["source"][row].as_py(), self._index["frame"][row].as_py()
+
+    def crop(self, row: int, scene: RgbImage | None) -> FaceCrop:
+        to_crop = np.array(self._index["to_crop"][row].as_py()).reshape(2, 3)
+        mask = (self._masks[row] / 255).astype(np.float32)
+        return FaceCrop(np.array(self._images[row]), mask, np.array(self._landmarks[row]), to_crop, scene)
+
+
+def _scenes(path: Path, frames: Sequence[Any]) -> Iterator[RgbImage]:
+    """The pictures themselves, in the order of the frames."""
+    if frames[0] is None:
+        yield read_picture(path)
+        return
+    from mien.video import VideoSource  # loads PyAV, which pictures do without
+
+    with VideoSource(path) as video:
+        needed = set(frames)
+        for frame in video.frames(frames[0], frames[-1] + 1):
+            if frame.index in needed:
+                yield frame.image

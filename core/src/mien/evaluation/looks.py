@@ -1,0 +1,64 @@
+"""What a viewer sees of a face: found again in its scene, measured and recognized."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.alignment import align
+from mien.extractor import Extractor
+from mien.face import Landmarks, RgbImage
+from mien.identity import Recognizer
+from mien.pipeline.tracking import face_size, mean_distance
+
+_AT_ITS_PLACE = 0.5
+"""A face counts as found again where its landmarks are on average nearer than this share of its size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """N faces; a face that was not found is NaN throughout."""
+
+    landmarks: NDArray[np.float32]
+    """float32 (N, 68, 2), in scene pixels."""
+    encodings: NDArray[np.float32]
+    """float32 (N, D)."""
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """bool (N,)."""
+        found: NDArray[np.bool_] = np.all(np.isfinite(self.landmarks), axis=(1, 2))
+        return found
+
+    def distances_to(self, encodings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Identity distance of each face to one encoding (D,), or to one each (N, D): float64 (N,)."""
+        distances: NDArray[np.float64] = np.linalg.norm(self.encodings.astype(np.float64) - encodings, axis=1)
+        return distances
+
+
+class Viewer:
+    """Looks at pictures with an extractor and a recognizer; what it does is done by one thread."""
+
+    def __init__(self, extractor: Extractor, recognizer: Recognizer) -> None:
+        self._extractor, self._recognizer = extractor, recognizer
+
+    def look(self, image: RgbImage, place: Landmarks) -> tuple[Landmarks, NDArray[np.float32]]:
+        """The face at a place: its landmarks, float32 (68, 2), and its encoding, float32 (D,); NaN if there is none.
+
+        image: uint8 (H, W, 3). place: landmarks of the face that was there before. Raises MienError if a plugin fails.
+        """
+        size = face_size(place)
+        faces = [
+            (mean_distance(face.landmarks, place) / size, face.landmarks) for face in self._extractor.extract(image)
+        ]
+        distance, landmarks = min(faces, key=lambda found: found[0], default=(np.inf, place))
+        if distance > _AT_ITS_PLACE:
+            length = self._recognizer.features.length
+            return np.full_like(place, np.nan), np.full(length, np.nan, np.float32)
+        return landmarks, self._recognizer.encode([align(image, landmarks)])[0]
+
+
+def gathered(looks: Sequence[tuple[Landmarks, NDArray[np.float32]]]) -> Looks:
+    """Looks at N ≥ 1 faces as one."""
+    return Looks(np.stack([landmarks for landmarks, _ in looks]), np.stack([encoding for _, encoding in looks]))

@@ -1,0 +1,129 @@
+"""What an evaluation says, as it is written to evaluation.json."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from mien.errors import MienError
+from mien.files import whole_file
+
+FILE = "evaluation.json"
+
+
+class Figures(BaseModel):
+    """How well one way of drawing did; None where a figure makes no sense. Shares are in [0, 1]."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    name: str
+    """The model's name, or the baseline's."""
+    learnt: bool
+    """Whether it is the model; otherwise a baseline."""
+    drawn_as: str | None
+    """The person, or None: people who do not exist."""
+    found: float
+    """Share of the faces that are found again in the result."""
+    to_target: float | None
+    """Median identity distance to the mean encoding of the person drawn."""
+    verified_as_target: float | None
+    """Share of all faces that are taken for that person."""
+    to_original: float
+    """Median identity distance to the face that was there, by its own encoding."""
+    verified_as_original: float
+    """Share of all faces that are still taken for the same person as before."""
+    to_people: dict[str, float]
+    """Person of the run → median identity distance to their mean encoding."""
+    expression_eyes: float
+    expression_mouth: float
+    expression: float
+    """Mean landmark error after Procrustes, of the eye distance: eyes, mouth, all 68."""
+    follows: dict[str, float]
+    """Measure of the expression → correlation over the faces, original against result."""
+    pose_degrees: float
+    """Mean angle between the head poses."""
+    l1: float | None
+    ssim: float | None
+    psnr: float | None
+    """Drawn crop against the original one, inside of the mask: L1 in [0, 1], SSIM, PSNR in dB. None for a swap."""
+    frechet: float
+    """Fréchet distance of the encodings to those of real faces: of the person drawn, or of the faces judged."""
+    diversity: float | None
+    """Mean identity distance between different strangers drawn from one face; None for a person or a baseline."""
+    combined: dict[str, float]
+    """"α,β" → mean combined score; a face that was not found again counts 0."""
+
+
+class Evaluation(BaseModel):
+    """What `evaluate` measured."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    format_version: int = 1
+    run: str
+    weights: str
+    """SHA-256 of the weights that were judged."""
+    model: str
+    settings: dict[str, object]
+    features: str
+    step: int
+    minutes: float
+    """Time trained."""
+    dataset: str
+    dataset_digest: str
+    rows: list[int]
+    rows_of: int
+    """How many rows there were to choose from."""
+    held_out: bool
+    told: list[str]
+    """From which files and frames."""
+    unreadable: list[str]
+    """Scenes that could not be read, and were left out."""
+    extractor: str
+    blender: str
+    recognizer: str
+    same_person_below: float
+    seed: int
+    device: str
+    threads: int
+    faces_per_second: float
+    """Of drawing alone, in batches of 8."""
+    frechet_floor: float
+    """The same distance between two halves of the real faces: what cannot be told from nothing. Of half as many."""
+    diversity_of_real: float
+    """Mean identity distance between the training faces."""
+    figures: list[Figures]
+
+    def of(self, drawn_as: str | None, *, learnt: bool) -> list[Figures]:
+        """The model's figures, or the baselines', for a person or for strangers."""
+        return [one for one in self.figures if one.drawn_as == drawn_as and one.learnt == learnt]
+
+    @property
+    def drawn_as(self) -> list[str | None]:
+        """Whom the model drew, in order."""
+        return [one.drawn_as for one in self.figures if one.learnt]
+
+    def write(self, folder: Path) -> Path:
+        """Write FOLDER/evaluation.json. Raises MienError if it may not be written."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(folder / FILE) as partial:
+            partial.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+        return folder / FILE
+
+    @classmethod
+    def read(cls, folder: Path) -> "Evaluation | None":
+        """What FOLDER/evaluation.json says; None if there is none, or another version of mien wrote it."""
+        path = folder / FILE
+        if not path.is_file():
+            return None
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except ValueError:
+            return None
+
+
+def folder_of(run: Path, dataset: Path) -> Path:
+    """Where the evaluation of a run on a dataset lies. Raises MienError for a dataset without a name."""
+    name = dataset.resolve().name
+    if not name:
+        raise MienError(f"{dataset} has no name.", "mien evaluate RUN --on DATASET")
+    return run / "evaluations" / name

@@ -1,0 +1,61 @@
+"""Which faces a run is judged by: of a dataset it was trained on, only what training never saw."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.dataset import Dataset
+from mien.errors import MienError
+from mien.run import TrainedRun
+from mien.training.rows import split
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRows:
+    """Rows of a dataset, and what they are."""
+
+    rows: NDArray[np.int64]
+    """Ascending."""
+    of: int
+    """How many there were to choose from."""
+    held_out: bool
+    """Whether they are what training held out; otherwise the run was not trained on the dataset at all."""
+    told: tuple[str, ...]
+    """From which files and frames, a line each."""
+
+
+def choose_rows(run: TrainedRun, dataset: Dataset, most: int) -> ChosenRows:
+    """The end of each clip, if the run was trained on the dataset, otherwise all of it; at most so many, spread evenly.
+
+    Raises MienError if there is none.
+    """
+    known = any(record.digest == dataset.info.digest for record in run.record.datasets)
+    candidates = training_split(run, dataset)[1] if known else np.arange(len(dataset))
+    if not len(candidates):
+        what = "training held nothing out of it" if known else "it holds no face"
+        raise MienError(
+            f"There is nothing in {dataset.path} to judge {run.path} by: {what}.",
+            f"mien evaluate {run.path} --on ANOTHER_DATASET",
+        )
+    picked = np.linspace(0, len(candidates) - 1, min(most, len(candidates))).round().astype(np.int64)
+    rows = candidates[picked]
+    return ChosenRows(rows, len(candidates), known, _told(dataset, rows))
+
+
+def training_split(run: TrainedRun, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows that the run was trained on, and those that it held out."""
+    parts = split(dataset.index(["source", "frame"]), run.record.options.held_out)
+    return parts.training, parts.held_out
+
+
+def _told(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[str, ...]:
+    index = dataset.index(["source", "frame"]).take(rows).to_pylist()
+    lines = []
+    for source, faces in groupby(index, key=lambda row: row["source"]):
+        frames = [face["frame"] for face in faces]
+        name = PurePath(source).name
+        lines.append(name if frames[0] is None else f"{name}: {len(frames)} of frames {frames[0]} to {frames[-1]}")
+    return tuple(lines)
