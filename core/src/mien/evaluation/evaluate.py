@@ -87,6 +87,7 @@ def evaluate(
     *,
     to: str | None = None,
     faces: int = DEFAULT_FACES,
+    last: float | None = None,
     seed: int = 0,
     blender: str | None = None,
     extractor: str | None = None,
@@ -98,7 +99,8 @@ def evaluate(
 
     run: folder of a trained run. on: a dataset; if the run was trained on it, only what training held out of it counts:
     the end of each clip. to: the person to draw; None: each person of the run in turn, or, if the model invents people,
-    strangers. faces: at most so many, spread evenly. seed: whom to invent.
+    strangers. faces: at most so many, spread evenly. last: only this share at the end of each clip, also of a dataset
+    that the run was not trained on. seed: whom to invent.
     blender, extractor: plugin choices; None: the default blender, and the extractor that the dataset was made with.
     out: where evaluation.json, index.html and the pictures are written; None: RUN/evaluations/NAME_OF_DATASET.
 
@@ -110,7 +112,7 @@ def evaluate(
     from mien.evaluation.page import write_page
 
     judgement = judge(
-        run, on, to=to, faces=faces, seed=seed, blender=blender, extractor=extractor, progress=progress,
+        run, on, to=to, faces=faces, last=last, seed=seed, blender=blender, extractor=extractor, progress=progress,
         registry=registry,
     )  # fmt: skip
     folder = out or folder_of(Path(run), Path(on))
@@ -125,6 +127,7 @@ def judge(
     *,
     to: str | None = None,
     faces: int = DEFAULT_FACES,
+    last: float | None = None,
     seed: int = 0,
     blender: str | None = None,
     extractor: str | None = None,
@@ -136,7 +139,7 @@ def judge(
     opened, dataset = TrainedRun.open(Path(run), registry), Dataset.open(Path(on))
     features = FeatureSet(opened.features, registry)
     people = _whom(opened, to)
-    chosen = choose_rows(opened, dataset, faces)
+    chosen = choose_rows(opened, dataset, faces, last)
     dataset.vectors(features, chosen.rows[:1])  # says early if a feature is missing
     blender = blender or registry.default("blender")
     extractor = extractor or dataset.info.extractor

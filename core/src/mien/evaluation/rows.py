@@ -27,13 +27,23 @@ class ChosenRows:
     """From which files and frames, a line each."""
 
 
-def choose_rows(run: TrainedRun, dataset: Dataset, most: int) -> ChosenRows:
+def choose_rows(run: TrainedRun, dataset: Dataset, most: int, last: float | None = None) -> ChosenRows:
     """The end of each clip, if the run was trained on the dataset, otherwise all of it; at most so many, spread evenly.
 
-    Raises MienError if there is none.
+    last: this share at the end of each clip; so a run that was not trained on the dataset is judged by the same rows as
+    one that held them out. Raises MienError if there is none, or if it is more than training held out.
     """
     known = any(record.digest == dataset.info.digest for record in run.record.datasets)
     candidates = training_split(run, dataset)[1] if known else np.arange(len(dataset))
+    if last is not None:
+        end = split(dataset.index(["source", "frame"]), last).held_out
+        if known and len(np.setdiff1d(end, candidates)):
+            raise MienError(
+                f"Training saw some of the last {last:g} of {dataset.path}'s clips; it held out "
+                f"{run.record.options.held_out:g}.",
+                f"mien evaluate {run.path} --on {dataset.path} --last {run.record.options.held_out:g}",
+            )
+        candidates = end
     if not len(candidates):
         what = "training held nothing out of it" if known else "it holds no face"
         raise MienError(
