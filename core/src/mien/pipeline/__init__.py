@@ -1,6 +1,8 @@
 """From pictures and videos to the same with other faces."""
 
 from mien.pipeline.anonymize import anonymize as anonymize
+from mien.pipeline.comparison import BlenderComparison as BlenderComparison
+from mien.pipeline.comparison import BlenderScore as BlenderScore
 from mien.pipeline.report import AnonymizedFile as AnonymizedFile
 from mien.pipeline.report import AnonymizeReport as AnonymizeReport
 from mien.pipeline.report import FileReport as FileReport

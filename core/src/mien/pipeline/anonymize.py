@@ -112,6 +112,7 @@ def anonymize(
         files=files,
         seconds=time.perf_counter() - start,
         stage_seconds=shop.clock.seconds,
+        blender=blender,
         seed=seed,
         not_checked="" if rules.checks else why_none or "it was not asked for",
     )

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mien.pipeline.comparison import BlenderComparison
+
 
 @dataclass(frozen=True, slots=True)
 class FrameRange:
@@ -57,8 +59,12 @@ class SwapReport:
     seconds: float
     """From beginning to end, without opening the run."""
     stage_seconds: dict[str, float]
-    """decode, extract, draw, blend, encode, and check when anonymizing: seconds at work, over all threads. Stages
-    overlap, so the sum may be more than `seconds`."""
+    """decode, extract, draw, blend, encode, check when anonymizing, and choose when blenders were compared: seconds at
+    work, over all threads. Stages overlap, so the sum may be more than `seconds`."""
+    blender: str = ""
+    """What set the faces in, as a plugin choice."""
+    comparison: BlenderComparison | None = None
+    """How it was chosen; None if it was named."""
 
     @property
     def frames(self) -> int:

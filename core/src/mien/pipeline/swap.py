@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from mien.pipeline.choose_blender import AUTO, candidates_for, choose_blender
 from mien.pipeline.each_file import each_file
 from mien.pipeline.of_pictures import swap_picture, swap_pictures
 from mien.pipeline.of_video import swap_video
@@ -37,8 +38,10 @@ def swap(
     mirrored; a file of it that cannot be swapped does not end the run, but stands in the report, and a picture in which
     nothing is to be drawn is copied as it is.
     identity: whom to draw, one of the run's people. person: a picture of the person whose faces are to be drawn anew;
-    None: every face. blender: a plugin choice, as `name:key=value`. extractor: likewise, what searches for faces; None:
-    what the run's datasets were made with. quality: of videos, see `VideoSink`.
+    None: every face. blender: a plugin choice, as `name:key=value`; "auto": the best of those installed, as
+    `choose_blender` finds it, with a sheet that shows them all beside the output, or in it if it is a folder.
+    extractor: a plugin choice, what searches for faces; None: what the run's datasets were made with. quality: of
+    videos, see `VideoSink`.
     overwrite: whether files may be replaced. threads: so many search for faces at once; None: one for each core.
     device: where the model draws, as torch names it; None: a GPU if torch sees one, else the CPU.
 
@@ -51,19 +54,28 @@ def swap(
     """
     check_quality(quality)
     jobs = jobs_of(source, output, overwrite=overwrite)
+    registry = registry or Registry()
+    candidates = None
+    if blender == AUTO:
+        candidates = candidates_for(jobs, source, output, overwrite=overwrite, registry=registry)
     shop = Workshop.open(
         run,
         OnePerson(identity),
-        blender=blender,
+        blender=candidates.default if candidates else blender,
         extractor=extractor,
         person=person,
         quality=quality,
         threads=threads,
         device=device,
         progress=progress or Silent(),
-        registry=registry or Registry(),
+        registry=registry,
     )
     start = time.perf_counter()
+    comparison = None
+    if candidates:
+        comparison = choose_blender(jobs, shop, candidates)
+        blender = comparison.chosen
+        shop = shop.blending_with(blender, registry)
     files = each_file(
         jobs,
         source,
@@ -73,4 +85,4 @@ def swap(
         pictures=lambda pictures: swap_pictures(pictures, shop),
         video=lambda job, video: swap_video(job, video, shop),
     )
-    return SwapReport(files, time.perf_counter() - start, shop.clock.seconds)
+    return SwapReport(files, time.perf_counter() - start, shop.clock.seconds, blender, comparison)

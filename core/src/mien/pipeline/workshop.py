@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar, cast
@@ -94,6 +94,11 @@ class Workshop:
             clock=clock,
             progress=progress,
         )
+
+    def blending_with(self, blender: str, registry: Registry) -> "Workshop":
+        """The same workshop with another blender. Raises MienError if it cannot be made."""
+        blenders = Pool(lambda: cast(Blender, registry.create("blender", blender)), self.threads)
+        return replace(self, painter=self.painter.blending_with(blender, blenders))
 
     @contextmanager
     def redrawn(self, scenes: Iterable[Scene[T]], ahead: int) -> Iterator[Iterator[tuple[Scene[T], RgbImage]]]:
