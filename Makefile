@@ -1,6 +1,7 @@
 # make demo     a face swap on the clips that come along, end to end
 # make test     the tests (the long ones: make test-long)
 # make lint     ruff and mypy
+# make results  docs/results.md anew: every model trained and judged, about an hour and a half on two cores
 # make install  .venv with everything of this checkout
 #
 # Each of them makes .venv first if it is not there or what it is made of has changed. Needed: Python 3.11 or newer, make.
@@ -10,7 +11,7 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 PROJECTS := $(shell find . -name pyproject.toml -not -path './$(VENV)/*')
 
-.PHONY: demo test test-long lint install
+.PHONY: demo test test-long lint results install
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -26,6 +27,9 @@ lint: $(INSTALLED)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+
+results: $(INSTALLED)
+	$(VENV)/bin/python docs/bench/results.py
 
 install: $(INSTALLED)
 

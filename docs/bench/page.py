@@ -1,0 +1,71 @@
+"""docs/results.md and its pictures, of what is measured already."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments import BEST_REPORTED, CLIPS, FEW, HELD_OUT, HOUSE, Experiment
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from kept import evaluation_of, notes_of
+from pictures import IMAGES, conditioning, losses, strips
+from tables import (
+    PERSON_COLUMNS,
+    RECONSTRUCTION_COLUMNS,
+    SCENE,
+    STRANGER_COLUMNS,
+    TARGET,
+    beaten,
+    best_features,
+    conditioned,
+    speeds,
+    table,
+)
+
+from mien.files import whole_file
+
+PAGE = HOUSE / "docs" / "results.md"
+
+
+def write(
+    work: Path, models: Sequence[Experiment], features: Sequence[Experiment], conditionings: Sequence[Experiment]
+) -> None:
+    """Write the page and its pictures."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    swapping = [one for one in models if TARGET in evaluation_of(work, one, SCENE).drawn_as]
+    inventing = [one for one in models if None in evaluation_of(work, one, SCENE).drawn_as]
+    for one in models:
+        losses(work, one)
+    conditioning(work, conditionings)
+    strips(work, "swaps", swapping, SCENE, TARGET)
+    strips(work, "strangers_E", inventing, TARGET, None)
+    strips(work, "strangers_J", inventing, SCENE, None)
+    template = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
+    ).get_template("results.md.j2")
+    text = template.render(
+        minutes=models[0].minutes,
+        feature_minutes=features[0].minutes,
+        conditioning_minutes=conditionings[0].minutes,
+        held_out=HELD_OUT,
+        clips=len(list((CLIPS / TARGET).glob("*.mp4"))),
+        taken=notes_of(work).get("minutes_taken"),
+        own=evaluation_of(work, swapping[0], TARGET),
+        other=evaluation_of(work, swapping[0], SCENE),
+        few=FEW,
+        many=BEST_REPORTED,
+        models=[one.name for one in models],
+        swaps=table(work, swapping, SCENE, TARGET, PERSON_COLUMNS),
+        swaps_beaten=beaten(work, swapping, SCENE, TARGET),
+        reconstruction=table(work, swapping, TARGET, TARGET, RECONSTRUCTION_COLUMNS),
+        reconstruction_beaten=beaten(work, swapping, TARGET, TARGET),
+        strangers_own=table(work, inventing, TARGET, None, STRANGER_COLUMNS),
+        strangers_own_beaten=beaten(work, inventing, TARGET, None),
+        strangers_other=table(work, inventing, SCENE, None, STRANGER_COLUMNS),
+        strangers_other_beaten=beaten(work, inventing, SCENE, None),
+        features_own=table(work, features, TARGET, TARGET, RECONSTRUCTION_COLUMNS, by_features=True),
+        features_other=table(work, features, SCENE, TARGET, PERSON_COLUMNS, by_features=True),
+        best_features=best_features(work, features),
+        conditioned=conditioned(work, conditionings),
+        speeds=speeds(work, models),
+    )
+    with whole_file(PAGE) as partial:
+        partial.write_text(text, encoding="utf-8")
