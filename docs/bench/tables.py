@@ -154,5 +154,6 @@ def speeds(work: Path, models: Sequence[Experiment]) -> str:
     ]
     return (
         _markdown(head, rows) + "\n\nThe peak is that of a 3×3 convolution of 256 channels on the same machine: "
-        f"{notes['peak_bfloat16']:.0f} GFLOP/s in bf16, {notes['peak_float32']:.0f} in fp32. Growing models: at the stage that they reached."
+        f"{notes['peak_bfloat16']:.0f} GFLOP/s in bf16, {notes['peak_float32']:.0f} in fp32. "
+        "Growing models: at the stage that they reached."
     )
