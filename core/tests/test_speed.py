@@ -1,0 +1,45 @@
+"""How fast training is, told in operations."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from mien.model import Batch, Losses, Model, ModelInputs, Stage
+from mien.training.speed import convolution_peak_gflops, step_gflop
+
+INPUTS = ModelInputs(("a",), 0, 10, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
+
+
+class TwoLayers(Model):
+    """One layer for each phase; the second phase goes through both."""
+
+    size = 8
+    phases = ("first", "second")
+
+    def __init__(self) -> None:
+        super().__init__(None, INPUTS)
+        self.first, self.second = nn.Linear(100, 50, bias=False), nn.Linear(50, 20, bias=False)
+
+    def stages(self) -> list[Stage]:
+        return [Stage(8, 4)]
+
+    def optimizer(self, phase: str) -> torch.optim.Optimizer:
+        return torch.optim.SGD((self.first if phase == "first" else self.second).parameters(), lr=0.1)
+
+    def forward(self, batch: Batch, phase: str) -> Losses:
+        code = self.first(batch.images.flatten(1)[:, :100])
+        return {"loss": (code if phase == "first" else self.second(code)).sum()}
+
+    def generate(self, batch: Batch, identity: str | None) -> torch.Tensor:
+        return batch.images
+
+
+def test_a_step_counts_what_each_phase_really_computes() -> None:
+    batch = Batch(torch.rand(4, 3, 8, 8), torch.ones(4, 1, 8, 8), torch.zeros(4, 0), torch.zeros(4, dtype=torch.int64))
+    first, second = 2 * 4 * 100 * 50, 2 * 4 * 50 * 20
+    # In each phase its own weights get a gradient; nothing flows on to the pictures, nor to the other layer's weights.
+    assert step_gflop(TwoLayers(), batch) * 1e9 == 2 * first + first + 2 * second
+
+
+def test_the_peak_is_a_rate_of_this_machine() -> None:
+    assert convolution_peak_gflops(torch.float32, channels=32, side=16, count=4) > 0.1
