@@ -3,8 +3,8 @@
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -12,32 +12,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mien.alignment import inverse as inverted
-from mien.alignment import transform_points
 from mien.blender import Blender
 from mien.dataset import Dataset
 from mien.dataset.scenes import crops_in_scenes
-from mien.errors import MienError
 from mien.evaluation.drawers import Drawer, MeanFace, ModelDrawer, NearestFace, Thumbnail, stranger_number
-from mien.evaluation.looks import Looks, Viewer, gathered
+from mien.evaluation.figures import figures_of
+from mien.evaluation.judging import Judged, Originals, in_scene, look_at_all, set_in
+from mien.evaluation.looks import Viewer, gathered
 from mien.evaluation.measures import (
-    WEIGHTS,
-    combined_score,
     expression_error,
     frechet_distance,
     mean_pairwise_distance,
 )
-from mien.evaluation.pixels import pixel_errors
 from mien.evaluation.report import Evaluation, Figures, folder_of
-from mien.evaluation.rows import ChosenRows, choose_rows, training_split
-from mien.expression import correlations
-from mien.expression import expression as measured
+from mien.evaluation.rows import choose_rows, training_split
 from mien.extractor import Extractor
-from mien.face import FaceCrop, Landmarks, RgbImage
+from mien.face import FaceCrop
 from mien.features import FeatureSet
 from mien.identity import Recognizer
-from mien.pipeline.drawing import failures_told, resized
-from mien.pose import head_pose, pose_error_degrees
 from mien.progress import Progress, Silent
 from mien.registry import Registry
 from mien.run import TrainedRun
@@ -51,19 +43,6 @@ _TIMED = 12
 _WARM_UP = 2
 _TIMED_FACES = 8
 SHOWN_FACES = 6
-
-
-@dataclass(slots=True)
-class Judged:
-    """One way of drawing, and what is seen of it."""
-
-    drawer: Drawer
-    drawn_as: str | None
-    pictures: NDArray[np.uint8]
-    """uint8 (N, S, S, 3)."""
-    looks: list[tuple[Landmarks, NDArray[np.float32]]] = field(default_factory=list)
-    results: dict[int, RgbImage] = field(default_factory=dict)
-    """Some of the results, by the number of the face: the scene with the drawn face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +132,7 @@ def judge(
         for person in people
         for drawer in _drawers(opened, dataset, features, person, sources, seed)
     ]
-    seen = _look_at_all(dataset, chosen, judged, setter, blender, viewer, recognizer, progress)
+    seen = look_at_all(dataset, chosen, judged, setter, blender, viewer, recognizer, progress)
     kept = seen.numbers
     for one in judged:
         one.pictures = one.pictures[kept]
@@ -166,7 +145,7 @@ def judge(
         expressions[number] = expression_error(seen.landmarks, looks.landmarks).all
         distances[number] = looks.distances_to(seen.encodings)
         real = known[one.drawn_as] if one.drawn_as else seen.encodings
-        figures.append(_figures(one, looks, seen, known, real, dataset.name, recognizer, diversity))
+        figures.append(figures_of(one, looks, seen, known, real, dataset.name, recognizer, diversity))
     middle = len(seen.encodings) // 2
     record = opened.record
     newest = checkpoints.newest(opened.path)
@@ -239,95 +218,11 @@ def _encodings(dataset: Dataset, rows: NDArray[np.int64], recognizer: Recognizer
     return np.concatenate([recognizer.encode([crop]) for crop in crops])
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The originals of the faces judged, of those whose scene could be read."""
-
-    numbers: list[int]
-    """Which of the chosen rows they are."""
-    rows: NDArray[np.int64]
-    crops: list[FaceCrop]
-    landmarks: NDArray[np.float32]
-    """float32 (N, 68, 2), in scene pixels."""
-    encodings: NDArray[np.float32]
-    unreadable: list[str]
-
-
-def _look_at_all(
-    dataset: Dataset,
-    chosen: ChosenRows,
-    judged: Sequence[Judged],
-    setter: Blender,
-    blender: str,
-    viewer: Viewer,
-    recognizer: Recognizer,
-    progress: Progress,
-) -> _Seen:
-    """Read each scene once, and look at what everybody drew in it."""
-    progress.start(f"judging on {dataset.name}", len(chosen.rows))
-    shown = set(np.linspace(0, len(chosen.rows) - 1, SHOWN_FACES).round().astype(int).tolist())
-    number_of = {int(row): number for number, row in enumerate(chosen.rows)}
-    numbers: list[int] = []
-    crops: list[FaceCrop] = []
-    unreadable: list[str] = []
-    for rows, of_scene in _readable(dataset, chosen.rows, unreadable):
-        for row, crop in zip(rows, of_scene, strict=True):
-            number = number_of[row]
-            for one in judged:
-                with failures_told("blender", blender):
-                    result = set_in(setter, crop, one.pictures[number])
-                one.looks.append(viewer.look(result, in_scene(crop)))
-                if number in shown:
-                    one.results[len(numbers)] = result
-            numbers.append(number)
-            crops.append(crop)
-            progress.advance(1)
-    if not crops:
-        raise MienError(
-            f"None of the scenes of {dataset.path} can be read any more: {unreadable[0] if unreadable else ''}",
-            f"Put the pictures and videos back, or mien preprocess {dataset.path} --from PATH",
-        )
-    encodings = np.concatenate([recognizer.encode([crop]) for crop in crops])
-    landmarks = np.stack([in_scene(crop) for crop in crops])
-    return _Seen(numbers, chosen.rows[numbers], crops, landmarks, encodings, unreadable)
-
-
-def _readable(
-    dataset: Dataset, rows: NDArray[np.int64], unreadable: list[str]
-) -> Iterator[tuple[list[int], list[FaceCrop]]]:
-    """Scene after scene; a source that cannot be read is noted, and the next one is taken."""
-    left = rows.tolist()
-    while left:
-        try:
-            for of_scene, crops, _ in crops_in_scenes(dataset, left):
-                yield of_scene, crops
-                left = left[len(of_scene) :]
-            return
-        except MienError as error:
-            source = dataset.index(["source"])["source"]
-            lost = source[left[0]].as_py()
-            unreadable.append(error.message)
-            left = [row for row in left if source[row].as_py() != lost]
-
-
-def in_scene(crop: FaceCrop) -> Landmarks:
-    """A crop's landmarks in the pixels of its scene: float32 (68, 2)."""
-    return transform_points(inverted(crop.to_crop), crop.landmarks)
-
-
-def set_in(setter: Blender, crop: FaceCrop, picture: RgbImage) -> RgbImage:
-    """The crop's scene with another picture in the face's place."""
-    small = resized(crop, picture.shape[0])
-    if crop.scene is None:
-        raise ValueError("the crop has no scene")
-    return setter.blend(crop.scene, picture, small.mask, small.to_crop)
-
-
 def _diversity(
     run: TrainedRun,
     dataset: Dataset,
     features: FeatureSet,
-    seen: _Seen,
+    seen: Originals,
     setter: Blender,
     viewer: Viewer,
     seed: int,
@@ -347,51 +242,6 @@ def _diversity(
     return float(np.nanmean(distances)) if np.isfinite(distances).any() else float("nan")
 
 
-def _figures(
-    one: Judged,
-    looks: Looks,
-    seen: _Seen,
-    known: dict[str, NDArray[np.float32]],
-    real: NDArray[np.float32],
-    dataset: str,
-    recognizer: Recognizer,
-    diversity: float | None,
-) -> Figures:
-    limit = recognizer.same_person_below
-    to_original = looks.distances_to(seen.encodings)
-    to_people = {name: looks.distances_to(encodings.mean(0)) for name, encodings in known.items()}
-    to_target = to_people[one.drawn_as] if one.drawn_as else None
-    error = expression_error(seen.landmarks, looks.landmarks)
-    pose = pose_error_degrees(head_pose(seen.landmarks), head_pose(looks.landmarks))
-    is_swap = one.drawn_as is not None and one.drawn_as != dataset
-    pixels = None if is_swap else pixel_errors(one.pictures, seen.crops)
-    return Figures(
-        name=one.drawer.name,
-        learnt=one.drawer.learnt,
-        drawn_as=one.drawn_as,
-        found=float(looks.found.mean()),
-        to_target=None if to_target is None else _median(to_target),
-        verified_as_target=None if to_target is None else float((to_target < limit).mean()),
-        to_original=_median(to_original),
-        verified_as_original=float((to_original < limit).mean()),
-        to_people={name: _median(values) for name, values in to_people.items()},
-        expression_eyes=_mean(error.eyes),
-        expression_mouth=_mean(error.mouth),
-        expression=_mean(error.all),
-        follows=correlations(measured(seen.landmarks), measured(looks.landmarks)),
-        pose_degrees=_mean(pose),
-        l1=pixels.l1 if pixels else None,
-        ssim=pixels.ssim if pixels else None,
-        psnr=pixels.psnr if pixels else None,
-        frechet=frechet_distance(looks.encodings[looks.found], real),
-        diversity=diversity if one.drawer.learnt and one.drawn_as is None else None,
-        combined={
-            f"{alpha:g},{beta:g}": float(combined_score(error.all, to_original, alpha, beta).mean())
-            for alpha, beta in WEIGHTS
-        },
-    )
-
-
 def _faces_per_second(judged: Sequence[Judged], dataset: Dataset) -> float:
     """How fast the model draws eight faces, the median of some."""
     drawer = next(one.drawer for one in judged if one.drawer.learnt)
@@ -402,16 +252,3 @@ def _faces_per_second(judged: Sequence[Judged], dataset: Dataset) -> float:
         drawer.draw(rows)
         seconds.append(time.perf_counter() - began)
     return _TIMED_FACES / statistics.median(seconds[_WARM_UP:])
-
-
-def _over(function: Callable[[NDArray[np.float64]], np.float64], values: NDArray[np.float64]) -> float:
-    found = values[np.isfinite(values)]
-    return float(function(found)) if len(found) else float("nan")
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return _over(np.mean, values)
-
-
-def _median(values: NDArray[np.float64]) -> float:
-    return _over(np.median, values)
