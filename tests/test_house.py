@@ -1,5 +1,6 @@
 """Every distribution is laid out alike, so that whoever knows one knows all."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -69,6 +70,18 @@ def test_a_plugin_has_one_name_from_folder_to_entry_point(folder):
 def test_a_plugin_is_known_to_the_core(folder):
     known = tomllib.loads((HOUSE / "core/src/mien/known_plugins.toml").read_text(encoding="utf-8"))
     assert known[KIND_OF_FOLDER[folder.parent.name]][folder.name] == project_of(folder)["name"]
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=name_of)
+def test_a_plugin_runs_the_contract_tests_of_its_kind(folder):
+    contract = f"{KIND_OF_FOLDER[folder.parent.name].capitalize()}Contract"
+    classes = [
+        node
+        for path in (folder / "tests").glob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and contract in [base.id for base in node.bases if isinstance(base, ast.Name)]
+    ]
+    assert any(f"name = '{folder.name}'" in ast.unparse(node) for node in classes)
 
 
 def test_the_core_knows_no_distribution_that_is_not_here():

@@ -170,6 +170,14 @@ def test_show_of_a_plugin_that_is_not_installed_tells_how_to_get_it(mien, monkey
 
 
 def test_show_of_a_name_that_nobody_has_offers_nothing_to_install(mien):
-    run = mien("plugins", "show", "multiband")
+    run = mien("plugins", "show", "magnifier")
     assert run.exit_code == 2
     assert "pip install" not in run.stderr
+
+
+def test_show_tells_what_a_model_can_do(mien):
+    assert "people who do not exist (mien anonymize)" in mien("plugins", "show", "cgan").stdout
+    deepfakes = mien("plugins", "show", "deepfakes").stdout
+    assert "people it was trained on (mien swap)" in deepfakes and "2 people" in deepfakes
+    assert json.loads(mien("plugins", "show", "latent", "--json").stdout)["people"] == [1, 1]
+    assert "Draws" not in mien("plugins", "show", "feather").stdout

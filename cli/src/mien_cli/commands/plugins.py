@@ -87,6 +87,7 @@ def show(
     if as_json:
         data = {
             **_plugin_as_data(plugin),
+            **_model_as_data(loaded),
             "use": _use(plugin, loaded, settings),
             "settings": schema,
             "presets": config.presets,
@@ -94,7 +95,7 @@ def show(
         typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
     console = results()
-    _print_plugin(plugin, console)
+    _print_plugin(plugin, _model_facts(loaded), console)
     if settings:
         console.print(table_of(settings))
     else:
@@ -192,7 +193,7 @@ def _print_broken(broken: list["BrokenPlugin"], console: Console) -> None:
     console.print(table)
 
 
-def _print_plugin(plugin: "InstalledPlugin", console: Console) -> None:
+def _print_plugin(plugin: "InstalledPlugin", more: dict[str, str], console: Console) -> None:
     console.print(Text.assemble((plugin.spec.name, "bold cyan"), f", a plugin of the kind {plugin.kind}"))
     console.print(Text(plugin.spec.summary))
     console.print()
@@ -200,7 +201,37 @@ def _print_plugin(plugin: "InstalledPlugin", console: Console) -> None:
     facts.add_row("Distribution", f"{plugin.distribution} {plugin.version}")
     facts.add_row("Class", plugin.spec.target)
     facts.add_row("Licence of its weights", Text(plugin.spec.weights_licence))
+    for title, told in more.items():
+        facts.add_row(title, told)
     console.print(facts)
+
+
+def _model_as_data(loaded: "type[Plugin]") -> dict[str, Any]:
+    """What a model says of itself; nothing for a plugin of another kind."""
+    names = ("people", "needs_features", "swaps", "invents")
+    return {name: getattr(loaded, name) for name in names if hasattr(loaded, name)}
+
+
+def _model_facts(loaded: "type[Plugin]") -> dict[str, str]:
+    """The same in words."""
+    facts = _model_as_data(loaded)
+    if not facts:
+        return {}
+    fewest, most = facts["people"]
+    how_many = str(fewest) if most == fewest else f"{fewest} to {most or 'any number of'}"
+    whom = [
+        told
+        for told, does in (
+            ("people it was trained on (mien swap)", facts["swaps"]),
+            ("people who do not exist (mien anonymize)", facts["invents"]),
+        )
+        if does
+    ]
+    return {
+        "Draws": ", ".join(whom),
+        "Trained on": f"{how_many} {'person' if most == 1 else 'people'}",
+        "From features": "yes: --features names them" if facts["needs_features"] else "no",
+    }
 
 
 def _use(plugin: "InstalledPlugin", loaded: "type[Plugin]", settings: list[Setting]) -> str:

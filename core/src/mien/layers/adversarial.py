@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -80,8 +81,8 @@ class AdversarialModel(Model):
 class InstanceNoiseConfig(AdversarialConfig):
     """Noise on what the discriminator sees, which falls in steps."""
 
-    size: int = Field(default=64, ge=8, le=128, multiple_of=8)
-    """Side of the pictures in pixels: 8, 16, 32, 64 or 128."""
+    size: Literal[8, 16, 32, 64, 128] = 64
+    """Side of the pictures in pixels."""
     batch_size: int = Field(default=16, ge=1)
     """Faces of each person in a step."""
     noise: tuple[float, ...] = Field(default=(1.0, 0.25, 0.1, 0.0), min_length=1)
