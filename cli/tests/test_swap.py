@@ -108,3 +108,20 @@ def test_whom_to_draw_has_to_be_said(mien, tmp_path):
     run = mien("swap", tmp_path, FACE, tmp_path / "out.jpg")
     assert run.exit_code == 2
     assert "--to" in run.stderr
+
+
+def test_the_blender_can_be_chosen_by_trying_those_installed(mien, run_folder, tmp_path):
+    run = mien("swap", run_folder, FACE, tmp_path / "out.png", "--to", "E", "--blender", "auto")
+    assert run.exit_code == 0, run.stderr
+    rows = [line.split() for line in run.stdout.splitlines()]
+    (chosen,) = [row[1] for row in rows if row[:1] == ["✓"]]
+    scores = {row[-4]: float(row[-1]) for row in rows if row[-4:-3] and row[-4] in ("feather", "multiband", "poisson")}
+    assert len(scores) == 3 and chosen == min(scores, key=lambda name: scores[name])
+    assert f"{chosen} has the lowest score" in run.stdout
+    assert f"look at {tmp_path / 'out.blenders.png'}" in run.stdout
+    assert (tmp_path / "out.blenders.png").exists()
+    assert f"Faces are set in by {chosen}" in run.stderr
+
+    again = mien("swap", run_folder, FACE, tmp_path / "out2.png", "--to", "E", "--blender", chosen)
+    assert again.exit_code == 0
+    assert (tmp_path / "out.png").read_bytes() == (tmp_path / "out2.png").read_bytes()

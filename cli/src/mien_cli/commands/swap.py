@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mien_cli.comparison import print_comparison
 from mien_cli.console import messages, results
 from mien_cli.progress import duration, shown_on
 from mien_cli.telling import listed, print_failures, print_lines, row_of
@@ -30,7 +31,11 @@ def swap(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     blender: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="What sets faces in; feather by default.", rich_help_panel=_HOW),
+        typer.Option(
+            metavar="SPEC",
+            help="What sets faces in; feather by default. auto: the one that suits INPUT best, of those installed.",
+            rich_help_panel=_HOW,
+        ),
     ] = None,
     extractor: Annotated[
         str | None,
@@ -61,12 +66,14 @@ def swap(
     Sound, frame times and orientation of a video stay as they are.
     What is drawn is labelled as synthetic.
     Of a folder, files that fail are listed at the end, and the exit code is 1.
+    --blender auto tries blenders on some faces of INPUT and shows them in OUTPUT.blenders.png.
 
     [bold]Examples[/bold]
 
       mien swap anna-ben holiday.mp4 swapped.mp4 --to anna
       mien swap anna-ben party.jpg swapped.jpg --to anna --person ben.jpg
       mien swap anna-ben clips swapped --to anna --quality 23
+      mien swap anna-ben holiday.mp4 swapped.mp4 --to anna --blender auto
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import Registry
@@ -91,6 +98,8 @@ def swap(
             **options,
         )
     console = results()
+    if report.comparison:
+        print_comparison(report.comparison, console)
     console.print(_summary(report))
     _print_unchanged(report, console)
     _print_incomplete(report, console)

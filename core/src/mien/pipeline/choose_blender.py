@@ -100,6 +100,7 @@ def choose_blender(jobs: Sequence[Job], shop: Workshop, candidates: Candidates) 
     if not scenes:
         return BlenderComparison(chosen, why, tuple(scores), 0, None)
     trial.write(candidates.sheet, chosen, shop)
+    shop.progress.say(f"Faces are set in by {chosen}; {candidates.sheet} shows why.")
     return BlenderComparison(chosen, why, tuple(scores), len(scenes), candidates.sheet)
 
 
