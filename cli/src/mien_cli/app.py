@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mien_cli.commands import anonymize, demo, plugins, preprocess, swap, train
+from mien_cli.commands import anonymize, compare, demo, evaluate, plugins, preprocess, swap, train
 from mien_cli.errors import ErrorTellingGroup
 
 app = typer.Typer(
@@ -38,6 +38,8 @@ app.command(rich_help_panel="Swap faces")(preprocess.preprocess)
 app.command(rich_help_panel="Swap faces")(train.train)
 app.command(rich_help_panel="Swap faces")(swap.swap)
 app.command(rich_help_panel="Swap faces")(anonymize.anonymize)
+app.command(rich_help_panel="Judge runs")(evaluate.evaluate)
+app.command(rich_help_panel="Judge runs")(compare.compare)
 app.command(rich_help_panel="Look around")(demo.demo)
 app.add_typer(plugins.app, name="plugins", rich_help_panel="Look around")
 

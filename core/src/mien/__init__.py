@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from mien.dataset.format import Dataset as Dataset
     from mien.dataset.preprocess import preprocess as preprocess
     from mien.errors import MienError as MienError
+    from mien.evaluation.compare import Comparison as Comparison
+    from mien.evaluation.compare import compare as compare
+    from mien.evaluation.evaluate import evaluate as evaluate
+    from mien.evaluation.report import Evaluation as Evaluation
     from mien.extractor import Extractor as Extractor
     from mien.face import Box as Box
     from mien.face import Face as Face
@@ -36,6 +40,9 @@ _HOMES = {
     "mien.dataset.format": ("Dataset",),
     "mien.dataset.preprocess": ("preprocess",),
     "mien.errors": ("MienError",),
+    "mien.evaluation.compare": ("Comparison", "compare"),
+    "mien.evaluation.evaluate": ("evaluate",),
+    "mien.evaluation.report": ("Evaluation",),
     "mien.extractor": ("Extractor",),
     "mien.face": ("Box", "Face", "FaceCrop"),
     "mien.feature": ("Feature",),

@@ -162,6 +162,8 @@ def judge(
         dataset_digest=dataset.info.digest,
         rows=[int(row) for row in chosen.rows[kept]],
         rows_of=chosen.of,
+        faces_asked=faces,
+        last_asked=last,
         held_out=chosen.held_out,
         told=list(chosen.told),
         unreadable=seen.unreadable,

@@ -73,6 +73,10 @@ class Evaluation(BaseModel):
     rows: list[int]
     rows_of: int
     """How many rows there were to choose from."""
+    faces_asked: int
+    """How many were asked for at most."""
+    last_asked: float | None
+    """The share at the end of each clip that was asked for."""
     held_out: bool
     told: list[str]
     """From which files and frames."""

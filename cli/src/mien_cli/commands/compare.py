@@ -1,0 +1,48 @@
+"""`mien compare`: runs side by side, judged by the same faces."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien_cli.console import messages, results
+from mien_cli.judgement import figures_table
+from mien_cli.progress import shown_on
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Folders of runs of mien train.")],
+    on: Annotated[Path, typer.Option("--on", metavar="DATASET", help="A preprocessed dataset to judge them by.")],
+    faces: Annotated[int, typer.Option(metavar="N", min=2, help="Faces to judge by, at most.")] = 100,
+    last: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="Only this share at the end of each clip; needed where runs held out different shares.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where to write comparison.json and index.html; or nowhere.")
+    ] = None,
+) -> None:
+    """Put runs side by side, judged by the same faces of DATASET. Runs that are judged already are not judged again.
+
+    [bold]Examples[/bold]
+
+      mien compare anna-small anna-large --on anna
+      mien compare runs/* --on ben --last 0.1 --out comparison
+    """
+    # When the command runs, so that `mien --help` need not wait for torch.
+    from mien.evaluation.compare import compare as run_compare
+
+    with shown_on(messages()) as progress:
+        comparison = run_compare(runs, on, faces=faces, last=last, out=out, progress=progress)
+    console = results()
+    for person, rows in comparison.tables().items():
+        console.print("People who do not exist" if person is None else f"Drawn as {person}", style="bold")
+        console.print(figures_table(rows))
+        console.print()
+    if out is not None:
+        console.print(f"Page: {out / 'index.html'}", soft_wrap=True)

@@ -1,0 +1,86 @@
+"""`mien evaluate`: how well a run draws faces that it never saw."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien_cli.console import messages, results
+from mien_cli.judgement import figures_table
+from mien_cli.progress import shown_on
+
+if TYPE_CHECKING:
+    from mien.evaluation import Evaluation
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of mien train.")],
+    on: Annotated[Path, typer.Option("--on", metavar="DATASET", help="A preprocessed dataset to judge it by.")],
+    to: Annotated[
+        str | None, typer.Option(metavar="PERSON", help="Whom to draw; by default each person of the run in turn.")
+    ] = None,
+    faces: Annotated[int, typer.Option(metavar="N", min=2, help="Faces to judge by, at most.")] = 100,
+    last: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="Only this share at the end of each clip; by default what training held out, or all of another.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Whom to invent, for a model that does.")] = 0,
+    blender: Annotated[str | None, typer.Option(metavar="SPEC", help="What sets faces in; feather by default.")] = None,
+    extractor: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="What searches for faces; by default as the dataset was made.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where to write; by default RUN/evaluations/DATASET.")
+    ] = None,
+) -> None:
+    """Measure how well RUN draws the faces of DATASET, beside baselines that have learnt nothing.
+
+    Each drawn face is set into its scene, and found, measured and recognized there.
+    Of a dataset that RUN was trained on, only what training held out counts.
+    It writes evaluation.json and index.html, a page with faces and curves.
+
+    [bold]Examples[/bold]
+
+      mien evaluate anna-ben --on ben
+      mien evaluate strangers --on carla --faces 50 --seed 7
+    """
+    # When the command runs, so that `mien --help` need not wait for torch.
+    from mien.evaluation.evaluate import evaluate as run_evaluate
+    from mien.evaluation.report import folder_of
+
+    with shown_on(messages()) as progress:
+        evaluation = run_evaluate(
+            run,
+            on,
+            to=to,
+            faces=faces,
+            last=last,
+            seed=seed,
+            blender=blender,
+            extractor=extractor,
+            out=out,
+            progress=progress,
+        )
+    _tell(evaluation, (out or folder_of(run, on)) / "index.html")
+
+
+def _tell(evaluation: "Evaluation", page: Path) -> None:
+    from mien.evaluation.columns import beaten
+    from mien.evaluation.page import facts_of
+
+    console = results()
+    for line in facts_of(evaluation):
+        console.print(line, soft_wrap=True)
+    for person in evaluation.drawn_as:
+        rows = [one for learnt in (True, False) for one in evaluation.of(person, learnt=learnt)]
+        console.print()
+        console.print("People who do not exist" if person is None else f"Drawn as {person}", style="bold")
+        console.print(figures_table([(one.name, one) for one in rows]))
+        for sentence in beaten(rows[0], rows[1:]):
+            console.print(sentence, soft_wrap=True)
+    console.print(f"\nPage: {page}", soft_wrap=True)

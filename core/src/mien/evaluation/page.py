@@ -1,0 +1,132 @@
+"""The page of an evaluation: its tables, some of the faces, and curves."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.evaluation.columns import beaten
+from mien.evaluation.evaluate import Judgement
+from mien.evaluation.html import embedded, table_of, write_html
+from mien.evaluation.judging import in_scene
+from mien.evaluation.plots import identity_distances, over_faces, training_losses
+from mien.evaluation.report import Evaluation
+from mien.face import FaceCrop, RgbImage
+from mien.grid import write_grid
+from mien.provenance import Provenance
+
+PAGE = "index.html"
+_DIGITS = 16
+_CELL_PX = 128
+
+
+def write_page(folder: Path, judgement: Judgement) -> Path:
+    """Write FOLDER/index.html, and the faces that it shows as PNG beside it. Returns the page's path.
+
+    Raises MienError if it may not be written.
+    """
+    evaluation = judgement.evaluation
+    made = Provenance(version("mien-core"), "faces drawn to judge a run", evaluation.weights[:_DIGITS])
+    parts = []
+    for person in evaluation.drawn_as:
+        (model,), baselines = (evaluation.of(person, learnt=learnt) for learnt in (True, False))
+        part = table_of(_whom(person, evaluation), [(one.name, one) for one in (model, *baselines)])
+        part["sentences"] = beaten(model, baselines)
+        sheet = folder / f"faces{f'_{person}' if person else ''}.png"
+        _write_faces(sheet, judgement, person, made)
+        numbers = [number for number, one in enumerate(judgement.judged) if one.drawn_as == person]
+        names = {number: judgement.judged[number].drawer.name for number in numbers}
+        errors = {name: judgement.expressions[number] for number, name in names.items()}
+        distances = {name: judgement.distances[number] for number, name in names.items()}
+        part["pictures"] = [
+            (
+                "The original, what is drawn, and the result in its scene; last the baselines",
+                embedded(sheet.read_bytes()),
+            ),
+            ("Expression error of each face", embedded(over_faces(errors, "of the eye distance"))),
+            (
+                "Identity distance to the face that was there",
+                embedded(identity_distances(distances, evaluation.same_person_below)),
+            ),
+        ]
+        parts.append(part)
+    losses = training_losses(judgement.run.path)
+    path = folder / PAGE
+    write_html(
+        path,
+        title=f"{evaluation.run}: {evaluation.model} judged on {evaluation.dataset}",
+        facts=facts_of(evaluation),
+        parts=parts,
+        pictures=[("Training", embedded(losses))] if losses else [],
+        provenance=made.note(),
+    )
+    return path
+
+
+def facts_of(evaluation: Evaluation) -> list[str]:
+    """What was judged, and by what, in sentences."""
+    which = "held out by training" if evaluation.held_out else "of a dataset that the run was not trained on"
+    lines = [
+        f"{len(evaluation.rows)} faces of {evaluation.rows_of}, {which}: {'; '.join(evaluation.told)}.",
+        f"Trained for {evaluation.step} steps, {evaluation.minutes:g} minutes"
+        + (f", with the features {evaluation.features}." if evaluation.features else "."),
+        f"Set into their scenes by {evaluation.blender}; found by {evaluation.extractor}; recognized by "
+        f"{evaluation.recognizer}, the same person below {evaluation.same_person_below:g}.",
+        f"Drawing: {evaluation.faces_per_second:.0f} faces/s on the {evaluation.device}, {evaluation.threads} threads.",
+        f"Between two halves of the real faces the Fréchet distance is {evaluation.frechet_floor:.3f}; between the "
+        f"training faces the mean identity distance is {evaluation.diversity_of_real:.2f}.",
+    ]
+    return lines + [f"Left out, since it could not be read: {reason}" for reason in evaluation.unreadable]
+
+
+def _whom(person: str | None, evaluation: Evaluation) -> str:
+    if person is None:
+        return f"People who do not exist, seed {evaluation.seed}"
+    return f"{'Reconstruction' if person == evaluation.dataset else 'Swap'}: drawn as {person}"
+
+
+def _write_faces(path: Path, judgement: Judgement, person: str | None, made: Provenance) -> None:
+    judged = [one for one in judgement.judged if one.drawn_as == person]
+    model, baselines = judged[0], judged[1:]
+    numbers = sorted(model.results)
+    columns: dict[str, list[RgbImage]] = {
+        "original": [_around(judgement.crops[number], _scene(judgement.crops[number])) for number in numbers],
+        "crop": [judgement.crops[number].image for number in numbers],
+        f"{model.drawer.name} ": [_masked(model.pictures[number], judgement.crops[number]) for number in numbers],
+        "result": [_around(judgement.crops[number], model.results[number]) for number in numbers],
+    }
+    for one in baselines:
+        columns[one.drawer.name.replace(" training face", "")] = [
+            _masked(one.pictures[number], judgement.crops[number]) for number in numbers
+        ]
+    labels = [f"{number + 1}" for number in numbers]
+    write_grid(path, list(columns.values()), list(columns), labels, synthetic=made, cell_px=_CELL_PX)
+
+
+def _scene(crop: FaceCrop) -> RgbImage:
+    if crop.scene is None:
+        raise ValueError("the crop has no scene")
+    return crop.scene
+
+
+def _masked(picture: RgbImage, crop: FaceCrop) -> RgbImage:
+    """The drawn face, black where nothing of it is used."""
+    factor = max(crop.size // picture.shape[0], 1)
+    mask: NDArray[np.float32] = crop.mask[::factor, ::factor, None]
+    if mask.shape[:2] != picture.shape[:2]:
+        return picture
+    masked: RgbImage = np.rint(picture * mask).astype(np.uint8)
+    return masked
+
+
+def _around(crop: FaceCrop, image: RgbImage) -> RgbImage:
+    """The square around a face, twice as large as it, as far as the picture reaches."""
+    landmarks = in_scene(crop)
+    centre = landmarks.mean(0)
+    half = float(np.ptp(landmarks, axis=0).max())
+    left, top = np.maximum(centre - half, 0).astype(int)
+    right, bottom = np.minimum(centre + half, image.shape[1::-1]).astype(int)
+    side = max(min(right - left, bottom - top), 1)
+    around: RgbImage = image[top : top + side, left : left + side]
+    return around
