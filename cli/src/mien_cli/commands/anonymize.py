@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mien_cli.console import messages, results
+from mien_cli.options import HOW, Device, Output, Overwrite, Quality, Source, Threads
 from mien_cli.progress import duration, shown_on
 from mien_cli.telling import listed, print_failures, print_lines, row_of
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 EXIT_SOME_FAILED = 1
 _SAFE = "What may be shown"
-_HOW = "How to draw and write"
 
 
 class Missing(StrEnum):
@@ -29,11 +29,11 @@ class Missing(StrEnum):
 
 
 def anonymize(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A picture, a video, or a folder of them.")],
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where to write it; a folder for a folder.")],
+    source: Source,
+    output: Output,
     run: Annotated[Path, typer.Option("--run", metavar="RUN", help="Folder of a run whose model invents people.")],
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Other people with another number.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    overwrite: Overwrite = False,
     missing: Annotated[
         Missing,
         typer.Option(
@@ -90,22 +90,11 @@ def anonymize(
     ] = True,
     blender: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="What sets faces in; feather by default.", rich_help_panel=_HOW),
+        typer.Option(metavar="SPEC", help="What sets faces in; feather by default.", rich_help_panel=HOW),
     ] = None,
-    quality: Annotated[
-        int | None,
-        typer.Option(metavar="0…51", help="Of videos: 0 is best, 51 smallest (x264's CRF).", rich_help_panel=_HOW),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Threads that search for faces; one per core by default.", rich_help_panel=_HOW
-        ),
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(metavar="DEVICE", help="Where to draw, as cpu or cuda:1; a GPU if any.", rich_help_panel=_HOW),
-    ] = None,
+    quality: Quality = None,
+    threads: Threads = None,
+    device: Device = None,
 ) -> None:
     """Draw every face of INPUT as somebody who does not exist, with the same expression, and write OUTPUT.
 

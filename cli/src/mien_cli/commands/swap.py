@@ -9,6 +9,7 @@ from rich.table import Table
 
 from mien_cli.comparison import print_comparison
 from mien_cli.console import messages, results
+from mien_cli.options import HOW, Device, Output, Overwrite, Quality, Source, Threads
 from mien_cli.progress import duration, shown_on
 from mien_cli.telling import listed, print_failures, print_lines, row_of
 
@@ -16,25 +17,24 @@ if TYPE_CHECKING:
     from mien.pipeline import SwapReport
 
 EXIT_SOME_FAILED = 1
-_HOW = "How to draw and write"
 
 
 def swap(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of mien train.")],
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A picture, a video, or a folder of them.")],
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where to write it; a folder for a folder.")],
+    source: Source,
+    output: Output,
     identity: Annotated[str, typer.Option("--to", metavar="IDENTITY", help="Whom to draw: one of the run's people.")],
     person: Annotated[
         Path | None,
         typer.Option(metavar="REFERENCE", help="Draw only the person in that picture anew; otherwise every face."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    overwrite: Overwrite = False,
     blender: Annotated[
         str | None,
         typer.Option(
             metavar="SPEC",
             help="What sets faces in; feather by default. auto: the one that suits INPUT best, of those installed.",
-            rich_help_panel=_HOW,
+            rich_help_panel=HOW,
         ),
     ] = None,
     extractor: Annotated[
@@ -43,23 +43,12 @@ def swap(
             metavar="SPEC",
             help="How faces are searched; by default as the run's datasets were. "
             "For several people: face_recognition:search=full",
-            rich_help_panel=_HOW,
+            rich_help_panel=HOW,
         ),
     ] = None,
-    quality: Annotated[
-        int | None,
-        typer.Option(metavar="0…51", help="Of videos: 0 is best, 51 smallest (x264's CRF).", rich_help_panel=_HOW),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Threads that search for faces; one per core by default.", rich_help_panel=_HOW
-        ),
-    ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(metavar="DEVICE", help="Where to draw, as cpu or cuda:1; a GPU if any.", rich_help_panel=_HOW),
-    ] = None,
+    quality: Quality = None,
+    threads: Threads = None,
+    device: Device = None,
 ) -> None:
     """Draw the faces of INPUT as a person that RUN was trained on, and write OUTPUT whole or not at all.
 

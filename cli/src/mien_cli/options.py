@@ -1,0 +1,26 @@
+"""Options that several commands share, so that they mean and say the same in each."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+HOW = "How to draw and write"
+
+Source = Annotated[Path, typer.Argument(metavar="INPUT", help="A picture, a video, or a folder of them.")]
+Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where to write it; a folder for a folder.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
+Quality = Annotated[
+    int | None,
+    typer.Option(metavar="0…51", help="Of videos: 0 is best, 51 smallest (x264's CRF).", rich_help_panel=HOW),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=1, help="Threads that search for faces; one per core by default.", rich_help_panel=HOW
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(metavar="DEVICE", help="Where to draw, as cpu or cuda:1; a GPU if any.", rich_help_panel=HOW),
+]
