@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -23,6 +24,7 @@ from mien.model import Batch, Losses, Model
 from mien.registry import Registry
 from mien.run import TrainedRun
 from mien.training import TrainOptions, resume, train
+from mien.training.data import TrainingData
 
 MODELS = Registry().names("model")
 FREQUENT = {"steps_per_log": 1, "steps_per_validation": 2, "steps_per_preview": 2, "steps_per_checkpoint": 2}
@@ -398,3 +400,17 @@ def test_every_model_trains_in_two_processes(name: str, people: list[Path], envi
 def test_mixed_precision_trains(people: list[Path], tmp_path: Path) -> None:
     run = begin(MODELS[0], people, tmp_path / "run", steps=2, precision="bf16")
     assert all(tensor.dtype == torch.float32 for tensor in run.model.state_dict().values())
+
+
+def test_feature_statistics_count_every_person_alike_however_many_faces_they_have(people: list[Path]) -> None:
+    datasets = [Dataset.open(path) for path in people]
+    features = FeatureSet("landmarks:points=5", Registry())
+    data = TrainingData(datasets, features, TrainOptions())
+    vectors = [dataset.vectors(features, part.training) for dataset, part in zip(datasets, data.splits, strict=True)]
+    assert len(vectors[0]) != len(vectors[1])
+    means = [one.mean(0) for one in vectors]
+    mean = (means[0] + means[1]) / 2
+    np.testing.assert_allclose(data.inputs.feature_mean, mean, atol=1e-5)
+    between = np.outer(means[0] - means[1], means[0] - means[1]) / 4
+    within = sum(np.cov(one, rowvar=False) for one in vectors) / 2
+    np.testing.assert_allclose(data.inputs.feature_covariance, within + between, rtol=0.05, atol=1e-3)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import BEST_REPORTED, CLIPS, FEW, HELD_OUT, HOUSE, Experiment
+from experiments import BEST_REPORTED, CLIPS, HELD_OUT, HOUSE, Experiment
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from kept import evaluation_of, notes_of
 from pictures import IMAGES, conditioning, losses, strips
@@ -50,7 +50,6 @@ def write(
         taken=notes_of(work).get("minutes_taken"),
         own=evaluation_of(work, swapping[0], TARGET),
         other=evaluation_of(work, swapping[0], SCENE),
-        few=FEW,
         many=BEST_REPORTED,
         models=[one.name for one in models],
         swaps=table(work, swapping, SCENE, TARGET, PERSON_COLUMNS),

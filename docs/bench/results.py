@@ -1,6 +1,6 @@
 """Writes docs/results.md: every installed model trained and judged alike, on two people.
 
-    .venv/bin/python docs/bench/results.py            all of it, about an hour and a half on two cores
+    .venv/bin/python docs/bench/results.py            all of it, about an hour on two cores
     .venv/bin/python docs/bench/results.py --write    only the page, of what is trained and judged already
 
 What an interrupted call has done counts. Nothing else should be running: every run has the same minutes.
@@ -40,8 +40,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("results-out"), help="where runs and judgements are kept")
     parser.add_argument("--minutes", type=float, default=4.0, help="training of each model")
-    parser.add_argument("--feature-minutes", type=float, default=2.0, help="training with each set of features")
-    parser.add_argument("--conditioning-minutes", type=float, default=2.0, help="training with each conditioning")
+    parser.add_argument("--feature-minutes", type=float, default=1.0, help="training with each set of features")
+    parser.add_argument("--conditioning-minutes", type=float, default=1.5, help="training with each conditioning")
     parser.add_argument("--faces", type=int, default=60, help="faces of each person to judge by, at most")
     parser.add_argument("--write", action="store_true", help="only write the page")
     given = parser.parse_args()

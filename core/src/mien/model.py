@@ -96,9 +96,9 @@ class ModelInputs:
     rows: int
     """Faces to train on, over all identities."""
     feature_mean: NDArray[np.float32]
-    """float32 (F,): mean of the feature vectors, as a batch holds them."""
+    """float32 (F,): mean of the feature vectors, as a batch holds them: every identity counts alike."""
     feature_covariance: NDArray[np.float32]
-    """float32 (F, F)."""
+    """float32 (F, F), likewise."""
 
 
 class Model(Plugin, nn.Module):

@@ -57,23 +57,13 @@ class TrainingData:
 
     @cached_property
     def inputs(self) -> ModelInputs:
-        """What the model is told of the data; the feature statistics are over the training rows alone."""
-        count, total = 0, np.zeros(self.features.length)
-        squares = np.zeros((self.features.length, self.features.length))
-        chunks = [
-            (identity, rows[start : start + _ROWS_PER_CHUNK])
-            for identity, part in enumerate(self.splits)
-            for rows in (part.training,)
-            for start in range(0, len(rows), _ROWS_PER_CHUNK)
-        ]
-        for identity, rows in chunks:
-            count += len(rows)
-            total += self._vectors(identity, rows).sum(0, dtype=np.float64)
-        mean = total / count
-        for identity, rows in chunks:
-            centred = self._vectors(identity, rows) - mean
-            squares += centred.T @ centred
-        covariance = squares / max(count - 1, 1)
+        """What the model is told of the data; the feature statistics are over the training rows alone.
+
+        Every identity counts alike, as in a batch, however many faces it has.
+        """
+        count = sum(len(part.training) for part in self.splits)
+        mean = np.mean([self._mean(identity) for identity in range(len(self.splits))], axis=0)
+        covariance = np.mean([self._spread_about(identity, mean) for identity in range(len(self.splits))], axis=0)
         return ModelInputs(
             self.identities, self.features.length, count, mean.astype(np.float32), covariance.astype(np.float32)
         )
@@ -118,6 +108,19 @@ class TrainingData:
             stage=stage,
         )
 
+    def _mean(self, identity: int) -> NDArray[np.float64]:
+        rows = self.splits[identity].training
+        total = sum(self._vectors(identity, part).sum(0, dtype=np.float64) for part in _chunks(rows))
+        return np.asarray(total / len(rows))
+
+    def _spread_about(self, identity: int, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mean outer product of an identity's vectors about a mean: float64 (F, F)."""
+        rows, squares = self.splits[identity].training, np.zeros((len(mean), len(mean)))
+        for part in _chunks(rows):
+            centred = self._vectors(identity, part) - mean
+            squares += centred.T @ centred
+        return squares / max(len(rows) - 1, 1)
+
     def _vectors(self, identity: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return self.datasets[identity].vectors(self.features, rows)
 
@@ -151,6 +154,10 @@ def _epoch(dataset: Dataset, rows: NDArray[np.int64], most: int) -> NDArray[np.i
     if most == 1:
         return rows
     return repeat_rare(rows, np.stack(expression(dataset.landmarks()[rows]), axis=1), most)
+
+
+def _chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [rows[start : start + _ROWS_PER_CHUNK] for start in range(0, len(rows), _ROWS_PER_CHUNK)]
 
 
 def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:

@@ -26,6 +26,7 @@ class LatentGanConfig(DecoderConfig, AdversarialConfig):
         "small": {
             "size": 64, "bottleneck": 256, "code_channels": 256, "width": 128, "discriminator_width": 32,
             "batch_size": 32, "learning_rate": 5e-4, "discriminator_rate": 1e-4, "l1_share": 0.98,
+            "average_decay": 0.99,
         }
     }  # fmt: skip
 
