@@ -43,6 +43,7 @@ STRANGER_COLUMNS: tuple[Column, ...] = (
 )
 COMPARED: tuple[Column, ...] = (
     ("expression", lambda f: f.expression, "<"),
+    ("mouth opening", lambda f: f.follows["mouth_opening"], ">"),
     ("L1", lambda f: f.l1, "<"),
     ("Fréchet distance", lambda f: f.frechet, "<"),
     ("score 6,1", lambda f: f.combined["6,1"], ">"),

@@ -57,6 +57,11 @@ COLUMNS = (
         "mean distance of all landmarks after Procrustes alignment, as a share of the eye distance; the shape of "
         "another person's face is part of it",
     ),
+    Column(
+        "mouth r", lambda f: f.follows.get("mouth_opening"), "{:.2f}", "higher",
+        "correlation over the faces of how far the mouth is open, original against result: it does not mind another "
+        "person's face shape",
+    ),
     Column("pose °", lambda f: f.pose_degrees, "{:.1f}", "lower", "mean angle between the head poses"),
     Column("L1", lambda f: f.l1, "{:.3f}", "lower", "mean absolute error of the colours in [0, 1], within the mask"),
     Column("SSIM", lambda f: f.ssim, "{:.3f}", "higher", "structural similarity of the crops"),
@@ -80,7 +85,9 @@ COLUMNS = (
         for key in ("1,1", "6,1")
     ),
 )  # fmt: skip
-COMPARED = tuple(column for column in COLUMNS if column.title in ("expression", "L1", "Fréchet", "score 6,1"))
+COMPARED = tuple(
+    column for column in COLUMNS if column.title in ("expression", "mouth r", "L1", "Fréchet", "score 6,1")
+)
 """What a model and a baseline are compared by."""
 
 
