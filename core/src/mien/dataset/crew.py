@@ -44,7 +44,7 @@ def run_tasks(begin: Begin, tasks: Sequence[Task], workers: int) -> Generator[Ad
     replies: queue.SimpleQueue[Reply | _Died] = queue.SimpleQueue()
     with ExitStack() as files:
         noises = [files.enter_context(tempfile.TemporaryFile()) for _ in range(min(workers, len(tasks)))]
-        processes = [_start(noise) for noise in noises]
+        processes = [start_process("from mien.dataset.process import main; main()", noise) for noise in noises]
         threads = [
             Thread(target=_serve, args=(process, begin, waiting, replies, noise), daemon=True)
             for process, noise in zip(processes, noises, strict=True)
@@ -75,10 +75,11 @@ def run_tasks(begin: Begin, tasks: Sequence[Task], workers: int) -> Generator[Ad
                 thread.join()
 
 
-def _start(noise: IO[bytes]) -> subprocess.Popen[bytes]:
+def start_process(code: str, noise: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start Python on some code, with pipes to and from it; what its plugins print goes to `noise`."""
     environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", "from mien.dataset.process import main; main()"],
+        [sys.executable, "-P", "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=noise,
@@ -113,13 +114,14 @@ def _serve(
                     reply = pickle.load(stdout)
                     replies.put(reply)
             except (EOFError, BrokenPipeError, pickle.UnpicklingError):
-                replies.put(_Died(task, process.wait(), _last_words(noise)))
+                replies.put(_Died(task, process.wait(), last_words(noise)))
                 return
             if not isinstance(reply, Finished):
                 return
 
 
-def _last_words(noise: IO[bytes]) -> str:
+def last_words(noise: IO[bytes]) -> str:
+    """The end of what a process has printed."""
     noise.seek(0)
     text = noise.read().decode(errors="replace")
     return "\n".join(text.splitlines()[-_LINES_OF_LAST_WORDS:])

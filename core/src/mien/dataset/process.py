@@ -18,7 +18,7 @@ from mien.errors import MienError
 def main() -> None:
     """Serve the process that started this one: it sends a Begin and tasks on stdin, and gets replies on stdout."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends its workers
-    tasks, replies = _private_streams()
+    tasks, replies = private_streams()
     cv2.setNumThreads(1)
     try:
         begin: Begin = pickle.load(tasks)
@@ -43,7 +43,7 @@ def main() -> None:
         _send(replies, Crashed(traceback.format_exc()))
 
 
-def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+def private_streams() -> tuple[BinaryIO, BinaryIO]:
     """Stdin and stdout under other numbers, so that what a plugin prints or reads does not get between."""
     sys.stdout.flush()
     tasks, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mien.dataset.format import Dataset
+from mien.errors import MienError
 from mien.face import FaceCrop, RgbImage
 from mien.pictures import read_picture
 
@@ -66,4 +67,7 @@ def _scenes(path: Path, frames: Sequence[Any]) -> Iterator[RgbImage]:
         needed = set(frames)
         for frame in video.frames(frames[0], frames[-1] + 1):
             if frame.index in needed:
+                needed.remove(frame.index)
                 yield frame.image
+    if needed:
+        raise MienError(f"{path} has changed: it has no frame {min(needed)} any more.", "Put the earlier video back.")

@@ -1,32 +1,27 @@
 """Judging a run: its model and baselines draw held-out faces, set into their scenes, and are looked at."""
 
 import json
-import statistics
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mien.blender import Blender
 from mien.dataset import Dataset
-from mien.dataset.scenes import crops_in_scenes
-from mien.evaluation.drawers import Drawer, MeanFace, ModelDrawer, NearestFace, Thumbnail, stranger_number
+from mien.errors import MienError
+from mien.evaluation.drawers import Drawer, MeanFace, ModelDrawer, NearestFace, Thumbnail
 from mien.evaluation.figures import figures_of
-from mien.evaluation.judging import Judged, Originals, in_scene, look_at_all, set_in
-from mien.evaluation.looks import Viewer, gathered
-from mien.evaluation.measures import (
-    expression_error,
-    frechet_distance,
-    mean_pairwise_distance,
-)
+from mien.evaluation.judging import Judged, look_at_all, readable
+from mien.evaluation.looks import gathered
+from mien.evaluation.measures import expression_error, frechet_distance, mean_of_finite, mean_pairwise_distance
+from mien.evaluation.onlooker import Plugins
+from mien.evaluation.onlookers import looking_with
 from mien.evaluation.report import Evaluation, Figures, folder_of
 from mien.evaluation.rows import choose_rows, training_split
-from mien.extractor import Extractor
+from mien.evaluation.speed import faces_per_second
+from mien.evaluation.strangers import Strangers
 from mien.face import FaceCrop
 from mien.features import FeatureSet
 from mien.identity import Recognizer
@@ -37,12 +32,8 @@ from mien.training import checkpoints
 
 DEFAULT_FACES = 100
 _REFERENCE_FACES = 64
-_DIVERSITY_FACES = 8
-_STRANGERS = 4
-_TIMED = 12
-_WARM_UP = 2
-_TIMED_FACES = 8
-SHOWN_FACES = 6
+"""Training faces of a person that are recognized; of those whose encodings the dataset holds, more:"""
+_STORED_FACES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +113,24 @@ def judge(
     dataset.vectors(features, chosen.rows[:1])  # says early if a feature is missing
     blender = blender or registry.default("blender")
     extractor = extractor or dataset.info.extractor
-    setter = cast(Blender, registry.create("blender", blender))
+    plugins = Plugins(blender, extractor, finds_originals=extractor != dataset.info.extractor)
     recognizer = Recognizer(registry)
-    viewer = Viewer(cast(Extractor, registry.create("extractor", extractor)), recognizer)
     sources = _sources(opened)
-    known = {source.name: _encodings(source, rows, recognizer) for source, rows in sources}
-    judged = [
-        Judged(drawer, person, drawer.draw(chosen.rows))
-        for person in people
-        for drawer in _drawers(opened, dataset, features, person, sources, seed)
+    drawers = [
+        (drawer, person) for person in people for drawer in _drawers(opened, dataset, features, person, sources, seed)
     ]
-    seen = look_at_all(dataset, chosen, judged, setter, blender, viewer, recognizer, progress)
+    looking = looking_with(registry, plugins, looks=len(chosen.rows) * len(drawers))
+    known = _encodings(sources, recognizer, progress)
+    judged = _drawn(drawers, chosen.rows, progress)
+    strangers = next(
+        (Strangers.drawn_by(one.drawer, chosen.rows, seed) for one in judged
+         if isinstance(one.drawer, ModelDrawer) and one.drawn_as is None),
+        Strangers.none(),
+    )  # fmt: skip
+    seen = look_at_all(dataset, chosen, judged, strangers, looking, progress)
     kept = seen.numbers
     for one in judged:
         one.pictures = one.pictures[kept]
-    diversity = _diversity(opened, dataset, features, seen, setter, viewer, seed) if opened.model.invents else None
     expressions: dict[int, NDArray[np.float64]] = {}
     distances: dict[int, NDArray[np.float64]] = {}
     figures: list[Figures] = []
@@ -145,7 +139,7 @@ def judge(
         expressions[number] = expression_error(seen.landmarks, looks.landmarks).all
         distances[number] = looks.distances_to(seen.encodings)
         real = known[one.drawn_as] if one.drawn_as else seen.encodings
-        figures.append(figures_of(one, looks, seen, known, real, dataset.name, recognizer, diversity))
+        figures.append(figures_of(one, looks, seen, known, real, dataset.name, recognizer, strangers))
     middle = len(seen.encodings) // 2
     record = opened.record
     newest = checkpoints.newest(opened.path)
@@ -174,9 +168,10 @@ def judge(
         seed=seed,
         device="cpu",
         threads=torch.get_num_threads(),
-        faces_per_second=_faces_per_second(judged, dataset),
+        faces_per_second=faces_per_second(opened.model, people[0], dataset, features, record.options),
         frechet_floor=frechet_distance(seen.encodings[:middle], seen.encodings[middle:]),
         diversity_of_real=mean_pairwise_distance(np.concatenate(list(known.values()))),
+        constancy_of_real=mean_of_finite([mean_pairwise_distance(encodings) for encodings in known.values()]),
         figures=figures,
     )
     return Judgement(evaluation, seen.crops, judged, expressions, distances, opened)
@@ -211,46 +206,43 @@ def _drawers(
     yield NearestFace(dataset, known, features, size)
 
 
-def _encodings(dataset: Dataset, rows: NDArray[np.int64], recognizer: Recognizer) -> NDArray[np.float32]:
-    """Encodings of some of a person's training faces, float32 (n, D): as stored, or of their scenes."""
-    if any(feature.key == recognizer.key for feature in dataset.info.features):
-        return np.asarray(dataset.feature(recognizer.key)[rows]).reshape(len(rows), -1)
-    spread = rows[np.linspace(0, len(rows) - 1, min(_REFERENCE_FACES, len(rows))).round().astype(np.int64)]
-    crops = [crop for _, of_scene, _ in crops_in_scenes(dataset, spread.tolist()) for crop in of_scene]
-    return np.concatenate([recognizer.encode([crop]) for crop in crops])
+def _drawn(drawers: Sequence[tuple[Drawer, str | None]], rows: NDArray[np.int64], progress: Progress) -> list[Judged]:
+    progress.start("drawing", len(drawers) * len(rows))
+    judged = []
+    for drawer, person in drawers:
+        judged.append(Judged(drawer, person, drawer.draw(rows)))
+        progress.advance(len(rows))
+    return judged
 
 
-def _diversity(
-    run: TrainedRun,
-    dataset: Dataset,
-    features: FeatureSet,
-    seen: Originals,
-    setter: Blender,
-    viewer: Viewer,
-    seed: int,
-) -> float:
-    """Mean identity distance between strangers drawn from the same face, over some faces."""
-    drawer = ModelDrawer(run, dataset, features, None, seed)
-    picked = np.linspace(0, len(seen.crops) - 1, min(_DIVERSITY_FACES, len(seen.crops))).round().astype(int)
-    distances = []
-    for number in picked:
-        rows = np.repeat(seen.rows[number], _STRANGERS)
-        strangers = np.array([stranger_number(seed, who) for who in range(_STRANGERS)], np.int64)
-        crop = seen.crops[number]
-        looks = gathered(
-            [viewer.look(set_in(setter, crop, drawn), in_scene(crop)) for drawn in drawer.draw(rows, strangers)]
-        )
-        distances.append(mean_pairwise_distance(looks.encodings[looks.found]))
-    return float(np.nanmean(distances)) if np.isfinite(distances).any() else float("nan")
+def _encodings(
+    sources: Sequence[tuple[Dataset, NDArray[np.int64]]], recognizer: Recognizer, progress: Progress
+) -> dict[str, NDArray[np.float32]]:
+    """Person → encodings of some of their training faces, float32 (n, D): as stored, or of their scenes."""
+    stored = {source.name for source, _ in sources if any(one.key == recognizer.key for one in source.info.features)}
+    picked = {source.name: _spread(rows, _REFERENCE_FACES if source.name not in stored else _STORED_FACES)
+              for source, rows in sources}  # fmt: skip
+    if missing := sum(len(rows) for name, rows in picked.items() if name not in stored):
+        progress.start("recognizing training faces", missing)
+    found = {}
+    for source, _ in sources:
+        rows = picked[source.name]
+        if source.name in stored:
+            found[source.name] = np.asarray(source.feature(recognizer.key)[rows]).reshape(len(rows), -1)
+            continue
+        encodings: list[NDArray[np.float32]] = []
+        lost: list[str] = []
+        for _, crops in readable(source, rows, lost):
+            encodings.append(recognizer.encode(crops))
+            progress.advance(len(crops))
+        if not encodings:
+            raise MienError(
+                f"Nobody can tell what {source.name} looks like: {lost[0]}",
+                f"Put the pictures and videos of {source.path} back.",
+            )
+        found[source.name] = np.concatenate(encodings)
+    return found
 
 
-def _faces_per_second(judged: Sequence[Judged], dataset: Dataset) -> float:
-    """How fast the model draws eight faces, the median of some."""
-    drawer = next(one.drawer for one in judged if one.drawer.learnt)
-    rows = np.resize(np.arange(min(len(dataset), _TIMED_FACES)), _TIMED_FACES)
-    seconds = []
-    for _ in range(_TIMED):
-        began = time.perf_counter()
-        drawer.draw(rows)
-        seconds.append(time.perf_counter() - began)
-    return _TIMED_FACES / statistics.median(seconds[_WARM_UP:])
+def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64)]

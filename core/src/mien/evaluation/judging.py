@@ -1,26 +1,30 @@
 """Reading the scenes of the faces that are judged, and looking at what everybody drew in them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.alignment import inverse, transform_points
-from mien.blender import Blender
 from mien.dataset import Dataset
 from mien.dataset.scenes import crops_in_scenes
 from mien.errors import MienError
 from mien.evaluation.drawers import Drawer
-from mien.evaluation.looks import Viewer
+from mien.evaluation.looks import Look
+from mien.evaluation.onlooker import Sighting, Sitting
+from mien.evaluation.onlooker import in_scene as in_scene
 from mien.evaluation.rows import ChosenRows
-from mien.face import FaceCrop, Landmarks, RgbImage
-from mien.identity import Recognizer
-from mien.pipeline.drawing import failures_told, resized
+from mien.evaluation.strangers import Strangers
+from mien.face import FaceCrop, RgbImage
 from mien.progress import Progress
 
 SHOWN_FACES = 6
 """Results are kept of so many faces, spread over those judged."""
+
+Seen = Iterator[tuple[Sitting, Sighting]]
+Looking = Callable[[Iterable[Sitting]], AbstractContextManager[Seen]]
+"""What looks at sittings, one after the other, and gives them back in their order with what it saw."""
 
 
 @dataclass(slots=True)
@@ -31,65 +35,90 @@ class Judged:
     drawn_as: str | None
     pictures: NDArray[np.uint8]
     """uint8 (N, S, S, 3)."""
-    looks: list[tuple[Landmarks, NDArray[np.float32]]] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
     results: dict[int, RgbImage] = field(default_factory=dict)
     """Some of the results, by the number of the face: the scene with the drawn face."""
 
 
 @dataclass(frozen=True, slots=True)
 class Originals:
-    """The originals of the faces judged, of those whose scene could be read."""
+    """The originals of the faces judged, of those that could be seen."""
 
     numbers: list[int]
     """Which of the chosen rows they are."""
     rows: NDArray[np.int64]
     crops: list[FaceCrop]
+    """With the scene where results are kept."""
     landmarks: NDArray[np.float32]
     """float32 (N, 68, 2), in scene pixels."""
     encodings: NDArray[np.float32]
     unreadable: list[str]
+    """Why others were left out."""
 
 
 def look_at_all(
     dataset: Dataset,
     chosen: ChosenRows,
     judged: Sequence[Judged],
-    setter: Blender,
-    blender: str,
-    viewer: Viewer,
-    recognizer: Recognizer,
+    strangers: Strangers,
+    looking: Looking,
     progress: Progress,
 ) -> Originals:
-    """Read each scene once, and look at what everybody drew in it."""
+    """Read each scene once, and look at what everybody drew in it.
+
+    Raises MienError if a plugin fails, or if no face is left to judge by.
+    """
     progress.start(f"judging on {dataset.name}", len(chosen.rows))
     shown = set(np.linspace(0, len(chosen.rows) - 1, SHOWN_FACES).round().astype(int).tolist())
-    number_of = {int(row): number for number, row in enumerate(chosen.rows)}
     numbers: list[int] = []
     crops: list[FaceCrop] = []
+    originals: list[Look] = []
     unreadable: list[str] = []
-    for rows, of_scene in _readable(dataset, chosen.rows, unreadable):
-        for row, crop in zip(rows, of_scene, strict=True):
-            number = number_of[row]
-            for one in judged:
-                with failures_told("blender", blender):
-                    result = set_in(setter, crop, one.pictures[number])
-                one.looks.append(viewer.look(result, in_scene(crop)))
-                if number in shown:
-                    one.results[len(numbers)] = result
-            numbers.append(number)
-            crops.append(crop)
+    unseen: list[int] = []
+    with looking(_sittings(dataset, chosen, judged, strangers, shown, unreadable)) as sightings:
+        for sitting, sighting in sightings:
             progress.advance(1)
+            if not np.isfinite(sighting.original[0]).all():
+                unseen.append(int(chosen.rows[sitting.number]))
+                continue
+            for one, look in zip(judged, sighting.drawn, strict=False):  # after them come the strangers
+                one.looks.append(look)
+            for one, result in zip(judged, sighting.results, strict=False):  # none, where none is to be shown
+                one.results[len(numbers)] = result
+            if strangers.of(sitting.number):
+                strangers.looks[sitting.number] = sighting.drawn[len(judged) :]
+            numbers.append(sitting.number)
+            # A scene of a large video takes 25 MB: only those that are shown are kept.
+            crops.append(sitting.crop if sitting.shown else replace(sitting.crop, scene=None))
+            originals.append(sighting.original)
+    if unseen:
+        unreadable.append(f"The extractor finds no face in the originals of the rows {', '.join(map(str, unseen))}.")
     if not crops:
         raise MienError(
-            f"None of the scenes of {dataset.path} can be read any more: {unreadable[0] if unreadable else ''}",
+            f"No face of {dataset.path} is left to judge by: {unreadable[0] if unreadable else ''}",
             f"Put the pictures and videos back, or mien preprocess {dataset.path} --from PATH",
         )
-    encodings = np.concatenate([recognizer.encode([crop]) for crop in crops])
-    landmarks = np.stack([in_scene(crop) for crop in crops])
+    landmarks, encodings = (np.stack(part) for part in zip(*originals, strict=True))
     return Originals(numbers, chosen.rows[numbers], crops, landmarks, encodings, unreadable)
 
 
-def _readable(
+def _sittings(
+    dataset: Dataset,
+    chosen: ChosenRows,
+    judged: Sequence[Judged],
+    strangers: Strangers,
+    shown: set[int],
+    unreadable: list[str],
+) -> Generator[Sitting, None, None]:
+    number_of = {int(row): number for number, row in enumerate(chosen.rows)}
+    for rows, of_scene in readable(dataset, chosen.rows, unreadable):
+        for row, crop in zip(rows, of_scene, strict=True):
+            number = number_of[row]
+            pictures = [one.pictures[number] for one in judged] + strangers.of(number)
+            yield Sitting(number, crop, pictures, shown=len(judged) if number in shown else 0)
+
+
+def readable(
     dataset: Dataset, rows: NDArray[np.int64], unreadable: list[str]
 ) -> Iterator[tuple[list[int], list[FaceCrop]]]:
     """Scene after scene; a source that cannot be read is noted, and the next one is taken."""
@@ -105,16 +134,3 @@ def _readable(
             lost = source[left[0]].as_py()
             unreadable.append(error.message)
             left = [row for row in left if source[row].as_py() != lost]
-
-
-def in_scene(crop: FaceCrop) -> Landmarks:
-    """A crop's landmarks in the pixels of its scene: float32 (68, 2)."""
-    return transform_points(inverse(crop.to_crop), crop.landmarks)
-
-
-def set_in(setter: Blender, crop: FaceCrop, picture: RgbImage) -> RgbImage:
-    """The crop's scene with another picture in the face's place."""
-    small = resized(crop, picture.shape[0])
-    if crop.scene is None:
-        raise ValueError("the crop has no scene")
-    return setter.blend(crop.scene, picture, small.mask, small.to_crop)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,11 @@ from mien.alignment import align
 from mien.extractor import Extractor
 from mien.face import Landmarks, RgbImage
 from mien.identity import Recognizer
+from mien.pipeline.drawing import failures_told
 from mien.pipeline.tracking import face_size, mean_distance
+
+Look: TypeAlias = tuple[Landmarks, NDArray[np.float32]]
+"""A face's landmarks, float32 (68, 2), in scene pixels, and its encoding, float32 (D,); NaN if it is not found."""
 
 _AT_ITS_PLACE = 0.5
 """A face counts as found again where its landmarks are on average nearer than this share of its size."""
@@ -40,18 +45,19 @@ class Looks:
 class Viewer:
     """Looks at pictures with an extractor and a recognizer; what it does is done by one thread."""
 
-    def __init__(self, extractor: Extractor, recognizer: Recognizer) -> None:
-        self._extractor, self._recognizer = extractor, recognizer
+    def __init__(self, extractor: Extractor, recognizer: Recognizer, choice: str) -> None:
+        """choice: which extractor it is, for an error message."""
+        self._extractor, self._recognizer, self._choice = extractor, recognizer, choice
 
-    def look(self, image: RgbImage, place: Landmarks) -> tuple[Landmarks, NDArray[np.float32]]:
-        """The face at a place: its landmarks, float32 (68, 2), and its encoding, float32 (D,); NaN if there is none.
+    def look(self, image: RgbImage, place: Landmarks) -> Look:
+        """The face at a place; NaN if there is none.
 
         image: uint8 (H, W, 3). place: landmarks of the face that was there before. Raises MienError if a plugin fails.
         """
         size = face_size(place)
-        faces = [
-            (mean_distance(face.landmarks, place) / size, face.landmarks) for face in self._extractor.extract(image)
-        ]
+        with failures_told("extractor", self._choice):
+            found = self._extractor.extract(image)
+        faces = [(mean_distance(face.landmarks, place) / size, face.landmarks) for face in found]
         distance, landmarks = min(faces, key=lambda found: found[0], default=(np.inf, place))
         if distance > _AT_ITS_PLACE:
             length = self._recognizer.features.length
@@ -59,6 +65,6 @@ class Viewer:
         return landmarks, self._recognizer.encode([align(image, landmarks)])[0]
 
 
-def gathered(looks: Sequence[tuple[Landmarks, NDArray[np.float32]]]) -> Looks:
+def gathered(looks: Sequence[Look]) -> Looks:
     """Looks at N ≥ 1 faces as one."""
     return Looks(np.stack([landmarks for landmarks, _ in looks]), np.stack([encoding for _, encoding in looks]))

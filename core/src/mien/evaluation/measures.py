@@ -1,9 +1,10 @@
 """How well a drawn face keeps what the original did: formulas on landmarks and distances."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mien.alignment import LEFT_EYE, RIGHT_EYE
 
@@ -65,8 +66,10 @@ def mean_pairwise_distance(encodings: NDArray[np.float32]) -> float:
     """Mean Euclidean distance between N encodings (N, D); NaN for fewer than two."""
     if len(encodings) < 2:
         return float("nan")
-    first, second = np.triu_indices(len(encodings), 1)
-    return float(np.linalg.norm(encodings[first].astype(np.float64) - encodings[second], axis=1).mean())
+    values = encodings.astype(np.float64)
+    # One row against those after it: all pairs at once would be N²·D numbers.
+    total = sum(float(np.linalg.norm(values[row + 1 :] - values[row], axis=1).sum()) for row in range(len(values) - 1))
+    return total / (len(values) * (len(values) - 1) / 2)
 
 
 def frechet_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
@@ -84,6 +87,22 @@ def frechet_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> fl
     shared = np.sqrt(np.clip(np.linalg.eigvalsh(root @ covariance @ root), 0, None)).sum()
     trace = np.trace(root @ root) + np.trace(covariance) - 2 * shared
     return float(((first.mean(0) - second.mean(0)) ** 2).sum() + max(float(trace), 0.0))
+
+
+def mean_of_finite(values: ArrayLike) -> float:
+    """Mean of those that are finite; NaN if none is."""
+    return _over(np.mean, values)
+
+
+def median_of_finite(values: ArrayLike) -> float:
+    """Median of those that are finite; NaN if none is."""
+    return _over(np.median, values)
+
+
+def _over(function: Callable[[NDArray[np.float64]], np.float64], values: ArrayLike) -> float:
+    given = np.asarray(values, np.float64)
+    finite = given[np.isfinite(given)]
+    return float(function(finite)) if len(finite) else float("nan")
 
 
 def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,12 +25,18 @@ class Figures(BaseModel):
     """Share of the faces that are found again in the result."""
     to_target: float | None
     """Median identity distance to the mean encoding of the person drawn."""
+    to_target_mean: float | None
+    """The same as a mean."""
     verified_as_target: float | None
     """Share of all faces that are taken for that person."""
     to_original: float
     """Median identity distance to the face that was there, by its own encoding."""
+    to_original_mean: float
+    """The same as a mean."""
     verified_as_original: float
     """Share of all faces that are still taken for the same person as before."""
+    verified_as_known: float
+    """Share of all faces that are taken for a person of the run, whoever it is: for strangers, that they are copies."""
     to_people: dict[str, float]
     """Person of the run → median identity distance to their mean encoding."""
     expression_eyes: float
@@ -49,6 +55,8 @@ class Figures(BaseModel):
     """Fréchet distance of the encodings to those of real faces: of the person drawn, or of the faces judged."""
     diversity: float | None
     """Mean identity distance between different strangers drawn from one face; None for a person or a baseline."""
+    constancy: float | None
+    """Mean identity distance between pictures of one stranger, drawn from different faces; None likewise."""
     combined: dict[str, float]
     """"α,β" → mean combined score; a face that was not found again counts 0."""
 
@@ -90,11 +98,13 @@ class Evaluation(BaseModel):
     device: str
     threads: int
     faces_per_second: float
-    """Of drawing alone, in batches of 8."""
+    """Of `Model.generate` alone, in batches of 8."""
     frechet_floor: float
     """The same distance between two halves of the real faces: what cannot be told from nothing. Of half as many."""
     diversity_of_real: float
     """Mean identity distance between the training faces."""
+    constancy_of_real: float
+    """Mean identity distance between training faces of the same person."""
     figures: list[Figures]
 
     def of(self, drawn_as: str | None, *, learnt: bool) -> list[Figures]:

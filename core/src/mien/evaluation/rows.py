@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +31,18 @@ def choose_rows(run: TrainedRun, dataset: Dataset, most: int, last: float | None
     """The end of each clip, if the run was trained on the dataset, otherwise all of it; at most so many, spread evenly.
 
     last: this share at the end of each clip; so a run that was not trained on the dataset is judged by the same rows as
-    one that held them out. Raises MienError if there is none, or if it is more than training held out.
+    one that held them out. Raises MienError if there is none, if it is more than training held out, or if the dataset
+    has changed since the run was trained on it and `last` does not say what to take.
     """
     known = any(record.digest == dataset.info.digest for record in run.record.datasets)
+    if not known and any(Path(record.path) == dataset.path.resolve() for record in run.record.datasets):
+        if last is None:
+            raise MienError(
+                f"{dataset.path} has changed since {run.path} was trained on it: which of its faces training saw "
+                "cannot be told. If only clips were added, the end of each clip is still what it held out.",
+                f"mien evaluate {run.path} --on {dataset.path} --last {run.record.options.held_out:g}",
+            )
+        known = True
     candidates = training_split(run, dataset)[1] if known else np.arange(len(dataset))
     if last is not None:
         end = split(dataset.index(["source", "frame"]), last).held_out

@@ -1,0 +1,90 @@
+"""Setting drawn faces into a scene, and looking at what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from mien.alignment import inverse, transform_points
+from mien.blender import Blender
+from mien.evaluation.looks import Look, Viewer
+from mien.extractor import Extractor
+from mien.face import FaceCrop, Landmarks, RgbImage
+from mien.identity import Recognizer
+from mien.pipeline.drawing import blended_by, resized
+from mien.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """What everything is judged with."""
+
+    blender: str
+    extractor: str
+    finds_originals: bool
+    """Whether the originals are found anew by the extractor too; otherwise their landmarks are those of the dataset,
+    which then has to be made with the same extractor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A face with its scene, and what was drawn of it."""
+
+    number: int
+    """Which of the chosen rows it is."""
+    crop: FaceCrop
+    pictures: Sequence[RgbImage]
+    """uint8 (S, S, 3) each, in the space of the crop."""
+    shown: int = 0
+    """The results of so many of the pictures, the first of them, are wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was seen of it."""
+
+    original: Look
+    drawn: list[Look]
+    """One for each picture."""
+    results: list[RgbImage]
+    """The scene with the drawn face, of the pictures that are to be shown."""
+
+
+class Onlooker:
+    """Sets faces in and looks at them; used by one thread. Raises MienError if a plugin is missing."""
+
+    def __init__(self, registry: Registry, plugins: Plugins) -> None:
+        self._plugins = plugins
+        self._blender = cast(Blender, registry.create("blender", plugins.blender))
+        self._recognizer = Recognizer(registry)
+        extractor = cast(Extractor, registry.create("extractor", plugins.extractor))
+        self._viewer = Viewer(extractor, self._recognizer, plugins.extractor)
+
+    def look(self, sitting: Sitting) -> Sighting:
+        """Raises MienError if a plugin fails."""
+        crop = sitting.crop
+        place, scene = in_scene(crop), scene_of(crop)
+        if self._plugins.finds_originals:
+            original = self._viewer.look(scene, place)
+        else:
+            original = place, self._recognizer.encode([crop])[0]
+        drawn: list[Look] = []
+        results: list[RgbImage] = []
+        for number, picture in enumerate(sitting.pictures):
+            small = resized(crop, picture.shape[0])
+            result = blended_by(self._blender, self._plugins.blender, scene, picture, small)
+            drawn.append(self._viewer.look(result, place))
+            if number < sitting.shown:
+                results.append(result)
+        return Sighting(original, drawn, results)
+
+
+def in_scene(crop: FaceCrop) -> Landmarks:
+    """A crop's landmarks in the pixels of its scene: float32 (68, 2)."""
+    return transform_points(inverse(crop.to_crop), crop.landmarks)
+
+
+def scene_of(crop: FaceCrop) -> RgbImage:
+    """The scene of a crop that holds it."""
+    if crop.scene is None:
+        raise ValueError("the crop has no scene")
+    return crop.scene
