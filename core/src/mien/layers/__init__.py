@@ -16,6 +16,14 @@ from mien.layers.dcgan import DcganDiscriminator as DcganDiscriminator
 from mien.layers.dcgan import dcgan_generator as dcgan_generator
 from mien.layers.decoder import DecoderConfig as DecoderConfig
 from mien.layers.decoder import feature_decoder as feature_decoder
+from mien.layers.equalized import EqualizedConvolution as EqualizedConvolution
+from mien.layers.equalized import EqualizedLinear as EqualizedLinear
+from mien.layers.growing import GrowingConfig as GrowingConfig
+from mien.layers.growing import GrowingModel as GrowingModel
+from mien.layers.growing import Shown as Shown
 from mien.layers.latents import latents_of as latents_of
 from mien.layers.masked import masked_edge_l1 as masked_edge_l1
 from mien.layers.masked import masked_l1 as masked_l1
+from mien.layers.progressive import GrowingDiscriminator as GrowingDiscriminator
+from mien.layers.progressive import GrowingGenerator as GrowingGenerator
+from mien.layers.progressive import faded as faded

@@ -32,7 +32,8 @@ class FeatureDistribution(nn.Module):
     def draw(self, count: int) -> Tensor:
         """Draw the features of `count` faces: float32 (count, F), from torch's global generator."""
         noise = torch.randn(count, len(self.mean), device=self.mean.device)
-        return torch.addmm(self.mean, noise, self.root.T)
+        with torch.autocast(self.mean.device.type, enabled=False):  # 8 bit of precision are less than some vary by
+            return torch.addmm(self.mean, noise, self.root.T)
 
 
 class StandardizedFeatures(nn.Module):
@@ -61,4 +62,5 @@ class StandardizedFeatures(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Standardize."""
-        return ((features - self.mean) @ self.projection).clamp(-_LIMIT, _LIMIT)
+        with torch.autocast(self.mean.device.type, enabled=False):
+            return ((features - self.mean) @ self.projection).clamp(-_LIMIT, _LIMIT)

@@ -1,7 +1,7 @@
 """Convolutions that several architectures are made of."""
 
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad
+from torch.nn.functional import conv2d, linear, pad
 
 NEGATIVE_SLOPE = 0.1
 _FEW_PLACES = 16
@@ -20,18 +20,22 @@ class Convolution(nn.Conv2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Convolve."""
-        side, stride = self.kernel_size[0], self.stride[0]
-        padding = side // 2
-        height, width = ((length + 2 * padding - side) // stride + 1 for length in maps.shape[2:])
-        if maps.device.type != "cpu" or height * width > _FEW_PLACES:
-            return super().forward(maps)
-        # Channels last, as the loop keeps weights and pictures, so that neither is copied to change its order.
-        padded = pad(maps.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding))
-        patches = padded.unfold(1, side, stride).unfold(2, side, stride).permute(0, 1, 2, 4, 5, 3)
-        rows = patches.reshape(len(maps) * height * width, side * side * self.in_channels)
-        weights = self.weight.permute(0, 2, 3, 1).reshape(self.out_channels, -1)
-        product = linear(rows, weights, self.bias)
-        return product.reshape(len(maps), height, width, self.out_channels).permute(0, 3, 1, 2)
+        return convolve(maps, self.weight, self.bias, self.stride[0])
+
+
+def convolve(maps: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1) -> Tensor:
+    """What `Convolution` does, with a weight (channels_out, channels_in, side, side) that is no module's own."""
+    side = weight.shape[-1]
+    padding = side // 2
+    height, width = ((length + 2 * padding - side) // stride + 1 for length in maps.shape[2:])
+    if maps.device.type != "cpu" or height * width > _FEW_PLACES:
+        return conv2d(maps, weight, bias, stride, padding)
+    # Channels last, as the loop keeps weights and pictures, so that neither is copied to change its order.
+    padded = pad(maps.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding))
+    patches = padded.unfold(1, side, stride).unfold(2, side, stride).permute(0, 1, 2, 4, 5, 3)
+    rows = patches.reshape(len(maps) * height * width, side * side * maps.shape[1])
+    product = linear(rows, weight.permute(0, 2, 3, 1).reshape(len(weight), -1), bias)
+    return product.reshape(len(maps), height, width, len(weight)).permute(0, 3, 1, 2)
 
 
 class Upscale(nn.Module):

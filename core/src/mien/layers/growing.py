@@ -1,0 +1,153 @@
+"""Base of models whose two networks grow while they play against each other, by the WGAN-GP loss."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from mien.layers.adversarial import AdversarialConfig, AdversarialModel
+from mien.layers.progressive import FIRST_SIDE, faded, widths_of
+from mien.model import Batch, Losses, ModelInputs, Stage
+from mien.plugin import PluginConfig
+
+_TINY = 1e-12
+"""Keeps a square root's slope finite at 0."""
+
+
+class GrowingConfig(AdversarialConfig):
+    """Settings of growing networks; the defaults are those of the reference study."""
+
+    size: Literal[8, 16, 32, 64, 128] = 128
+    """Side of the pictures in pixels, in the end."""
+    latent: int = Field(default=512, ge=1)
+    """Length of the generator's input vector."""
+    maps: int = Field(default=8192, ge=1)
+    """Maps at the first level, 4×4 pixels, times 2; each further level has half as many, if they are not too many."""
+    maps_most: int = Field(default=512, ge=1)
+    """Maps of a level at most."""
+    penalty: float = Field(default=10.0, ge=0)
+    """λ: weight of the gradient penalty."""
+    drift: float = Field(default=0.001, ge=0)
+    """Weight of the verdicts' squares, which keeps them near 0."""
+    epochs_fade: float = Field(default=4.0, gt=0)
+    """How long a level is blended in. An epoch is all training faces once."""
+    epochs_stable: float = Field(default=4.0, gt=0)
+    """How long it is then trained before the next one comes; the last level is trained until training is stopped."""
+    batch_sizes: tuple[int, ...] = Field(default=(64, 64, 64, 32, 16, 16), min_length=1)
+    """Faces in a step at 4×4, 8×8, 16×16 pixels and so on, those of all people together; the last number stays. Each
+    person has the same share of them, at least one."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    """Of the generator's Adam."""
+    discriminator_rate: float = Field(default=1e-4, gt=0)
+    """Of the discriminator's Adam."""
+    beta1: float = Field(default=0.0, ge=0, lt=1)
+    """Of both Adams: how long a gradient is remembered."""
+    beta2: float = Field(default=0.99, ge=0, lt=1)
+    """Of both Adams: how long a gradient's square is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the discriminator is shown: pictures (N, 3, S, S), and the conditions (N, length) they are said to meet."""
+
+    images: Tensor
+    conditions: Tensor | None = None
+
+
+class GrowingModel(AdversarialModel):
+    """A generator and a discriminator that grow through the stages, and draw as far as they have grown."""
+
+    swaps = False
+    invents = True
+    config: GrowingConfig
+    level: Tensor
+    fade: Tensor
+
+    def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
+        super().__init__(config, inputs)
+        levels = int(math.log2(self.config.size // FIRST_SIDE)) + 1
+        self.widths = widths_of(levels, self.config.maps, self.config.maps_most)
+        self.register_buffer("level", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("fade", torch.ones(()))
+
+    @property
+    def size(self) -> int:
+        """Side of the drawn pictures in pixels, also while the networks have not grown so far."""
+        return self.config.size
+
+    def stages(self) -> Sequence[Stage]:
+        """4×4 pixels, then each level blended in and trained; the last one has no end."""
+        config, people = self.config, len(self.inputs.identities)
+        stages: list[Stage] = []
+        for level in range(len(self.widths)):
+            faces = config.batch_sizes[min(level, len(config.batch_sizes) - 1)]
+            each, resolution = max(1, faces // people), FIRST_SIDE * 2**level
+            fading, stable = (
+                math.ceil(self.inputs.rows * epochs / (each * people))
+                for epochs in (config.epochs_fade, config.epochs_stable)
+            )
+            stages += [Stage(resolution, each, fading, fade=True)] if level else []
+            stages.append(Stage(resolution, each, stable if level + 1 < len(self.widths) else None))
+        return stages
+
+    def growth(self, batch: Batch) -> tuple[int, float]:
+        """Level and fade of the batch's stage. In training they are remembered, for drawing."""
+        stage = self.stages()[batch.stage]
+        level, fade = int(math.log2(stage.resolution // FIRST_SIDE)), batch.progress if stage.fade else 1.0
+        if self.training:
+            self.level.fill_(level)
+            self.fade.fill_(fade)
+        return level, fade
+
+    def drawn(self, vectors: Tensor) -> Tensor:
+        """Draw at the level that was reached: float32 (N, 3, size, size) in [-1, 1]."""
+        pictures = self.drawing(vectors, level=int(self.level), fade=float(self.fade)).float()
+        if pictures.shape[-1] < self.size:
+            pictures = interpolate(pictures, size=(self.size, self.size), mode="bilinear")
+        return cast(Tensor, pictures.clamp(-1, 1))
+
+    def told_apart(
+        self, real: Shown, fakes: Sequence[Shown], level: int, fade: float, *, joint: bool = False
+    ) -> Losses:
+        """The discriminator's WGAN-GP loss (Gulrajani et al. 2017, arXiv:1704.00028) with the paper's drift.
+
+        fakes: as many faces each as real ones; they count alike. The penalty is on the way from the real ones to the
+        first of them, and left out when no gradients are asked for, as in validation. joint: whether it bounds the
+        slope along the conditions, too, so that a distance between faces with their features is measured.
+        """
+        shown = (Shown(faded(real.images, fade), real.conditions), *fakes)
+        verdicts = self.discriminator(
+            torch.cat([part.images for part in shown]),
+            None
+            if real.conditions is None
+            else torch.cat([part.conditions for part in shown if part.conditions is not None]),
+            level=level,
+            fade=fade,
+            groups=len(shown),
+        )
+        on_real, *on_fakes = verdicts.chunk(len(shown))
+        distance = on_real.mean() - torch.cat(on_fakes).mean()
+        drift = self.config.drift * on_real.square().mean()
+        losses = {"loss": drift - distance, "distance": distance, "drift": drift}
+        if torch.is_grad_enabled() and self.config.penalty:
+            losses["penalty"] = self.config.penalty * self._penalty(shown[0], shown[1], level, fade, joint)
+            losses["loss"] = losses["loss"] + losses["penalty"]
+        return losses
+
+    def _penalty(self, real: Shown, fake: Shown, level: int, fade: float, joint: bool) -> Tensor:
+        """How far from 1 the slope of the verdict is, between real and drawn faces: a scalar."""
+        share = torch.rand(len(real.images), 1, device=real.images.device)
+        images = torch.lerp(real.images, fake.images.float(), share[..., None, None]).requires_grad_()
+        conditions = fake.conditions
+        if joint and real.conditions is not None and fake.conditions is not None:
+            conditions = torch.lerp(real.conditions, fake.conditions, share).requires_grad_()
+        verdicts = self.discriminator(images, conditions, level=level, fade=fade)
+        along = [part for part in (images, conditions) if part is not None and part.requires_grad]
+        slopes = torch.autograd.grad(verdicts.sum(), along, create_graph=True)
+        squares = torch.stack([slope.float().flatten(1).square().sum(1) for slope in slopes]).sum(0)
+        return ((squares + _TINY).sqrt() - 1).square().mean()
