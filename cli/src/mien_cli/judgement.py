@@ -10,8 +10,6 @@ from rich.text import Text
 if TYPE_CHECKING:
     from mien.evaluation import Figures
 
-_ARROWS = {"higher": "↑", "lower": "↓", "": ""}
-
 
 def figures_table(named: "Sequence[tuple[str, Figures]]") -> Table:
     """A column for each name and a row for each figure, which fits a narrow terminal; figures of none are left out."""
@@ -28,5 +26,5 @@ def figures_table(named: "Sequence[tuple[str, Figures]]") -> Table:
             Text(column.text(one), style="bold" if marked else "")
             for one, marked in zip(figures, are_best, strict=True)
         ]
-        table.add_row(f"{column.title} {_ARROWS[column.better]}".strip(), *cells)
+        table.add_row(column.heading(figures[0]), *cells)
     return table

@@ -7,6 +7,9 @@ from typing import Literal
 
 from mien.evaluation.report import Figures
 
+Better = Literal["higher", "lower"]
+_NOTHING = "–"
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -16,21 +19,35 @@ class Column:
     of: Callable[[Figures], float | None]
     form: str
     """As of `str.format`."""
-    better: Literal["higher", "lower", ""]
-    """"": neither; it depends on what is wanted."""
+    better: Better
     meaning: str
+    better_of_own: Better | None = None
+    """Which way is better when a person is drawn on frames of their own, where that is not the same."""
+
+    def wanted(self, figures: Figures) -> Better:
+        """Which way is better for what was drawn."""
+        return self.better_of_own if self.better_of_own and _is_own(figures) else self.better
+
+    def heading(self, figures: Figures) -> str:
+        """The title, and an arrow up if more is better."""
+        return f"{self.title} {'↑' if self.wanted(figures) == 'higher' else '↓'}"
 
     def text(self, figures: Figures) -> str:
         """The figure, or a dash where there is none."""
         value = self.of(figures)
-        return "–" if value is None or not math.isfinite(value) else self.form.format(value)
+        return _NOTHING if value is None or not math.isfinite(value) else self.form.format(value)
 
     def is_better(self, one: Figures, other: Figures) -> bool | None:
-        """Whether one is better than the other; None if that cannot be said."""
+        """Whether one is better than the other; None if one makes no sense, or nothing was there to measure it on."""
         first, second = self.of(one), self.of(other)
-        if first is None or second is None or not (math.isfinite(first) and math.isfinite(second)) or not self.better:
+        if first is None or second is None or not (math.isfinite(first) and math.isfinite(second)):
             return None
-        return first > second if self.better == "higher" else first < second
+        return first > second if self.wanted(one) == "higher" else first < second
+
+
+def _is_own(figures: Figures) -> bool:
+    """Whether a person was drawn on frames of their own: only then pixels are compared."""
+    return figures.drawn_as is not None and figures.l1 is not None
 
 
 COLUMNS = (
@@ -43,12 +60,14 @@ COLUMNS = (
         "is target", lambda f: f.verified_as_target, "{:.0%}", "higher", "share of the faces taken for the person drawn"
     ),
     Column(
-        "to original", lambda f: f.to_original, "{:.2f}", "",
-        "median identity distance to the face that was there: small is wanted of a reconstruction, large of a swap",
+        "to original", lambda f: f.to_original, "{:.2f}", "higher",
+        "median identity distance to the face that was there: large is wanted, except of a reconstruction",
+        better_of_own="lower",
     ),
     Column(
-        "is original", lambda f: f.verified_as_original, "{:.0%}", "",
+        "is original", lambda f: f.verified_as_original, "{:.0%}", "lower",
         "share of the faces still taken for the same person as before",
+        better_of_own="higher",
     ),
     Column("eyes", lambda f: f.expression_eyes, "{:.3f}", "lower", "expression error of the eyes"),
     Column("mouth", lambda f: f.expression_mouth, "{:.3f}", "lower", "expression error of the mouth"),
@@ -76,42 +95,74 @@ COLUMNS = (
         "diversity", lambda f: f.diversity, "{:.2f}", "higher",
         "mean identity distance between different strangers drawn from one face",
     ),
+    Column(
+        "constancy", lambda f: f.constancy, "{:.2f}", "lower",
+        "mean identity distance between pictures of the same stranger, drawn from different faces",
+    ),
+    Column(
+        "copies", lambda f: None if f.drawn_as else f.verified_as_known, "{:.0%}", "lower",
+        "share of the strangers taken for a person of the run, and so not strangers",
+    ),
     *(
         Column(
-            f"score {key}", lambda f, key=key: f.combined.get(key), "{:.3f}", "higher",  # type: ignore[misc]
-            "1 / (1 + exp(α·expression − β·(to original − 0.6))) with these α, β: somebody else's face, with the same "
-            "expression; a face that is not found again counts 0",
+            f"score {key}", lambda f, key=key: None if _is_own(f) else f.combined.get(key),  # type: ignore[misc]
+            "{:.3f}", "higher",
+            "the reference study's 1 / (1 + exp(α·expression − β·(to original − 0.6))) with these α, β: somebody "
+            "else's face, with the same expression; a face that is not found again counts 0. It makes no sense for a "
+            "reconstruction",
         )
         for key in ("1,1", "6,1")
     ),
 )  # fmt: skip
 COMPARED = tuple(
-    column for column in COLUMNS if column.title in ("expression", "mouth r", "L1", "Fréchet", "score 6,1")
+    column
+    for column in COLUMNS
+    if column.title in ("found", "expression", "mouth r", "L1", "SSIM", "Fréchet", "score 1,1", "score 6,1")
 )
 """What a model and a baseline are compared by."""
 
 
 def shown(figures: Sequence[Figures]) -> list[Column]:
     """The columns in which any of them has a figure."""
-    return [column for column in COLUMNS if any(column.text(one) != "–" for one in figures)]
+    return [column for column in COLUMNS if any(column.text(one) != _NOTHING for one in figures)]
 
 
 def best(column: Column, figures: Sequence[Figures]) -> list[bool]:
-    """Which of them is the best of a column: the one that none is better than."""
-    return [
-        bool(column.better) and column.text(one) != "–" and not any(column.is_better(other, one) for other in figures)
-        for one in figures
-    ]
+    """Which of them are the best of a column, as far as the digits shown tell; none if all are alike."""
+    texts = [column.text(one) for one in figures]
+    unbeaten = {
+        text
+        for text, one in zip(texts, figures, strict=True)
+        if text != _NOTHING and not any(column.is_better(other, one) for other in figures)
+    }
+    return [len(set(texts)) > 1 and text in unbeaten for text in texts]
+
+
+def beats(model: Figures, baseline: Figures) -> dict[str, bool]:
+    """Title of a column → whether the model is better; the same is not better.
+
+    Of those that are compared, and that one of the two has: where nothing was found to measure, the other is better.
+    """
+    return {
+        column.title: column.text(baseline) == _NOTHING or bool(column.is_better(model, baseline))
+        for column in COMPARED
+        if column.text(model) != _NOTHING or column.text(baseline) != _NOTHING
+    }
 
 
 def beaten(model: Figures, baselines: Sequence[Figures]) -> list[str]:
-    """A sentence for each baseline: on which of the compared figures the model is better, and on which it is not."""
+    """A sentence for each baseline: on which of the compared figures the model is better, as good, and worse.
+
+    As good is what reads the same in the digits shown.
+    """
     sentences = []
     for baseline in baselines:
-        verdicts = {column.title: column.is_better(model, baseline) for column in COMPARED}
-        won = [title for title, better in verdicts.items() if better]
-        lost = [title for title, better in verdicts.items() if better is False]
-        parts = [f"better on {', '.join(won)}"] if won else []
-        parts += [f"not better on {', '.join(lost)}"] if lost else []
+        said: dict[str, list[str]] = {"better on": [], "as good on": [], "worse on": []}
+        for column in COMPARED:
+            verdict = beats(model, baseline).get(column.title)
+            if verdict is not None:
+                alike = column.text(model) == column.text(baseline)
+                said["as good on" if alike else "better on" if verdict else "worse on"].append(column.title)
+        parts = [f"{how} {', '.join(titles)}" for how, titles in said.items() if titles]
         sentences.append(f"{model.name} beside the {baseline.name}: {'; '.join(parts) or 'nothing to compare'}.")
     return sentences

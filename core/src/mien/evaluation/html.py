@@ -26,7 +26,8 @@ def table_of(title: str, named: Sequence[tuple[str, Figures]]) -> dict[str, Any]
         }
         for number, (name, one) in enumerate(named)
     ]
-    return {"title": title, "columns": columns, "rows": rows, "sentences": [], "pictures": []}
+    headings = [(column.heading(figures[0]), column.meaning) for column in columns]
+    return {"title": title, "columns": columns, "headings": headings, "rows": rows, "sentences": [], "pictures": []}
 
 
 def embedded(png: bytes) -> str:
