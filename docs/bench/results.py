@@ -49,6 +49,7 @@ def main() -> None:
     models = list(of_every_model(registry, given.minutes))
     features = list(of_feature_sets(FEATURES_SHOWN_WITH, given.feature_minutes))
     conditioning = list(of_conditioning(CONDITIONING_SHOWN_WITH, given.conditioning_minutes))
+    from_nothing = not (given.work / "runs").exists()
     if not given.write:
         with shown_on(Console(stderr=True)) as progress:
             datasets(given.work, progress, registry)
@@ -57,7 +58,8 @@ def main() -> None:
             for experiment in (*models, *features, *conditioning):
                 for person in PEOPLE:
                     judged(experiment, given.work, person, given.faces, progress, registry)
-        note(given.work, "minutes_taken", (time.monotonic() - began) / 60)
+        if from_nothing:  # otherwise an earlier call has done a part of it
+            note(given.work, "minutes_taken", (time.monotonic() - began) / 60)
         for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
             note(given.work, f"peak_{name}", convolution_peak_gflops(dtype))
         for experiment in models:
