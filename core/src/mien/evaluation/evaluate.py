@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mien.dataset import Dataset
 from mien.errors import MienError
+from mien.evaluation.columns import beats
 from mien.evaluation.drawers import Drawer, MeanFace, ModelDrawer, NearestFace, Thumbnail
 from mien.evaluation.figures import figures_of
 from mien.evaluation.judging import Judged, look_at_all, readable
@@ -18,13 +19,14 @@ from mien.evaluation.looks import gathered
 from mien.evaluation.measures import expression_error, frechet_distance, mean_of_finite, mean_pairwise_distance
 from mien.evaluation.onlooker import Plugins
 from mien.evaluation.onlookers import looking_with
-from mien.evaluation.report import Evaluation, Figures, folder_of
+from mien.evaluation.report import Beats, Evaluation, Figures, folder_of
 from mien.evaluation.rows import choose_rows, training_split
 from mien.evaluation.speed import faces_per_second
 from mien.evaluation.strangers import Strangers
-from mien.face import FaceCrop
+from mien.face import FaceCrop, RgbImage
 from mien.features import FeatureSet
 from mien.identity import Recognizer
+from mien.pose import HeadAngles, angles_degrees, head_pose
 from mien.progress import Progress, Silent
 from mien.registry import Registry
 from mien.run import TrainedRun
@@ -43,11 +45,16 @@ class Judgement:
     evaluation: Evaluation
     crops: list[FaceCrop]
     """The faces judged."""
+    views: list[RgbImage]
+    """uint8 (128, 128, 3) each: what is around them in their scenes."""
     judged: list[Judged]
     expressions: dict[int, NDArray[np.float64]]
     """Number of the judged → expression error of each face."""
     distances: dict[int, NDArray[np.float64]]
     """Number of the judged → identity distance of each face to the original."""
+    poses: dict[int, HeadAngles]
+    """Number of the judged → how the head of each face is turned in the result."""
+    original_poses: HeadAngles
     run: TrainedRun
 
 
@@ -133,11 +140,13 @@ def judge(
         one.pictures = one.pictures[kept]
     expressions: dict[int, NDArray[np.float64]] = {}
     distances: dict[int, NDArray[np.float64]] = {}
+    poses: dict[int, HeadAngles] = {}
     figures: list[Figures] = []
     for number, one in enumerate(judged):
         looks = gathered(one.looks)
         expressions[number] = expression_error(seen.landmarks, looks.landmarks).all
         distances[number] = looks.distances_to(seen.encodings)
+        poses[number] = angles_degrees(head_pose(looks.landmarks))
         real = known[one.drawn_as] if one.drawn_as else seen.encodings
         figures.append(figures_of(one, looks, seen, known, real, dataset.name, recognizer, strangers))
     middle = len(seen.encodings) // 2
@@ -173,8 +182,16 @@ def judge(
         diversity_of_real=mean_pairwise_distance(np.concatenate(list(known.values()))),
         constancy_of_real=mean_of_finite([mean_pairwise_distance(encodings) for encodings in known.values()]),
         figures=figures,
+        beats=[
+            Beats(baseline=other.name, drawn_as=model.drawn_as, better=beats(model, other))
+            for model in figures
+            if model.learnt
+            for other in figures
+            if not other.learnt and other.drawn_as == model.drawn_as
+        ],
     )
-    return Judgement(evaluation, seen.crops, judged, expressions, distances, opened)
+    original_poses = angles_degrees(head_pose(seen.landmarks))
+    return Judgement(evaluation, seen.crops, seen.views, judged, expressions, distances, poses, original_poses, opened)
 
 
 def _whom(run: TrainedRun, to: str | None) -> list[str | None]:

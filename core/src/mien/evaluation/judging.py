@@ -13,14 +13,10 @@ from mien.errors import MienError
 from mien.evaluation.drawers import Drawer
 from mien.evaluation.looks import Look
 from mien.evaluation.onlooker import Sighting, Sitting
-from mien.evaluation.onlooker import in_scene as in_scene
 from mien.evaluation.rows import ChosenRows
 from mien.evaluation.strangers import Strangers
 from mien.face import FaceCrop, RgbImage
 from mien.progress import Progress
-
-SHOWN_FACES = 6
-"""Results are kept of so many faces, spread over those judged."""
 
 Seen = Iterator[tuple[Sitting, Sighting]]
 Looking = Callable[[Iterable[Sitting]], AbstractContextManager[Seen]]
@@ -36,8 +32,8 @@ class Judged:
     pictures: NDArray[np.uint8]
     """uint8 (N, S, S, 3)."""
     looks: list[Look] = field(default_factory=list)
-    results: dict[int, RgbImage] = field(default_factory=dict)
-    """Some of the results, by the number of the face: the scene with the drawn face."""
+    views: list[RgbImage] = field(default_factory=list)
+    """uint8 (128, 128, 3) each: the result around the face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,9 @@ class Originals:
     """Which of the chosen rows they are."""
     rows: NDArray[np.int64]
     crops: list[FaceCrop]
-    """With the scene where results are kept."""
+    """Without their scenes, of which one of a large video takes 25 MB."""
+    views: list[RgbImage]
+    """uint8 (128, 128, 3) each: the scene around the face."""
     landmarks: NDArray[np.float32]
     """float32 (N, 68, 2), in scene pixels."""
     encodings: NDArray[np.float32]
@@ -69,27 +67,26 @@ def look_at_all(
     Raises MienError if a plugin fails, or if no face is left to judge by.
     """
     progress.start(f"judging on {dataset.name}", len(chosen.rows))
-    shown = set(np.linspace(0, len(chosen.rows) - 1, SHOWN_FACES).round().astype(int).tolist())
     numbers: list[int] = []
     crops: list[FaceCrop] = []
+    views: list[RgbImage] = []
     originals: list[Look] = []
     unreadable: list[str] = []
     unseen: list[int] = []
-    with looking(_sittings(dataset, chosen, judged, strangers, shown, unreadable)) as sightings:
+    with looking(_sittings(dataset, chosen, judged, strangers, unreadable)) as sightings:
         for sitting, sighting in sightings:
             progress.advance(1)
             if not np.isfinite(sighting.original[0]).all():
                 unseen.append(int(chosen.rows[sitting.number]))
                 continue
-            for one, look in zip(judged, sighting.drawn, strict=False):  # after them come the strangers
+            for one, look, view in zip(judged, sighting.drawn, sighting.views, strict=False):  # then come the strangers
                 one.looks.append(look)
-            for one, result in zip(judged, sighting.results, strict=False):  # none, where none is to be shown
-                one.results[len(numbers)] = result
+                one.views.append(view)
             if strangers.of(sitting.number):
                 strangers.looks[sitting.number] = sighting.drawn[len(judged) :]
             numbers.append(sitting.number)
-            # A scene of a large video takes 25 MB: only those that are shown are kept.
-            crops.append(sitting.crop if sitting.shown else replace(sitting.crop, scene=None))
+            crops.append(replace(sitting.crop, scene=None))
+            views.append(sighting.original_view)
             originals.append(sighting.original)
     if unseen:
         unreadable.append(f"The extractor finds no face in the originals of the rows {', '.join(map(str, unseen))}.")
@@ -99,7 +96,7 @@ def look_at_all(
             f"Put the pictures and videos back, or mien preprocess {dataset.path} --from PATH",
         )
     landmarks, encodings = (np.stack(part) for part in zip(*originals, strict=True))
-    return Originals(numbers, chosen.rows[numbers], crops, landmarks, encodings, unreadable)
+    return Originals(numbers, chosen.rows[numbers], crops, views, landmarks, encodings, unreadable)
 
 
 def _sittings(
@@ -107,7 +104,6 @@ def _sittings(
     chosen: ChosenRows,
     judged: Sequence[Judged],
     strangers: Strangers,
-    shown: set[int],
     unreadable: list[str],
 ) -> Generator[Sitting, None, None]:
     number_of = {int(row): number for number, row in enumerate(chosen.rows)}
@@ -115,7 +111,7 @@ def _sittings(
         for row, crop in zip(rows, of_scene, strict=True):
             number = number_of[row]
             pictures = [one.pictures[number] for one in judged] + strangers.of(number)
-            yield Sitting(number, crop, pictures, shown=len(judged) if number in shown else 0)
+            yield Sitting(number, crop, pictures)
 
 
 def readable(

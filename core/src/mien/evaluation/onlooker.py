@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import cv2
+import numpy as np
+
 from mien.alignment import inverse, transform_points
 from mien.blender import Blender
 from mien.evaluation.looks import Look, Viewer
@@ -12,6 +15,11 @@ from mien.face import FaceCrop, Landmarks, RgbImage
 from mien.identity import Recognizer
 from mien.pipeline.drawing import blended_by, resized
 from mien.registry import Registry
+
+VIEW_PX = 128
+_MARGIN = 0.6
+"""What is shown around a face, on each side, of the face's size."""
+_BEYOND = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +42,6 @@ class Sitting:
     crop: FaceCrop
     pictures: Sequence[RgbImage]
     """uint8 (S, S, 3) each, in the space of the crop."""
-    shown: int = 0
-    """The results of so many of the pictures, the first of them, are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,9 @@ class Sighting:
     original: Look
     drawn: list[Look]
     """One for each picture."""
-    results: list[RgbImage]
-    """The scene with the drawn face, of the pictures that are to be shown."""
+    original_view: RgbImage
+    views: list[RgbImage]
+    """What is around the face in its scene and, for each picture, in the result: as `around` cuts it out."""
 
 
 class Onlooker:
@@ -68,14 +75,13 @@ class Onlooker:
         else:
             original = place, self._recognizer.encode([crop])[0]
         drawn: list[Look] = []
-        results: list[RgbImage] = []
-        for number, picture in enumerate(sitting.pictures):
+        views: list[RgbImage] = []
+        for picture in sitting.pictures:
             small = resized(crop, picture.shape[0])
             result = blended_by(self._blender, self._plugins.blender, scene, picture, small)
             drawn.append(self._viewer.look(result, place))
-            if number < sitting.shown:
-                results.append(result)
-        return Sighting(original, drawn, results)
+            views.append(around(result, place))
+        return Sighting(original, drawn, around(scene, place), views)
 
 
 def in_scene(crop: FaceCrop) -> Landmarks:
@@ -88,3 +94,18 @@ def scene_of(crop: FaceCrop) -> RgbImage:
     if crop.scene is None:
         raise ValueError("the crop has no scene")
     return crop.scene
+
+
+def around(scene: RgbImage, place: Landmarks) -> RgbImage:
+    """A face with its surroundings: uint8 (128, 128, 3), gray where the scene ends."""
+    low, high = place.min(0), place.max(0)
+    half = float((high - low).max()) * (0.5 + _MARGIN)
+    left, top = np.floor((low + high) / 2 - half).astype(int)
+    side = max(1, round(2 * half))
+    inside = scene[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
+    view = np.full((side, side, 3), _BEYOND, np.uint8)
+    down, right = max(0, -top), max(0, -left)
+    view[down : down + inside.shape[0], right : right + inside.shape[1]] = inside
+    how = cv2.INTER_AREA if side > VIEW_PX else cv2.INTER_CUBIC
+    cell: RgbImage = cv2.resize(view, (VIEW_PX, VIEW_PX), interpolation=how).astype(np.uint8, copy=False)
+    return cell

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from mien.evaluation.columns import beaten
 from mien.evaluation.evaluate import Judgement
 from mien.evaluation.html import embedded, table_of, write_html
-from mien.evaluation.judging import in_scene
-from mien.evaluation.plots import identity_distances, over_faces, training_losses
+from mien.evaluation.onlooker import VIEW_PX
+from mien.evaluation.plots import head_turns, identity_distances, over_faces, training_losses
 from mien.evaluation.report import Evaluation
 from mien.face import FaceCrop, RgbImage
 from mien.grid import write_grid
@@ -18,7 +18,7 @@ from mien.provenance import Provenance
 
 PAGE = "index.html"
 _DIGITS = 16
-_CELL_PX = 128
+_SHOWN_FACES = 6
 
 
 def write_page(folder: Path, judgement: Judgement) -> Path:
@@ -41,10 +41,15 @@ def write_page(folder: Path, judgement: Judgement) -> Path:
         distances = {name: judgement.distances[number] for number, name in names.items()}
         part["pictures"] = [
             (
-                "The original, what is drawn, and the result in its scene; last the baselines",
+                "The original, what is drawn, and the result in its scene; then the baselines. Worst: the largest "
+                "expression error",
                 embedded(sheet.read_bytes()),
             ),
             ("Expression error of each face", embedded(over_faces(errors, "of the eye distance"))),
+            (
+                "Where the head is turned",
+                embedded(head_turns(judgement.original_poses, judgement.poses[numbers[0]])),
+            ),
             (
                 "Identity distance to the face that was there",
                 embedded(identity_distances(distances, evaluation.same_person_below)),
@@ -89,25 +94,31 @@ def _whom(person: str | None, evaluation: Evaluation) -> str:
 def _write_faces(path: Path, judgement: Judgement, person: str | None, made: Provenance) -> None:
     judged = [one for one in judgement.judged if one.drawn_as == person]
     model, baselines = judged[0], judged[1:]
-    numbers = sorted(model.results)
+    numbers, worst = _shown(judgement, person)
     columns: dict[str, list[RgbImage]] = {
-        "original": [_around(judgement.crops[number], _scene(judgement.crops[number])) for number in numbers],
+        "original": [judgement.views[number] for number in numbers],
         "crop": [judgement.crops[number].image for number in numbers],
         f"{model.drawer.name} ": [_masked(model.pictures[number], judgement.crops[number]) for number in numbers],
-        "result": [_around(judgement.crops[number], model.results[number]) for number in numbers],
+        "result": [model.views[number] for number in numbers],
     }
     for one in baselines:
         columns[one.drawer.name.replace(" training face", "")] = [
             _masked(one.pictures[number], judgement.crops[number]) for number in numbers
         ]
-    labels = [f"{number + 1}" for number in numbers]
-    write_grid(path, list(columns.values()), list(columns), labels, synthetic=made, cell_px=_CELL_PX)
+    labels = [f"{number + 1}{' worst' if number == worst else ''}" for number in numbers]
+    write_grid(path, list(columns.values()), list(columns), labels, synthetic=made, cell_px=VIEW_PX)
 
 
-def _scene(crop: FaceCrop) -> RgbImage:
-    if crop.scene is None:
-        raise ValueError("the crop has no scene")
-    return crop.scene
+def _shown(judgement: Judgement, person: str | None) -> tuple[list[int], int | None]:
+    """Some of the faces, spread evenly, and the one on which the model's expression error is largest, if any is."""
+    errors = next(
+        judgement.expressions[number]
+        for number, one in enumerate(judgement.judged)
+        if one.drawn_as == person and one.drawer.learnt
+    )
+    spread = set(np.linspace(0, len(errors) - 1, min(_SHOWN_FACES, len(errors))).round().astype(int).tolist())
+    worst = int(np.nanargmax(errors)) if np.isfinite(errors).any() else None
+    return sorted(spread if worst is None else spread | {worst}), worst
 
 
 def _masked(picture: RgbImage, crop: FaceCrop) -> RgbImage:
@@ -118,15 +129,3 @@ def _masked(picture: RgbImage, crop: FaceCrop) -> RgbImage:
         return picture
     masked: RgbImage = np.rint(picture * mask).astype(np.uint8)
     return masked
-
-
-def _around(crop: FaceCrop, image: RgbImage) -> RgbImage:
-    """The square around a face, twice as large as it, as far as the picture reaches."""
-    landmarks = in_scene(crop)
-    centre = landmarks.mean(0)
-    half = float(np.ptp(landmarks, axis=0).max())
-    left, top = np.maximum(centre - half, 0).astype(int)
-    right, bottom = np.minimum(centre + half, image.shape[1::-1]).astype(int)
-    side = max(min(right - left, bottom - top), 1)
-    around: RgbImage = image[top : top + side, left : left + side]
-    return around

@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mien.pose import HeadAngles
+
 _BINS = 30
 _DPI = 100
 
@@ -57,6 +59,20 @@ def over_faces(errors: Mapping[str, NDArray[np.float64]], title: str) -> bytes:
     axes.set(xlabel="face, in the order of the clips", ylabel=title)
     axes.legend(fontsize=7)
     axes.grid(alpha=0.3)
+    return _png(figure)
+
+
+def head_turns(originals: HeadAngles, results: HeadAngles) -> bytes:
+    """Yaw, pitch and roll of each face in degrees, in their order: of the original, and of what the model drew."""
+    figure = Figure((8, 3.4), layout="constrained")
+    grid = figure.subplots(3, 1, sharex=True)
+    for axes, name, original, result in zip(grid, HeadAngles._fields, originals, results, strict=True):
+        axes.plot(original, color="black", linewidth=1.6, label="original")
+        axes.plot(result, color="C0", linewidth=1.2, label="result")
+        axes.set_ylabel(f"{name} °")
+        axes.grid(alpha=0.3)
+    grid[0].legend(fontsize=7, ncols=2)
+    grid[-1].set_xlabel("face, in the order of the clips")
     return _png(figure)
 
 

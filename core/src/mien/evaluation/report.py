@@ -61,6 +61,17 @@ class Figures(BaseModel):
     """"α,β" → mean combined score; a face that was not found again counts 0."""
 
 
+class Beats(BaseModel):
+    """On which figures the model is better than a baseline."""
+
+    model_config = ConfigDict(frozen=True)
+
+    baseline: str
+    drawn_as: str | None
+    better: dict[str, bool]
+    """Heading of the figure in the tables → whether the model is better; the same is not better."""
+
+
 class Evaluation(BaseModel):
     """What `evaluate` measured."""
 
@@ -106,6 +117,8 @@ class Evaluation(BaseModel):
     constancy_of_real: float
     """Mean identity distance between training faces of the same person."""
     figures: list[Figures]
+    beats: list[Beats]
+    """The model beside each baseline."""
 
     def of(self, drawn_as: str | None, *, learnt: bool) -> list[Figures]:
         """The model's figures, or the baselines', for a person or for strangers."""
