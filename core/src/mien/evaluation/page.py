@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from mien.evaluation.columns import beaten
 from mien.evaluation.evaluate import Judgement
 from mien.evaluation.html import embedded, table_of, write_html
+from mien.evaluation.losses import training_losses
 from mien.evaluation.onlooker import VIEW_PX
-from mien.evaluation.plots import head_turns, identity_distances, over_faces, training_losses
+from mien.evaluation.plots import head_turns, identity_distances, over_faces
 from mien.evaluation.report import Evaluation
 from mien.face import FaceCrop, RgbImage
 from mien.grid import write_grid
@@ -79,10 +80,15 @@ def facts_of(evaluation: Evaluation) -> list[str]:
         f"Set into their scenes by {evaluation.blender}; found by {evaluation.extractor}; recognized by "
         f"{evaluation.recognizer}, the same person below {evaluation.same_person_below:g}.",
         f"Drawing: {evaluation.faces_per_second:.0f} faces/s on the {evaluation.device}, {evaluation.threads} threads.",
-        f"Between two halves of the real faces the Fréchet distance is {evaluation.frechet_floor:.3f}; between the "
-        f"training faces the mean identity distance is {evaluation.diversity_of_real:.2f}.",
+        f"Between two halves of the real faces the Fréchet distance is {_number(evaluation.frechet_floor, '.3f')}; the "
+        f"mean identity distance is {_number(evaluation.diversity_of_real, '.2f')} between the training faces, and "
+        f"{_number(evaluation.constancy_of_real, '.2f')} between those of one person.",
     ]
     return lines + [f"Left out, since it could not be read: {reason}" for reason in evaluation.unreadable]
+
+
+def _number(value: float, form: str) -> str:
+    return format(value, form) if np.isfinite(value) else "unknown, of so few faces"
 
 
 def _whom(person: str | None, evaluation: Evaluation) -> str:

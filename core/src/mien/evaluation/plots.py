@@ -1,9 +1,7 @@
-"""Curves of an evaluation, as PNG."""
+"""Curves of an evaluation over its faces, as PNG."""
 
-import json
 from collections.abc import Mapping
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,27 +11,6 @@ from mien.pose import HeadAngles
 
 _BINS = 30
 _DPI = 100
-
-
-def training_losses(run: Path) -> bytes | None:
-    """The losses of a run's metrics.jsonl over its steps; None if it has none. Logarithmic where all are positive."""
-    path = run / "metrics.jsonl"
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
-    names = [name for name in dict.fromkeys(key for line in lines for key in line) if _is_loss(name)]
-    if not names:
-        return None
-    figure = Figure((8, 3), layout="constrained")
-    axes = figure.subplots()
-    for name in names:
-        points = [(line["step"], line[name]) for line in lines if name in line]
-        style = "o--" if name.startswith("validation") else "-"
-        axes.plot(*zip(*points, strict=True), style, label=name, linewidth=1.2, markersize=2)
-    if all(line[name] > 0 for line in lines for name in names if name in line):
-        axes.set_yscale("log")
-    axes.set(xlabel="step", ylabel="loss")
-    axes.legend(fontsize=7, ncols=2)
-    axes.grid(alpha=0.3)
-    return _png(figure)
 
 
 def identity_distances(distances: Mapping[str, NDArray[np.float64]], same_person_below: float) -> bytes:
@@ -56,7 +33,8 @@ def over_faces(errors: Mapping[str, NDArray[np.float64]], title: str) -> bytes:
     axes = figure.subplots()
     for name, values in errors.items():
         axes.plot(values, label=name, linewidth=1.2)
-    axes.set(xlabel="face, in the order of the clips", ylabel=title)
+    axes.set(xlabel="face, in the order of the clips", ylabel=title, ylim=(0, None))
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(fontsize=7)
     axes.grid(alpha=0.3)
     return _png(figure)
@@ -73,12 +51,8 @@ def head_turns(originals: HeadAngles, results: HeadAngles) -> bytes:
         axes.grid(alpha=0.3)
     grid[0].legend(fontsize=7, ncols=2)
     grid[-1].set_xlabel("face, in the order of the clips")
+    grid[-1].xaxis.get_major_locator().set_params(integer=True)
     return _png(figure)
-
-
-def _is_loss(name: str) -> bool:
-    others = ("step", "stage", "seconds", "faces_per_second", "gradient_norm")
-    return not name.startswith("learning_rate") and not name.endswith(others)
 
 
 def _png(figure: Figure) -> bytes:
