@@ -17,7 +17,7 @@ from mien.pipeline.drawing import blended_by, resized
 from mien.registry import Registry
 
 VIEW_PX = 128
-_MARGIN = 0.6
+_MARGIN = 0.35
 """What is shown around a face, on each side, of the face's size."""
 _BEYOND = 90
 
