@@ -5,6 +5,7 @@ from io import BytesIO
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mien.pose import HeadAngles
@@ -34,7 +35,7 @@ def over_faces(errors: Mapping[str, NDArray[np.float64]], title: str) -> bytes:
     for name, values in errors.items():
         axes.plot(values, label=name, linewidth=1.2)
     axes.set(xlabel="face, in the order of the clips", ylabel=title, ylim=(0, None))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize=7)
     axes.grid(alpha=0.3)
     return _png(figure)
@@ -51,7 +52,7 @@ def head_turns(originals: HeadAngles, results: HeadAngles) -> bytes:
         axes.grid(alpha=0.3)
     grid[0].legend(fontsize=7, ncols=2)
     grid[-1].set_xlabel("face, in the order of the clips")
-    grid[-1].xaxis.get_major_locator().set_params(integer=True)
+    grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return _png(figure)
 
 
