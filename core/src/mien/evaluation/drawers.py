@@ -85,7 +85,7 @@ class MeanFace(Drawer):
 class Thumbnail(Drawer):
     """The face itself at 8×8 pixels, enlarged: its colours and light, and hardly more."""
 
-    name = f"thumbnail {_THUMBNAIL_PX}×{_THUMBNAIL_PX}"
+    name = f"thumbnail, {_THUMBNAIL_PX} px"
 
     def __init__(self, dataset: Dataset, size: int) -> None:
         self._small, self._size = dataset.images(_THUMBNAIL_PX), size

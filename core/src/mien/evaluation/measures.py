@@ -45,7 +45,8 @@ def laid_over(points: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArr
     z, w = (np.ascontiguousarray(p).view(np.complex128)[..., 0] for p in (points, wanted))
     z_centred, w_mean = z - z.mean(1, keepdims=True), w.mean(1, keepdims=True)
     spread = (np.abs(z_centred) ** 2).sum(1, keepdims=True)
-    factor = (z_centred.conj() * (w - w_mean)).sum(1, keepdims=True) / np.maximum(spread, 1e-12)
+    with np.errstate(invalid="ignore"):  # a face that was not found is NaN, and stays so
+        factor = (z_centred.conj() * (w - w_mean)).sum(1, keepdims=True) / np.maximum(spread, 1e-12)
     moved = factor * z_centred + w_mean
     return np.stack([moved.real, moved.imag], -1)
 

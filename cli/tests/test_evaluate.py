@@ -1,0 +1,39 @@
+"""`mien evaluate` and `mien compare`: what they print."""
+
+from pathlib import Path
+
+import pytest
+
+from mien import TrainOptions, train
+
+
+@pytest.fixture(scope="module")
+def run(people, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    options = TrainOptions(steps=2, held_out=0.25)
+    train("latent:preset=small,width=8", people[:1], folder, features="landmarks:points=5", options=options)
+    return folder
+
+
+def test_evaluate_prints_the_figures_what_is_beaten_and_where_the_page_is(mien, run, people):
+    told = mien("evaluate", str(run), "--on", str(people[0]), "--faces", "3")
+    assert told.exit_code == 0, told.stderr
+    for part in ("held out by training", "Drawn as E", "expression ↓", "nearest training face", "beside the mean face"):
+        assert part in told.stdout
+    assert (run / "evaluations" / "E" / "index.html").exists() and "index.html" in told.stdout
+
+
+def test_compare_puts_runs_side_by_side(mien, run, people, tmp_path):
+    told = mien("compare", str(run), str(run), "--on", str(people[0]), "--faces", "3", "--out", str(tmp_path / "c"))
+    assert told.exit_code == 0, told.stderr
+    assert "Drawn as E" in told.stdout and (tmp_path / "c" / "comparison.json").exists()
+
+
+def test_one_run_is_nothing_to_compare(mien, run, people):
+    told = mien("compare", str(run), "--on", str(people[0]))
+    assert told.exit_code == 2 and "nothing to compare" in told.stderr
+
+
+def test_a_dataset_that_is_not_there_is_told(mien, run, tmp_path):
+    told = mien("evaluate", str(run), "--on", str(tmp_path / "nobody"))
+    assert told.exit_code == 2 and "mien preprocess" in told.stderr

@@ -1,0 +1,159 @@
+"""Judging runs on real faces: what is judged, by what, and what is written."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien import Dataset, MienError, TrainOptions, compare, evaluate, train
+from mien.dataset.preprocess import preprocess
+from mien.evaluation import Evaluation
+from mien.evaluation.report import folder_of
+
+HELD_OUT = 0.25
+START = Path(__file__).resolve().parents[2] / "cli/src/mien_cli/demo/data/start.safetensors"
+
+
+@pytest.fixture(scope="module")
+def swapping(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that draws both people well: it begins with the demo's weights."""
+    run = tmp_path_factory.mktemp("runs") / "swapping"
+    options = TrainOptions(steps=1, init_from=str(START), held_out=HELD_OUT)
+    train("deepfakes:preset=small,learning_rate=1e-6", people, run, options=options)
+    return run
+
+
+@pytest.fixture(scope="module")
+def inventing(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has hardly begun to invent people."""
+    run = tmp_path_factory.mktemp("runs") / "inventing"
+    options = TrainOptions(steps=2, held_out=HELD_OUT)
+    train("cgan:preset=small,width=4", people, run, features="landmarks:points=5", options=options)
+    return run
+
+
+@pytest.fixture(scope="module")
+def judged(swapping: Path, people: list[Path]) -> Evaluation:
+    return evaluate(swapping, people[0], faces=5)
+
+
+def test_only_the_end_of_the_clip_is_judged_which_training_never_saw(judged: Evaluation, people: list[Path]) -> None:
+    count = len(Dataset.open(people[0]))
+    assert judged.held_out and judged.rows_of == int(count * HELD_OUT)
+    assert judged.rows[0] == count - judged.rows_of and judged.rows[-1] == count - 1 and len(judged.rows) == 5
+    assert re.search(r"target_E_4s_silent.mp4: 5 of frames \d+ to \d+", judged.told[0])
+
+
+def test_each_person_is_drawn_and_beside_it_what_has_learnt_nothing(judged: Evaluation) -> None:
+    assert judged.drawn_as == ["E", "J"]
+    assert [one.name for one in judged.of("E", learnt=False)] == [
+        "mean face",
+        "thumbnail, 8 px",
+        "nearest training face",
+    ]
+
+
+def test_a_model_that_learnt_a_person_draws_them_as_they_are(judged: Evaluation) -> None:
+    (model,), (mean, thumbnail, _) = judged.of("E", learnt=True), judged.of("E", learnt=False)
+    assert model.found == 1 and model.verified_as_target == 1
+    assert model.to_original < mean.to_original < thumbnail.to_original
+    assert model.l1 < thumbnail.l1 and model.ssim > thumbnail.ssim and model.psnr > thumbnail.psnr
+    assert model.expression < thumbnail.expression
+
+
+def test_a_swap_shows_the_other_person_and_has_no_original_to_compare_pixels_with(judged: Evaluation) -> None:
+    (swap,) = judged.of("J", learnt=True)
+    assert swap.to_target < judged.same_person_below < swap.to_original
+    assert swap.to_people["J"] < swap.to_people["E"]
+    assert (swap.l1, swap.ssim, swap.psnr) == (None, None, None)
+
+
+def test_the_face_itself_enlarged_keeps_its_colours_but_is_nobody(judged: Evaluation) -> None:
+    _, thumbnail, nearest = judged.of("E", learnt=False)
+    assert thumbnail.to_original > nearest.to_original
+
+
+def test_judging_again_gives_the_same(judged: Evaluation, swapping: Path, people: list[Path], tmp_path: Path) -> None:
+    again = evaluate(swapping, people[0], faces=5, out=tmp_path)
+    timed = {"faces_per_second": 0.0}
+    assert again.model_copy(update=timed) == judged.model_copy(update=timed)
+
+
+def test_what_is_written_is_read_again_and_the_page_needs_no_other_file(
+    judged: Evaluation, swapping: Path, people: list[Path]
+) -> None:
+    folder = folder_of(swapping, people[0])
+    assert Evaluation.read(folder) == judged
+    page = (folder / "index.html").read_text()
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    for shown in ("Swap: drawn as J", "Reconstruction: drawn as E", "nearest training face", "Synthetic"):
+        assert shown in page
+    assert (folder / "faces_J.png").stat().st_size > 10_000
+
+
+def test_strangers_are_told_apart_by_the_seed(inventing: Path, people: list[Path], tmp_path: Path) -> None:
+    one, other = (evaluate(inventing, people[1], faces=3, seed=seed, out=tmp_path / str(seed)) for seed in (0, 1))
+    assert one.drawn_as == [None] and one.of(None, learnt=True)[0].to_target is None
+    assert one.of(None, learnt=False) == other.of(None, learnt=False)
+    assert one.of(None, learnt=True)[0].l1 != other.of(None, learnt=True)[0].l1
+    assert "People who do not exist, seed 1" in (tmp_path / "1" / "index.html").read_text()
+
+
+def test_runs_stand_side_by_side_and_are_judged_once(
+    judged: Evaluation, swapping: Path, inventing: Path, people: list[Path], tmp_path: Path
+) -> None:
+    before = folder_of(swapping, people[0]) / "evaluation.json"
+    written = before.stat().st_mtime_ns
+    comparison = compare([swapping, inventing], people[0], faces=5, out=tmp_path)
+    assert before.stat().st_mtime_ns == written, "it was judged already"
+    tables = comparison.tables()
+    assert tables["E"][0][0] == "swapping" and tables[None][0][0] == "inventing"
+    assert json.loads((tmp_path / "comparison.json").read_text())["dataset"] == "E"
+    assert "inventing" in (tmp_path / "index.html").read_text()
+
+
+def test_runs_that_held_out_other_faces_are_not_compared(
+    judged: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
+) -> None:
+    options = TrainOptions(steps=1, held_out=0.1)
+    train("latent:preset=small,width=8", people[:1], tmp_path / "r", features="landmarks:points=5", options=options)
+    with pytest.raises(MienError, match="different faces"):
+        compare([swapping, tmp_path / "r"], people[0], faces=5)
+    with pytest.raises(MienError, match="held out"):
+        evaluate(tmp_path / "r", people[0], last=HELD_OUT)
+
+
+def test_a_dataset_that_the_run_does_not_know_counts_whole_or_from_its_end(
+    swapping: Path, people: list[Path], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    clip = Path(__file__).resolve().parents[2] / "tests/data/clips/vfr.mp4"
+    preprocess(other, extractor="face_recognition", features="", sources=[clip], pictures=False)
+    whole = evaluate(swapping, other, to="J", faces=2)
+    assert not whole.held_out and whole.rows == [0, len(Dataset.open(other)) - 1]
+    end = evaluate(swapping, other, to="J", faces=2, last=0.5)
+    assert end.rows[0] == len(Dataset.open(other)) - end.rows_of
+
+
+def test_scenes_that_are_gone_are_an_error_with_the_command_that_brings_them_back(
+    swapping: Path, people: list[Path], tmp_path: Path
+) -> None:
+    clip = tmp_path / "clip.mp4"
+    shutil.copy(Path(__file__).resolve().parents[2] / "tests/data/clips/single_frame.mp4", clip)
+    preprocess(tmp_path / "gone", extractor="face_recognition", features="", sources=[clip], pictures=False)
+    clip.unlink()
+    with pytest.raises(MienError, match=r"clip\.mp4") as told:
+        evaluate(swapping, tmp_path / "gone")
+    assert "mien preprocess" in told.value.fix
+
+
+def test_a_person_whom_the_run_does_not_know_is_refused(swapping: Path, people: list[Path]) -> None:
+    with pytest.raises(MienError, match="nobody"):
+        evaluate(swapping, people[0], to="nobody")
+
+
+def test_the_real_faces_are_as_far_apart_as_one_person_s(judged: Evaluation) -> None:
+    assert 0 < judged.frechet_floor < 0.5 and np.isfinite(judged.diversity_of_real)
