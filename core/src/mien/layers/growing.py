@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from mien.layers.adversarial import AdversarialConfig, AdversarialModel
-from mien.layers.progressive import FIRST_SIDE, faded, widths_of
+from mien.layers.progressive import FIRST_SIDE, GrowingDiscriminator, faded, widths_of
 from mien.model import Batch, Losses, ModelInputs, Stage
 from mien.plugin import PluginConfig
 
@@ -65,6 +65,7 @@ class GrowingModel(AdversarialModel):
     swaps = False
     invents = True
     config: GrowingConfig
+    discriminator: GrowingDiscriminator
     level: Tensor
     fade: Tensor
 
@@ -112,42 +113,56 @@ class GrowingModel(AdversarialModel):
         return cast(Tensor, pictures.clamp(-1, 1))
 
     def told_apart(
-        self, real: Shown, fakes: Sequence[Shown], level: int, fade: float, *, joint: bool = False
+        self,
+        real: Shown,
+        drawn: Shown,
+        level: int,
+        fade: float,
+        *,
+        mismatched: Tensor | None = None,
+        joint: bool = False,
     ) -> Losses:
         """The discriminator's WGAN-GP loss (Gulrajani et al. 2017, arXiv:1704.00028) with the paper's drift.
 
-        fakes: as many faces each as real ones; they count alike. The penalty is on the way from the real ones to the
-        first of them, and left out when no gradients are asked for, as in validation. joint: whether it bounds the
-        slope along the conditions, too, so that a distance between faces with their features is measured.
+        real, drawn: as many faces each; those of `real` at full resolution, whatever the fade. mismatched: conditions
+        that are not those of the real faces; with them these count as drawn, half and half with those that are.
+        joint: whether the penalty bounds the slope along the conditions, too, so that a distance between faces with
+        their conditions is measured. The penalty is left out when no gradients are asked for, as in validation.
         """
-        shown = (Shown(faded(real.images, fade), real.conditions), *fakes)
-        verdicts = self.discriminator(
-            torch.cat([part.images for part in shown]),
-            None
-            if real.conditions is None
-            else torch.cat([part.conditions for part in shown if part.conditions is not None]),
-            level=level,
-            fade=fade,
-            groups=len(shown),
-        )
-        on_real, *on_fakes = verdicts.chunk(len(shown))
-        distance = on_real.mean() - torch.cat(on_fakes).mean()
+        real = Shown(faded(real.images, fade), real.conditions)
+        shown = [real, drawn]
+        if mismatched is not None and self.discriminator.sees_conditions:
+            shown.append(Shown(real.images, mismatched))
+        images = torch.cat([part.images for part in shown])
+        given = [part.conditions for part in shown if part.conditions is not None]
+        conditions = torch.cat(given) if given else None
+        seen = self.discriminator.seen(images, conditions, level=level, fade=fade, groups=len(shown))
+        if mismatched is not None and not self.discriminator.sees_conditions:
+            seen, conditions = torch.cat([seen, seen[: len(real.images)]]), torch.cat([*given, mismatched])
+        verdicts = self.discriminator.judged(seen, conditions)
+        on_real, on_fakes = verdicts[: len(real.images)], verdicts[len(real.images) :]
+        distance = on_real.mean() - on_fakes.mean()
         drift = self.config.drift * on_real.square().mean()
         losses = {"loss": drift - distance, "distance": distance, "drift": drift}
         if torch.is_grad_enabled() and self.config.penalty:
-            losses["penalty"] = self.config.penalty * self._penalty(shown[0], shown[1], level, fade, joint)
+            losses["penalty"] = self.config.penalty * self._penalty(real, drawn, level, fade, joint)
             losses["loss"] = losses["loss"] + losses["penalty"]
         return losses
 
     def _penalty(self, real: Shown, fake: Shown, level: int, fade: float, joint: bool) -> Tensor:
         """How far from 1 the slope of the verdict is, between real and drawn faces: a scalar."""
         share = torch.rand(len(real.images), 1, device=real.images.device)
-        images = torch.lerp(real.images, fake.images.float(), share[..., None, None]).requires_grad_()
-        conditions = fake.conditions
+        conditions, along = fake.conditions, [_between(real.images, fake.images, share[..., None, None])]
         if joint and real.conditions is not None and fake.conditions is not None:
-            conditions = torch.lerp(real.conditions, fake.conditions, share).requires_grad_()
-        verdicts = self.discriminator(images, conditions, level=level, fade=fade)
-        along = [part for part in (images, conditions) if part is not None and part.requires_grad]
+            conditions = _between(real.conditions, fake.conditions, share)
+            along.append(conditions)
+        verdicts = self.discriminator(along[0], conditions, level=level, fade=fade)
         slopes = torch.autograd.grad(verdicts.sum(), along, create_graph=True)
         squares = torch.stack([slope.float().flatten(1).square().sum(1) for slope in slopes]).sum(0)
         return ((squares + _TINY).sqrt() - 1).square().mean()
+
+
+def _between(real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+    """The mixture, which asks for a gradient. It is no leaf: hooks on modules, as those that count operations, do not
+    work on leaves that a gradient inside of a forward pass is asked for."""
+    return torch.lerp(real.detach().requires_grad_(), fake.float(), share)

@@ -62,7 +62,9 @@ class GrowingDiscriminator(nn.Module):
 
     def __init__(self, widths: Sequence[int], *, length: int = 0, conditioning: Conditioning = "projection") -> None:
         super().__init__()
-        channels = length if conditioning == "channels" else 0
+        self.sees_conditions = conditioning == "channels"
+        """Whether conditions are part of the picture, so that it has to be seen anew for other conditions."""
+        channels = length if self.sees_conditions else 0
         self.from_rgb = nn.ModuleList(_FromPicture(channels, width) for width in widths)
         self.blocks = nn.ModuleList(
             nn.Sequential(_seeing(narrow, narrow), _seeing(narrow, wide), nn.AvgPool2d(2))
@@ -80,22 +82,25 @@ class GrowingDiscriminator(nn.Module):
             self.embedding = EqualizedLinear(length, _EMBEDDING, gain=1.0)
 
     def forward(
-        self,
-        images: Tensor,
-        conditions: Tensor | None = None,
-        *,
-        level: int,
-        fade: float = 1.0,
-        groups: int = 1,
+        self, images: Tensor, conditions: Tensor | None = None, *, level: int, fade: float = 1.0, groups: int = 1
     ) -> Tensor:
         """Judge. groups: of how many batches, one after the other, the pictures are; see `with_batch_deviation`."""
+        return self.judged(self.seen(images, conditions, level=level, fade=fade, groups=groups), conditions)
+
+    def seen(
+        self, images: Tensor, conditions: Tensor | None = None, *, level: int, fade: float = 1.0, groups: int = 1
+    ) -> Tensor:
+        """What the network sees in pictures, (N, widths[0]). The conditions matter if `sees_conditions` alone."""
         maps = self.from_rgb[level](images, conditions)
         for number in reversed(range(level)):
             maps = self.blocks[number](maps)
             if fade < 1 and number == level - 1:
                 coarse = self.from_rgb[number](avg_pool2d(images, 2), conditions)
                 maps = coarse + (maps - coarse) * fade
-        seen = self.flat(self.last(with_batch_deviation(maps, groups)))
+        return cast(Tensor, self.flat(self.last(with_batch_deviation(maps, groups))))
+
+    def judged(self, seen: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """The verdicts on what was seen."""
         verdicts = self.verdict(seen).squeeze(1).float()
         if self.looked is not None and self.embedding is not None and conditions is not None:
             compared = self.looked(seen) * self.embedding(conditions)

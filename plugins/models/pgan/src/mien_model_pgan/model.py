@@ -34,7 +34,7 @@ class Pgan(GrowingModel):
         level, fade = self.growth(batch)
         with torch.no_grad():
             fakes = self.generator(self._noise(batch), level=level, fade=fade)
-        return self.told_apart(Shown(batch.images), [Shown(fakes)], level, fade)
+        return self.told_apart(Shown(batch.images), Shown(fakes), level, fade)
 
     def generator_losses(self, batch: Batch) -> Losses:
         """Minus the verdict on drawn faces."""
