@@ -3,19 +3,23 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from pydantic import BaseModel, ConfigDict
 
 from mien.dataset import Dataset
 from mien.errors import MienError
+from mien.evaluation.columns import beaten
 from mien.evaluation.evaluate import DEFAULT_FACES, evaluate
 from mien.evaluation.html import embedded, table_of, write_html
 from mien.evaluation.page import PAGE, facts_of
 from mien.evaluation.report import Evaluation, Figures, folder_of
 from mien.files import whole_file
+from mien.identity import Recognizer
+from mien.model import Model
 from mien.progress import Progress, Silent
 from mien.registry import Registry
-from mien.run import WEIGHTS
+from mien.run import WEIGHTS, RunRecord
 
 _DATA = "comparison.json"
 
@@ -26,17 +30,30 @@ class Comparison(BaseModel):
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
     dataset: str
+    names: list[str]
+    """What the runs are called: their folders' names, or paths if names are alike."""
     evaluations: list[Evaluation]
 
     def tables(self) -> dict[str | None, list[tuple[str, Figures]]]:
         """Person drawn, or None for people who do not exist → run and figures, then the first run's baselines."""
         drawn_as = dict.fromkeys(person for one in self.evaluations for person in one.drawn_as)
-        tables = {}
-        for person in drawn_as:
-            runs = [(one.run, figures) for one in self.evaluations for figures in one.of(person, learnt=True)]
-            first = next(one for one in self.evaluations if person in one.drawn_as)
-            tables[person] = runs + [(baseline.name, baseline) for baseline in first.of(person, learnt=False)]
-        return tables
+        return {person: self._runs(person) + self._baselines(person) for person in drawn_as}
+
+    def sentences(self, person: str | None) -> list[str]:
+        """For each run that draws the person, on which figures it is better than its own baselines."""
+        told = []
+        for name, one in zip(self.names, self.evaluations, strict=True):
+            for model in one.of(person, learnt=True):
+                told += beaten(model.model_copy(update={"name": name}), one.of(person, learnt=False))
+        return told
+
+    def _runs(self, person: str | None) -> list[tuple[str, Figures]]:
+        named = zip(self.names, self.evaluations, strict=True)
+        return [(name, figures) for name, one in named for figures in one.of(person, learnt=True)]
+
+    def _baselines(self, person: str | None) -> list[tuple[str, Figures]]:
+        first = next(one for one in self.evaluations if person in one.drawn_as)
+        return [(baseline.name, baseline) for baseline in first.of(person, learnt=False)]
 
 
 def compare(
@@ -49,9 +66,11 @@ def compare(
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> Comparison:
-    """Put runs side by side, as judged on a dataset. What is judged already, with these weights, is not judged again.
+    """Put runs side by side, as `evaluate` judges them on a dataset, by default settings.
 
-    faces, last: as of `evaluate`. out: a folder to write comparison.json and index.html to; None: nothing is written.
+    A run that is judged already, with these weights, by these faces and settings, is not judged again; of another, what
+    RUN/evaluations/NAME_OF_DATASET holds is replaced.
+    faces, last: as of `evaluate`. out: a folder to write comparison.json and index.html to; None: they are not written.
 
     Raises MienError as `evaluate`; and if the runs are not judged by the same faces, as when one was trained on the
     dataset and another was not, or they held out different shares of it.
@@ -59,33 +78,56 @@ def compare(
     if len(runs) < 2:
         raise MienError("There is nothing to compare.", f"mien compare RUN_1 RUN_2 --on {on}")
     registry, progress = registry or Registry(), progress or Silent()
-    evaluations = [_judged(Path(run), Path(on), faces, last, progress, registry) for run in runs]
+    paths, dataset = [Path(run) for run in runs], Dataset.open(Path(on))
+    evaluations = [
+        _known(path, dataset, faces, last, registry)
+        or evaluate(path, dataset.path, faces=faces, last=last, progress=progress, registry=registry)
+        for path in paths
+    ]
     first = evaluations[0]
     for one in evaluations[1:]:
         if one.rows != first.rows:
             raise MienError(
                 f"{first.run} and {one.run} are judged by different faces of {first.dataset}: "
                 f"{'; '.join(first.told)}, and {'; '.join(one.told)}.",
-                f"mien compare {' '.join(map(str, runs))} --on {on} --last 0.1",
+                f"mien compare {' '.join(map(str, runs))} --on {on} --last {_last_of_all(paths, dataset):g}",
             )
-    comparison = Comparison(dataset=first.dataset, evaluations=evaluations)
+    names = [one.run for one in evaluations]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    comparison = Comparison(dataset=first.dataset, names=names, evaluations=evaluations)
     if out is not None:
-        _write(out, comparison, [folder_of(Path(run), Path(on)) for run in runs])
+        _write(out, comparison, [folder_of(path, dataset.path) for path in paths])
     return comparison
 
 
-def _judged(run: Path, on: Path, faces: int, last: float | None, progress: Progress, registry: Registry) -> Evaluation:
-    known = Evaluation.read(folder_of(run, on))
-    weights = run / WEIGHTS
-    if (
-        known
-        and weights.is_file()
-        and known.weights == hashlib.sha256(weights.read_bytes()).hexdigest()
-        and known.dataset_digest == Dataset.open(on).info.digest
-        and (known.faces_asked, known.last_asked) == (faces, last)
-    ):
-        return known
-    return evaluate(run, on, faces=faces, last=last, progress=progress, registry=registry)
+def _known(run: Path, dataset: Dataset, faces: int, last: float | None, registry: Registry) -> Evaluation | None:
+    """What was judged before, if judging it again would say the same."""
+    known, weights = Evaluation.read(folder_of(run, dataset.path)), run / WEIGHTS
+    if known is None or known.unreadable or not weights.is_file():
+        return None
+    # Not only the faces: whoever tried another blender or one person alone left that evaluation here.
+    judged = (known.weights, known.dataset_digest, known.faces_asked, known.last_asked, known.seed, known.drawn_as)
+    by = (known.blender, known.extractor, known.recognizer)
+    asked = (
+        hashlib.sha256(weights.read_bytes()).hexdigest(), dataset.info.digest, faces, last, 0, _everybody(run, registry)
+    )  # fmt: skip
+    default = (registry.default("blender"), dataset.info.extractor, Recognizer(registry).features.text)
+    return known if (judged, by) == (asked, default) else None
+
+
+def _everybody(run: Path, registry: Registry) -> list[str | None]:
+    """Whom `evaluate` has a run draw."""
+    record = RunRecord.read(run)
+    model = cast(type[Model], registry.load("model", record.model))
+    return [*(record.identities if model.swaps else ()), *([None] if model.invents else ())]
+
+
+def _last_of_all(runs: Sequence[Path], dataset: Dataset) -> float:
+    """The largest share at the end of each clip that no run was trained on."""
+    records = [RunRecord.read(run) for run in runs]
+    trained = [record for record in records if any(one.digest == dataset.info.digest for one in record.datasets)]
+    return min((record.options.held_out for record in trained), default=1.0)
 
 
 def _write(out: Path, comparison: Comparison, folders: Sequence[Path]) -> None:
@@ -93,17 +135,23 @@ def _write(out: Path, comparison: Comparison, folders: Sequence[Path]) -> None:
     for person, rows in comparison.tables().items():
         part = table_of("People who do not exist" if person is None else f"Drawn as {person}", rows)
         sheets = [folder / f"faces{f'_{person}' if person else ''}.png" for folder in folders]
+        part["sentences"] = comparison.sentences(person)
         part["pictures"] = [
-            (evaluation.run, embedded(sheet.read_bytes()))
-            for evaluation, sheet in zip(comparison.evaluations, sheets, strict=True)
+            (name, embedded(sheet.read_bytes()))
+            for name, evaluation, sheet in zip(comparison.names, comparison.evaluations, sheets, strict=True)
             if person in evaluation.drawn_as and sheet.is_file()
         ]
         parts.append(part)
-    facts = [f"{one.run}: {line}" for one in comparison.evaluations for line in facts_of(one)[1:2]]
+    named = zip(comparison.names, comparison.evaluations, strict=True)
+    facts = [f"{name}: {one.model}. {line}" for name, one in named for line in facts_of(one)[1:2]]
     write_html(
         out / PAGE,
-        title=f"{', '.join(one.run for one in comparison.evaluations)} on {comparison.dataset}",
-        facts=[facts_of(comparison.evaluations[0])[0], *facts],
+        title=f"{', '.join(comparison.names)} on {comparison.dataset}",
+        facts=[
+            facts_of(comparison.evaluations[0])[0],
+            *facts,
+            "The baselines in a table are those of its first run; each run is compared with its own.",
+        ],
         parts=parts,
         pictures=[],
         provenance="faces drawn by the runs that are compared here.",
