@@ -154,7 +154,7 @@ def _write(out: Path, comparison: Comparison, folders: Sequence[Path]) -> None:
         ],
         parts=parts,
         pictures=[],
-        provenance="faces drawn by the runs that are compared here.",
+        provenance="Synthetic: faces drawn by the runs that are compared here.",
     )
     with whole_file(out / _DATA) as partial:
         partial.write_text(comparison.model_dump_json(indent=1), encoding="utf-8")

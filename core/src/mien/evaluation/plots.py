@@ -24,7 +24,7 @@ def identity_distances(distances: Mapping[str, NDArray[np.float64]], same_person
         axes.hist(values, np.linspace(0, highest, _BINS).tolist(), histtype="step", linewidth=1.6, label=name)
     axes.axvline(same_person_below, color="black", linestyle=":", label="same person below")
     axes.set(xlabel="identity distance to the original", ylabel="faces")
-    axes.legend(fontsize=7)
+    figure.legend(fontsize=7, frameon=False, loc="outside right upper")
     return _png(figure)
 
 
@@ -33,10 +33,10 @@ def over_faces(errors: Mapping[str, NDArray[np.float64]], title: str) -> bytes:
     figure = Figure((8, 3), layout="constrained")
     axes = figure.subplots()
     for name, values in errors.items():
-        axes.plot(values, label=name, linewidth=1.2)
+        axes.plot(_count(values), values, label=name, linewidth=1.2)
     axes.set(xlabel="face, in the order of the clips", ylabel=title, ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(fontsize=7)
+    figure.legend(fontsize=7, frameon=False, loc="outside right upper")
     axes.grid(alpha=0.3)
     return _png(figure)
 
@@ -46,14 +46,19 @@ def head_turns(originals: HeadAngles, results: HeadAngles) -> bytes:
     figure = Figure((8, 3.4), layout="constrained")
     grid = figure.subplots(3, 1, sharex=True)
     for axes, name, original, result in zip(grid, HeadAngles._fields, originals, results, strict=True):
-        axes.plot(original, color="black", linewidth=1.6, label="original")
-        axes.plot(result, color="C0", linewidth=1.2, label="result")
+        axes.plot(_count(original), original, color="black", linewidth=1.6, label="original")
+        axes.plot(_count(result), result, color="C0", linewidth=1.2, label="result")
         axes.set_ylabel(f"{name} °")
         axes.grid(alpha=0.3)
-    grid[0].legend(fontsize=7, ncols=2)
+    figure.legend(*grid[0].get_legend_handles_labels(), fontsize=7, frameon=False, loc="outside right upper")
     grid[-1].set_xlabel("face, in the order of the clips")
     grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return _png(figure)
+
+
+def _count(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """1, 2, 3, … as the faces of the page are numbered."""
+    return np.arange(1, len(values) + 1)
 
 
 def _png(figure: Figure) -> bytes:
