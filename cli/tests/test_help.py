@@ -30,6 +30,8 @@ print("loaded:", [module for module in {HEAVY} if module in sys.modules])
         ["preprocess", "--help"],
         ["swap", "--help"],
         ["anonymize", "--help"],
+        ["evaluate", "--help"],
+        ["compare", "--help"],
         ["train", "--help"],
         ["train", "--list-options"],
     ],
