@@ -1,0 +1,16 @@
+"""Registers the extractor `blazeface`."""
+
+from mien.hooks import PluginSpec, hookimpl
+
+
+@hookimpl
+def register_extractors() -> list[PluginSpec]:
+    """The one extractor of this distribution."""
+    return [
+        PluginSpec(
+            "blazeface",
+            "mien_extractor_blazeface.blazeface:BlazeFace",
+            "BlazeFace and the face mesh: faces of all sizes with 68 landmarks, on a CPU",
+            "Apache-2.0",
+        )
+    ]

@@ -1,0 +1,99 @@
+"""Faces by BlazeFace, their landmarks by the face mesh."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mien.extractor import Extractor
+from mien.face import Box, Face, RgbImage
+from mien.plugin import PluginConfig
+from mien_extractor_blazeface.detector import SAME_FACE, Detection, share_in_common
+from mien_extractor_blazeface.eyes import Eyes
+from mien_extractor_blazeface.ibug import on_mesh
+from mien_extractor_blazeface.mesh import FaceMesh
+from mien_extractor_blazeface.search import Search
+
+_SAME_MESH = 0.5
+"""Meshes whose bounding boxes share more than this, as intersection over union, lie on the same face."""
+
+
+class BlazeFaceConfig(PluginConfig):
+    """How thoroughly faces are searched, and what counts as one."""
+
+    search: Literal["quick", "full"] = "quick"
+    """quick: look at the whole picture, which finds faces from a 25th of its longer side on; a face that fills the
+    picture or is cut off by its border, only if it finds no other. full: find all of these, small faces by looking at
+    tiles, and faces upside down; it takes twice as long at least, and the longer the larger the picture."""
+    smallest_face_px: int = Field(default=24, ge=12)
+    """Width of the smallest face that a full search looks for. Below 12 pixels the landmarks mean little."""
+    min_score: float = Field(default=0.3, gt=0.0, lt=1.0)
+    """What the detector is less sure of is not looked at closer. Less finds more faces in bad pictures, and takes
+    longer; false ones are mostly left out by min_presence."""
+    min_presence: float = Field(default=0.99, ge=0.0, lt=1.0)
+    """Where the face mesh is less sure that it lies on a face, there is none. On real faces it is surer nearly always,
+    on anything else hardly ever."""
+    eyes: bool = True
+    """Look at each eye by itself. Without that a picture takes two fifths less time, but
+    no blink is followed."""
+
+
+class BlazeFace(Extractor):
+    """BlazeFace, the 468-point face mesh and the network for eyes, by Google, run by OpenCV on a processor.
+
+    Instances run in threads side by side: each has its own networks. The scores are those of the detector, in (0, 1).
+    """
+
+    Config = BlazeFaceConfig
+    config: BlazeFaceConfig
+
+    def __init__(self, config: BlazeFaceConfig | None = None) -> None:
+        super().__init__(config)
+        self._search = Search()
+        self._mesh = FaceMesh()
+        self._eyes = Eyes() if self.config.eyes else None
+
+    def extract(self, image: RgbImage) -> list[Face]:
+        """Find all faces, surest first. See `Extractor.extract`."""
+        height, width = image.shape[:2]
+        faces: list[Face] = []
+        for points, score in self.meshes(image):
+            landmarks = on_mesh(points[:, :2]).astype(np.float32)
+            (left, top), (right, bottom) = landmarks.min(0).tolist(), landmarks.max(0).tolist()
+            if left < width and right > 0 and top < height and bottom > 0:
+                faces.append(Face(Box(left, top, right, bottom), landmarks, score))
+        return sorted(faces, key=lambda face: -face.score)
+
+    def meshes(self, image: RgbImage) -> Iterator[tuple[NDArray[np.float64], float]]:
+        """The mesh of each face and its score, in no order.
+
+        Points: float64 (468, 3), x right, y down, z away from the camera, all in pixels of the picture.
+        """
+        image = np.ascontiguousarray(image)
+        detected: list[NDArray[np.float64]] = []
+        laid: list[NDArray[np.float64]] = []
+        for found in self._rounds(image):
+            for detection in found:
+                if _overlaps(detection.corners, detected, SAME_FACE):
+                    continue
+                mesh = self._mesh.lay(image, detection)
+                flat = mesh.points[:, :2]
+                corners = np.stack([flat.min(0), flat.max(0)])
+                if mesh.presence < self.config.min_presence or _overlaps(corners, laid, _SAME_MESH):
+                    continue
+                detected.append(detection.corners)
+                laid.append(corners)
+                yield self._eyes.refine(image, mesh.points) if self._eyes else mesh.points, detection.score
+            if laid and self.config.search == "quick":
+                return
+
+    def _rounds(self, image: RgbImage) -> Iterator[list[Detection]]:
+        if self.config.search == "quick":
+            return self._search.quick(image, self.config.min_score)
+        return self._search.full(image, self.config.min_score, self.config.smallest_face_px)
+
+
+def _overlaps(corners: NDArray[np.float64], others: list[NDArray[np.float64]], limit: float) -> bool:
+    return bool(others) and bool((share_in_common(corners, np.stack(others)) > limit).any())

@@ -1,0 +1,116 @@
+"""BlazeFace: where a picture may show a face, with both eyes, nose, mouth and ears.
+
+V. Bazarevsky et al., BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs, arXiv:1907.05047. For each anchor
+(a place on a grid over the picture) a network gives a score, a box and six points, relative to the anchor.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.face import RgbImage
+from mien_extractor_blazeface.network import Network, probability
+
+_POINTS = 6
+SAME_FACE = 0.3
+"""Boxes that share more than this, as intersection over union, show the same face."""
+
+
+class Layout(NamedTuple):
+    """A detector's file, and where its anchors are."""
+
+    file: str
+    side: int
+    """Of its picture, in pixels."""
+    grids: tuple[tuple[int, int], ...]
+    """Places along a side of the grid, and anchors at each place."""
+    outputs: tuple[str, str]
+    """Names of the output for boxes and points, and of that for scores."""
+
+
+FULL_RANGE = Layout(
+    "face_detection_full_range.tflite", 192, ((48, 1),), ("reshaped_regressor_face_4", "reshaped_classifier_face_4")
+)
+"""Faces whose width is between a 25th and two thirds of the picture's longer side."""
+SHORT_RANGE = Layout("face_detection_short_range.tflite", 128, ((16, 2), (8, 6)), ("regressors", "classificators"))
+"""Faces from a 10th of the longer side on, up to such as fill the picture or are cut off by its border."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What may be a face, in pixels of the picture."""
+
+    corners: NDArray[np.float64]
+    """(2, 2): upper left and lower right corner of the box, each x and y."""
+    points: NDArray[np.float64]
+    """(6, 2): the subject's right eye, left eye, tip of the nose, mouth, right ear, left ear."""
+    score: float
+    """In (0, 1)."""
+
+
+class Detector:
+    """One of the detecting networks."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._network = Network(layout.file, layout.side, layout.outputs)
+        self._anchors = anchors(layout)
+
+    def detect(self, image: RgbImage, min_score: float) -> list[Detection]:
+        """One detection for each face, surest first."""
+        side = self._network.side
+        height, width = image.shape[:2]
+        scale = side / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        square = np.zeros((side, side, 3), np.uint8)
+        # Down to half the size a bilinear resampling leaves no pixel out, and is ten times as fast.
+        square[: size[1], : size[0]] = cv2.resize(
+            image, size, interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+        )
+        boxes, logits = self._network(square, -1.0, 1.0)
+        scores = probability(logits).ravel()
+        sure = np.flatnonzero(scores >= min_score)
+        values = boxes.reshape(-1, 2 + _POINTS, 2)[sure].astype(np.float64)
+        anchor = self._anchors[sure, None]
+        centre, half, points = values[:, :1] + anchor, values[:, 1:2] / 2, values[:, 2:] + anchor
+        places = np.concatenate([centre - half, centre + half, points], axis=1)
+        # An integer is the centre of a pixel.
+        return _blended(places * (width / size[0], height / size[1]) - 0.5, scores[sure])
+
+
+def anchors(layout: Layout) -> NDArray[np.float64]:
+    """The anchors' places (N, 2), x and y, in pixels of the network's picture from its upper left corner."""
+    places = []
+    for cells, repeats in layout.grids:
+        middles = (np.arange(cells) + 0.5) * layout.side / cells
+        x, y = np.meshgrid(middles, middles)
+        places.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), repeats, axis=0))
+    return np.concatenate(places)
+
+
+def share_in_common(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union of a box (2, 2), upper left and lower right corner, with each of (N, 2, 2)."""
+    shared = np.prod(np.clip(np.minimum(one[1], others[:, 1]) - np.maximum(one[0], others[:, 0]), 0, None), axis=1)
+    areas = np.prod(np.clip(others[:, 1] - others[:, 0], 0, None), axis=1)
+    union = np.prod(np.clip(one[1] - one[0], 0, None)) + areas - shared
+    share: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return share
+
+
+def _blended(places: NDArray[np.float64], scores: NDArray[np.float64]) -> list[Detection]:
+    """Of anchors that see the same face the mean, weighted by their scores (section 4.2 of the paper).
+
+    places: (N, 8, 2), the box's corners and the six points.
+    """
+    left = np.argsort(-scores, kind="stable")
+    detections = []
+    while left.size:
+        same = share_in_common(places[left[0], :2], places[left, :2]) > SAME_FACE
+        same[0] = True  # even if its box is empty
+        group = left[same]
+        mean = np.average(places[group], axis=0, weights=scores[group])
+        detections.append(Detection(mean[:2], mean[2:], float(scores[left[0]])))
+        left = left[~same]
+    return detections

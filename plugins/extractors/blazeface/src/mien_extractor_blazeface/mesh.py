@@ -1,0 +1,69 @@
+"""The face mesh: 468 points on a face, in three dimensions.
+
+Y. Kartynnik et al., Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs, arXiv:1907.06724.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.alignment import inverse, scale_of, warp
+from mien.face import Affine, RgbImage
+from mien_extractor_blazeface.detector import Detection
+from mien_extractor_blazeface.network import Network, probability
+
+POINTS = 468
+_FILE, _SIDE, _OUTPUTS = "face_landmark.tflite", 192, ("conv2d_20", "conv2d_30")
+_ROOM = 1.65
+"""Side of the square that the network sees, in sides of the detector's box. With this much the landmarks lie nearest to
+dlib's; a second look, at a square around the mesh itself, brings them hardly nearer."""
+_LOOKS, _LEVEL_DEGREES = 3, 10
+"""Of a face that lies on its side the detector hardly knows how far it is turned, but the mesh does: it is laid, so
+often at most, until the eyes are level in the network's picture, to within so many degrees."""
+_RIGHT_CORNER, _LEFT_CORNER = 33, 263
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """A face's surface."""
+
+    points: NDArray[np.float64]
+    """(468, 3): x and y in pixels of the picture, z in the same unit, larger further away from the camera."""
+    presence: float
+    """How sure the network is, in (0, 1), that it saw a face."""
+
+
+class FaceMesh:
+    """The network that lays the mesh over a face."""
+
+    def __init__(self) -> None:
+        self._network = Network(_FILE, _SIDE, _OUTPUTS)
+
+    def lay(self, image: RgbImage, detection: Detection) -> Mesh:
+        """Lay the mesh over what was detected."""
+        low, high = detection.corners
+        across = detection.points[1] - detection.points[0]
+        for _ in range(_LOOKS):
+            square = _square((low + high) / 2, float((high - low).max()), across)
+            mesh = self._look(image, square)
+            across = mesh.points[_LEFT_CORNER, :2] - mesh.points[_RIGHT_CORNER, :2]
+            right, down = square[:, :2] @ across
+            if abs(np.degrees(np.arctan2(down, right))) < _LEVEL_DEGREES:
+                break
+        return mesh
+
+    def _look(self, image: RgbImage, square: Affine) -> Mesh:
+        values, logit = self._network(warp(image, square, (_SIDE, _SIDE)), 0.0, 1.0)
+        seen = values.reshape(POINTS, 3).astype(np.float64)
+        back = inverse(square)
+        plane = (seen[:, :2] - 0.5) @ back[:, :2].T + back[:, 2]
+        return Mesh(np.column_stack([plane, seen[:, 2] / scale_of(square)]), float(probability(logit).ravel()[0]))
+
+
+def _square(middle: NDArray[np.float64], side: float, across: NDArray[np.float64]) -> Affine:
+    """From picture pixels to the network's: `across`, from eye to eye, level, and room around a box of that side."""
+    length = float(np.hypot(*across))
+    cosine, sine = across / length if length > 0 else (1.0, 0.0)
+    linear = np.array([[cosine, sine], [-sine, cosine]]) * (_SIDE / max(side * _ROOM, 1.0))
+    return np.column_stack([linear, (_SIDE - 1) / 2 - linear @ middle])

@@ -1,0 +1,194 @@
+"""What this extractor finds, and how its settings change that."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mien.errors import MienError
+from mien.pictures import read_picture
+from mien.registry import Registry
+from mien.testing import ExtractorContract, no_face, portraits, side_by_side
+from mien.video import VideoSource
+from mien_extractor_blazeface.blazeface import BlazeFace, BlazeFaceConfig
+
+DATA = Path(__file__).resolve().parents[4] / "tests" / "data"
+
+
+class TestBlazeFace(ExtractorContract):
+    name = "blazeface"
+
+
+class TestFullSearch(ExtractorContract):
+    name = "blazeface"
+    settings = {"search": "full"}
+
+
+class TestWithoutEyes(ExtractorContract):
+    name = "blazeface"
+    settings = {"eyes": False}
+
+
+@pytest.fixture(scope="module")
+def quick():
+    return BlazeFace()
+
+
+@pytest.fixture(scope="module")
+def full():
+    return BlazeFace(BlazeFaceConfig(search="full"))
+
+
+def frames(clip, every):
+    with VideoSource(DATA / "clips" / clip) as video:
+        return [frame.image for frame in video.frames() if frame.index % every == 0]
+
+
+def picture(name):
+    return read_picture(DATA / "pictures" / name)
+
+
+def resized(image, factor):
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=interpolation)
+
+
+def apart(landmarks, expected):
+    """Mean distance of landmarks, as a share of the distance between the eyes."""
+    eyes = np.linalg.norm(expected[36:42].mean(0) - expected[42:48].mean(0))
+    return np.linalg.norm(landmarks - expected, axis=1).mean() / eyes
+
+
+def turned(image, degrees):
+    """The picture turned about its middle, with room for its corners, and the matrix (2, 3) that does it."""
+    height, width = image.shape[:2]
+    side = int(np.hypot(height, width))
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1)
+    matrix[:, 2] += ((side - width) / 2, (side - height) / 2)
+    return cv2.warpAffine(image, matrix, (side, side), borderValue=(90, 100, 110)), matrix
+
+
+def placed(image, canvas_size, left, top):
+    """The picture on a gray canvas of (width, height)."""
+    canvas = np.full((canvas_size[1], canvas_size[0], 3), 110, np.uint8)
+    canvas[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return canvas
+
+
+@pytest.mark.parametrize("mode", ["quick", "full"])
+def test_a_film_without_people_has_no_face(mode, request):
+    extractor = request.getfixturevalue(mode)
+    assert all(extractor.extract(frame) == [] for frame in frames("no_face.mp4", 12))
+    assert extractor.extract(picture("noface/rocket.jpg")) == []
+
+
+def test_both_of_two_people_are_found_in_every_frame(quick):
+    assert {len(quick.extract(frame)) for frame in frames("two_people_2s_audio.mp4", 6)} == {2}
+
+
+@pytest.mark.parametrize("degrees", [-90, -60, -30, 15, 30, 75, 90])
+@pytest.mark.parametrize("person", [0, 1])
+def test_the_landmarks_turn_with_the_picture(quick, person, degrees):
+    portrait = portraits()[person].picture
+    (upright,) = quick.extract(portrait)
+    image, matrix = turned(portrait, degrees)
+    (face,) = quick.extract(image)
+    expected = upright.landmarks @ matrix[:, :2].T + matrix[:, 2]
+    assert apart(face.landmarks, expected) < 0.08
+
+
+def test_turned_pictures_of_a_camera_are_searched_as_they_are(quick):
+    for name in ("formats/rotated30_no_exif.png", "formats/rotated90_no_exif.jpg"):
+        assert len(quick.extract(picture(name))) == 1
+
+
+@pytest.mark.parametrize("person", [0, 1])
+def test_a_full_search_finds_a_face_upside_down(full, person):
+    portrait = portraits()[person].picture
+    (upright,) = full.extract(portrait)
+    (face,) = full.extract(portrait[::-1, ::-1])
+    expected = np.array([portrait.shape[1] - 1, portrait.shape[0] - 1]) - upright.landmarks
+    assert apart(face.landmarks, expected) < 0.06
+
+
+def test_a_face_of_16_pixels_is_found_and_its_landmarks_lie_right(quick):
+    for portrait in portraits():
+        factor = 16 / np.ptp(portrait.landmarks[:, 0])
+        (face,) = quick.extract(resized(portrait.picture, factor))
+        assert apart(face.landmarks, (portrait.landmarks + 0.5) * factor - 0.5) < 0.12
+
+
+def test_a_smaller_face_beside_a_large_one_is_found_and_a_full_search_finds_smaller_ones(quick, full):
+    large = resized(portraits()[1].picture, 1.5)
+    for extractor, factor in ((quick, 0.5), (full, 0.4)):
+        assert len(extractor.extract(side_by_side(large, resized(portraits()[0].picture, factor)))) == 2
+
+
+def test_a_full_search_finds_the_smallest_faces_of_a_large_picture(quick, full):
+    face = resized(portraits()[0].picture, 30 / np.ptp(portraits()[0].landmarks[:, 0]))
+    places = [(3, 5), (700, 450), (1480, 20), (1490, 1090), (40, 900)]
+    for left, top in places:
+        scene = placed(face, (1600, 1200), left, top)
+        assert quick.extract(scene) == [], "as the setting's documentation says"
+        (found,) = full.extract(scene)
+        x, y = found.landmarks.mean(0) - (left, top)
+        assert 0 < x < face.shape[1] and 0 < y < face.shape[0]
+
+
+def test_a_face_is_found_once_however_many_tiles_show_it(full):
+    scene = placed(resized(portraits()[1].picture, 1.2), (1500, 1000), 500, 200)
+    assert len(full.extract(scene)) == 1
+
+
+def test_a_face_that_fills_the_picture_is_found(quick):
+    for portrait in portraits():
+        (left, top), (right, bottom) = portrait.landmarks.min(0).astype(int), portrait.landmarks.max(0).astype(int)
+        (face,) = quick.extract(portrait.picture[top - 10 : bottom + 3, left - 3 : right + 3])
+        assert apart(face.landmarks, portrait.landmarks - (left - 3, top - 10)) < 0.15
+
+
+def test_half_a_face_at_the_border_is_found_and_reaches_over_it(quick):
+    (face,) = quick.extract(picture("formats/half_face_at_border.jpg"))
+    assert (face.landmarks[:, 0] < 0).sum() > 10
+    assert face.box.left < 0 < face.box.right
+
+
+@pytest.mark.parametrize(
+    "name", ["dark.jpg", "blur.jpg", "bilevel.png", "gray.png", "eyes_bar.jpg", "mouth_covered.jpg"]
+)
+def test_a_face_is_found_in_a_bad_picture(quick, name):
+    (good,) = quick.extract(picture("formats/rgb.png"))
+    (face,) = quick.extract(picture(f"formats/{name}"))
+    assert apart(face.landmarks, good.landmarks) < 0.15
+
+
+def test_min_presence_leaves_out_what_is_no_face():
+    curious = {"min_score": 0.05, "search": "full"}
+    assert BlazeFace(BlazeFaceConfig(**curious, min_presence=0.0)).extract(no_face())
+    assert BlazeFace(BlazeFaceConfig(**curious)).extract(no_face()) == []
+
+
+def test_min_score_leaves_doubtful_faces_out(quick):
+    image = portraits()[0].picture
+    (face,) = quick.extract(image)
+    assert len(BlazeFace(BlazeFaceConfig(min_score=face.score - 0.01)).extract(image)) == 1
+    assert BlazeFace(BlazeFaceConfig(min_score=0.99)).extract(image) == []
+
+
+def test_instances_work_side_by_side_in_threads():
+    images = [portrait.picture for portrait in portraits()] * 2
+    expected = [BlazeFace().extract(image)[0].landmarks for image in images]
+    extractors = [BlazeFace() for _ in images]
+    with ThreadPoolExecutor(len(images)) as pool:
+        found = pool.map(lambda pair: pair[0].extract(pair[1])[0].landmarks, zip(extractors, images, strict=True))
+    assert np.array_equal(list(found), expected)
+
+
+@pytest.mark.parametrize(
+    "setting", ["search=thorough", "smallest_face_px=3", "min_score=0", "min_presence=1", "eyes=no-one"]
+)
+def test_a_value_out_of_range_is_refused_by_name(setting):
+    with pytest.raises(MienError, match=setting.partition("=")[0]):
+        Registry().create("extractor", f"blazeface:{setting}")
