@@ -14,12 +14,13 @@ from mien.evaluation.evaluate import DEFAULT_FACES, evaluate
 from mien.evaluation.html import embedded, table_of, write_html
 from mien.evaluation.page import PAGE, facts_of
 from mien.evaluation.report import Evaluation, Figures, folder_of
+from mien.evaluation.rows import choose_rows
 from mien.files import whole_file
 from mien.identity import Recognizer
 from mien.model import Model
 from mien.progress import Progress, Silent
 from mien.registry import Registry
-from mien.run import WEIGHTS, RunRecord
+from mien.run import WEIGHTS, RunRecord, TrainedRun
 
 _DATA = "comparison.json"
 
@@ -79,6 +80,7 @@ def compare(
         raise MienError("There is nothing to compare.", f"mien compare RUN_1 RUN_2 --on {on}")
     registry, progress = registry or Registry(), progress or Silent()
     paths, dataset = [Path(run) for run in runs], Dataset.open(Path(on))
+    _refuse_other_faces(paths, dataset, faces, last, registry)
     evaluations = [
         _known(path, dataset, faces, last, registry)
         or evaluate(path, dataset.path, faces=faces, last=last, progress=progress, registry=registry)
@@ -86,11 +88,11 @@ def compare(
     ]
     first = evaluations[0]
     for one in evaluations[1:]:
-        if one.rows != first.rows:
+        if one.rows != first.rows:  # some were judged when more could be read
+            lost = next(iter([*first.unreadable, *one.unreadable]), "")
             raise MienError(
-                f"{first.run} and {one.run} are judged by different faces of {first.dataset}: "
-                f"{'; '.join(first.told)}, and {'; '.join(one.told)}.",
-                f"mien compare {' '.join(map(str, runs))} --on {on} --last {_last_of_all(paths, dataset):g}",
+                f"Not all faces by which {first.run} and {one.run} are to be judged can be read any more: {lost}",
+                f"Put the pictures and videos back, or mien preprocess {on} --from PATH",
             )
     names = [one.run for one in evaluations]
     if len(set(names)) < len(names):
@@ -99,6 +101,20 @@ def compare(
     if out is not None:
         _write(out, comparison, [folder_of(path, dataset.path) for path in paths])
     return comparison
+
+
+def _refuse_other_faces(
+    runs: Sequence[Path], dataset: Dataset, faces: int, last: float | None, registry: Registry
+) -> None:
+    """Raises MienError, before anything is judged, if the runs would not be judged by the same faces."""
+    chosen = [choose_rows(TrainedRun.open(run, registry), dataset, faces, last) for run in runs]
+    for run, rows in zip(runs[1:], chosen[1:], strict=True):
+        if rows.rows.tolist() != chosen[0].rows.tolist():
+            raise MienError(
+                f"{runs[0]} and {run} would be judged by different faces of {dataset.path}: "
+                f"{'; '.join(chosen[0].told)}, and {'; '.join(rows.told)}.",
+                f"mien compare {' '.join(map(str, runs))} --on {dataset.path} --last {_last_of_all(runs, dataset):g}",
+            )
 
 
 def _known(run: Path, dataset: Dataset, faces: int, last: float | None, registry: Registry) -> Evaluation | None:
