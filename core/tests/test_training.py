@@ -399,7 +399,8 @@ def test_every_model_trains_in_two_processes(name: str, people: list[Path], envi
 
 def test_mixed_precision_trains(people: list[Path], tmp_path: Path) -> None:
     run = begin(MODELS[0], people, tmp_path / "run", steps=2, precision="bf16")
-    assert all(tensor.dtype == torch.float32 for tensor in run.model.state_dict().values())
+    weights = [tensor for tensor in run.model.state_dict().values() if tensor.is_floating_point()]
+    assert weights and all(tensor.dtype == torch.float32 for tensor in weights)
 
 
 def test_feature_statistics_count_every_person_alike_however_many_faces_they_have(people: list[Path]) -> None:
