@@ -1,6 +1,6 @@
 """Faces by BlazeFace, their landmarks by the face mesh."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -10,34 +10,37 @@ from pydantic import Field
 from mien.extractor import Extractor
 from mien.face import Box, Face, RgbImage
 from mien.plugin import PluginConfig
-from mien_extractor_blazeface.detector import SAME_FACE, Detection, share_in_common
+from mien_extractor_blazeface.detector import SAME_FACE, Detection, share_in_common, share_of_smaller
 from mien_extractor_blazeface.eyes import Eyes
 from mien_extractor_blazeface.ibug import on_mesh
 from mien_extractor_blazeface.mesh import FaceMesh
 from mien_extractor_blazeface.search import Search
 
+_DOUBT, _BEYOND_DOUBT = 0.5, 0.9999
+"""A detection with a score below the first counts only if the face mesh is as sure as the second: on true faces from 14
+pixels on it is surer than that, even where the detector all but misses them; on clouds and letters it never was."""
 _SAME_MESH = 0.5
-"""Meshes whose bounding boxes share more than this, as intersection over union, lie on the same face."""
+"""A mesh of whose bounding box more than this share lies in that of a surer one, or the other way round, lies on a part
+of that face."""
+_Share = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 
 
 class BlazeFaceConfig(PluginConfig):
     """How thoroughly faces are searched, and what counts as one."""
 
     search: Literal["quick", "full"] = "quick"
-    """quick: look at the whole picture, which finds faces from a 25th of its longer side on; a face that fills the
+    """quick: look at the whole picture, which finds faces from a 20th of its longer side on; a face that fills the
     picture or is cut off by its border, only if it finds no other. full: find all of these, small faces by looking at
     tiles, and faces upside down; it takes twice as long at least, and the longer the larger the picture."""
     smallest_face_px: int = Field(default=24, ge=12)
     """Width of the smallest face that a full search looks for. Below 12 pixels the landmarks mean little."""
-    min_score: float = Field(default=0.3, gt=0.0, lt=1.0)
-    """What the detector is less sure of is not looked at closer. Less finds more faces in bad pictures, and takes
-    longer; false ones are mostly left out by min_presence."""
-    min_presence: float = Field(default=0.99, ge=0.0, lt=1.0)
-    """Where the face mesh is less sure that it lies on a face, there is none. On real faces it is surer nearly always,
-    on anything else hardly ever."""
+    min_score: float = Field(default=0.1, gt=0.0, lt=1.0)
+    """What the detector is less sure of is not looked at closer. Faces beside larger ones, and such as lie on their
+    side, have low scores; what the detector doubts, the face mesh has to be all the surer of."""
+    min_presence: float = Field(default=0.95, ge=0.0, lt=1.0)
+    """Where the face mesh is less sure that it lies on a face, there is none. A covered face may need less."""
     eyes: bool = True
-    """Look at each eye by itself. Without that a picture takes two fifths less time, but
-    no blink is followed."""
+    """Look at each eye by itself. Without that a picture takes two fifths less time, but no blink is followed."""
 
 
 class BlazeFace(Extractor):
@@ -76,12 +79,14 @@ class BlazeFace(Extractor):
         laid: list[NDArray[np.float64]] = []
         for found in self._rounds(image):
             for detection in found:
-                if _overlaps(detection.corners, detected, SAME_FACE):
+                if _any_above(SAME_FACE, share_in_common, detection.corners, detected):
                     continue
                 mesh = self._mesh.lay(image, detection)
+                if mesh.presence < self._least_presence(detection):
+                    continue
                 flat = mesh.points[:, :2]
                 corners = np.stack([flat.min(0), flat.max(0)])
-                if mesh.presence < self.config.min_presence or _overlaps(corners, laid, _SAME_MESH):
+                if _any_above(_SAME_MESH, share_of_smaller, corners, laid):
                     continue
                 detected.append(detection.corners)
                 laid.append(corners)
@@ -89,11 +94,15 @@ class BlazeFace(Extractor):
             if laid and self.config.search == "quick":
                 return
 
+    def _least_presence(self, detection: Detection) -> float:
+        doubtful = detection.score < _DOUBT and self.config.min_presence > 0
+        return max(self.config.min_presence, _BEYOND_DOUBT) if doubtful else self.config.min_presence
+
     def _rounds(self, image: RgbImage) -> Iterator[list[Detection]]:
         if self.config.search == "quick":
             return self._search.quick(image, self.config.min_score)
         return self._search.full(image, self.config.min_score, self.config.smallest_face_px)
 
 
-def _overlaps(corners: NDArray[np.float64], others: list[NDArray[np.float64]], limit: float) -> bool:
-    return bool(others) and bool((share_in_common(corners, np.stack(others)) > limit).any())
+def _any_above(limit: float, share: _Share, corners: NDArray[np.float64], others: list[NDArray[np.float64]]) -> bool:
+    return bool(others) and bool((share(corners, np.stack(others)) > limit).any())

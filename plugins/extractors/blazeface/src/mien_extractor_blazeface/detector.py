@@ -34,7 +34,7 @@ class Layout(NamedTuple):
 FULL_RANGE = Layout(
     "face_detection_full_range.tflite", 192, ((48, 1),), ("reshaped_regressor_face_4", "reshaped_classifier_face_4")
 )
-"""Faces whose width is between a 25th and two thirds of the picture's longer side."""
+"""Faces whose width is between a 20th and two thirds of the picture's longer side."""
 SHORT_RANGE = Layout("face_detection_short_range.tflite", 128, ((16, 2), (8, 6)), ("regressors", "classificators"))
 """Faces from a 10th of the longer side on, up to such as fill the picture or are cut off by its border."""
 
@@ -65,10 +65,9 @@ class Detector:
         scale = side / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         square = np.zeros((side, side, 3), np.uint8)
-        # Down to half the size a bilinear resampling leaves no pixel out, and is ten times as fast.
-        square[: size[1], : size[0]] = cv2.resize(
-            image, size, interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
-        )
+        # Down to nearly half the size a bilinear resampling leaves hardly a pixel out, and is ten times as fast.
+        how = cv2.INTER_AREA if scale < 0.45 else cv2.INTER_LINEAR
+        square[: size[1], : size[0]] = cv2.resize(image, size, interpolation=how)
         boxes, logits = self._network(square, -1.0, 1.0)
         scores = probability(logits).ravel()
         sure = np.flatnonzero(scores >= min_score)
@@ -92,11 +91,24 @@ def anchors(layout: Layout) -> NDArray[np.float64]:
 
 def share_in_common(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """Intersection over union of a box (2, 2), upper left and lower right corner, with each of (N, 2, 2)."""
-    shared = np.prod(np.clip(np.minimum(one[1], others[:, 1]) - np.maximum(one[0], others[:, 0]), 0, None), axis=1)
-    areas = np.prod(np.clip(others[:, 1] - others[:, 0], 0, None), axis=1)
-    union = np.prod(np.clip(one[1] - one[0], 0, None)) + areas - shared
-    share: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return share
+    shared = _area(np.stack([np.maximum(one[0], others[:, 0]), np.minimum(one[1], others[:, 1])], axis=1))
+    return _ratio(shared, _area(one) + _area(others) - shared)
+
+
+def share_of_smaller(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much of the smaller box lies in the other: boxes as in `share_in_common`."""
+    shared = _area(np.stack([np.maximum(one[0], others[:, 0]), np.minimum(one[1], others[:, 1])], axis=1))
+    return _ratio(shared, np.minimum(_area(one), _area(others)))
+
+
+def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    area: NDArray[np.float64] = np.clip(boxes[..., 1, :] - boxes[..., 0, :], 0, None).prod(-1)
+    return area
+
+
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    ratio: NDArray[np.float64] = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return ratio
 
 
 def _blended(places: NDArray[np.float64], scores: NDArray[np.float64]) -> list[Detection]:

@@ -9,12 +9,13 @@ import numpy as np
 from mien.face import RgbImage
 from mien_extractor_blazeface.detector import FULL_RANGE, SHORT_RANGE, Detection, Detector
 
-_SMALLEST_SHARE = 0.045
+_SMALLEST_SHARE = 0.06
 """Width of the smallest face that is found for certain, as a share of the side of the part that is looked at."""
 _OVERLAP = 0.25
 """How much of its side a tile shares with the next: a face up to that size lies in one of them whole."""
 _FINER = 4
-"""From one size of tiles to the next: what is too large to lie whole in a tile is found in one of the size above."""
+"""From one size of tiles to the next, at most: what is too large to lie whole in a tile is found in one of the size
+above."""
 
 Detect = Callable[[RgbImage, float], list[Detection]]
 
@@ -56,10 +57,9 @@ class Search:
 
 def tiles(width: int, height: int, smallest_face_px: int) -> Iterator[tuple[int, int, int]]:
     """Left, top and side, in pixels, of the overlapping squares in which faces of that width are found."""
-    finest = max(1, math.floor(smallest_face_px / _SMALLEST_SHARE))
-    side = max(width, height)
-    while side > finest:
-        side = max(side // _FINER, finest)
+    longer, finest = max(width, height), max(1, math.floor(smallest_face_px / _SMALLEST_SHARE))
+    sizes = math.ceil(math.log(longer / finest, _FINER)) if longer > finest else 0
+    for side in np.geomspace(longer, min(finest, longer), sizes + 1)[1:].round().astype(int).tolist():
         for top, left in itertools.product(_starts(height, side), _starts(width, side)):
             yield left, top, side
 
