@@ -5,6 +5,7 @@ V. Bazarevsky et al., BlazeFace: Sub-millisecond Neural Face Detection on Mobile
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.face import RgbImage
-from mien_extractor_blazeface.network import Network, probability
+from mien_extractor_blazeface.network import STEP_PX, Network, probability
 
 _POINTS = 6
 SAME_FACE = 0.3
@@ -29,10 +30,16 @@ class Layout(NamedTuple):
     """Places along a side of the grid, and anchors at each place."""
     outputs: tuple[str, str]
     """Names of the output for boxes and points, and of that for scores."""
+    enlarged: tuple[int, ...] = ()
+    """See `Network`; without them it is given square pictures only."""
 
 
 FULL_RANGE = Layout(
-    "face_detection_full_range.tflite", 192, ((48, 1),), ("reshaped_regressor_face_4", "reshaped_classifier_face_4")
+    "face_detection_full_range.tflite",
+    192,
+    ((48, 1),),
+    ("reshaped_regressor_face_4", "reshaped_classifier_face_4"),
+    enlarged=(12, 24, 48),
 )
 """Faces whose width is between a 20th and two thirds of the picture's longer side."""
 SHORT_RANGE = Layout("face_detection_short_range.tflite", 128, ((16, 2), (8, 6)), ("regressors", "classificators"))
@@ -55,8 +62,8 @@ class Detector:
     """One of the detecting networks."""
 
     def __init__(self, layout: Layout) -> None:
-        self._network = Network(layout.file, layout.side, layout.outputs)
-        self._anchors = anchors(layout)
+        self._network = Network(layout.file, layout.side, layout.outputs, layout.enlarged)
+        self._layout = layout
 
     def detect(self, image: RgbImage, min_score: float) -> list[Detection]:
         """One detection for each face, surest first."""
@@ -64,27 +71,35 @@ class Detector:
         height, width = image.shape[:2]
         scale = side / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        square = np.zeros((side, side, 3), np.uint8)
         # Down to nearly half the size a bilinear resampling leaves hardly a pixel out, and is ten times as fast.
         how = cv2.INTER_AREA if scale < 0.45 else cv2.INTER_LINEAR
-        square[: size[1], : size[0]] = cv2.resize(image, size, interpolation=how)
-        boxes, logits = self._network(square, -1.0, 1.0)
+        seen = np.zeros((*self._rows_and_columns(*size), 3), np.uint8)
+        seen[: size[1], : size[0]] = cv2.resize(image, size, interpolation=how)
+        boxes, logits = self._network(seen, -1.0, 1.0)
         scores = probability(logits).ravel()
         sure = np.flatnonzero(scores >= min_score)
         values = boxes.reshape(-1, 2 + _POINTS, 2)[sure].astype(np.float64)
-        anchor = self._anchors[sure, None]
+        anchor = anchors(self._layout, *seen.shape[:2])[sure, None]
         centre, half, points = values[:, :1] + anchor, values[:, 1:2] / 2, values[:, 2:] + anchor
         places = np.concatenate([centre - half, centre + half, points], axis=1)
         # An integer is the centre of a pixel.
         return _blended(places * (width / size[0], height / size[1]) - 0.5, scores[sure])
 
 
-def anchors(layout: Layout) -> NDArray[np.float64]:
-    """The anchors' places (N, 2), x and y, in pixels of the network's picture from its upper left corner."""
+    def _rows_and_columns(self, width: int, height: int) -> tuple[int, int]:
+        """Of the picture that the network is given: no more than it needs, as it takes time by the pixel."""
+        if not self._layout.enlarged:
+            return self._network.side, self._network.side
+        return -(-height // STEP_PX) * STEP_PX, -(-width // STEP_PX) * STEP_PX
+
+
+@lru_cache(maxsize=64)
+def anchors(layout: Layout, height: int, width: int) -> NDArray[np.float64]:
+    """The anchors' places (N, 2), x and y, in pixels of a picture of that size from its upper left corner."""
     places = []
     for cells, repeats in layout.grids:
-        middles = (np.arange(cells) + 0.5) * layout.side / cells
-        x, y = np.meshgrid(middles, middles)
+        apart = layout.side / cells
+        x, y = np.meshgrid(np.arange(apart / 2, width, apart), np.arange(apart / 2, height, apart))
         places.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), repeats, axis=0))
     return np.concatenate(places)
 
