@@ -75,16 +75,21 @@ def facts_of(evaluation: Evaluation) -> list[str]:
     which = "held out by training" if evaluation.held_out else "of a dataset that the run was not trained on"
     lines = [
         f"{len(evaluation.rows)} faces of {evaluation.rows_of}, {which}: {'; '.join(evaluation.told)}.",
-        f"Trained for {evaluation.step} steps, {evaluation.minutes:g} minutes"
+        f"Trained for {_counted(evaluation.step, 'step')}, {_counted(evaluation.minutes, 'minute')}"
         + (f", with the features {evaluation.features}." if evaluation.features else "."),
         f"Set into their scenes by {evaluation.blender}; found by {evaluation.extractor}; recognized by "
         f"{evaluation.recognizer}, the same person below {evaluation.same_person_below:g}.",
-        f"Drawing: {evaluation.faces_per_second:.0f} faces/s on the {evaluation.device}, {evaluation.threads} threads.",
+        f"Drawing: {evaluation.faces_per_second:.0f} faces/s on the {evaluation.device}, "
+        f"{_counted(evaluation.threads, 'thread')}.",
         f"Between two halves of the real faces the Fréchet distance is {_number(evaluation.frechet_floor, '.3f')}; the "
         f"mean identity distance is {_number(evaluation.diversity_of_real, '.2f')} between the training faces, and "
         f"{_number(evaluation.constancy_of_real, '.2f')} between those of one person.",
     ]
     return lines + [f"Left out, since it could not be read: {reason}" for reason in evaluation.unreadable]
+
+
+def _counted(number: float, what: str) -> str:
+    return f"{number:{'d' if isinstance(number, int) else 'g'}} {what}{'' if number == 1 else 's'}"
 
 
 def _number(value: float, form: str) -> str:

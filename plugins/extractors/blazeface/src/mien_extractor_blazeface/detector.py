@@ -85,7 +85,6 @@ class Detector:
         # An integer is the centre of a pixel.
         return _blended(places * (width / size[0], height / size[1]) - 0.5, scores[sure])
 
-
     def _rows_and_columns(self, width: int, height: int) -> tuple[int, int]:
         """Of the picture that the network is given: no more than it needs, as it takes time by the pixel."""
         if not self._layout.enlarged:

@@ -22,7 +22,7 @@ class Network:
     def __init__(self, file: str, side: int, outputs: tuple[str, ...], enlarged: tuple[int, ...] = ()) -> None:
         """file: its name in networks/. side: of its square picture, in pixels. outputs: names of what is wanted of it.
 
-        enlarged: sides to which it enlarges what it sees, for a network that is also given pictures that are not square.
+        enlarged: sides to which it enlarges what it sees; with them, its pictures need not be square.
 
         Raises MienError if it cannot be read.
         """

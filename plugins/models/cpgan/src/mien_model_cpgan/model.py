@@ -33,7 +33,7 @@ class CpganConfig(GrowingConfig):
             "average_decay": 0.0,
         },
         "small": {
-            "size": 64, "latent": 128, "maps": 1024, "maps_most": 64, "learning_rate": 3e-3, "discriminator_rate": 3e-3,
+            "size": 32, "latent": 128, "maps": 1024, "maps_most": 64, "learning_rate": 3e-3, "discriminator_rate": 3e-3,
             "average_decay": 0.99, "epochs_fade": 2.0, "epochs_stable": 2.0, "batch_sizes": (32, 32, 32, 32, 16),
             "reconstruction": 3.0,
         },
