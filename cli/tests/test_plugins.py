@@ -67,7 +67,7 @@ def test_a_broken_plugin_stands_below_with_its_reason(mien, environment):
 
     run = mien("plugins")
     assert run.exit_code == 0
-    table, _, below = run.stdout.partition("does not load")
+    table, _, below = run.stdout.partition("cannot be used")
     assert "freckles" in table
     assert "broken-one" in below
     assert "ValueError: no [licence] file" in below

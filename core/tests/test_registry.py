@@ -126,7 +126,7 @@ def test_asking_for_a_broken_plugin_tells_its_reason(environment):
     environment.install("some-wrinkles", {"wrinkles": "import a_module_that_nobody_wrote"})
 
     error = error_of(Registry(environment.points).find, "feature", "wrinkles")
-    assert "some-wrinkles does not load" in error.message
+    assert "some-wrinkles 1.0 does not load" in error.message
     assert "No module named 'a_module_that_nobody_wrote'" in error.message
 
 

@@ -1,6 +1,8 @@
 """How a command ends that cannot go on: what was wrong and what to do, without a traceback if the user can mend it."""
 
 import signal
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -8,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from mien.errors import MienError
+from mien.errors import MienError, MienWarning
 from mien_cli.console import messages
 
 EXIT_USER = 2
@@ -20,6 +22,11 @@ class ErrorTellingGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # the context's class is typer's own, and has no public name in every release
         """Run the command. Exits with 2 on a MienError and with 130 on Ctrl-C."""
+        with warnings.catch_warnings():
+            warnings.showwarning = _shown(warnings.showwarning)
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except MienError as error:
@@ -28,6 +35,18 @@ class ErrorTellingGroup(TyperGroup):
         except KeyboardInterrupt:
             messages().print("Interrupted.", style="yellow")
             raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _shown(otherwise: Callable[..., None]) -> Callable[..., None]:
+    """How a warning is shown: mien's own as a note, all others as they were."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, MienWarning):
+            messages().print(Text.assemble(("Note: ", "bold yellow"), str(message)), soft_wrap=True)
+        else:
+            otherwise(message, category, *place, **more)
+
+    return show
 
 
 def tell(error: MienError, console: Console) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mien.dataset.format import Dataset as Dataset
     from mien.dataset.preprocess import preprocess as preprocess
     from mien.errors import MienError as MienError
+    from mien.errors import MienWarning as MienWarning
     from mien.evaluation.compare import Comparison as Comparison
     from mien.evaluation.compare import compare as compare
     from mien.evaluation.evaluate import evaluate as evaluate
@@ -39,7 +40,7 @@ _HOMES = {
     "mien.blender": ("Blender",),
     "mien.dataset.format": ("Dataset",),
     "mien.dataset.preprocess": ("preprocess",),
-    "mien.errors": ("MienError",),
+    "mien.errors": ("MienError", "MienWarning"),
     "mien.evaluation.compare": ("Comparison", "compare"),
     "mien.evaluation.evaluate": ("evaluate",),
     "mien.evaluation.report": ("Evaluation",),

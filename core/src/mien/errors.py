@@ -15,3 +15,7 @@ class MienError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.fix}" if self.fix else self.message
+
+
+class MienWarning(UserWarning):
+    """Something that the user should know, though work goes on. The command line prints it as a note."""

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import pluggy
 
 GROUP = "mien"
+CONTRACT = 1
+"""Version of the contracts: the four base classes, and what crosses them. It grows when a plugin has to be changed."""
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
@@ -34,6 +36,9 @@ class PluginSpec:
     """One line for the table of plugins."""
     weights_licence: str = "no weights"
     """Under which licence the weights stand that the plugin brings or loads."""
+    contract: int = 1
+    """Which version of the contracts the plugin was written for: `mien.hooks.CONTRACT` at that time. One that was
+    written for another version than the installed core's is listed with that reason, and not used."""
 
 
 @hookspec

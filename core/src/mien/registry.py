@@ -18,8 +18,9 @@ import pluggy
 
 from mien import hooks
 from mien.errors import MienError
-from mien.hooks import GROUP, HOOK_OF_KIND, PluginSpec
+from mien.hooks import CONTRACT, GROUP, HOOK_OF_KIND, PluginSpec
 from mien.plugin import Plugin, PluginConfig, read_config
+from mien.requirements import how_to_install, missing_requirements
 from mien.spec import PluginChoice, parse_choice
 
 KINDS = tuple(HOOK_OF_KIND)
@@ -37,12 +38,15 @@ class InstalledPlugin:
 
 @dataclass(frozen=True, slots=True)
 class BrokenPlugin:
-    """An entry point that did not load, or answered its hook with something else than specs."""
+    """A plugin that cannot be used: its entry point did not load or answered its hook with something else than specs,
+    or it was written for another version of the contracts."""
 
     entry_point: str
     distribution: str
     version: str
     reason: str
+    fix: str = ""
+    """What to do about it, best a command."""
 
 
 class Registry:
@@ -63,13 +67,24 @@ class Registry:
             distribution = point.dist.name if point.dist else "?"
             version = point.dist.version if point.dist else "?"
             try:
-                for kind, spec in _specs_of(point):
-                    installed.append(InstalledPlugin(kind, spec, distribution, version))
+                specs = _specs_of(point)
             # A stranger's module may raise anything while it is imported, or even exit as face_recognition does, and
             # none of it may stop the others.
             except (Exception, SystemExit) as error:
+                missing = missing_requirements(distribution)
+                fix = how_to_install(missing) if missing else f"pip install --force-reinstall {distribution}"
                 reason = f"{type(error).__name__}: {error}"
-                broken.append(BrokenPlugin(point.name, distribution, version, reason))
+                broken.append(BrokenPlugin(point.name, distribution, version, reason, fix))
+                continue
+            for kind, spec in specs:
+                if spec.contract == CONTRACT:
+                    installed.append(InstalledPlugin(kind, spec, distribution, version))
+                    continue
+                reason = f"made for version {spec.contract} of mien's contracts; this mien has {CONTRACT}"
+                outdated = "mien-core" if spec.contract > CONTRACT else distribution
+                broken.append(
+                    BrokenPlugin(spec.name, distribution, version, reason, f"pip install --upgrade {outdated}")
+                )
         installed.sort(key=lambda plugin: (KINDS.index(plugin.kind), plugin.spec.name))
         return installed, broken
 
@@ -104,6 +119,18 @@ class Registry:
             )
         return first
 
+    def trouble(self, plugin: InstalledPlugin) -> tuple[str, str]:
+        """Why a plugin cannot be used, and what to do about it; two empty texts if it can.
+
+        It is imported and, unless it is a model, made with its own settings: that loads whatever it needs.
+        """
+        kind, name = plugin.kind, plugin.spec.name
+        try:
+            self.load(kind, name) if kind == "model" else self.create(kind, name)
+        except MienError as error:
+            return error.message, error.fix
+        return "", ""
+
     def find(self, kind: str, name: str) -> InstalledPlugin:
         """The plugin of that kind and name.
 
@@ -128,10 +155,12 @@ class Registry:
             loaded = getattr(importlib.import_module(module), attribute)
         # Whatever a stranger's module raises, its name and distribution have to be said.
         except (Exception, SystemExit) as error:
+            missing = missing_requirements(plugin.distribution)
+            needs = f"It needs {' and '.join(missing)}. " if missing else ""
             raise MienError(
                 f"The {kind} {name!r} of {plugin.distribution} {plugin.version} does not import "
-                f"({plugin.spec.target}): {type(error).__name__}: {error}",
-                f"pip install --force-reinstall {plugin.distribution}",
+                f"({plugin.spec.target}). {needs}{type(error).__name__}: {error}",
+                how_to_install(missing) if missing else f"pip install --force-reinstall {plugin.distribution}",
             ) from error
         base = _base_of(kind)
         if not (isinstance(loaded, type) and issubclass(loaded, base)):
@@ -186,9 +215,9 @@ class Registry:
             hint = f" Installed: {', '.join(names) or 'none'}."
         reasons = [b for b in self.broken if name in (b.entry_point, b.distribution.rpartition("-")[2])]
         if reasons:
-            hint += f" {reasons[0].distribution} does not load: {reasons[0].reason}."
+            hint = f" {reasons[0].distribution} {reasons[0].version} does not load: {reasons[0].reason}."
         known = known_distributions().get(kind, {}).get(name)
-        fix = f"pip install {known}" if known and not reasons else "mien plugins"
+        fix = reasons[0].fix if reasons else f"pip install {known}" if known else "mien plugins"
         return MienError(f"No {kind} named {name!r} is installed.{hint}", fix)
 
 

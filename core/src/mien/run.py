@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import tomllib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from mien.alignment import AlignmentConfig
-from mien.errors import MienError
+from mien.errors import MienError, MienWarning
 from mien.files import whole_file
 from mien.model import Model, ModelInputs
 from mien.registry import Registry
@@ -69,6 +70,33 @@ class RunRecord(BaseModel):
     plugins: list[PluginRecord]
     options: TrainOptions
 
+    def differences(self, registry: Registry) -> list[str]:
+        """Which plugins, and which torch, are installed in other versions than the run was made with: a line each.
+
+        Raises MienError for a plugin that is not installed or cannot be used, with what to install.
+        """
+        versions = {("torch", self.torch_version, str(torch.__version__))}
+        for plugin in self.plugins:
+            versions.add((plugin.distribution, plugin.version, self._installed(plugin, registry)))
+        return [
+            f"was made with {name} {before}; {now} is installed."
+            for name, before, now in sorted(versions)
+            if before != now
+        ]
+
+    @staticmethod
+    def _installed(plugin: PluginRecord, registry: Registry) -> str:
+        try:
+            return registry.find(plugin.kind, plugin.name).version
+        except MienError as error:
+            named = f"{plugin.kind} {plugin.name!r} of {plugin.distribution} {plugin.version}"
+            if any(broken.distribution == plugin.distribution for broken in registry.broken):
+                raise
+            raise MienError(
+                f"The run was made with the {named}, which is not installed. {error.message}",
+                f"pip install '{plugin.distribution}=={plugin.version}'",
+            ) from error
+
     def write(self, run: Path) -> None:
         """Write RUN/run.toml. Raises MienError if it may not be written."""
         values = self.model_dump(mode="json", exclude_none=True)
@@ -104,6 +132,7 @@ class TrainedRun:
     def open(cls, path: Path, registry: Registry | None = None) -> "TrainedRun":
         """Make the run's model and load its weights.
 
+        Warns with MienWarning of each plugin that is installed in another version than the run was made with.
         Raises MienError if there is no run, no weights yet, a plugin of it is not installed, or the weights do not fit.
         """
         record = RunRecord.read(path)
@@ -111,8 +140,8 @@ class TrainedRun:
         if not weights.is_file():
             raise MienError(f"{path} has no {WEIGHTS} yet.", f"mien train --run {path} --resume")
         registry = registry or Registry()
-        for plugin in record.plugins:
-            registry.find(plugin.kind, plugin.name)
+        for line in record.differences(registry):
+            warnings.warn(f"{path} {line}", MienWarning, stacklevel=2)
         try:
             with safe_open(weights, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)

@@ -1,9 +1,13 @@
-"""`mien plugins`: which plugins are installed, and what the settings of one are."""
+"""`mien plugins`: which plugins are installed, what the settings of one are, and a new one to begin with."""
 
 import json
+import sys
+import warnings
 from collections import Counter
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,12 +18,14 @@ from rich.table import Table
 from rich.text import Text
 
 from mien.errors import MienError
-from mien_cli.console import results
+from mien_cli.console import messages, results
+from mien_cli.progress import shown_on
 from mien_cli.settings import Setting, as_typed, settings_of, table_of
 
 if TYPE_CHECKING:
     from mien.plugin import Plugin
     from mien.registry import BrokenPlugin, InstalledPlugin, Registry
+    from mien.testing import Check
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
 
@@ -30,27 +36,37 @@ _USE = {
 }
 _TABLE_COLUMNS = 120  # on narrower terminals the table would have more breaks than words
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Named = Annotated[str, typer.Argument(help="The plugin's name, or kind/name, as in feature/landmarks.")]
 
 
 @app.callback()
-def plugins(context: typer.Context, as_json: Json = False) -> None:
-    """List the installed plugins, and those that do not load with their reason.
+def plugins(
+    context: typer.Context,
+    as_json: Json = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Do not try whether each can be used: import nothing but registrations.")
+    ] = False,
+) -> None:
+    """List the installed plugins, and those that cannot be used with the reason.
 
-    Nothing of a plugin is imported for this list but its registration.
+    Each is imported and made once, to see whether it can be used; --quick leaves that out.
 
     [bold]Examples[/bold]
 
       mien plugins
       mien plugins --json
       mien plugins show landmarks
+      mien plugins check landmarks
+      mien plugins new feature brightness
     """
     if context.invoked_subcommand is not None:
         return
     from mien.registry import Registry  # when the command runs, so that `mien --help` need not wait for it
 
     registry = Registry()
+    unusable = [] if quick else _unusable(registry)
     if as_json:
-        typer.echo(json.dumps(_as_data(registry), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_as_data(registry, unusable), indent=2, ensure_ascii=False))
         return
     console = results()
     if not registry.plugins:
@@ -60,12 +76,75 @@ def plugins(context: typer.Context, as_json: Json = False) -> None:
     else:
         _print_list(registry.plugins, console)
     _print_doubled(registry.plugins, console)
-    _print_broken(registry.broken, console)
+    _print_broken([*registry.broken, *unusable], console)
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="extractor, feature, model or blender.")],
+    name: Annotated[str, typer.Argument(help="What users will type: lower case, digits, underscores.")],
+    folder: Annotated[Path | None, typer.Option(help="Where to write it; mien-KIND-NAME by default.")] = None,
+) -> None:
+    """Write a plugin of your own to begin with: a package that installs, passes its tests and runs as it is.
+
+    [bold]Examples[/bold]
+
+      mien plugins new model mine
+      mien plugins new feature brightness --folder brightness
+    """
+    from mien.template import new_plugin
+
+    written = new_plugin(kind, name, folder)
+    console = results()
+    for path in sorted(path for path in written.rglob("*") if path.is_file()):
+        console.print(Text(f"  {path}"), soft_wrap=True)
+    for heading, command in (
+        ("Install ", f"pip install -e '{written}[test]'"),
+        ("Check   ", f"mien plugins check {kind}/{name}"),
+        ("Settings", f"mien plugins show {kind}/{name}"),
+    ):
+        console.print(Text.assemble((f"{heading}  ", "bold"), (command, "cyan")), soft_wrap=True)
+
+
+@app.command()
+def check(
+    name: Annotated[
+        str, typer.Argument(help="The plugin's name, or kind/name; settings after it, as in mine:width=4.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Run the tests that every plugin of its kind has to pass on an installed one. Exits with 1 if one fails.
+
+    A model is tested with its preset `small`, if it has one; settings of your own make it smaller
+    still. It needs pytest.
+
+    [bold]Examples[/bold]
+
+      mien plugins check feather
+      mien plugins check model/mine:width=4
+    """
+    from mien.registry import Registry
+    from mien.spec import parse_choice
+    from mien.testing import check_plugin
+
+    named, colon, settings = name.partition(":")
+    kind, plugin = _kind_and_name(Registry(), named)
+    with shown_on(messages()) as progress:
+        checks = check_plugin(kind, parse_choice(f"{plugin}{colon}{settings}"), progress)
+    failed = sum(one.outcome == "failed" for one in checks)
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in checks], indent=2, ensure_ascii=False))
+    else:
+        _print_checks(checks, results())
+        told = f"{failed} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed."
+        results().print(Text(f"{kind} {plugin}: {told}", "bold red" if failed else "bold green"))
+    if failed:
+        raise typer.Exit(1)
 
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="The plugin's name, or kind/name, as in feature/landmarks.")],
+    name: Named,
     as_json: Json = False,
 ) -> None:
     """Show one plugin: where it comes from, its settings with types, defaults and limits, and how to use it.
@@ -181,15 +260,48 @@ def _print_broken(broken: list["BrokenPlugin"], console: Console) -> None:
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        title="Installed, but does not load",
+        title="Installed, but cannot be used",
         title_style="bold red",
         title_justify="left",
     )
     table.add_column("Distribution", no_wrap=True)
     table.add_column("Version", no_wrap=True)
+    table.add_column("Plugin", no_wrap=True)
     table.add_column("Reason")
     for plugin in broken:
-        table.add_row(plugin.distribution, plugin.version, Text(plugin.reason))
+        reason = Text(plugin.reason)
+        if plugin.fix:
+            reason.append(f"\nTry: {plugin.fix}", "cyan")
+        table.add_row(plugin.distribution, plugin.version, plugin.entry_point, reason)
+    console.print(table)
+
+
+def _unusable(registry: "Registry") -> list["BrokenPlugin"]:
+    """Those that are registered well, but cannot be imported or made."""
+    from mien.registry import BrokenPlugin
+
+    doubled = _doubled(registry.plugins)
+    found = []
+    for plugin in registry.plugins:
+        if (plugin.kind, plugin.spec.name) not in doubled:
+            with redirect_stdout(sys.stderr), warnings.catch_warnings():  # stdout is for the list alone
+                warnings.simplefilter("ignore")
+                reason, fix = registry.trouble(plugin)
+            if reason:
+                found.append(BrokenPlugin(plugin.spec.name, plugin.distribution, plugin.version, reason, fix))
+    return found
+
+
+def _print_checks(checks: list["Check"], console: Console) -> None:
+    marks = {"passed": ("passed", "green"), "failed": ("failed", "bold red"), "skipped": ("skipped", "yellow")}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Check")
+    table.add_column("Result", no_wrap=True)
+    for one in checks:
+        told = Text(one.name)
+        if one.reason:
+            told.append(f"\n{one.reason}", marks[one.outcome][1])
+        table.add_row(told, Text(*marks[one.outcome]))
     console.print(table)
 
 
@@ -252,14 +364,14 @@ def _doubled(plugins: list["InstalledPlugin"]) -> list[tuple[str, str]]:
     return [key for key, count in counts.items() if count > 1]
 
 
-def _as_data(registry: "Registry") -> dict[str, Any]:
+def _as_data(registry: "Registry", unusable: list["BrokenPlugin"]) -> dict[str, Any]:
     doubled = _doubled(registry.plugins)
     return {
         "plugins": [
             {**_plugin_as_data(plugin), "doubled": (plugin.kind, plugin.spec.name) in doubled}
             for plugin in registry.plugins
         ],
-        "broken": [asdict(plugin) for plugin in registry.broken],
+        "broken": [asdict(plugin) for plugin in (*registry.broken, *unusable)],
     }
 
 

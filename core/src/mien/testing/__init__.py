@@ -5,8 +5,9 @@
     class TestThumbnail(FeatureContract):
         name = "thumbnail"
 
-They need pytest (`pip install mien-core[testing]`). Names are imported when they are first used, so that the contracts
-of extractors, features and blenders load no torch.
+A plugin that cannot keep a part of it overrides that test, marked as xfail with the reason. `mien plugins check NAME`
+runs them on an installed plugin. They need pytest (`pip install mien-core[testing]`). Names are imported when they are
+first used, so that the contracts of extractors, features and blenders load no torch.
 """
 
 from importlib import import_module
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mien.testing.blender import BlenderContract as BlenderContract
+    from mien.testing.check import Check as Check
+    from mien.testing.check import check_plugin as check_plugin
     from mien.testing.extractor import ExtractorContract as ExtractorContract
     from mien.testing.feature import FeatureContract as FeatureContract
     from mien.testing.model import ModelContract as ModelContract
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 _HOME_OF = {
     "BlenderContract": "mien.testing.blender",
+    "Check": "mien.testing.check",
+    "check_plugin": "mien.testing.check",
     "ExtractorContract": "mien.testing.extractor",
     "FeatureContract": "mien.testing.feature",
     "ModelContract": "mien.testing.model",

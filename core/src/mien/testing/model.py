@@ -1,4 +1,4 @@
-"""Contract tests of models: `class TestMine(ModelContract): name = "mine"; settings = {"width": 4}`."""
+"""Contract tests of models: `class TestMine(ModelContract): name = "mine"; small = {"width": 4}`."""
 
 import copy
 from collections.abc import Mapping
@@ -15,22 +15,35 @@ from mien.errors import MienError
 from mien.model import Batch, Model, ModelInputs
 from mien.registry import Registry
 from mien.run import make_model
+from mien.testing.plugin import PluginContract
 
 _FEATURES = 10
 
 
-class ModelContract:
+def _devices() -> list[str]:
+    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [device for device, there in found.items() if there]
+
+
+class ModelContract(PluginContract):
     """What every model has to keep. Subclass it in a test file of the plugin; nothing else is needed."""
 
-    name: ClassVar[str]
-    """The plugin's name."""
-    settings: ClassVar[Mapping[str, Any]] = {}
+    kind: ClassVar[str] = "model"
+    small: ClassVar[Mapping[str, Any]] = {}
     """Settings that make the model small enough to be tested in seconds."""
+
+    def chosen(self) -> Mapping[str, Any]:
+        """What makes it small."""
+        return self.small
+
+    def create(self) -> Model:
+        """A new model, small, with weights from seed 0."""
+        return self.make()
 
     def make(self, seed: int = 0) -> Model:
         """A new model with weights from that seed."""
         torch.manual_seed(seed)
-        return make_model(Registry(), self.name, dict(self.settings), self.inputs())
+        return make_model(Registry(), self.name, dict(self.small), self.inputs())
 
     def inputs(self) -> ModelInputs:
         """As many people as the model needs at least, and ten features if it draws from features."""
@@ -199,16 +212,50 @@ class ModelContract:
         one, two = self.make(seed=3).state_dict(), self.make(seed=3).state_dict()
         assert all(torch.equal(one[name], two[name]) for name in one)
 
-    def test_an_unknown_setting_is_refused(self) -> None:
-        """With the settings that there are."""
-        with pytest.raises(MienError, match="no setting"):
-            Registry().configure("model", self.name, {"wdith_": 1})
+    def test_can_be_made_without_settings(self) -> None:
+        """Every setting has a default. As that may be large, only the settings are made."""
+        Registry().configure(self.kind, self.name)
 
-    def test_every_setting_is_documented(self) -> None:
-        """A docstring under the field is what `mien plugins show` prints."""
-        loaded = Registry().load("model", self.name)
-        bare = [name for name, field in loaded.Config.model_fields.items() if not field.description]
-        assert not bare, f"Write a docstring under {bare}."
+    def test_stopped_and_resumed_it_goes_on_as_if_it_had_not(self) -> None:
+        """From its state dict and those of its optimizers, bit for bit."""
+        through, _ = self._trained(self.make(), None, range(4))
+        half, optimizers = self._trained(self.make(), None, range(2))
+        resumed = self.make(seed=1)
+        resumed.load_state_dict(load(save({name: value.contiguous() for name, value in half.state_dict().items()})))
+        resumed, _ = self._trained(resumed, copy.deepcopy(optimizers), range(2, 4))
+        expected, found = through.state_dict(), resumed.state_dict()
+        other = [name for name in expected if not torch.equal(expected[name], found[name])]
+        assert not other, (
+            f"After a stop {other[:5]} are others: register whatever training changes as parameters or buffers, and "
+            "draw random numbers from torch's global generator alone."
+        )
+
+    @pytest.mark.parametrize("device", _devices())
+    def test_works_on_every_device_of_this_machine(self, device: str) -> None:
+        """What forward() and generate() make lies where the batch lies."""
+        model = self.make().to(device)
+        for phase in model.phases:
+            model.train()(self.batch(model, 3, len(model.stages()) - 1).to(device), phase)["loss"].backward()
+        with torch.inference_mode():
+            drawn = model.eval().generate(self.batch(model, 3).to(device), None)
+        assert drawn.device.type == device, f"generate() of a batch on {device} returns a tensor on {drawn.device}."
+
+    def _trained(
+        self, model: Model, states: Mapping[str, Any] | None, steps: range
+    ) -> tuple[Model, dict[str, dict[str, Any]]]:
+        """The model after these steps, each with random numbers of its own, and its optimizers' states."""
+        optimizers = {phase: model.train().optimizer(phase) for phase in model.phases}
+        for phase, state in (states or {}).items():
+            optimizers[phase].load_state_dict(state)
+        batch = self.batch(model, 3, len(model.stages()) - 1)
+        for step in steps:
+            for number, phase in enumerate(model.phases):
+                torch.manual_seed(step * len(model.phases) + number)
+                model.zero_grad(set_to_none=True)
+                model(batch, phase)["loss"].backward()
+                optimizers[phase].step()
+                model.after_step(phase)
+        return model, {phase: optimizer.state_dict() for phase, optimizer in optimizers.items()}
 
 
 def _assert_same(before: Batch, after: Batch, otherwise: str) -> None:

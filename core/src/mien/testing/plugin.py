@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from mien.errors import MienError
+from mien.hooks import CONTRACT
 from mien.plugin import Plugin, read_config
 from mien.registry import Registry
 
@@ -25,9 +26,29 @@ class PluginContract:
     settings: ClassVar[Mapping[str, Any]] = {}
     """Settings to test the plugin with; by default its own."""
 
+    def __init_subclass__(cls) -> None:
+        """Refuse a check that is overridden in silence.
+
+        Raises TypeError: a plugin that cannot keep a part of the contract says so, with pytest's xfail and a reason.
+        """
+        super().__init_subclass__()
+        if cls.__module__.startswith(__package__ or "mien.testing"):
+            return
+        for name in (name for name in vars(cls) if name.startswith("test_") and hasattr(super(cls, cls), name)):
+            marks = getattr(vars(cls)[name], "pytestmark", [])
+            if not any(mark.name == "xfail" and mark.kwargs.get("reason") for mark in marks):
+                raise TypeError(
+                    f"{cls.__name__} overrides {name} of the contract. If the plugin cannot keep it, say why: "
+                    f'@pytest.mark.xfail(reason="…") on {name}; otherwise name your test differently.'
+                )
+
+    def chosen(self) -> Mapping[str, Any]:
+        """The settings to test with."""
+        return self.settings
+
     def create(self) -> Plugin:
         """A new plugin with the settings of the test."""
-        return Registry().create(self.kind, self.name, self.settings)
+        return Registry().create(self.kind, self.name, self.chosen())
 
     def test_is_registered_and_listed(self) -> None:
         """By one installed distribution, with a summary and the licence of its weights."""
@@ -35,6 +56,7 @@ class PluginContract:
         assert found.spec.summary.strip(), "Write a summary into the PluginSpec: one line for the table of plugins."
         assert "\n" not in found.spec.summary, "The summary in the PluginSpec has to be one line."
         assert found.spec.weights_licence.strip(), "Name the licence of the weights in the PluginSpec, or 'no weights'."
+        assert found.spec.contract == CONTRACT, f"Write contract={CONTRACT} into the PluginSpec."
 
     def test_listing_it_imports_nothing_heavy(self) -> None:
         """`mien plugins` has to answer at once."""
@@ -51,7 +73,7 @@ class PluginContract:
     def test_an_unknown_setting_is_refused(self) -> None:
         """With the settings that there are."""
         with pytest.raises(MienError, match="no setting"):
-            Registry().create(self.kind, self.name, {"no_such_setting": 1})
+            Registry().configure(self.kind, self.name, {"no_such_setting": 1})
 
     def test_every_setting_is_documented(self) -> None:
         """A docstring under the field is what `mien plugins show` prints."""
@@ -61,7 +83,7 @@ class PluginContract:
 
     def test_settings_survive_being_stored_and_typed(self) -> None:
         """Pickled for another process, as JSON for a run, and as text on the command line."""
-        loaded, config = Registry().configure(self.kind, self.name, self.settings)
+        loaded, config = Registry().configure(self.kind, self.name, self.chosen())
         assert pickle.loads(pickle.dumps(config)) == config, "Pickling the Config changes it."
         stored = json.loads(config.model_dump_json())
         assert loaded.Config.model_validate(stored) == config, "The Config is another one after model_dump_json()."

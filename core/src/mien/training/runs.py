@@ -123,8 +123,8 @@ def resume(
     kept = record.options.model_dump()
     options = read_config(TrainOptions, {**kept, **changed}, "training", shown_by="mien train --list-options")
     progress = progress or Silent()
-    for line in _other_versions(record, registry):
-        progress.say(line)
+    for line in record.differences(registry):
+        progress.say(f"The run {line} Going on may not be exact.")
     data = _data([Path(dataset.path) for dataset in record.datasets], record.features, options, registry)
     for old, dataset in zip(record.datasets, data.datasets, strict=True):
         if old.digest != dataset.info.digest:
@@ -215,17 +215,6 @@ def _load_weights(model: Model, weights: Path) -> None:
             f"{weights} cannot be the start of this model: {str(error).splitlines()[-1].strip()}",
             "Give the model the settings that the weights were trained with (run.toml has them).",
         ) from error
-
-
-def _other_versions(record: RunRecord, registry: Registry) -> list[str]:
-    made_with = {("torch", record.torch_version, str(torch.__version__))}
-    for plugin in record.plugins:
-        made_with.add((plugin.distribution, plugin.version, registry.find(plugin.kind, plugin.name).version))
-    return [
-        f"The run was begun with {name} {before}; {now} is installed, so going on may not be exact."
-        for name, before, now in sorted(made_with)
-        if before != now
-    ]
 
 
 def _plugins(registry: Registry, model: str, extractor: str, features: str) -> list[PluginRecord]:

@@ -15,12 +15,12 @@ TINY = {"size": 16, "width": 4, "latent": 8, "noise_epochs": 0.1}
 
 class TestCgan(ModelContract):
     name = "cgan"
-    settings = TINY
+    small = TINY
 
 
 class TestReference(ModelContract):
     name = "cgan"
-    settings = {**TINY, "preset": "reference"}
+    small = {**TINY, "preset": "reference"}
 
 
 def inputs(features: int, rows: int) -> ModelInputs:

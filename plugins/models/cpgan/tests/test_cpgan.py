@@ -21,12 +21,12 @@ TINY = {
 
 class TestCpgan(ModelContract):
     name = "cpgan"
-    settings = {**TINY, "reconstruction": 1.0}
+    small = {**TINY, "reconstruction": 1.0}
 
 
 class TestReference(ModelContract):
     name = "cpgan"
-    settings = {**TINY, "preset": "reference"}
+    small = {**TINY, "preset": "reference"}
 
 
 def inputs(features: int, rows: int) -> ModelInputs:
@@ -85,7 +85,7 @@ def test_features_decide_the_pose_and_the_stranger_s_number_the_person() -> None
 @pytest.mark.parametrize("condition", ["channels", "projection"])
 def test_real_faces_with_another_s_features_count_as_drawn(condition: str) -> None:
     contract = TestCpgan()
-    contract.settings = {**TINY, "condition": condition, "drift": 0.0, "penalty": 0.0}
+    contract.small = {**TINY, "condition": condition, "drift": 0.0, "penalty": 0.0}
     model = contract.make().train()
     batch = contract.batch(model, 3, 2)
     own, other = model._conditions(batch.features), torch.randn(3, 10)
@@ -105,7 +105,7 @@ def test_the_joint_penalty_bounds_the_slope_along_the_features() -> None:
     contract = TestCpgan()
     penalties = {}
     for joint in (False, True):
-        contract.settings = {**TINY, "joint_penalty": joint}
+        contract.small = {**TINY, "joint_penalty": joint}
         model = contract.make().train()
         with torch.no_grad():
             for parameter in (model.discriminator.looked.weight, model.discriminator.embedding.weight):

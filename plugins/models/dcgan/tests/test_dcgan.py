@@ -13,7 +13,7 @@ TINY = {"size": 16, "width": 4, "latent": 8, "noise_epochs": 0.1}
 
 class TestDcgan(ModelContract):
     name = "dcgan"
-    settings = TINY
+    small = TINY
 
 
 def test_the_reference_is_the_paper_s_network() -> None:
@@ -26,7 +26,7 @@ def test_the_reference_is_the_paper_s_network() -> None:
 
 def test_noise_on_what_the_discriminator_sees_falls_with_the_stages() -> None:
     contract = TestDcgan()
-    contract.settings = {**TINY, "noise": (4.0, 1.0, 0.0)}
+    contract.small = {**TINY, "noise": (4.0, 1.0, 0.0)}
     model = contract.make().eval()
     stages = model.stages()
     assert [stage.steps is None for stage in stages] == [False, False, True]
@@ -41,7 +41,7 @@ def test_noise_on_what_the_discriminator_sees_falls_with_the_stages() -> None:
 
 def test_an_epoch_is_all_faces_once() -> None:
     contract = TestDcgan()
-    contract.settings = {**TINY, "batch_size": 5, "noise_epochs": 3.0}
+    contract.small = {**TINY, "batch_size": 5, "noise_epochs": 3.0}
     assert contract.make().stages()[0].steps == 3 * 100 // 5  # of the contract's 100 faces of one person
 
 

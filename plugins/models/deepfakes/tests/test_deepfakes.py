@@ -19,7 +19,7 @@ NOTHING = Strengths(**dict.fromkeys(Strengths.__dataclass_fields__, 0.0))
 
 class TestDeepfakes(ModelContract):
     name = "deepfakes"
-    settings = TINY
+    small = TINY
 
 
 def inputs(*people: str) -> ModelInputs:

@@ -13,7 +13,7 @@ TINY = {"size": 32, "bottleneck": 16, "code_channels": 8, "width": 8}
 
 class TestLatent(ModelContract):
     name = "latent"
-    settings = TINY
+    small = TINY
 
 
 def inputs(features: int, *people: str) -> ModelInputs:

@@ -10,18 +10,18 @@ TINY = {"size": 32, "bottleneck": 16, "code_channels": 8, "width": 8, "discrimin
 
 class TestLatentGan(ModelContract):
     name = "latent_gan"
-    settings = TINY
+    small = TINY
 
 
 class TestWithoutAverage(ModelContract):
     name = "latent_gan"
-    settings = {**TINY, "average_decay": 0.0}
+    small = {**TINY, "average_decay": 0.0}
 
 
 @pytest.mark.parametrize(("share", "counts", "idle"), [(1.0, "l1", "passed"), (0.0, "passed", "l1")])
 def test_alpha_weighs_l1_against_the_discriminator(share: float, counts: str, idle: str) -> None:
     contract = TestLatentGan()
-    contract.settings = {**TINY, "l1_share": share}
+    contract.small = {**TINY, "l1_share": share}
     model = contract.make()
     losses = model(contract.batch(model, 3, 0), "generator")
     assert torch.equal(losses["loss"], losses[counts]) and not torch.equal(losses["loss"], losses[idle])

@@ -18,7 +18,7 @@ TINY = {"size": 16, "latent": 16, "maps": 32, "maps_most": 8, "batch_sizes": (4,
 
 class TestPgan(ModelContract):
     name = "pgan"
-    settings = TINY
+    small = TINY
 
 
 def inputs(*people: str, rows: int = 100) -> ModelInputs:
