@@ -1,6 +1,7 @@
 # make demo     a face swap on the clips that come along, end to end
 # make test     the tests (the long ones: make test-long)
 # make lint     ruff and mypy
+# make docs     the documentation as a site, in site/; docs/cli.md anew: .venv/bin/python docs/tools/cli_pages.py
 # make results  docs/results.md anew: every model trained and judged, about an hour on two cores
 # make install  .venv with everything of this checkout
 #
@@ -11,7 +12,7 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 PROJECTS := $(shell find . -name pyproject.toml -not -path './$(VENV)/*')
 
-.PHONY: demo test test-long lint results install
+.PHONY: demo test test-long lint docs results install
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -28,13 +29,16 @@ lint: $(INSTALLED)
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+
 results: $(INSTALLED)
 	$(VENV)/bin/python docs/bench/results.py
 
 install: $(INSTALLED)
 
 # The build tools go in first, so that pip need not make a fresh environment with them for every distribution.
-$(INSTALLED): requirements.txt requirements-dev.txt requirements-build.txt constraints.txt $(PROJECTS)
+$(INSTALLED): requirements.txt requirements-dev.txt requirements-docs.txt requirements-build.txt constraints.txt $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mien needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11")'
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet -c constraints.txt -r requirements-build.txt
