@@ -1,7 +1,7 @@
 """What the tests of all distributions share: plugins of strangers, installed for one test."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from textwrap import dedent
@@ -20,7 +20,14 @@ class Environment:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def install(self, distribution: str, modules: dict[str, str], version: str = "1.0", entry_point: str = "") -> None:
+    def install(
+        self,
+        distribution: str,
+        modules: dict[str, str],
+        version: str = "1.0",
+        entry_point: str = "",
+        requires: Sequence[str] = (),
+    ) -> None:
         """Install a distribution.
 
         modules: module name → source. entry_point: its name in the group `mien`, with the first module as its value; by
@@ -32,7 +39,8 @@ class Environment:
             path.write_text(dedent(source), encoding="utf-8")
         info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n{needs}")
         name = entry_point or distribution.rpartition("-")[2]
         (info / "entry_points.txt").write_text(f"[mien]\n{name} = {next(iter(modules))}\n")
 

@@ -1,4 +1,4 @@
-"""`mien plugins` and `mien plugins show`: what is installed, what does not load, what the settings are."""
+"""`mien plugins` and `mien plugins show`: what is installed and can be used, settings, checks, and a new one."""
 
 import json
 import sys
@@ -181,3 +181,88 @@ def test_show_tells_what_a_model_can_do(mien):
     assert "people it was trained on (mien swap)" in deepfakes and "2 people" in deepfakes
     assert json.loads(mien("plugins", "show", "latent", "--json").stdout)["people"] == [1, 1]
     assert "Draws" not in mien("plugins", "show", "feather").stdout
+
+
+def test_what_cannot_be_used_stands_below_with_what_to_do(mien, environment):
+    """Broken at import, at construction, for want of what it needs, and made for another contract."""
+    unmade = CLASS + "\n        def __init__(self, config=None):\n            raise OSError('no weights')\n"
+    environment.install("some-freckles", {"freckles": REGISTERS, "freckles_class": unmade})
+    environment.install("no-file", {"nofile": "raise ValueError('no [licence] file')"})
+    for number in (1, 2):
+        environment.install(
+            f"needs-{number}", {f"needs{number}": "import a_thing_nobody_wrote"}, requires=["a-thing-nobody-wrote>=2"]
+        )
+    newer = REGISTERS.replace('"CC0"', "contract=9").replace('"freckles"', '"wrinkles"')
+    environment.install("newer-wrinkles", {"newerwrinkles": newer})
+
+    run = mien("plugins")
+    assert run.exit_code == 0
+    table, _, below = run.stdout.partition("cannot be used")
+    assert "landmarks" in table
+    assert "wrinkles" not in table
+    for told in (
+        "no [licence] file",
+        "OSError: no weights",
+        "made for version 9 of mien's contracts",
+        "pip install --upgrade mien-core",
+    ):
+        assert told in below
+    assert below.count("Try: pip install 'a-thing-nobody-wrote>=2'") == 2
+    data = json.loads(mien("plugins", "--json").stdout)
+    assert {one["distribution"] for one in data["broken"]} == {
+        "some-freckles", "no-file", "needs-1", "needs-2", "newer-wrinkles",
+    }  # fmt: skip
+    assert "OSError" not in mien("plugins", "--quick").stdout
+
+
+def test_a_new_plugin_is_written_and_the_next_commands_are_told(mien, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = mien("plugins", "new", "feature", "own")
+    assert run.exit_code == 0, run.stderr
+    assert (tmp_path / "mien-feature-own" / "src" / "mien_feature_own" / "own.py").is_file()
+    assert "pip install -e 'mien-feature-own[test]'" in run.stdout
+    assert "mien plugins check feature/own" in run.stdout
+    again = mien("plugins", "new", "feature", "own")
+    assert again.exit_code == 2
+    assert "mien-feature-own is there already" in again.stderr
+
+
+def test_checks_are_listed_and_all_pass(mien):
+    run = mien("plugins", "check", "thumbnail:size=2")
+    assert run.exit_code == 0, run.stdout
+    assert "values are finite and within bounds (3)" in run.stdout
+    assert "feature thumbnail: All" in run.stdout
+    assert "failed" not in run.stdout
+
+
+def test_a_check_that_fails_says_what_to_do(mien, environment):
+    heavy = REGISTERS.replace("freckles", "blank").replace("Freckles", "Blank").replace('"CC0"', '""')
+    blank = """
+        import numpy as np
+        from mien import Feature
+
+        class Blank(Feature):
+            shape, bounds = (1,), (0.0, 1.0)
+
+            def compute(self, crops):
+                return np.zeros((len(crops), 1))
+    """
+    environment.install("some-blank", {"blank": heavy, "blank_class": blank})
+    run = mien("plugins", "check", "blank")
+    assert run.exit_code == 1
+    assert "Name the licence of the weights in the PluginSpec" in run.stdout
+    assert "float32" in run.stdout
+    failed = [
+        one for one in json.loads(mien("plugins", "check", "blank", "--json").stdout) if one["outcome"] == "failed"
+    ]
+    assert {"is registered and listed", "different faces measure differently"} <= {one["name"] for one in failed}
+    assert f"{len(failed)} of" in run.stdout
+
+
+def test_what_cannot_be_checked_is_told(mien):
+    unknown = mien("plugins", "check", "thumbnial")
+    assert unknown.exit_code == 2
+    assert "Did you mean 'thumbnail'?" in unknown.stderr
+    setting = mien("plugins", "check", "thumbnail:sise=2")
+    assert setting.exit_code == 2
+    assert "Did you mean 'size'?" in setting.stderr

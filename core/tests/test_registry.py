@@ -7,6 +7,7 @@ import pytest
 
 from mien.errors import MienError
 from mien.feature import Feature
+from mien.hooks import CONTRACT, PluginSpec
 from mien.registry import KINDS, Registry, known_distributions
 
 REGISTERS_A_FEATURE = """
@@ -318,3 +319,72 @@ def test_what_the_project_knows_of_says_kind_and_name():
         for name, distribution in known[kind].items():
             assert distribution == f"mien-{kind}-{name.replace('_', '-')}"
     assert known["identity"].items() <= known["feature"].items()
+
+
+def test_a_plugin_of_another_contract_version_is_told_and_not_used(environment):
+    install_freckles(environment)
+    newer = registers("register_features", "wrinkles", "wrinkles_class:Wrinkles").replace(
+        '"for a test"', '"x", contract=9'
+    )
+    environment.install("some-wrinkles", {"wrinkles": newer})
+    registry = Registry(environment.points)
+
+    assert registry.names("feature") == ["freckles"]
+    (broken,) = registry.broken
+    assert (broken.entry_point, broken.distribution) == ("wrinkles", "some-wrinkles")
+    assert broken.reason == f"made for version 9 of mien's contracts; this mien has {CONTRACT}"
+    error = error_of(registry.find, "feature", "wrinkles")
+    assert "made for version 9" in error.message
+    assert error.fix == "pip install --upgrade mien-core"
+
+
+def test_a_plugin_that_does_not_say_is_of_the_first_contract_version():
+    """So that it is not taken for one of a later version when there is one."""
+    assert PluginSpec("x", "y:Z", "for a test").contract == 1
+
+
+def test_plugins_whose_dependencies_are_missing_tell_which(environment):
+    install_freckles(environment)
+    needs = ("numpy>=1", "a-thing-nobody-wrote>=2; python_version >= '3'", "other-thing; extra == 'more'", "numpy<1")
+    environment.install("some-wrinkles", {"wrinkles": "import a_thing_nobody_wrote"}, requires=needs)
+    late = registers("register_features", "dimples", "dimples_class:Dimples")
+    environment.install(
+        "some-dimples", {"dimples": late, "dimples_class": "import a_thing_nobody_wrote"}, requires=needs[1:2]
+    )
+    registry = Registry(environment.points)
+
+    (wrinkles,) = registry.broken
+    assert wrinkles.fix == "pip install 'a-thing-nobody-wrote>=2' 'numpy<1'"
+    (dimples, freckles) = registry.plugins
+    reason, fix = registry.trouble(dimples)
+    assert "some-dimples 1.0 does not import" in reason and "It needs a-thing-nobody-wrote>=2." in reason
+    assert fix == "pip install 'a-thing-nobody-wrote>=2'"
+    assert registry.trouble(freckles) == ("", "")
+    assert registry.create("feature", "freckles").shape == (1,)
+
+
+def test_a_plugin_that_cannot_be_made_is_told_and_stops_nobody(environment):
+    install_freckles(environment)
+    environment.install(
+        "some-wrinkles",
+        {
+            "wrinkles": registers("register_features", "wrinkles", "wrinkles_class:Wrinkles"),
+            "wrinkles_class": """
+                from mien import Feature
+
+                class Wrinkles(Feature):
+                    shape, bounds = (1,), (0.0, 1.0)
+
+                    def __init__(self, config=None):
+                        raise OSError("no weights")
+
+                    def compute(self, crops): ...
+            """,
+        },
+    )
+    registry = Registry(environment.points)
+
+    assert registry.broken == []
+    freckles, wrinkles = registry.plugins
+    assert registry.trouble(freckles) == ("", "")
+    assert "some-wrinkles 1.0 cannot be made: OSError: no weights" in registry.trouble(wrinkles)[0]
