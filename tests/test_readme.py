@@ -41,6 +41,9 @@ COMMANDS = re.findall(r"^    (mien [^#\n]*)", README, re.MULTILINE)
 def test_a_command_is_understood(command: str, tmp_path: Path) -> None:
     arguments = command.split()[1:]
     ended = subprocess.run([sys.executable, "-m", "mien_cli", *arguments], cwd=tmp_path, capture_output=True, text=True)
+    if "plugins new" in command:
+        assert ended.returncode == 0, ended.stderr
+        return
     # There are no such people here; what has to be right is the command.
     assert ended.returncode == 2
     assert "Try:" in ended.stderr, ended.stderr

@@ -1,4 +1,4 @@
-"""Plugins of a stranger work in an environment that knows nothing of this checkout, from the template to a swapped clip."""
+"""Plugins of a stranger work in an environment that knows nothing of this checkout, from template to swapped clip."""
 
 import os
 import re
@@ -43,7 +43,7 @@ class Elsewhere:
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
-    """With the wheels of all distributions of this checkout, and four plugins made from the template, as wheels, too."""
+    """With the wheels of all distributions of this checkout, and of four plugins made from the template."""
     there = Elsewhere(tmp_path_factory.mktemp("elsewhere"))
     wheels = there.folder / "wheels"
     constraints = HOUSE / "constraints.txt"
