@@ -97,11 +97,14 @@ def test_the_list_as_json(mien, environment):
         "target": "freckles_class:Freckles",
         "summary": "how many [freckles]",
         "weights_licence": "CC0",
+        "contract": 1,
         "distribution": "some-freckles",
         "version": "1.2",
         "doubled": False,
     }
-    assert [broken["reason"] for broken in data["broken"]] == ["ValueError: no licence file"]
+    reasons = {broken["distribution"]: broken["reason"] for broken in data["broken"]}
+    assert reasons["broken-one"] == "ValueError: no licence file"
+    assert "the feature freckles: share" in reasons["some-freckles"].lower()
 
 
 def test_show_tells_the_settings(mien, environment):
@@ -185,7 +188,15 @@ def test_show_tells_what_a_model_can_do(mien):
 
 def test_what_cannot_be_used_stands_below_with_what_to_do(mien, environment):
     """Broken at import, at construction, for want of what it needs, and made for another contract."""
-    unmade = CLASS + "\n        def __init__(self, config=None):\n            raise OSError('no weights')\n"
+    unmade = """
+        from mien import Feature
+
+        class Freckles(Feature):
+            shape, bounds, compute = (1,), (0.0, 1.0), None
+
+            def __init__(self, config=None):
+                raise OSError("no weights")
+    """
     environment.install("some-freckles", {"freckles": REGISTERS, "freckles_class": unmade})
     environment.install("no-file", {"nofile": "raise ValueError('no [licence] file')"})
     for number in (1, 2):

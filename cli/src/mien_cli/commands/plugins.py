@@ -64,7 +64,8 @@ def plugins(
     from mien.registry import Registry  # when the command runs, so that `mien --help` need not wait for it
 
     registry = Registry()
-    unusable = [] if quick else _unusable(registry)
+    with messages().status("Trying each plugin …"):
+        unusable = [] if quick else _unusable(registry)
     if as_json:
         typer.echo(json.dumps(_as_data(registry, unusable), indent=2, ensure_ascii=False))
         return

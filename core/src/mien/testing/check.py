@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import sys
 import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -49,10 +50,12 @@ def check_plugin(
     with tempfile.TemporaryDirectory() as folder:
         # An empty configuration of its own: neither this folder's nor other plugins of pytest have a say.
         (Path(folder) / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-        (Path(folder) / "test_plugin.py").write_text(_test_file(kind, choice, loaded.Config), encoding="utf-8")
+        module = f"test_{Path(folder).name}"  # a name of its own: pytest would take a module of that name that is there
+        (Path(folder) / f"{module}.py").write_text(_test_file(kind, choice, loaded.Config), encoding="utf-8")
         options = ["-c", f"{folder}/pytest.ini", "--rootdir", folder, "-p", "no:terminal", "-p", "no:cacheprovider"]
         with patch.dict(os.environ, {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}):
             pytest.main([*options, "--import-mode=importlib", folder], plugins=[results])
+        sys.modules.pop(module, None)
     if results.uncollected:
         raise MienError(f"The contract tests of the {kind} {choice.name} do not begin: {results.uncollected}")
     return results.checks
