@@ -217,7 +217,7 @@ def test_the_tutorial_from_nothing_to_a_swapped_clip(tmp_path):
     script = "".join(block.text for block in blocks_of(DOCS / "tutorial.md") if block.language == "shell")
     path = f"{virtual / 'bin'}{os.pathsep}{os.environ['PATH']}"
     told = run("bash", "-euxo", "pipefail", "-c", script, cwd=here, PATH=path, MIEN=str(HOUSE))
-    assert '"edges"' in told.splitlines()[-1] or any('"edges"' in line for line in told.splitlines())
+    assert '"edges": ' in told  # what tail shows of the metrics
     for clip in ("swapped.mp4", "sharper.mp4"):
         assert (here / clip).stat().st_size > 10_000
     assert list((here / "first" / "previews").glob("*.png"))
