@@ -53,6 +53,11 @@ def blocks_of(page: Path) -> list[Block]:
     return [Block(page, number, language, text) for number, (language, text) in enumerate(found)]
 
 
+def prose_of(page: Path) -> str:
+    """A page without its blocks."""
+    return re.sub(r"^```\w*\n.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
 def commands_of(blocks: list[Block]) -> list[str]:
     return [line for block in blocks if block.language == "shell" for line in block.text.splitlines() if line.strip()]
 
@@ -80,8 +85,7 @@ def test_every_block_of_code_is_run(block):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_code_is_fenced(page):
     """Code that is only indented would escape the test above, as would a fence that is not closed; `make …` may be."""
-    text = page.read_text(encoding="utf-8")
-    prose = re.sub(r"^```\w*\n.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    prose = prose_of(page)
     assert "```" not in prose
     targets = re.findall(r"^(\w+):", (HOUSE / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     for indented in re.findall(r"\n\n(?: {4}|\t)(.+)", prose):
@@ -95,7 +99,7 @@ def test_the_pages_of_commands_are_what_the_commands_say():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_what_a_page_links_to_is_there(page):
-    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)#\s]+)", prose_of(page)):
         if not target.startswith(("https://", "http://", "mailto:")):
             assert (page.parent / target).exists(), f"{page.relative_to(HOUSE)} links to {target}"
 
