@@ -1,6 +1,6 @@
 """Writes docs/results.md: every installed model trained and judged alike, on two people.
 
-    .venv/bin/python docs/bench/results.py            all of it, about an hour on two cores
+    .venv/bin/python docs/bench/results.py            all of it, three quarters of an hour on two cores
     .venv/bin/python docs/bench/results.py --write    only the page, of what is trained and judged already
 
 What an interrupted call has done counts. Nothing else should be running: every run has the same minutes.
