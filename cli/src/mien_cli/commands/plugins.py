@@ -82,8 +82,8 @@ def plugins(
 
 @app.command()
 def new(
-    kind: Annotated[str, typer.Argument(help="extractor, feature, model or blender.")],
-    name: Annotated[str, typer.Argument(help="What users will type: lower case, digits, underscores.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="extractor, feature, model or blender.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What users will type: lower case, digits, underscores.")],
     folder: Annotated[Path | None, typer.Option(help="Where to write it; mien-KIND-NAME by default.")] = None,
 ) -> None:
     """Write a plugin of your own to begin with: a package that installs, passes its tests and runs as it is.
