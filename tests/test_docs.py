@@ -17,6 +17,7 @@ import typer
 import yaml
 
 import mien
+from mien.provenance import read_provenance
 from mien.registry import Registry
 from mien.template import new_plugin
 from mien_cli.app import app
@@ -25,6 +26,8 @@ HOUSE = Path(__file__).resolve().parents[1]
 DOCS = HOUSE / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 KIND_PAGES = sorted((DOCS / "plugins").glob("*.md"))
+SNIPPET = r'--8<-- "docs/examples/(\w+)\.py"\n'
+CLIPS = HOUSE / "tests" / "data" / "clips"
 PLUGIN = "mymodel"
 """The tutorial's."""
 
@@ -73,6 +76,9 @@ def what_runs(block: Block) -> str:
         ("tutorial.md", "shell"): "test_the_tutorial_from_nothing_to_a_swapped_clip",
         ("tutorial.md", "diff"): "test_the_tutorials_change_fits_the_template",
         ("tutorial.md", "python"): "test_what_the_tutorial_quotes_is_in_the_template",
+        ("python.md", "python"): "test_an_example_in_python_does_what_it_says"
+        if re.fullmatch(SNIPPET, block.text)
+        else "test_the_whole_path_from_python",
     }
     return tests.get((block.page.name, block.language), "")
 
@@ -276,3 +282,42 @@ def loaded(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.timeout(600)
+def test_the_whole_path_from_python(tmp_path):
+    for name, clip in (("anna", "target_E_4s_silent.mp4"), ("ben", "target_J_2s_audio.mp4")):
+        (tmp_path / f"{name}.mp4").write_bytes((CLIPS / clip).read_bytes())
+    (path,) = (block.text for block in blocks_of(DOCS / "python.md") if not re.fullmatch(SNIPPET, block.text))
+    told = run(sys.executable, "-c", path, cwd=tmp_path)
+    assert "faces of anna" in told and "deepfakes" in told
+    assert (tmp_path / "swapped.mp4").stat().st_size > 10_000
+
+
+EXAMPLES = {path.stem: path for path in (DOCS / "examples").glob("*.py")}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("example", sorted(EXAMPLES))
+def test_an_example_in_python_does_what_it_says(example, people, tmp_path):
+    """On faces of the tests. Each stands on the page."""
+    assert f'--8<-- "docs/examples/{example}.py"' in (DOCS / "python.md").read_text(encoding="utf-8")
+    picture = HOUSE / "core" / "src" / "mien" / "testing" / "faces"
+    portraits = sorted(path for path in picture.iterdir() if path.suffix in (".png", ".jpg"))
+    (tmp_path / "damaged.jpg").write_bytes(b"no picture")
+    arguments = {
+        "one_extractor": ["damaged.jpg", *portraits, "--out", "faces"],
+        "own_loop": [*people, "--model", "latent:preset=small", "--features", "landmarks:points=5", "--steps", "3"],
+        "compare_feature_sets": [people[0], "landmarks:points=5", "landmarks:points=5", "--steps", "3", "--faces", "4"],
+    }
+    arguments["own_loop"][:2] = people[:1]  # the latent model learns one person
+    told = run(sys.executable, EXAMPLES[example], *arguments[example], cwd=tmp_path)
+    if example == "one_extractor":
+        assert "damaged.jpg" in told
+        assert len(list((tmp_path / "faces").glob("*.png"))) == 2  # in coffee.jpg there is no face
+    elif example == "own_loop":
+        assert "step 3, main: loss" in told
+        assert read_provenance(tmp_path / "drawn.png") is not None
+    else:
+        assert "set-2: landmarks:points=5" in told and "mouth opening r" in told
+        assert (tmp_path / "feature-sets" / "index.html").is_file()

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mien.alignment import align as align
     from mien.blender import Blender as Blender
     from mien.dataset.format import Dataset as Dataset
     from mien.dataset.preprocess import preprocess as preprocess
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mien.face import Face as Face
     from mien.face import FaceCrop as FaceCrop
     from mien.feature import Feature as Feature
+    from mien.features import FeatureSet as FeatureSet
     from mien.model import Batch as Batch
     from mien.model import Losses as Losses
     from mien.model import Model as Model
@@ -32,11 +34,14 @@ if TYPE_CHECKING:
     from mien.plugin import PluginConfig as PluginConfig
     from mien.registry import Registry as Registry
     from mien.run import TrainedRun as TrainedRun
+    from mien.run import make_model as make_model
+    from mien.training.data import TrainingData as TrainingData
     from mien.training.options import TrainOptions as TrainOptions
     from mien.training.runs import resume as resume
     from mien.training.runs import train as train
 
 _HOMES = {
+    "mien.alignment": ("align",),
     "mien.blender": ("Blender",),
     "mien.dataset.format": ("Dataset",),
     "mien.dataset.preprocess": ("preprocess",),
@@ -47,12 +52,14 @@ _HOMES = {
     "mien.extractor": ("Extractor",),
     "mien.face": ("Box", "Face", "FaceCrop"),
     "mien.feature": ("Feature",),
+    "mien.features": ("FeatureSet",),
     "mien.model": ("Batch", "Losses", "Model", "ModelInputs", "Stage"),
     "mien.pipeline.anonymize": ("anonymize",),
     "mien.pipeline.swap": ("swap",),
     "mien.plugin": ("Plugin", "PluginConfig"),
     "mien.registry": ("Registry",),
-    "mien.run": ("TrainedRun",),
+    "mien.run": ("TrainedRun", "make_model"),
+    "mien.training.data": ("TrainingData",),
     "mien.training.options": ("TrainOptions",),
     "mien.training.runs": ("resume", "train"),
 }

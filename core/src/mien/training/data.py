@@ -1,6 +1,7 @@
 """From the datasets of a run to batches."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from mien.dataset import Dataset
 from mien.errors import MienError
 from mien.expression import expression
 from mien.features import FeatureSet
-from mien.model import Batch, ModelInputs
+from mien.model import Batch, ModelInputs, Stage
 from mien.training.options import TrainOptions
 from mien.training.rows import Order, Split, repeat_rare, split
 
@@ -71,6 +72,19 @@ class TrainingData:
     def orders(self, *key: int) -> list[Order]:
         """An order over the training rows of each identity. key: as of `Order`."""
         return [Order(rows, *key, identity) for identity, rows in enumerate(self._epochs)]
+
+    def batches(
+        self, stage: int, of_model: Stage, seed: int = 0, device: torch.device | str = "cpu"
+    ) -> Iterator[Batch]:
+        """The batches of one stage, for a loop of one's own: those that one process of `train` sees with that seed.
+
+        stage: its number in `Model.stages()`. of_model: that stage; without a length there is no end of batches.
+        """
+        orders = self.orders(seed, stage, 0)
+        for step in itertools.count() if of_model.steps is None else range(of_model.steps):
+            rows = PickedRows(tuple(order.block(step, of_model.batch_size) for order in orders))
+            progress = 1.0 if of_model.steps is None else step / of_model.steps
+            yield self.batch(rows, of_model.resolution, progress, stage, device)
 
     def held_out(self, most_per_identity: int) -> PickedRows | None:
         """Held-out rows spread evenly over what is held out; None if an identity has none."""

@@ -1,0 +1,42 @@
+"""Use one extractor alone: the faces of some pictures, cut out upright.
+
+    python one_extractor.py photo.jpg group.png --extractor blazeface:search=full --out faces
+
+Prints a line for each face, and writes FACES/NAME-1.png and so on.
+"""
+
+import argparse
+from pathlib import Path
+from typing import cast
+
+from mien import Extractor, MienError, Registry, align
+from mien.pictures import read_picture, write_picture
+
+
+def main() -> None:
+    """Look at each picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path, nargs="+")
+    parser.add_argument("--extractor", default="face_recognition", help="any that is installed: name:key=value,…")
+    parser.add_argument("--out", type=Path, default=Path("faces"))
+    given = parser.parse_args()
+    extractor = cast(Extractor, Registry().create("extractor", given.extractor))
+    given.out.mkdir(parents=True, exist_ok=True)
+    for path in given.pictures:
+        try:
+            picture = read_picture(path)
+        except MienError as error:  # one that cannot be read does not end the others
+            print(error.message)
+            continue
+        faces = extractor.extract(picture)
+        print(f"{path}: {len(faces)} faces")
+        for number, face in enumerate(faces, 1):
+            crop = align(picture, face.landmarks)
+            written = given.out / f"{path.stem}-{number}.png"
+            write_picture(written, crop.image, synthetic=None)  # a photograph, if a part of one
+            box = ", ".join(f"{side:.0f}" for side in (face.box.left, face.box.top, face.box.right, face.box.bottom))
+            print(f"  {written}: box {box}, score {face.score:.2f}")
+
+
+if __name__ == "__main__":
+    main()
