@@ -76,9 +76,9 @@ def what_runs(block: Block) -> str:
         ("tutorial.md", "shell"): "test_the_tutorial_from_nothing_to_a_swapped_clip",
         ("tutorial.md", "diff"): "test_the_tutorials_change_fits_the_template",
         ("tutorial.md", "python"): "test_what_the_tutorial_quotes_is_in_the_template",
-        ("python.md", "python"): "test_an_example_in_python_does_what_it_says"
+        ("python.md", "python"): "test_an_example_stands_on_the_page_and_has_its_test"
         if re.fullmatch(SNIPPET, block.text)
-        else "test_the_whole_path_from_python",
+        else "test_the_calls_of_the_page_one_after_the_other",
     }
     return tests.get((block.page.name, block.language), "")
 
@@ -284,40 +284,25 @@ def loaded(path: Path) -> ModuleType:
     return module
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
-def test_the_whole_path_from_python(tmp_path):
+def test_the_calls_of_the_page_one_after_the_other(tmp_path):
+    """Each snippet imports what it uses, and goes on from what those before it left on the disk."""
     for name, clip in (("anna", "target_E_4s_silent.mp4"), ("ben", "target_J_2s_audio.mp4")):
         (tmp_path / f"{name}.mp4").write_bytes((CLIPS / clip).read_bytes())
-    (path,) = (block.text for block in blocks_of(DOCS / "python.md") if not re.fullmatch(SNIPPET, block.text))
-    told = run(sys.executable, "-c", path, cwd=tmp_path)
-    assert "faces of anna" in told and "deepfakes" in told
-    assert (tmp_path / "swapped.mp4").stat().st_size > 10_000
+    snippets = [block.text for block in blocks_of(DOCS / "python.md") if not re.fullmatch(SNIPPET, block.text)]
+    each = "import sys\nfor snippet in sys.argv[1:]:\n    exec(snippet, {})"
+    told = run(sys.executable, "-c", each, *snippets, cwd=tmp_path)
+    for line in ("anna 100 faces", "25 5 25 steps are done", "72 frames, 72 faces", "mean face", "mien-feature-mine"):
+        assert line in told, told
+    for clip in ("swapped.mp4", "anonymous.mp4"):
+        assert read_provenance(tmp_path / clip) is not None
+    assert (tmp_path / "comparison" / "index.html").is_file()
 
 
-EXAMPLES = {path.stem: path for path in (DOCS / "examples").glob("*.py")}
-
-
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("example", sorted(EXAMPLES))
-def test_an_example_in_python_does_what_it_says(example, people, tmp_path):
-    """On faces of the tests. Each stands on the page."""
-    assert f'--8<-- "docs/examples/{example}.py"' in (DOCS / "python.md").read_text(encoding="utf-8")
-    picture = HOUSE / "core" / "src" / "mien" / "testing" / "faces"
-    portraits = sorted(path for path in picture.iterdir() if path.suffix in (".png", ".jpg"))
-    (tmp_path / "damaged.jpg").write_bytes(b"no picture")
-    arguments = {
-        "one_extractor": ["damaged.jpg", *portraits, "--out", "faces"],
-        "own_loop": [*people, "--model", "latent:preset=small", "--features", "landmarks:points=5", "--steps", "3"],
-        "compare_feature_sets": [people[0], "landmarks:points=5", "landmarks:points=5", "--steps", "3", "--faces", "4"],
-    }
-    arguments["own_loop"][:2] = people[:1]  # the latent model learns one person
-    told = run(sys.executable, EXAMPLES[example], *arguments[example], cwd=tmp_path)
-    if example == "one_extractor":
-        assert "damaged.jpg" in told
-        assert len(list((tmp_path / "faces").glob("*.png"))) == 2  # in coffee.jpg there is no face
-    elif example == "own_loop":
-        assert "step 3, main: loss" in told
-        assert read_provenance(tmp_path / "drawn.png") is not None
-    else:
-        assert "set-2: landmarks:points=5" in told and "mouth opening r" in told
-        assert (tmp_path / "feature-sets" / "index.html").is_file()
+def test_an_example_stands_on_the_page_and_has_its_test():
+    included = re.findall(SNIPPET, (DOCS / "python.md").read_text(encoding="utf-8"))
+    assert sorted(included) == sorted(path.stem for path in (DOCS / "examples").glob("*.py"))
+    tests = (HOUSE / "tests" / "test_examples.py").read_text(encoding="utf-8")
+    for example in included:
+        assert f'run("{example}"' in tests, f"no test runs {example}.py"

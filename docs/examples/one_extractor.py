@@ -2,10 +2,12 @@
 
     python one_extractor.py photo.jpg group.png --extractor blazeface:search=full --out faces
 
-Prints a line for each face, and writes FACES/NAME-1.png and so on.
+Prints a line for each face, and writes faces/photo-1.png, faces/group-2.png and so on.
 """
 
 import argparse
+import sys
+from itertools import count
 from pathlib import Path
 from typing import cast
 
@@ -13,30 +15,35 @@ from mien import Extractor, MienError, Registry, align
 from mien.pictures import read_picture, write_picture
 
 
-def main() -> None:
-    """Look at each picture."""
+def main() -> bool:
+    """Look at each picture; returns whether one could not be read."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--extractor", default="face_recognition", help="any that is installed: name:key=value,…")
     parser.add_argument("--out", type=Path, default=Path("faces"))
     given = parser.parse_args()
     extractor = cast(Extractor, Registry().create("extractor", given.extractor))
-    given.out.mkdir(parents=True, exist_ok=True)
+    numbers, unreadable = count(1), False  # counted over all pictures: two of them may have one name
     for path in given.pictures:
         try:
             picture = read_picture(path)
         except MienError as error:  # one that cannot be read does not end the others
-            print(error.message)
+            print(error.message, file=sys.stderr)
+            unreadable = True
             continue
         faces = extractor.extract(picture)
-        print(f"{path}: {len(faces)} faces")
-        for number, face in enumerate(faces, 1):
+        print(f"{path}: faces found: {len(faces)}")
+        for face, number in zip(faces, numbers, strict=False):
             crop = align(picture, face.landmarks)
             written = given.out / f"{path.stem}-{number}.png"
             write_picture(written, crop.image, synthetic=None)  # a photograph, if a part of one
             box = ", ".join(f"{side:.0f}" for side in (face.box.left, face.box.top, face.box.right, face.box.bottom))
             print(f"  {written}: box {box}, score {face.score:.2f}")
+    return unreadable
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        sys.exit(main())
+    except MienError as error:  # what was wrong, and what to do about it
+        sys.exit(str(error))

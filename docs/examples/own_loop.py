@@ -6,12 +6,14 @@
 """
 
 import argparse
+import sys
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import torch
 
-from mien import Dataset, FeatureSet, Registry, TrainingData, TrainOptions, make_model
+from mien import Dataset, FeatureSet, MienError, Registry, TrainingData, TrainOptions, make_model
 from mien.grid import write_grid
 from mien.model import pictures_of
 from mien.provenance import Provenance
@@ -35,28 +37,33 @@ def main() -> None:
     model = make_model(registry, choice.name, dict(choice.settings), data.inputs).train()
     optimizers = {phase: model.optimizer(phase) for phase in model.phases}
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(one, given.steps) for one in optimizers.values()]
-    (stage,) = model.stages()  # models that grow have several
-    for step, batch in zip(range(given.steps), data.batches(0, stage, given.seed), strict=False):
+    stages = enumerate(model.stages())  # one for most models; those that grow have several
+    batches = chain.from_iterable(data.batches(number, stage, given.seed) for number, stage in stages)
+    for step, batch in zip(range(given.steps), batches, strict=False):
         for phase, optimizer in optimizers.items():
-            model.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             losses = model(batch, phase)
             losses["loss"].backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            of_phase = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            torch.nn.utils.clip_grad_norm_(of_phase, 1.0)
             optimizer.step()
             model.after_step(phase)
             if step % 50 == 0 or step == given.steps - 1:
                 print(f"step {step + 1}, {phase}: loss {float(losses['loss'].detach()):.4f}")
         for schedule in schedules:
             schedule.step()
-    rows = data.held_out(3) or data.spread(3)
-    batch, made = data.batch(rows, stage.resolution), Provenance(version("mien-core"), "faces drawn", "own_loop.py")
+    shown = data.batch(data.held_out(3) or data.spread(3), batch.images.shape[-1], stage=batch.stage)
     with torch.inference_mode():
-        drawn = [list(pictures_of(model.eval().generate(batch, person))) for person in data.identities]
-    names = [data.identities[number] for number in batch.identities.tolist()]
+        drawn = [list(pictures_of(model.eval().generate(shown, person))) for person in data.identities]
     titles = ["face", *(f"as {person}" for person in data.identities)]
-    write_grid(given.out, [list(pictures_of(batch.images)), *drawn], titles, names, synthetic=made)
+    names = [data.identities[number] for number in shown.identities.tolist()]
+    made = Provenance(version("mien-core"), "faces drawn", "own_loop.py")
+    write_grid(given.out, [list(pictures_of(shown.images)), *drawn], titles, names, synthetic=made)
     print(f"Drawn: {given.out}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MienError as error:  # what was wrong, and what to do about it
+        sys.exit(str(error))

@@ -42,9 +42,12 @@ class SceneRegion(NamedTuple):
 
 
 def align(scene: RgbImage, landmarks: Landmarks, config: AlignmentConfig | None = None) -> FaceCrop:
-    """Cut a face out of its scene.
+    """Cut a face out of its scene, upright and square.
 
     scene: uint8 (H, W, 3). landmarks: float32 (68, 2) in scene pixels; they may lie outside of the scene.
+    config: how large and with how much around it; None: the defaults, 128 px.
+    Returns the crop with its mask and landmarks, the transform that it was cut out by, and its scene. What lies outside
+    of the scene is black and not in the mask; nothing is raised for it.
     """
     config = config or AlignmentConfig()
     return cut(scene, landmarks, similarity_to_crop(landmarks, config), config)

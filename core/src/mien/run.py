@@ -187,6 +187,9 @@ class TrainedRun:
 def make_model(registry: Registry, name: str, settings: dict[str, Any], inputs: ModelInputs) -> Model:
     """Make a model from its name and settings.
 
+    registry: where it is looked for. name: of the plugin alone. settings: as values or as text; {"preset": NAME} begins
+    with a preset. inputs: what the model is told of the data, as `TrainingData.inputs`.
+    Returns it with random weights from torch's global generator, in training mode, on the CPU.
     Raises MienError if it is unknown, a setting is wrong, or it cannot be made for these inputs.
     """
     loaded, config = registry.configure("model", name, settings)

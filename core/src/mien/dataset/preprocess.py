@@ -92,9 +92,12 @@ def preprocess(
     - pictures: whether to write the crops as PNG, too.
     - alignment: how faces are cut out. None: as in the dataset; for a new one, the defaults.
     - again: make the dataset anew, whatever it was made with; it then has what is asked for now, and nothing else.
+    - progress: what is told how far it is; None: nothing.
+    - registry: where plugins are looked for; None: all installed.
 
     What is not asked for stays: a dataset that is there keeps its features, its filters and its pictures.
 
+    Returns the dataset, opened, with how many pictures were read, and why something is not among the faces.
     Raises MienError if there is nothing to preprocess; a plugin is missing, cannot be made, or fails on every picture;
     the dataset was made by another extractor, alignment or filter; a worker process is killed; the disk is full or may
     not be written. What is done is kept.

@@ -71,10 +71,12 @@ def compare(
 
     A run that is judged already, with these weights, by these faces and settings, is not judged again; of another, what
     RUN/evaluations/NAME_OF_DATASET holds is replaced.
-    faces, last: as of `evaluate`. out: a folder to write comparison.json and index.html to; None: they are not written.
+    runs: folders of two trained runs or more. on: a dataset. faces, last, progress, registry: as of `evaluate`.
+    out: a folder to write comparison.json and index.html to; None: they are not written.
 
-    Raises MienError as `evaluate`; and if the runs are not judged by the same faces, as when one was trained on the
-    dataset and another was not, or they held out different shares of it.
+    Returns the evaluation of each run, and tables of them.
+    Raises MienError as `evaluate`; for fewer than two runs; and if the runs are not judged by the same faces, as when
+    one was trained on the dataset and another was not, or they held out different shares of it.
     """
     if len(runs) < 2:
         raise MienError("There is nothing to compare.", f"mien compare RUN_1 RUN_2 --on {on}")

@@ -80,9 +80,11 @@ def evaluate(
     that the run was not trained on. seed: whom to invent.
     blender, extractor: plugin choices; None: the default blender, and the extractor that the dataset was made with.
     out: where evaluation.json, index.html and the pictures are written; None: RUN/evaluations/NAME_OF_DATASET.
+    progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
 
     Every drawn face is set into the scene that it comes from, and found, measured and recognized there.
 
+    Returns the figures of the model and of each baseline, and by what they were judged.
     Raises MienError if the run, the dataset or a plugin is missing, the dataset lacks a feature of the run, there is no
     face to judge by, or no scene can be read any more.
     """

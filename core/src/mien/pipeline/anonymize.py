@@ -63,9 +63,10 @@ def anonymize(
     `output`, with ".rejected" in its name, and counts as failed.
     sound: whether videos keep theirs; voices tell who speaks. No titles, places or other metadata are carried over.
 
-    blender, quality, overwrite, threads, device: as for `mien.swap`. Whatever is drawn or hidden is labelled as
-    synthetic.
+    blender, quality, overwrite, threads, device, progress, registry: as for `mien.swap`, but no "auto" blender.
+    Whatever is drawn or hidden is labelled as synthetic.
 
+    Returns what came of each file: faces drawn, strangers invented, frames hidden, and what the comparison said.
     Raises MienError, with nothing lost: as `mien.swap` does; for a run whose model draws only people that it knows; and
     for values out of their range. For a single file also if it is refused.
     """

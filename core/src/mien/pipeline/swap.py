@@ -44,9 +44,11 @@ def swap(
     videos, see `VideoSink`.
     overwrite: whether files may be replaced. threads: so many search for faces at once; None: one for each core.
     device: where the model draws, as torch names it; None: a GPU if torch sees one, else the CPU.
+    progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
 
     What is drawn is labelled as synthetic (see `mien.provenance`). Each file appears whole or not at all.
 
+    Returns what came of each file, how long it took, and which blender was taken.
     Raises MienError, with nothing lost: for a quality off its scale; a run that is missing, untrained or needs a plugin
     that is not installed; an identity that it does not know, or a model that draws only people who do not exist; all
     that `jobs_of` refuses; a full disk or a missing permission. For a single file also if it is unreadable or damaged,

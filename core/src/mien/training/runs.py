@@ -60,10 +60,14 @@ def train(
 ) -> TrainReport:
     """Train a model on datasets, one person each (for some models just one), and keep everything in RUN.
 
-    model: a plugin choice, as "deepfakes:preset=small". features: a feature set, as "landmarks:points=28+thumbnail".
-    settings: further settings of the model, which win over those in `model`.
+    model: a plugin choice, as "deepfakes:preset=small". datasets: their folders; a folder's name is the person's.
+    run: a folder that holds no run yet. features: a feature set, as "landmarks:points=28+thumbnail", which the datasets
+    have to hold; "": none. settings: further settings of the model, which win over those in `model`.
+    options: of the loop, when to stop among them; None: the defaults, by which the model's stages alone end it.
+    progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
     SIGINT and SIGTERM write a checkpoint and end the call in order.
 
+    Returns where and why it stopped, and the trained model.
     Raises MienError if RUN exists, a plugin or a dataset is missing or does not fit, or a loss is not finite.
     """
     registry = registry or Registry()
@@ -114,8 +118,10 @@ def resume(
 ) -> TrainReport:
     """Go on with a run from its newest checkpoint, exactly as if it had not stopped.
 
-    steps, minutes: when to stop this time; steps count from the run's very start. on_nan: changes that option.
-    Raises MienError as `train`, and if a dataset has changed since.
+    run: its folder. steps, minutes: when to stop this time; steps count from the run's very start; None: the model's
+    stages alone decide. on_nan: changes that option; None: as it was. progress, registry: as for `train`.
+    Returns what `train` does. Raises MienError as `train`, but needs a run; and if a dataset has changed since, the
+    number of processes is another, or the checkpoint is damaged.
     """
     registry = registry or Registry()
     record = RunRecord.read(run)
