@@ -284,6 +284,7 @@ def loaded(path: Path) -> ModuleType:
     return module
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_whole_path_from_python(tmp_path):
     for name, clip in (("anna", "target_E_4s_silent.mp4"), ("ben", "target_J_2s_audio.mp4")):
