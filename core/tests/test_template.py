@@ -88,6 +88,7 @@ def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     assert list((tmp_path / "plugin").iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_own_tests_pass(kind: str, tmp_path: Path) -> None:
     """Without installing: its entry point is written beside its code, as an editable installation would."""

@@ -156,10 +156,10 @@ class Registry:
         # Whatever a stranger's module raises, its name and distribution have to be said.
         except (Exception, SystemExit) as error:
             missing = missing_requirements(plugin.distribution)
-            needs = f"It needs {' and '.join(missing)}. " if missing else ""
+            needs = f". It needs {' and '.join(missing)}." if missing else ""
             raise MienError(
                 f"The {kind} {name!r} of {plugin.distribution} {plugin.version} does not import "
-                f"({plugin.spec.target}). {needs}{type(error).__name__}: {error}",
+                f"({plugin.spec.target}): {type(error).__name__}: {error}{needs}",
                 how_to_install(missing) if missing else f"pip install --force-reinstall {plugin.distribution}",
             ) from error
         base = _base_of(kind)
