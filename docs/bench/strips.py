@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from mien import Registry
 from mien.evaluation import Evaluation
-from mien.evaluation.evaluate import Judgement, judge
+from mien.evaluation.evaluate import judge
+from mien.evaluation.judging import Judgement
 from mien.evaluation.page import write_page
 from mien.evaluation.report import folder_of
 from mien.progress import Progress

@@ -3,7 +3,6 @@
 import json
 import sys
 import warnings
-from collections import Counter
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from difflib import get_close_matches
@@ -11,21 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from mien.errors import MienError
 from mien_cli.console import messages, results
+from mien_cli.plugin_tables import doubled_names, print_broken, print_checks, print_doubled, print_plugin, print_plugins
 from mien_cli.progress import shown_on
 from mien_cli.settings import Setting, as_typed, settings_of, table_of
 
 if TYPE_CHECKING:
     from mien.plugin import Plugin
     from mien.registry import BrokenPlugin, InstalledPlugin, Registry
-    from mien.testing import Check
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
 
@@ -34,7 +29,6 @@ _USE = {
     "feature": "mien preprocess DATASET --features {}",
     "blender": "mien swap RUN INPUT OUTPUT --to IDENTITY --blender {}",
 }
-_TABLE_COLUMNS = 120  # on narrower terminals the table would have more breaks than words
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Named = Annotated[str, typer.Argument(help="The plugin's name, or kind/name, as in feature/landmarks.")]
 
@@ -72,12 +66,10 @@ def plugins(
     console = results()
     if not registry.plugins:
         console.print("No plugins are installed. Try: pip install mien")
-    elif console.width >= _TABLE_COLUMNS:
-        _print_table(registry.plugins, console)
     else:
-        _print_list(registry.plugins, console)
-    _print_doubled(registry.plugins, console)
-    _print_broken([*registry.broken, *unusable], console)
+        print_plugins(registry.plugins, console)
+    print_doubled(registry.plugins, console)
+    print_broken([*registry.broken, *unusable], console)
 
 
 @app.command()
@@ -136,7 +128,7 @@ def check(
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in checks], indent=2, ensure_ascii=False))
     else:
-        _print_checks(checks, results())
+        print_checks(checks, results())
         told = f"{failed} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed."
         results().print(Text(f"{kind} {plugin}: {told}", "bold red" if failed else "bold green"))
     if failed:
@@ -175,7 +167,7 @@ def show(
         typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
     console = results()
-    _print_plugin(plugin, _model_facts(loaded), console)
+    print_plugin(plugin, _model_facts(loaded), console)
     if settings:
         console.print(table_of(settings))
     else:
@@ -210,78 +202,11 @@ def _kind_and_name(registry: "Registry", asked: str) -> tuple[str, str]:
     return kinds[0], asked
 
 
-def _print_table(plugins: list["InstalledPlugin"], console: Console) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("Kind", "Name", "Distribution", "Version"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("Summary")
-    table.add_column("Licence of its weights")
-    for plugin in plugins:
-        spec = plugin.spec
-        table.add_row(
-            plugin.kind,
-            _marked_name(plugin, plugins),
-            plugin.distribution,
-            plugin.version,
-            Text(spec.summary),
-            Text(spec.weights_licence),
-        )
-    console.print(table)
-
-
-def _print_list(plugins: list["InstalledPlugin"], console: Console) -> None:
-    """What the table says, a few lines for each plugin."""
-    for plugin in plugins:
-        name = _marked_name(plugin, plugins)
-        console.print(Text.assemble(f"{plugin.kind} ", name, f"  {plugin.distribution} {plugin.version}"))
-        console.print(Padding(Text(plugin.spec.summary), (0, 0, 0, 2)))
-        console.print(Padding(Text(f"licence of its weights: {plugin.spec.weights_licence}"), (0, 0, 1, 2)))
-
-
-def _marked_name(plugin: "InstalledPlugin", plugins: list["InstalledPlugin"]) -> Text:
-    mark = " (twice)" if (plugin.kind, plugin.spec.name) in _doubled(plugins) else ""
-    return Text.assemble((plugin.spec.name, "bold cyan"), (mark, "bold red"))
-
-
-def _print_doubled(plugins: list["InstalledPlugin"], console: Console) -> None:
-    for kind, name in _doubled(plugins):
-        owners = [p.distribution for p in plugins if (p.kind, p.spec.name) == (kind, name)]
-        console.print(
-            Text.assemble(
-                ("Twice: ", "bold red"),
-                f"the {kind} {name!r} is registered by {' and '.join(owners)}; it cannot be used before one goes "
-                f"(pip uninstall {owners[-1]}).",
-            )
-        )
-
-
-def _print_broken(broken: list["BrokenPlugin"], console: Console) -> None:
-    if not broken:
-        return
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        title="Installed, but cannot be used",
-        title_style="bold red",
-        title_justify="left",
-    )
-    table.add_column("Distribution", no_wrap=True)
-    table.add_column("Version", no_wrap=True)
-    table.add_column("Plugin", no_wrap=True)
-    table.add_column("Reason")
-    for plugin in broken:
-        reason = Text(plugin.reason)
-        if plugin.fix:
-            reason.append(f"\nTry: {plugin.fix}", "cyan")
-        table.add_row(plugin.distribution, plugin.version, plugin.entry_point, reason)
-    console.print(table)
-
-
 def _unusable(registry: "Registry") -> list["BrokenPlugin"]:
     """Those that are registered well, but cannot be imported or made."""
     from mien.registry import BrokenPlugin
 
-    doubled = _doubled(registry.plugins)
+    doubled = doubled_names(registry.plugins)
     found = []
     for plugin in registry.plugins:
         if (plugin.kind, plugin.spec.name) not in doubled:
@@ -291,32 +216,6 @@ def _unusable(registry: "Registry") -> list["BrokenPlugin"]:
             if reason:
                 found.append(BrokenPlugin(plugin.spec.name, plugin.distribution, plugin.version, reason, fix))
     return found
-
-
-def _print_checks(checks: list["Check"], console: Console) -> None:
-    marks = {"passed": ("passed", "green"), "failed": ("failed", "bold red"), "skipped": ("skipped", "yellow")}
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Check")
-    table.add_column("Result", no_wrap=True)
-    for one in checks:
-        told = Text(one.name)
-        if one.reason:
-            told.append(f"\n{one.reason}", marks[one.outcome][1])
-        table.add_row(told, Text(*marks[one.outcome]))
-    console.print(table)
-
-
-def _print_plugin(plugin: "InstalledPlugin", more: dict[str, str], console: Console) -> None:
-    console.print(Text.assemble((plugin.spec.name, "bold cyan"), f", a plugin of the kind {plugin.kind}"))
-    console.print(Text(plugin.spec.summary))
-    console.print()
-    facts = Table.grid(padding=(0, 2))
-    facts.add_row("Distribution", f"{plugin.distribution} {plugin.version}")
-    facts.add_row("Class", plugin.spec.target)
-    facts.add_row("Licence of its weights", Text(plugin.spec.weights_licence))
-    for title, told in more.items():
-        facts.add_row(title, told)
-    console.print(facts)
 
 
 def _model_as_data(loaded: "type[Plugin]") -> dict[str, Any]:
@@ -360,13 +259,8 @@ def _use(plugin: "InstalledPlugin", loaded: "type[Plugin]", settings: list[Setti
     return _USE[plugin.kind].format(choice)
 
 
-def _doubled(plugins: list["InstalledPlugin"]) -> list[tuple[str, str]]:
-    counts = Counter((plugin.kind, plugin.spec.name) for plugin in plugins)
-    return [key for key, count in counts.items() if count > 1]
-
-
 def _as_data(registry: "Registry", unusable: list["BrokenPlugin"]) -> dict[str, Any]:
-    doubled = _doubled(registry.plugins)
+    doubled = doubled_names(registry.plugins)
     return {
         "plugins": [
             {**_plugin_as_data(plugin), "doubled": (plugin.kind, plugin.spec.name) in doubled}

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +13,16 @@ from mien.errors import MienError
 from mien.evaluation.columns import beats
 from mien.evaluation.drawers import Drawer, MeanFace, ModelDrawer, NearestFace, Thumbnail
 from mien.evaluation.figures import figures_of
-from mien.evaluation.judging import Judged, look_at_all, readable
+from mien.evaluation.judging import Judged, Judgement, look_at_all, readable
 from mien.evaluation.looks import gathered
 from mien.evaluation.measures import expression_error, frechet_distance, mean_of_finite, mean_pairwise_distance
 from mien.evaluation.onlooker import Plugins
 from mien.evaluation.onlookers import looking_with
+from mien.evaluation.page import write_page
 from mien.evaluation.report import Beats, Evaluation, Figures, folder_of
 from mien.evaluation.rows import choose_rows, training_split
 from mien.evaluation.speed import faces_per_second
 from mien.evaluation.strangers import Strangers
-from mien.face import FaceCrop, RgbImage
 from mien.features import FeatureSet
 from mien.identity import Recognizer
 from mien.pose import HeadAngles, angles_degrees, head_pose
@@ -36,26 +35,6 @@ DEFAULT_FACES = 100
 _REFERENCE_FACES = 64
 """Training faces of a person that are recognized; of those whose encodings the dataset holds, more:"""
 _STORED_FACES = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """An evaluation with all that its page shows."""
-
-    evaluation: Evaluation
-    crops: list[FaceCrop]
-    """The faces judged."""
-    views: list[RgbImage]
-    """uint8 (128, 128, 3) each: what is around them in their scenes."""
-    judged: list[Judged]
-    expressions: dict[int, NDArray[np.float64]]
-    """Number of the judged → expression error of each face."""
-    distances: dict[int, NDArray[np.float64]]
-    """Number of the judged → identity distance of each face to the original."""
-    poses: dict[int, HeadAngles]
-    """Number of the judged → how the head of each face is turned in the result."""
-    original_poses: HeadAngles
-    run: TrainedRun
 
 
 def evaluate(
@@ -88,8 +67,6 @@ def evaluate(
     Raises MienError if the run, the dataset or a plugin is missing, the dataset lacks a feature of the run, there is no
     face to judge by, or no scene can be read any more.
     """
-    from mien.evaluation.page import write_page
-
     judgement = judge(
         run, on, to=to, faces=faces, last=last, seed=seed, blender=blender, extractor=extractor, progress=progress,
         registry=registry,

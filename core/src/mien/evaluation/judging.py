@@ -13,10 +13,13 @@ from mien.errors import MienError
 from mien.evaluation.drawers import Drawer
 from mien.evaluation.looks import Look
 from mien.evaluation.onlooker import Sighting, Sitting
+from mien.evaluation.report import Evaluation
 from mien.evaluation.rows import ChosenRows
 from mien.evaluation.strangers import Strangers
 from mien.face import FaceCrop, RgbImage
+from mien.pose import HeadAngles
 from mien.progress import Progress
+from mien.run import TrainedRun
 
 Seen = Iterator[tuple[Sitting, Sighting]]
 Looking = Callable[[Iterable[Sitting]], AbstractContextManager[Seen]]
@@ -52,6 +55,26 @@ class Originals:
     encodings: NDArray[np.float32]
     unreadable: list[str]
     """Why others were left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """An evaluation with all that its page shows."""
+
+    evaluation: Evaluation
+    crops: list[FaceCrop]
+    """The faces judged."""
+    views: list[RgbImage]
+    """uint8 (128, 128, 3) each: what is around them in their scenes."""
+    judged: list[Judged]
+    expressions: dict[int, NDArray[np.float64]]
+    """Number of the judged → expression error of each face."""
+    distances: dict[int, NDArray[np.float64]]
+    """Number of the judged → identity distance of each face to the original."""
+    poses: dict[int, HeadAngles]
+    """Number of the judged → how the head of each face is turned in the result."""
+    original_poses: HeadAngles
+    run: TrainedRun
 
 
 def look_at_all(

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.evaluation.columns import beaten
-from mien.evaluation.evaluate import Judgement
 from mien.evaluation.html import embedded, table_of, write_html
+from mien.evaluation.judging import Judgement
 from mien.evaluation.losses import training_losses
 from mien.evaluation.onlooker import VIEW_PX
 from mien.evaluation.plots import head_turns, identity_distances, over_faces
