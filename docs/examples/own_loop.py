@@ -35,6 +35,7 @@ def main() -> None:
     data = TrainingData(datasets, FeatureSet(given.features, registry), TrainOptions(held_out=0.2))
     torch.manual_seed(given.seed)
     model = make_model(registry, choice.name, dict(choice.settings), data.inputs).train()
+    model.identity_index(data.identities[0])  # refuses a model that only invents people, before it is trained
     optimizers = {phase: model.optimizer(phase) for phase in model.phases}
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(one, given.steps) for one in optimizers.values()]
     stages = enumerate(model.stages())  # one for most models; those that grow have several
