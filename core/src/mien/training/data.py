@@ -76,7 +76,7 @@ class TrainingData:
     def batches(
         self, stage: int, of_model: Stage, seed: int = 0, device: torch.device | str = "cpu"
     ) -> Iterator[Batch]:
-        """The batches of one stage, for a loop of one's own: every face once an epoch, in an order that the seed decides.
+        """The batches of one stage, for a loop of your own: each face once an epoch, in an order by the seed.
 
         stage: its number in `Model.stages()`. of_model: that stage; without a length there is no end of batches.
         """
