@@ -101,6 +101,16 @@ class BlenderContract(PluginContract):
             f"The face's own crop comes back {apart:.1f} levels off: look at to_crop and its inverse."
         )
 
+    def test_red_stays_red(self) -> None:
+        """Pictures are RGB: in a face's own crop, set back, skin is as much more red than blue as it was."""
+        portrait = portraits()[0]
+        job = _job_of(align(portrait.picture, portrait.landmarks))
+        result, inside = job.done_by(self.create()), _share(job) > 0.99
+        before, after = (float((p[..., 0].astype(int) - p[..., 2])[inside].mean()) for p in (job.scene, result))
+        assert abs(after - before) < _UNCHANGED, (
+            f"Red is {before:.0f} levels above blue in the scene and {after:.0f} in the result: colours are RGB."
+        )
+
     @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
     def test_a_face_partly_outside_of_the_scene(self, side: str) -> None:
         """What lies inside is drawn."""
