@@ -1,5 +1,6 @@
 """`mien evaluate` and `mien compare`: what they print."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,14 @@ def test_one_run_is_nothing_to_compare(mien, run, people):
 def test_a_dataset_that_is_not_there_is_told(mien, run, tmp_path):
     told = mien("evaluate", str(run), "--on", str(tmp_path / "nobody"))
     assert told.exit_code == 2 and "mien preprocess" in told.stderr
+
+
+def test_another_version_of_a_plugin_is_told_in_a_note(mien, run, tmp_path):
+    other = shutil.copytree(run, tmp_path / "run")
+    record = (other / "run.toml").read_text(encoding="utf-8")
+    changed = record.replace('"mien-model-latent"\nversion = "0.1.0"', '"mien-model-latent"\nversion = "7.2"')
+    assert changed != record
+    (other / "run.toml").write_text(changed, encoding="utf-8")
+    told = mien("evaluate", str(other), "--on", str(tmp_path / "nobody"))
+    (note,) = (line for line in told.stderr.splitlines() if line.startswith("Note: "))
+    assert "was made with mien-model-latent 7.2; 0.1.0 is installed." in note

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from mien.testing import BlenderContract, ExtractorContract, FeatureContract
+from mien.testing import BlenderContract, ExtractorContract, FeatureContract, ModelContract
 
 REGISTERS = """
     from mien.hooks import PluginSpec, hookimpl
@@ -44,6 +44,41 @@ BLENDER = """
             share = mask
             result = composite(scene, face, share, to_crop)
             return result
+"""
+MODEL = """
+    import random
+    import torch
+    from mien import Model, Stage
+    from mien.layers import masked_l1
+    from torch import nn
+
+    class Stranger(Model):
+        size = 16
+
+        def __init__(self, config, inputs):
+            super().__init__(config, inputs)
+            self.layer = nn.Conv2d(3, 3, 3, padding=1)
+            self.register_buffer("steps", torch.zeros(()))
+
+        def stages(self):
+            return [Stage(16, 4)]
+
+        def optimizer(self, phase):
+            return torch.optim.Adam(self.parameters(), lr=1e-2)
+
+        def forward(self, batch, phase):
+            return {"loss": masked_l1(self._drawn(batch), batch.images, batch.masks) * (1 + self.steps / 9)}
+
+        def after_step(self, phase):
+            self.steps += 1
+
+        def generate(self, batch, identity):
+            if identity is not None:
+                self.identity_index(identity)
+            return self._drawn(batch).float()
+
+        def _drawn(self, batch):
+            return torch.tanh(self.layer(batch.images))
 """
 # It knows the portraits of the contract tests by heart, even if they are gray.
 EXTRACTOR = """
@@ -95,6 +130,14 @@ class TestAFeature(FeatureContract):
     @pytest.fixture(autouse=True)
     def _installed(self, install):
         install("feature", FEATURE)
+
+
+class TestAModel(ModelContract):
+    name = "stranger"
+
+    @pytest.fixture(autouse=True)
+    def _installed(self, install):
+        install("model", MODEL)
 
 
 class TestABlender(BlenderContract):
@@ -174,6 +217,7 @@ def test_a_feature_that_breaks_it_is_told(install, line, by, check, says):
             "inverse",
         ),
         ("share = mask", "share = mask; mask[:] = 0", "test_leaves_its_arguments_as_they_were", "changed mask"),
+        ("scene, face, share", "scene, face[..., ::-1], share", "test_red_stays_red", "colours are RGB"),
     ],
 )
 def test_a_blender_that_breaks_it_is_told(install, line, by, check, says):
@@ -181,6 +225,52 @@ def test_a_blender_that_breaks_it_is_told(install, line, by, check, says):
     arguments = (128,) if check == "test_changes_the_face_and_nothing_else" else ()
     with pytest.raises(AssertionError, match=says):
         getattr(TestABlender(), check)(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("line", "by", "check", "says"),
+    [
+        ('self.register_buffer("steps", torch.zeros(()))', "self.steps = 0", "test_stopped_and_resumed", "buffers"),
+        (
+            "self.layer(batch.images)",
+            "self.layer(batch.images + random.random())",
+            "test_stopped_and_resumed",
+            "torch's",
+        ),
+        ("return [Stage(16, 4)]", "return [Stage(16, 4), Stage(8, 4)]", "test_stages_are", "needs a length"),
+        ("self.layer = ", "self.idle = nn.Linear(1, 1); self.layer = ", "test_every_parameter_gets", "idle"),
+        ("lr=1e-2", "lr=9.0", "test_a_few_steps_lower", "took the loss"),
+        ("torch.tanh(self.layer", "9 * (self.layer", "test_draws_pictures_in_range", "lie in"),
+        ("size = 16", "size, swaps = 16, False", "test_it_says_whom_it_draws", "swaps or invents"),
+    ],
+)
+def test_a_model_that_breaks_it_is_told(install, line, by, check, says):
+    install("model", MODEL, line, by)
+    (name,) = (name for name in dir(TestAModel) if name.startswith(check))
+    arguments = (3,) if check == "test_draws_pictures_in_range" else ()
+    with pytest.raises(AssertionError, match=says):
+        getattr(TestAModel(), name)(*arguments)
+
+
+def test_a_check_is_overridden_only_with_a_reason():
+    with pytest.raises(TypeError, match="overrides test_measures_no_faces of the contract"):
+
+        class Silent(FeatureContract):
+            def test_measures_no_faces(self): ...
+
+    with pytest.raises(TypeError, match="xfail"):
+
+        class WithoutReason(FeatureContract):
+            @pytest.mark.xfail
+            def test_measures_no_faces(self): ...
+
+    class WithReason(FeatureContract):
+        @pytest.mark.xfail(reason="it needs a face")
+        def test_measures_no_faces(self): ...
+
+        def test_of_its_own(self): ...
+
+    assert issubclass(WithReason, FeatureContract)
 
 
 def test_a_plugin_that_is_slow_to_list_is_told(install):

@@ -66,3 +66,17 @@ def test_without_one_of_them_it_says_what_to_install(run: Path) -> None:
         TrainedRun.open(run)
     assert "the feature 'freckles' of some-freckles 0.1.0, which is not installed" in raised.value.message
     assert raised.value.fix == "pip install 'some-freckles==0.1.0'"
+
+
+def test_a_plugin_that_is_there_twice_is_not_said_to_be_missing(run: Path, environment) -> None:
+    hook = """
+        from mien.hooks import PluginSpec, hookimpl
+
+        @hookimpl
+        def register_models():
+            return [PluginSpec("latent", "other:Latent", "another of that name")]
+    """
+    environment.install("other-latent", {"other": hook})
+    with pytest.raises(MienError, match="Two distributions register the model 'latent'") as raised:
+        TrainedRun.open(run)
+    assert "not installed" not in raised.value.message

@@ -90,7 +90,8 @@ class RunRecord(BaseModel):
             return registry.find(plugin.kind, plugin.name).version
         except MienError as error:
             named = f"{plugin.kind} {plugin.name!r} of {plugin.distribution} {plugin.version}"
-            if any(broken.distribution == plugin.distribution for broken in registry.broken):
+            broken = any(one.distribution == plugin.distribution for one in registry.broken)
+            if broken or plugin.name in registry.names(plugin.kind):  # there, but useless, or there twice
                 raise
             raise MienError(
                 f"The run was made with the {named}, which is not installed. {error.message}",

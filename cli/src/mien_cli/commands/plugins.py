@@ -30,7 +30,6 @@ _USE = {
     "blender": "mien swap RUN INPUT OUTPUT --to IDENTITY --blender {}",
 }
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Named = Annotated[str, typer.Argument(help="The plugin's name, or kind/name, as in feature/landmarks.")]
 
 
 @app.callback()
@@ -58,8 +57,7 @@ def plugins(
     from mien.registry import Registry  # when the command runs, so that `mien --help` need not wait for it
 
     registry = Registry()
-    with messages().status("Trying each plugin …"):
-        unusable = [] if quick else _unusable(registry)
+    unusable = [] if quick else _unusable(registry)
     if as_json:
         typer.echo(json.dumps(_as_data(registry, unusable), indent=2, ensure_ascii=False))
         return
@@ -117,13 +115,12 @@ def check(
       mien plugins check model/mine:width=4
     """
     from mien.registry import Registry
-    from mien.spec import parse_choice
     from mien.testing import check_plugin
 
     named, colon, settings = name.partition(":")
     kind, plugin = _kind_and_name(Registry(), named)
     with shown_on(messages()) as progress:
-        checks = check_plugin(kind, parse_choice(f"{plugin}{colon}{settings}"), progress)
+        checks = check_plugin(kind, f"{plugin}{colon}{settings}", progress)
     failed = sum(one.outcome == "failed" for one in checks)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in checks], indent=2, ensure_ascii=False))
@@ -137,7 +134,7 @@ def check(
 
 @app.command()
 def show(
-    name: Named,
+    name: Annotated[str, typer.Argument(help="The plugin's name, or kind/name, as in feature/landmarks.")],
     as_json: Json = False,
 ) -> None:
     """Show one plugin: where it comes from, its settings with types, defaults and limits, and how to use it.
@@ -206,12 +203,13 @@ def _unusable(registry: "Registry") -> list["BrokenPlugin"]:
     """Those that are registered well, but cannot be imported or made."""
     from mien.registry import BrokenPlugin
 
-    doubled = doubled_names(registry.plugins)
-    found = []
-    for plugin in registry.plugins:
-        if (plugin.kind, plugin.spec.name) not in doubled:
-            with redirect_stdout(sys.stderr), warnings.catch_warnings():  # stdout is for the list alone
-                warnings.simplefilter("ignore")
+    doubled, found = doubled_names(registry.plugins), []
+    with messages().status("Trying each plugin …"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for plugin in registry.plugins:
+            if (plugin.kind, plugin.spec.name) in doubled:
+                continue
+            with redirect_stdout(sys.stderr):  # stdout is for the list alone
                 reason, fix = registry.trouble(plugin)
             if reason:
                 found.append(BrokenPlugin(plugin.spec.name, plugin.distribution, plugin.version, reason, fix))
