@@ -13,6 +13,7 @@ from mien.registry import Registry
 from mien.testing import ExtractorContract, no_face, portraits, side_by_side
 from mien.video import VideoSource
 from mien_extractor_blazeface.blazeface import BlazeFace, BlazeFaceConfig
+from mien_extractor_blazeface.detector import FULL_RANGE, Detector
 
 DATA = Path(__file__).resolve().parents[4] / "tests" / "data"
 
@@ -124,6 +125,19 @@ def test_a_small_face_beside_a_large_one_is_found(quick, full):
     large, small = resized(portraits()[1].picture, 1.5), portraits()[0].picture
     assert len(quick.extract(side_by_side(large, resized(small, 0.3)))) == 2
     assert len(full.extract(side_by_side(large, resized(small, 0.25)))) == 2
+
+
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize("share", [0.7, 0.9])
+def test_a_picture_that_is_not_square_is_seen_as_one_with_black_around_it(upright, share):
+    """The detector leaves out the rows or columns that the picture does not fill, and finds the same."""
+    square = portraits()[0].picture[:300, :300].copy()
+    filled = round(300 * share)
+    part = (square[:, :filled] if upright else square[:filled]).copy()
+    (square[:, filled:] if upright else square[filled:])[:] = 0
+    detector = Detector(FULL_RANGE)
+    (narrow,), (whole,) = (detector.detect(picture, 0.5) for picture in (part, square))
+    assert np.abs(narrow.points - whole.points).max() < 0.05 * np.ptp(whole.corners[:, 0])
 
 
 def test_a_full_search_finds_the_smallest_faces_of_a_large_picture(quick, full):

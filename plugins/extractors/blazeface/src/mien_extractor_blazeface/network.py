@@ -44,12 +44,14 @@ class Network:
 
     def _read(self, height: int, width: int) -> cv2.dnn.Net:
         try:
-            network = (resources.files(__package__) / "networks" / self._file).read_bytes()
-            # OpenCV 5's new engine gives one output only, and for a network in memory it takes that one regardless.
+            with resources.as_file(resources.files(__package__) / "networks" / self._file) as path:
+                if (height, width) == (self.side, self.side):
+                    return _opened(path)
+                network = self._for_pictures_of(height, width, path.read_bytes())
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / self._file
-                path.write_bytes(self._for_pictures_of(height, width, network))
-                return cv2.dnn.readNetFromTFLite(str(path), cv2.dnn.ENGINE_CLASSIC)
+                path.write_bytes(network)
+                return _opened(path)
         except (cv2.error, OSError) as error:
             raise MienError(
                 f"The extractor blazeface cannot read its network {self._file}: {error}.",
@@ -58,8 +60,6 @@ class Network:
 
     def _for_pictures_of(self, height: int, width: int, network: bytes) -> bytes:
         """All layers take pictures of any size, but those that enlarge say in the file to how many rows and columns."""
-        if (height, width) == (self.side, self.side):
-            return network
         for side in self._enlarged:
             square, rectangle = _stored(side, side), _stored(side * height // self.side, side * width // self.side)
             if network.count(square) != 1:
@@ -71,6 +71,11 @@ class Network:
 def probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """What the networks' unbounded scores mean, in (0, 1)."""
     return 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -60, 60)))
+
+
+def _opened(path: Path) -> cv2.dnn.Net:
+    # OpenCV 5's new engine gives one output only, and for a network in memory it takes that one regardless.
+    return cv2.dnn.readNetFromTFLite(str(path), cv2.dnn.ENGINE_CLASSIC)
 
 
 def _stored(rows: int, columns: int) -> bytes:
