@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mien.anonymization.anonymize import anonymize as anonymize
     from mien.contracts.blender import Blender as Blender
+    from mien.contracts.enhancer import Enhancer as Enhancer
     from mien.contracts.extractor import Extractor as Extractor
     from mien.contracts.face import Box as Box
     from mien.contracts.face import Face as Face
     from mien.contracts.face import FaceCrop as FaceCrop
     from mien.contracts.feature import Feature as Feature
+    from mien.contracts.masker import Masker as Masker
     from mien.contracts.model import Batch as Batch
+    from mien.contracts.model import Generated as Generated
     from mien.contracts.model import Losses as Losses
     from mien.contracts.model import Model as Model
     from mien.contracts.model import ModelInputs as ModelInputs
@@ -52,11 +55,13 @@ _HOMES = {
     "mien.evaluation.compare": ("Comparison", "compare"),
     "mien.evaluation.evaluate": ("evaluate",),
     "mien.evaluation.report": ("Evaluation",),
+    "mien.contracts.enhancer": ("Enhancer",),
     "mien.contracts.extractor": ("Extractor",),
     "mien.contracts.face": ("Box", "Face", "FaceCrop"),
     "mien.contracts.feature": ("Feature",),
     "mien.plugins.feature_set": ("FeatureSet",),
-    "mien.contracts.model": ("Batch", "Losses", "Model", "ModelInputs", "Stage"),
+    "mien.contracts.masker": ("Masker",),
+    "mien.contracts.model": ("Batch", "Generated", "Losses", "Model", "ModelInputs", "Stage"),
     "mien.anonymization.anonymize": ("anonymize",),
     "mien.inference.report": ("AnonymizeReport", "FrameRange", "SwapReport"),
     "mien.inference.swap": ("swap",),

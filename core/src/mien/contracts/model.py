@@ -64,6 +64,16 @@ class Batch:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a model draws when it also says where: images with masks of their own."""
+
+    images: Tensor
+    """float32 (N, 3, T, T) in [-1, 1], RGB; T is any side, the area is that of the crop."""
+    masks: Tensor
+    """float32 (N, 1, T, T) in [0, 1]: what of it is to be set into the scene, instead of the run's mask."""
+
+
 def to_uint8_images(images: Tensor) -> NDArray[np.uint8]:
     """Images (N, 3, S, S) in [-1, 1] as 8-bit images: uint8 (N, S, S, 3), RGB."""
     scaled = images.detach().float().clamp(-1, 1).add(1).mul(127.5).round()

@@ -1,10 +1,9 @@
 """From faces where they were found to scenes with other faces in their place."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 
 from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, FaceCrop, RgbImage
-from mien.contracts.model import Batch, to_uint8_images
-from mien.errors import MienError
+from mien.contracts.model import Batch, Generated, to_uint8_images
 from mien.geometry.alignment import cut, similarity_to_crop
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.guard import guarded_blend, guarded_generate
 from mien.tracking.tracker import TrackedFace
 from mien.training.run import TrainedRun
 from mien.workers.threads import Pool, Stopwatch
@@ -144,27 +143,15 @@ class FaceGenerator:
             identities=torch.full((len(crops),), -1),
             strangers=torch.tensor(strangers) if self._identity is None else None,
         )
-        with failures_told("model", self._name), torch.inference_mode():
-            generated = self._model.generate(batch.to(self._device, torch.channels_last), self._identity).float().cpu()
-        if generated.shape != (len(crops), 3, size, size) or not bool(torch.isfinite(generated).all()):
-            raise MienError(
-                f"The model {self._name!r} generated {tuple(generated.shape)} where ({len(crops)}, 3, {size}, {size}) "
-                "was due, or values that are not finite.",
-                "Swap with an earlier checkpoint's weights, or train again.",
-            )
-        return to_uint8_images(generated)
+        drawn = guarded_generate(
+            self._model, self._name, batch.to(self._device, torch.channels_last), cast(Any, self._identity)
+        )
+        return to_uint8_images(drawn.images if isinstance(drawn, Generated) else drawn)
 
 
 def blended_by(blender: Blender, choice: str, image: RgbImage, face: RgbImage, crop: FaceCrop) -> RgbImage:
     """Set a drawn face into a scene: uint8 (H, W, 3). Raises MienError naming the choice if the blender fails."""
-    with failures_told("blender", choice):
-        blended = blender.blend(image, face, crop.mask, crop.to_crop)
-    if not (isinstance(blended, np.ndarray) and blended.dtype == np.uint8 and blended.shape == image.shape):
-        raise MienError(
-            f"The blender {choice!r} did not return an image of {image.shape}, uint8.",
-            "Report it to its makers, or choose another --blender.",
-        )
-    return blended
+    return guarded_blend(blender, choice, image, face, crop.mask, crop.to_crop)
 
 
 def resized(crop: FaceCrop, size: int) -> FaceCrop:
@@ -185,17 +172,3 @@ def resized(crop: FaceCrop, size: int) -> FaceCrop:
         landmarks=((crop.landmarks + 0.5) * scale - 0.5).astype(np.float32),
         to_crop=to_crop,
     )
-
-
-@contextmanager
-def failures_told(kind: str, choice: str) -> Iterator[None]:
-    """A stranger's plugin may raise anything; what it was has to be said, with its name."""
-    try:
-        yield
-    except MienError:
-        raise
-    except Exception as error:
-        raise MienError(
-            f"The {kind} {choice!r} failed: {type(error).__name__}: {error}",
-            f"mien plugins show {choice.partition(':')[0]}",
-        ) from error
