@@ -94,7 +94,7 @@ FEATURE = """
 
     @hookimpl
     def register_features():
-        return [PluginSpec("odd", "mien_feature_odd:Odd", "an odd one")]
+        return [PluginSpec("odd", "mien_feature_odd:Odd", "an odd one", contract=2)]
 """
 
 
