@@ -173,7 +173,7 @@ def test_a_check_that_does_not_apply_is_skipped_with_the_reason(install):
 @pytest.mark.parametrize(
     ("line", "by", "check", "says"),
     [
-        ('self.register_buffer("steps", torch.zeros(()))', "self.steps = 0", "test_stopped_and_resumed", "buffers"),
+        ('self.register_buffer("steps", torch.zeros(()))', "self.steps = torch.zeros(())", "test_stopped_and_resumed", "buffers"),
         (
             "self.layer(batch.images)",
             "self.layer(batch.images + __import__('random').random())",

@@ -9,7 +9,7 @@ import mien
 from mien import FaceCrop, PluginConfig
 
 
-class Config(PluginConfig):
+class MeanConfig(PluginConfig):
     """What is measured."""
 
     rows: int = 4
@@ -19,8 +19,8 @@ class Config(PluginConfig):
 class Feature(mien.Feature):
     """The crop's mean color, several times."""
 
-    Config = Config
-    config: Config
+    Config = MeanConfig
+    config: MeanConfig
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -15,6 +15,8 @@ from mien.layers import masked_l1
 class Model(mien.Model):
     """Draws the face itself, or nearly."""
 
+    steps: Tensor
+
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)
         self.layer = nn.Conv2d(3, 3, 3, padding=1)
@@ -34,7 +36,7 @@ class Model(mien.Model):
 
     def after_step(self, phase: str) -> None:
         """Counts."""
-        self.steps += 1
+        self.steps.add_(1)
 
     def generate(self, batch: Batch, target: Target) -> Tensor:
         """See `mien.Model.generate`."""
