@@ -144,9 +144,11 @@ def _tell(report: "TrainReport") -> None:
         f"{report.reason}."
     )
     next_commands = [("Go on", f"mien train --run {report.run} --resume")]
-    if model.swaps:
-        next_commands.append(("Swap ", f"mien swap {report.run} INPUT OUTPUT --to {record.identities[0]}"))
-    if model.invents:
+    if "known" in model.targets:
+        next_commands.append(("Swap ", f"mien swap {report.run} INPUT OUTPUT --to {record.people[0]}"))
+    if "reference" in model.targets:
+        next_commands.append(("Swap ", f"mien swap {report.run} INPUT OUTPUT --reference IMAGE"))
+    if "synthetic" in model.targets:
         next_commands.append(("Anonymize", f"mien anonymize INPUT OUTPUT --run {report.run}"))
     for what, command in next_commands:
         console.print(Text.assemble((f"{what}  ", "bold"), (command, "cyan")), soft_wrap=True)

@@ -13,10 +13,8 @@ from typing import cast
 from mien import Registry, TrainOptions, preprocess, swap, train
 from mien.contracts.extractor import Extractor
 from mien.errors import MienError
-from mien.inference.session import Session
-from mien.inference.target import OnePerson
+from mien.inference.session import Session, SessionOptions
 from mien.media.files import whole_file
-from mien.media.video_writer import DEFAULT_QUALITY
 from mien.progress import Progress
 from mien.tracking.recognizer import Recognizer
 from mien.training.run import RunRecord
@@ -96,13 +94,12 @@ def run_demo(folder: Path, *, steps: int, from_scratch: bool, progress: Progress
                 raise KeyboardInterrupt
         original, video, sheet = data / TARGET, folder / "swapped.mp4", folder / "contact_sheet.png"
         with _timed(seconds, "swap"):
-            swap(folder / "run", original, video, NEW_FACE, blender=BLENDER, progress=progress, registry=registry)
+            how = SessionOptions(blender=BLENDER, overwrite=True)
+            swap(folder / "run", original, video, NEW_FACE, options=how, progress=progress, registry=registry)
         with _timed(seconds, "judge"):
             comparison = compare_videos(original, video, people, NEW_FACE, extractor, Recognizer(registry), progress)
-            session = Session.open(
-                folder / "run", OnePerson(NEW_FACE), blender=BLENDER, person=None, quality=DEFAULT_QUALITY,
-                threads=None, device=None, progress=progress, registry=registry,
-            )  # fmt: skip
+            session = Session.open(folder / "run", options=how, progress=progress, registry=registry)
+            session = session.drawing(session.target_of(NEW_FACE))
             write_sheet(sheet, session, original, video)
     report = DemoReport(
         folder=folder,
@@ -131,7 +128,7 @@ def _make_room(folder: Path) -> None:
     ours = {NEW_FACE, OLD_FACE, "run", "swapped.mp4", "contact_sheet.png", "report.json"}
     others = sorted(path.name for path in folder.iterdir() if path.name not in ours and not path.name.startswith("."))
     run = folder / "run"
-    if run.exists() and RunRecord.read(run).identities != [NEW_FACE, OLD_FACE]:
+    if run.exists() and RunRecord.read(run).people != [NEW_FACE, OLD_FACE]:
         others.append("a run of other people")
     if others:
         raise MienError(f"{folder} holds something else than a demo: {others[0]}.", f"mien demo --out {folder}-2")

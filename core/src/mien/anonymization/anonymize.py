@@ -1,7 +1,6 @@
 """An image, a video or a folder, with the faces of people who do not exist, and no frame that shows who was there."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from mien.anonymization.images import anonymize_image, anonymize_images
@@ -11,8 +10,8 @@ from mien.errors import MienError
 from mien.inference.job_runner import run_jobs
 from mien.inference.jobs import list_jobs
 from mien.inference.report import AnonymizedFile, AnonymizeReport
-from mien.inference.session import Session
-from mien.inference.target import Strangers
+from mien.inference.session import Session, SessionOptions
+from mien.inference.target import check_seed
 from mien.media.video_writer import DEFAULT_QUALITY, check_quality
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
@@ -23,14 +22,13 @@ DEFAULT_MARGIN_SECONDS = 1.0
 
 
 def anonymize(
-    run: Path,
+    run: Path | str,
     source: Path,
     output: Path,
     *,
-    blender: str,
+    blender: str | None = None,
     seed: int = 0,
     extractor: str | None = None,
-    also_find: Sequence[str] = (),
     missing: Missing = "hide",
     margin_seconds: float = DEFAULT_MARGIN_SECONDS,
     check: bool = True,
@@ -51,8 +49,7 @@ def anonymize(
     seed: whom to invent. A person of a video is the same stranger in all its frames, also after they were lost or the
     video was cut, if a feature that tells people apart is installed. In an image every face is a stranger of its own.
     The strangers follow from the seed, a file's path below the source, and who appears first in it.
-    extractor: what searches for faces; None: what the run's datasets were made with. also_find: more extractors, whose
-    faces are added where those before found none.
+    extractor: what searches for faces; None: what the run's datasets were made with. Several are joined by `+`.
 
     missing: what becomes of an image or frame in which no face was found, and of a frame in which a face was not found
     that is seen before and after it in the same shot. "hide": it is hidden all over. "refuse": nothing is written.
@@ -73,10 +70,16 @@ def anonymize(
     check_quality(quality)
     registry, progress = registry or Registry(), progress or Silent()
     jobs = list_jobs(source, output, overwrite=overwrite, done="anonymized")
-    strangers = Strangers(seed)
+    check_seed(seed)
+    options = SessionOptions(
+        extractor=extractor, blender=blender, threads=threads, device=device, quality=quality, overwrite=overwrite
+    )
+    session = Session.open(run, options=options, progress=progress, registry=registry)
+    session.require("synthetic")
+    session = session.saying(f"faces drawn as people who do not exist, seed {seed}")
     recognizer, why_none = _recognizer(registry)
     rules = Rules(
-        strangers=strangers,
+        seed=seed,
         missing=missing,
         margin_seconds=margin_seconds,
         sound=sound,
@@ -86,19 +89,6 @@ def anonymize(
         output=output,
     )
     rules.check_values()
-    session = Session.open(
-        run,
-        strangers,
-        blender=blender,
-        extractor=extractor,
-        also_find=also_find,
-        person=None,
-        quality=quality,
-        threads=threads,
-        device=device,
-        progress=progress,
-        registry=registry,
-    )
     start = time.perf_counter()
     files = run_jobs(
         jobs,
@@ -113,7 +103,7 @@ def anonymize(
         files=files,
         seconds=time.perf_counter() - start,
         stage_seconds=session.clock.seconds,
-        blender=blender,
+        blender=session.blender,
         seed=seed,
         not_checked="" if rules.checks else why_none or "it was not asked for",
     )

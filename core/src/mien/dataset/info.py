@@ -72,6 +72,7 @@ class DatasetInfo(BaseModel):
     extractor_distribution: str
     extractor_version: str
     alignment: AlignmentConfig
+    masker: str = "hull"
     features: tuple[FeatureInfo, ...]
     sizes: tuple[int, ...]
     """Sides of the crops, in pixels, smallest first."""

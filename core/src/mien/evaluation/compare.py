@@ -3,19 +3,17 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 from pydantic import BaseModel, ConfigDict
 
-from mien.contracts.model import Model
 from mien.dataset import Dataset
 from mien.errors import MienError
-from mien.evaluation.evaluate import DEFAULT_FACES, evaluate
+from mien.evaluation.evaluate import DEFAULT_FACES, evaluate, people_drawn
 from mien.evaluation.html import embedded, table_of, write_html
 from mien.evaluation.metric_table import beaten
 from mien.evaluation.page import PAGE, facts_of
 from mien.evaluation.report import Evaluation, Metrics, folder_of
-from mien.evaluation.row_selection import choose_rows
+from mien.evaluation.row_selection import choose_rows, training_people
 from mien.media.files import whole_file
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
@@ -127,18 +125,17 @@ def _known(run: Path, dataset: Dataset, faces: int, last: float | None, registry
     # Not only the faces: whoever tried another blender or one person alone left that evaluation here.
     results = (known.weights, known.dataset_digest, known.faces_asked, known.last_asked, known.seed, known.drawn_as)
     by = (known.blender, known.extractor, known.recognizer)
-    asked = (
-        hashlib.sha256(weights.read_bytes()).hexdigest(), dataset.info.digest, faces, last, 0, _everybody(run, registry)
-    )  # fmt: skip
+    drawn_as = _everybody(run, dataset, registry)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    asked = (digest, dataset.info.digest, faces, last, 0, drawn_as)
     default = (registry.default("blender"), dataset.info.extractor, Recognizer(registry).features.text)
     return known if (results, by) == (asked, default) else None
 
 
-def _everybody(run: Path, registry: Registry) -> list[str | None]:
+def _everybody(run: Path, dataset: Dataset, registry: Registry) -> list[str | None]:
     """Whom `evaluate` has a run draw."""
-    record = RunRecord.read(run)
-    model = cast(type[Model], registry.load("model", record.model))
-    return [*(record.identities if model.swaps else ()), *([None] if model.invents else ())]
+    opened = TrainedRun.open(run, registry)
+    return people_drawn(opened, None, training_people(opened), dataset)
 
 
 def _last_of_all(runs: Sequence[Path], dataset: Dataset) -> float:

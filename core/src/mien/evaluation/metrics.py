@@ -1,5 +1,7 @@
 """From what was seen of drawn faces to figures."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,7 @@ from mien.evaluation.observation import Observations
 from mien.evaluation.pixels import pixel_errors
 from mien.evaluation.report import Metrics
 from mien.evaluation.results import Originals, PredictorResult
-from mien.evaluation.synthetic_people import Strangers
+from mien.evaluation.synthetic_people import SyntheticPeople
 from mien.geometry.expression import correlations, expression
 from mien.geometry.pose import head_pose, pose_error_degrees
 from mien.tracking.recognizer import Recognizer
@@ -27,14 +29,14 @@ def compute_metrics(
     seen: Originals,
     known: dict[str, NDArray[np.float32]],
     real: NDArray[np.float32],
-    dataset: str,
+    people: Sequence[str],
     recognizer: Recognizer,
-    strangers: Strangers,
+    synthetic: SyntheticPeople,
 ) -> Metrics:
     """The figures of one way of drawing.
 
     looks: at its results, which belong to `seen`. known: person → encodings of their training faces. real: encodings
-    of the faces that drawn ones should look like. dataset: whose faces were judged. strangers: what else the
+    of the faces that drawn ones should look like. people: whose faces were judged. synthetic: what else the
     model drew.
     """
     limit = recognizer.same_person_below
@@ -45,7 +47,7 @@ def compute_metrics(
     invented = one.predictor.is_model and one.drawn_as is None
     error = expression_error(seen.landmarks, observations.landmarks)
     pose = pose_error_degrees(head_pose(seen.landmarks), head_pose(observations.landmarks))
-    is_swap = one.drawn_as is not None and one.drawn_as != dataset
+    is_swap = one.drawn_as is not None and (one.drawn_as,) != tuple(people)
     pixels = None if is_swap else pixel_errors(one.images, seen.crops)
     return Metrics(
         name=one.predictor.name,
@@ -69,8 +71,8 @@ def compute_metrics(
         ssim=pixels.ssim if pixels else None,
         psnr=pixels.psnr if pixels else None,
         frechet=frechet_distance(observations.encodings[observations.found], real),
-        diversity=strangers.diversity() if invented else None,
-        constancy=strangers.constancy() if invented else None,
+        diversity=synthetic.diversity() if invented else None,
+        constancy=synthetic.constancy() if invented else None,
         combined={
             f"{alpha:g},{beta:g}": float(combined_score(error.all, to_original, alpha, beta).mean())
             for alpha, beta in WEIGHTS

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Landmarks, RgbImage
 from mien.geometry.alignment import align
-from mien.inference.generator import failures_told
+from mien.plugins.guard import failures_told
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import face_size, mean_distance
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from mien.contracts.blender import Blender
 from mien.contracts.extractor import Extractor
-from mien.contracts.face import FaceCrop, Landmarks, RgbImage
+from mien.contracts.face import FaceCrop, Landmarks, Mask, RgbImage
 from mien.evaluation.observation import FaceLocator, Observation
 from mien.geometry.alignment import inverse, transform_points
-from mien.inference.generator import blended_by, resized
+from mien.inference.generator import generated_face
+from mien.plugins.guard import guarded_blend
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
 
@@ -42,6 +43,8 @@ class ObservationTask:
     crop: FaceCrop
     images: Sequence[RgbImage]
     """uint8 (S, S, 3) each, in the space of the crop."""
+    masks: Sequence[Mask | None]
+    """float32 (S, S), of an image that has one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,9 @@ class FaceObserver:
             original = place, self._recognizer.encode([crop])[0]
         drawn: list[Observation] = []
         views: list[RgbImage] = []
-        for image in task.images:
-            small = resized(crop, image.shape[0])
-            result = blended_by(self._blender, self._plugins.blender, scene, image, small)
+        for image, mask in zip(task.images, task.masks, strict=True):
+            face = generated_face(crop, image, mask)
+            result = guarded_blend(self._blender, self._plugins.blender, scene, face.image, face.mask, face.to_crop)
             drawn.append(self._viewer.look(result, place))
             views.append(around(result, place))
         return SceneObservation(original, drawn, around(scene, place), views)

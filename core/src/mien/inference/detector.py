@@ -6,7 +6,7 @@ from typing import cast
 
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Face, RgbImage
-from mien.inference.generator import failures_told
+from mien.plugins.guard import failures_told
 from mien.plugins.registry import Registry
 from mien.workers.threads import Pool, Stopwatch
 

@@ -22,9 +22,9 @@ class Recognizer:
     Raises MienError if there is none.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, choice: str | None = None) -> None:
         name, self.same_person_below = _feature_that_tells_people_apart(registry)
-        self.features = FeatureSet(name, registry)
+        self.features = FeatureSet(choice or name, registry)
         """A set of that one feature."""
         self.key = self.features.features[0][0]
         """The feature's key, as in `FeatureSet.features`."""
