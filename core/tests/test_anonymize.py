@@ -68,8 +68,7 @@ from mien.geometry.alignment import composite, erode_and_feather
 
 
 class Mirror(Model):
-    invents, swaps = True, False
-    size = 64
+    targets = frozenset({"synthetic"})
 
     def __init__(self, config, inputs):
         super().__init__(config, inputs)
@@ -84,20 +83,18 @@ class Mirror(Model):
     def forward(self, batch, phase):
         return {"loss": (batch.images * self.weight).abs().mean()}
 
-    def generate(self, batch, identity):
-        assert identity is None
+    def generate(self, batch, target):
         return batch.images
 
 
 class Known(Mirror):
-    invents, swaps = False, True
+    targets = frozenset({"known"})
 
 
 class Colors(Mirror):
     # All the face in the one of 360 hues that its stranger's number says.
-    def generate(self, batch, identity):
-        assert identity is None
-        hue = (batch.strangers % 360) / 60
+    def generate(self, batch, target):
+        hue = (target.ids % 360) / 60
         away = torch.stack([(hue - 3).abs() - 1, 2 - (hue - 2).abs(), 2 - (hue - 4).abs()], 1)
         return (away.clamp(0, 1) * 2 - 1)[:, :, None, None].float().expand_as(batch.images)
 

@@ -53,7 +53,6 @@ MODEL = """
     from torch import nn
 
     class Stranger(Model):
-        size = 16
 
         def __init__(self, config, inputs):
             super().__init__(config, inputs)
@@ -72,9 +71,7 @@ MODEL = """
         def after_step(self, phase):
             self.steps += 1
 
-        def generate(self, batch, identity):
-            if identity is not None:
-                self.identity_index(identity)
+        def generate(self, batch, target):
             return self._drawn(batch).float()
 
         def _drawn(self, batch):
@@ -241,13 +238,13 @@ def test_a_blender_that_breaks_it_is_told(install, line, by, check, says):
         ("self.layer = ", "self.idle = nn.Linear(1, 1); self.layer = ", "test_every_parameter_gets", "idle"),
         ("lr=1e-2", "lr=9.0", "test_a_few_steps_lower", "took the loss"),
         ("torch.tanh(self.layer", "9 * (self.layer", "test_draws_images_in_range", "lie in"),
-        ("size = 16", "size, swaps = 16, False", "test_it_says_whom_it_draws", "swaps or invents"),
+        ("self.layer = ", "self.targets = frozenset(); self.layer = ", "test_it_says_whom_it_draws", "Name in targets"),
     ],
 )
 def test_a_model_that_breaks_it_is_told(install, line, by, check, says):
     install("model", MODEL, line, by)
     (name,) = (name for name in dir(TestAModel) if name.startswith(check))
-    arguments = (3,) if check == "test_draws_images_in_range" else ()
+    arguments = (3, "known") if check == "test_draws_images_in_range" else ()
     with pytest.raises(AssertionError, match=says):
         getattr(TestAModel(), name)(*arguments)
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mien import FrameRange, SwapReport, swap
+from mien import FrameRange, SessionOptions, SwapReport, swap
 from mien.contracts.model import ModelInputs
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, align
@@ -60,12 +60,8 @@ class Mirror(Model):
         super().__init__(config, inputs)
         self.weight = torch.nn.Parameter(torch.ones(1))
 
-    @property
-    def size(self):
-        return self.config.size
-
     def stages(self):
-        return [Stage(self.size, 1)]
+        return [Stage(self.config.size, 1)]
 
     def optimizer(self, phase):
         return torch.optim.SGD(self.parameters(), lr=0.1)
@@ -73,12 +69,10 @@ class Mirror(Model):
     def forward(self, batch, phase):
         return {"loss": self.weight.sum()}
 
-    def generate(self, batch, identity):
-        if self.identity_index(identity) == 0:
-            return batch.images * self.weight
-        if identity == "nobody":
-            return batch.images * float("nan")
-        return torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(batch.images)
+    def generate(self, batch, target):
+        green = torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(batch.images)
+        drawn = torch.stack([batch.images * self.weight, green, batch.images * float("nan")])
+        return drawn[target.people, torch.arange(len(batch))]
 
 
 class PasteConfig(PluginConfig):
@@ -130,9 +124,10 @@ class Mirror:
     registry: Registry
     run: Path
 
-    def swap(self, source: Path, output: Path, identity: str = "green", **options: Any) -> SwapReport:
-        settings = {"blender": "paste", "threads": 2, "registry": self.registry, **options}
-        return swap(settings.pop("run", self.run), source, output, identity, **settings)
+    def swap(self, source: Path, output: Path, to: str = "green", **settings: Any) -> SwapReport:
+        run, progress = settings.pop("run", self.run), settings.pop("progress", None)
+        options = SessionOptions(**{"blender": "paste", "threads": 2, **settings})
+        return swap(run, source, output, to, options=options, progress=progress, registry=self.registry)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +151,9 @@ def a_run(run: Path, registry: Registry, **settings: Any) -> Path:
         extractor="blinkered",
         features="",
         alignment=AlignmentConfig(),
-        identities=list(inputs.identities),
+        masker="hull",
+        people=list(inputs.people),
+        people_count=len(inputs.people),
         training_rows=1,
         feature_length=0,
         processes=1,
@@ -407,11 +404,11 @@ def test_what_would_lose_something_or_cannot_be_is_refused(mirror: Mirror, tmp_p
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"identity": "X"}, "knows no 'X'.*seen, green"),
+        ({"to": "X"}, "knows no 'X'.*seen, green"),
         ({"blender": "glue"}, "No blender named 'glue'"),
         ({"blender": "paste:breaks=yes"}, "'paste:breaks=yes' failed: ArithmeticError: out of paste"),
         ({"extractor": "eagle"}, "No extractor named 'eagle'"),
-        ({"identity": "nobody"}, "'mirror' drew .* not finite"),
+        ({"to": "nobody"}, "'mirror' drew .* not finite"),
         ({"device": "toaster"}, "no device 'toaster'"),
         ({"quality": 99}, "Quality 99"),
         ({"run": Path("no/such/run")}, "is not a run"),

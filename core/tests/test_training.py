@@ -49,7 +49,6 @@ TINY_CLASS = """
 
     class Tiny(Model):
         Config = TinyConfig
-        size = 8
 
         def __init__(self, config, inputs):
             super().__init__(config, inputs)
@@ -74,7 +73,7 @@ TINY_CLASS = """
                     loss = loss * float("nan")
             return {"loss": loss}
 
-        def generate(self, batch, identity):
+        def generate(self, batch, target):
             return self.net(batch.images).clamp(-1, 1).float()
 """
 

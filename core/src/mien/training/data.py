@@ -244,7 +244,8 @@ class TrainingData:
         return BatchRows(np.concatenate([spread(rows[people == person], each) for person in shown]))
 
     def _joined(self, parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-        return np.concatenate([rows + start for rows, start in zip(parts, self._starts, strict=False)])
+        joined: NDArray[np.int64] = np.concatenate([r + start for r, start in zip(parts, self._starts, strict=False)])
+        return joined
 
     def _people(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
         names = Counter(name for dataset in self.datasets for name in dataset.people)
@@ -256,14 +257,16 @@ class TrainingData:
         return tuple(people), np.concatenate(rows)
 
     def _epoch(self, person: int, most: int) -> NDArray[np.int64]:
-        rows = self.training_rows
-        rows = rows[self._person_of_row[rows] == person]
+        trained_on = self.training_rows
+        rows: NDArray[np.int64] = trained_on[self._person_of_row[trained_on] == person]
         if most == 1 or not len(rows):
             return rows
         landmarks = np.concatenate([dataset.landmarks()[own] for dataset, own, _ in self._by_dataset(rows)])
         measures = np.stack(expression(landmarks), axis=1)
         # A face without landmarks is as usual as any.
-        return repeat_rare(rows, np.where(np.isfinite(measures), measures, np.nanmedian(measures, axis=0)), most)
+        measures = np.where(np.isfinite(measures), measures, np.nanmedian(measures, axis=0))
+        repeated: NDArray[np.int64] = repeat_rare(rows, measures, most)
+        return repeated
 
     def _check(self) -> None:
         first = self.datasets[0]
