@@ -1,6 +1,5 @@
 """What one worker process does with one chunk."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -19,6 +18,7 @@ from mien.errors import MienError
 from mien.geometry.alignment import align
 from mien.media.images import read_image
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.guard import guarded_extract
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
 
@@ -118,7 +118,8 @@ class ChunkWorker:
             yield _LoadedImage(source, None, reached if frames else None, reason=error.message)
 
     def _measured(self, image: RgbImage) -> list[_FoundFace]:
-        found = [self._cut_out(number, face, image) for number, face in enumerate(self._found(image))]
+        faces = guarded_extract(self._extractor, self._recipe.extractor, image)
+        found = [self._cut_out(number, face, image) for number, face in enumerate(faces)]
         if not found:
             return []
         measured = self._recognizer.features.compute([face.crop for face in found]) if self._recognizer else {}
@@ -132,24 +133,6 @@ class ChunkWorker:
         for position, number in enumerate(kept):
             found[number] = replace(found[number], values={key: value[position] for key, value in values.items()})
         return found
-
-    def _found(self, image: RgbImage) -> Sequence[Face]:
-        try:
-            faces = self._extractor.extract(image)
-        except MienError:
-            raise
-        except Exception as error:
-            raise self._at_fault(f"failed: {_in_words(error)}") from error
-        for face in faces:
-            if face.landmarks.shape != (68, 2) or not np.isfinite(face.landmarks).all():
-                raise self._at_fault(f"found landmarks of the shape {face.landmarks.shape}, or not finite")
-        return faces
-
-    def _at_fault(self, what: str) -> MienError:
-        recipe = self._recipe
-        return MienError(
-            f"The extractor {recipe.extractor} of {recipe.extractor_distribution} {recipe.extractor_version} {what}."
-        )
 
     def _cut_out(self, number: int, face: Face, image: RgbImage) -> _FoundFace:
         crop = align(image, face.landmarks, self._recipe.alignment)
@@ -195,7 +178,7 @@ def _columns(found: _FoundFace) -> Row:
         "face": found.number,
         "box": [float(side) for side in (box.left, box.top, box.right, box.bottom)],
         "to_crop": [float(value) for value in found.crop.to_crop.ravel()],
-        "score": float(found.face.score) if math.isfinite(found.face.score) else None,
+        "score": float(found.face.score),
         "sharpness": sharpness(found.crop.image, found.mask),
     }
 

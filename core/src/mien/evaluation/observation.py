@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Landmarks, RgbImage
 from mien.geometry.alignment import align
-from mien.plugins.guard import failures_told
+from mien.plugins.guard import guarded_extract
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import face_size, mean_distance
 
@@ -55,8 +55,7 @@ class FaceLocator:
         image: uint8 (H, W, 3). place: landmarks of the face that was there before. Raises MienError if a plugin fails.
         """
         size = face_size(place)
-        with failures_told("extractor", self._choice):
-            found = self._extractor.extract(image)
+        found = guarded_extract(self._extractor, self._choice, image)
         faces = [(mean_distance(face.landmarks, place) / size, face.landmarks) for face in found]
         distance, landmarks = min(faces, key=lambda found: found[0], default=(np.inf, place))
         if distance > _AT_ITS_PLACE:

@@ -283,14 +283,7 @@ def make_model(registry: Registry, name: str, settings: dict[str, Any], inputs: 
     if not issubclass(loaded, Model):
         raise MienError(f"{name!r} is not a mien.Model.", f"mien plugins show {name}")
     _check_inputs(name, loaded, inputs)
-    try:
-        return loaded(config, inputs)
-    except MienError:
-        raise
-    except Exception as error:  # a stranger's plugin may raise anything; its name has to be said
-        raise MienError(
-            f"The model {name!r} cannot be made: {type(error).__name__}: {error}", f"mien plugins show {name}"
-        ) from error
+    return registry.made("model", name, lambda: loaded(config, inputs))
 
 
 def _check_inputs(name: str, model: type[Model], inputs: ModelInputs) -> None:
