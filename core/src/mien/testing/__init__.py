@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mien.testing.images import no_face as no_face
     from mien.testing.images import portraits as portraits
     from mien.testing.images import side_by_side as side_by_side
+    from mien.testing.masker import MaskerContract as MaskerContract
     from mien.testing.model import ModelContract as ModelContract
 
 _HOME_OF = {
@@ -31,6 +32,7 @@ _HOME_OF = {
     "check_plugin": "mien.testing.check",
     "ExtractorContract": "mien.testing.extractor",
     "FeatureContract": "mien.testing.feature",
+    "MaskerContract": "mien.testing.masker",
     "ModelContract": "mien.testing.model",
     "Portrait": "mien.testing.images",
     "no_face": "mien.testing.images",
