@@ -62,7 +62,6 @@ _HOMES = {
     "mien.evaluation.compare": ("Comparison", "compare"),
     "mien.evaluation.evaluate": ("evaluate",),
     "mien.evaluation.report": ("Evaluation",),
-    "mien.contracts.enhancer": ("Enhancer",),
     "mien.contracts.extractor": ("Extractor",),
     "mien.contracts.face": ("Box", "Face", "FaceCrop"),
     "mien.contracts.feature": ("Feature",),

@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, FaceCrop, Mask, RgbImage
@@ -19,6 +18,7 @@ from mien.inference.target import FaceTarget, as_target
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.guard import guarded_blend, guarded_generate
+from mien.plugins.masker_set import MaskerSet
 from mien.tracking.tracker import TrackedFace
 from mien.training.batch import CropArrays, make_batch, resampled
 from mien.training.run import TrainedRun
@@ -76,8 +76,9 @@ class _Cut(Generic[T]):
 class FaceGenerator:
     """Draws faces with a run's model.
 
-    target: whom the faces of a scene become that says nothing of it. Raises MienError, when it draws, if the model, a
-    feature, an enhancer or the blender fails.
+    maskers: what of a crop is face, as in the run's datasets. set_back: what of a drawn face is set into the scene
+    instead; None: the same. target: whom the faces of a scene become that says nothing of it. Raises MienError, when
+    it draws, if the model, a feature, an enhancer or the blender fails.
     """
 
     def __init__(
@@ -87,6 +88,8 @@ class FaceGenerator:
         blenders: Pool[Blender],
         *,
         blender: str,
+        maskers: MaskerSet,
+        set_back: MaskerSet | None = None,
         enhancers: EnhancerSet,
         device: torch.device,
         clock: Stopwatch,
@@ -98,6 +101,8 @@ class FaceGenerator:
         self._features = features
         self._blenders = blenders
         self._blender = blender
+        self._maskers = maskers
+        self._set_back = set_back
         self._enhancers = enhancers
         self._device = device
         self._clock = clock
@@ -211,10 +216,11 @@ class FaceGenerator:
 
     def _crops(self, scene: Scene[T]) -> list[FaceCrop]:
         with self._clock.running("generate"):
-            return [
+            cuts = [
                 cut(scene.image, face.landmarks, similarity_to_crop(face.steady, self._alignment), self._alignment)
                 for face in scene.faces
             ]
+            return self._maskers.masked(cuts)
 
     def _generated(self, waiting: list[_Cut[T]]) -> list[GeneratedScene[T]]:
         crops = [crop for one in waiting for crop in one.crops]
@@ -250,19 +256,19 @@ class FaceGenerator:
     ) -> list[GeneratedFace]:
         batch = self.batch_of(crops, around)
         target = as_target(targets).to(self._device)
-        generated = with_masks(guarded_generate(self._model, self._name, batch, target), crops, self._device)
+        drawn = guarded_generate(self._model, self._name, batch, target)
+        set_back = self._set_back or self._maskers
+        if isinstance(drawn, Generated):  # what stands in front of a face is no part of what the model says either
+            masks = set_back.subtract(drawn.masks[:, 0].float().cpu().numpy(), crops)
+            generated = Generated(drawn.images, torch.from_numpy(masks)[:, None].to(self._device))
+        else:
+            crops = self._set_back.masked(crops) if self._set_back else crops
+            masks_of_crops = torch.from_numpy(np.stack([crop.mask for crop in crops]))[:, None].to(self._device)
+            generated = Generated(drawn, resampled(masks_of_crops, drawn.shape[-1]))
         if len(self._enhancers):
             whole = batch if not self._model.masked else self._batch(crops, masked=False)
             generated = self._enhancers.enhance(generated, whole)
         return placed(generated, crops)
-
-
-def with_masks(drawn: Tensor | Generated, crops: Sequence[FaceCrop], device: torch.device) -> Generated:
-    """What was drawn, with the crops' masks at its size if it has none of its own."""
-    if isinstance(drawn, Generated):
-        return drawn
-    masks = torch.from_numpy(np.stack([crop.mask for crop in crops]))[:, None].to(device)
-    return Generated(drawn, resampled(masks, drawn.shape[-1]))
 
 
 def placed(generated: Generated, crops: Sequence[FaceCrop]) -> list[GeneratedFace]:

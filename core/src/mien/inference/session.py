@@ -29,6 +29,7 @@ from mien.media.video_writer import DEFAULT_QUALITY
 from mien.plugins.choice import parse_choices
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
@@ -119,6 +120,8 @@ class Session:
             FeatureSet(trained.features, registry),
             Pool(lambda: cast(Blender, registry.create("blender", blender)), threads),
             blender=blender,
+            maskers=MaskerSet(trained.masker, registry),
+            set_back=MaskerSet(options.masker, registry) if options.masker else None,
             enhancers=EnhancerSet(options.enhancers, registry),
             device=_device(options.device),
             clock=clock,

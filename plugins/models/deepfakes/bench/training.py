@@ -52,9 +52,8 @@ def main() -> None:
     batch = data.batch(data.spread(2 * given.batch), model, model.resolution)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     gflop = step_gflop(model, batch)
-    print(
-        f"deepfakes {model.config.size}², {parameters / 1e6:.1f} M parameters, {gflop:.0f} GFLOP a step of 2×{given.batch}"
-    )
+    network = f"deepfakes {model.config.size}², {parameters / 1e6:.1f} M parameters"
+    print(f"{network}, {gflop:.0f} GFLOP a step of 2×{given.batch}")
 
     peaks = {
         name: convolution_peak_gflops(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
