@@ -72,8 +72,8 @@ def align(scene: RgbImage, face: Face | Landmarks, config: AlignmentConfig | Non
     scene: uint8 (H, W, 3). face: as an extractor found it, or its landmarks, float32 (68, 2) in scene pixels; they may
     lie outside of the scene. config: how large and with how much around it; None: the defaults, 128 px.
     Returns the crop, whole, with its landmarks, the transform that it was cut out by, and its scene. What lies outside
-    of the scene is black and not in the mask, which is the study's: the landmarks' hull, dilated; without landmarks,
-    the ellipse in the face's box. A MaskerSet makes others.
+    of the scene is black and not in the mask, which is the study's: the landmarks' hull, dilated; without landmarks, the
+    ellipse in the face's box. A MaskerSet makes others.
     Raises MienError if the template needs points that the face has not.
     """
     config = config or AlignmentConfig()
@@ -210,8 +210,8 @@ def _refuse_if_not_covered(
         larger = f"with a margin of {margin:g}"
         fix = f"mien preprocess DATASET --again --alignment {wide}"
     raise MienError(
-        f"A cut with {config} reaches {reach:.0f} px over the edge of a stored crop of {crop.size} px, and the image it
-        " f"was cut from is not at hand. It has to be in reach, or the dataset made {larger}.",
+        f"A cut with {config} reaches {reach:.0f} px over the edge of a stored crop of {crop.size} px, and the image it "
+        f"was cut from is not at hand. It has to be in reach, or the dataset made {larger}.",
         fix,
     )
 
@@ -219,8 +219,7 @@ def _refuse_if_not_covered(
 def face_outline(crop: FaceCrop) -> NDArray[np.float32]:
     """Points whose convex hull is the face: float32 (n, 2) in crop pixels.
 
-    The landmarks; without them, the ellipse in the face's box; without a box, the ellipse in a crop of the usual
-    margin.
+    The landmarks; without them, the ellipse in the face's box; without a box, the ellipse in a crop of the usual margin.
     """
     if crop.landmarks is not None:
         return crop.landmarks

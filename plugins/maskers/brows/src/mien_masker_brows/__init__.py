@@ -7,7 +7,5 @@ from mien.contracts.hooks import PluginSpec, hookimpl
 def register_maskers() -> list[PluginSpec]:
     """The one masker of this distribution."""
     return [
-        PluginSpec(
-            "brows", "mien_masker_brows.brows:Brows", "the hull of the landmarks, raised above the brows", contract=1
-        )
+        PluginSpec("brows", "mien_masker_brows.brows:Brows", "the landmarks' hull, raised above the brows", contract=1)
     ]
