@@ -29,7 +29,7 @@ def pixel_errors(images: NDArray[np.uint8], crops: Sequence[FaceCrop]) -> PixelE
     """Compare drawn faces, uint8 (N, S, S, 3), with the crops that they stand for, at the size that was drawn."""
     originals = [resized(crop, images.shape[1]) for crop in crops]
     masks = torch.from_numpy(np.stack([crop.mask for crop in originals]))[:, None]
-    wanted = _unit(np.stack([crop.image for crop in originals]))
+    wanted = _unit(np.stack([crop.masked_image for crop in originals]))
     drawn = _unit(images)
     shown = drawn * masks
     return PixelErrors(

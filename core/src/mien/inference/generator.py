@@ -15,7 +15,7 @@ from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, FaceCrop, RgbImage
 from mien.contracts.model import Batch, to_uint8_images
 from mien.errors import MienError
-from mien.geometry.alignment import cut, similarity_to_crop
+from mien.geometry.alignment import cut, similarity_to_crop, with_hull
 from mien.plugins.feature_set import FeatureSet
 from mien.tracking.tracker import TrackedFace
 from mien.training.run import TrainedRun
@@ -116,7 +116,8 @@ class FaceGenerator:
         return other
 
     def _cut(self, image: RgbImage, face: TrackedFace) -> FaceCrop:
-        return cut(image, face.landmarks, similarity_to_crop(face.steady, self._alignment), self._alignment)
+        to_crop = similarity_to_crop(face.steady, self._alignment)
+        return with_hull(cut(image, face.landmarks, to_crop, self._alignment))
 
     def _drawn(self, waiting: list[tuple[Scene[T], list[FaceCrop]]]) -> list[GeneratedScene[T]]:
         with self._clock.running("draw"):
@@ -136,7 +137,7 @@ class FaceGenerator:
         size = self._model.size
         if not crops:
             return np.zeros((0, size, size, 3), np.uint8)
-        images = torch.from_numpy(np.stack([crop.image for crop in small])).permute(0, 3, 1, 2)
+        images = torch.from_numpy(np.stack([crop.masked_image for crop in small])).permute(0, 3, 1, 2)
         batch = Batch(
             images=images.float().div_(127.5).sub_(1),
             masks=torch.from_numpy(np.stack([crop.mask for crop in small]))[:, None],
@@ -182,7 +183,7 @@ def resized(crop: FaceCrop, size: int) -> FaceCrop:
         crop,
         image=cv2.resize(crop.image, (size, size), interpolation=how).astype(np.uint8, copy=False),
         mask=cv2.resize(crop.mask, (size, size), interpolation=how).astype(np.float32, copy=False),
-        landmarks=((crop.landmarks + 0.5) * scale - 0.5).astype(np.float32),
+        landmarks=None if crop.landmarks is None else np.float32((crop.landmarks + 0.5) * scale - 0.5),
         to_crop=to_crop,
     )
 
