@@ -11,7 +11,7 @@ from typing import cast
 
 from mien.contracts.extractor import Extractor
 from mien.dataset.format import Dataset
-from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, finish_swap, read_info
+from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, FeatureInfo, People, finish_swap, read_info
 from mien.dataset.job import Job
 from mien.dataset.plan import usable_cores
 from mien.dataset.recipe import Recipe, described, extractor_text
@@ -20,6 +20,7 @@ from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import writing_to
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
@@ -69,8 +70,11 @@ def preprocess(
     keep_person: Path | None = None,
     largest: bool = False,
     workers: int | None = None,
+    copies: bool = True,
     images: bool = True,
     alignment: AlignmentConfig | None = None,
+    masker: str | None = None,
+    people: People | None = None,
     again: bool = False,
     progress: Progress | None = None,
     registry: Registry | None = None,
@@ -89,8 +93,14 @@ def preprocess(
     - keep_person: an image of the person whose faces alone are kept.
     - largest: keep only the largest face of an image (of that person).
     - workers: how many processes; None: one per core.
-    - images: whether to write the crops as PNG, too.
+    - copies: whether to write small copies of the crops, black around the face, of 2, 4, … up to 128 px, as arrays.
+    - images: whether to write those copies as PNG, too.
     - alignment: how faces are cut out. None: as in the dataset; for a new one, the defaults.
+    - masker: what of a crop is face: maskers as the user types them, joined by +. None: as in the dataset; for a new
+      one, the default masker.
+    - people: who is in the dataset: "dataset", one person, named after it; "folders", whoever the subfolders of the
+      sources are named after; "recognizer", groups of faces that the recognizer takes for one person each, the
+      encodings of which are stored as a feature. None: as in the dataset; for a new one, "dataset".
     - again: make the dataset anew, whatever it was made with; it then has what is asked for now, and nothing else.
     - progress: what is told how far it is; None: nothing.
     - registry: where plugins are looked for; None: all installed.
@@ -99,8 +109,8 @@ def preprocess(
 
     Returns the dataset, opened, with how many images were read, and why something is not among the faces.
     Raises MienError if there is nothing to preprocess; a plugin is missing, cannot be made, or fails on every image;
-    the dataset was made by another extractor, alignment or filter; a worker process is killed; the disk is full or may
-    not be written. What is done is kept.
+    the dataset was made by another extractor, alignment, masker or filter, or its people were told otherwise; a worker
+    process is killed; the disk is full or may not be written. What is done is kept.
     """
     started = time.perf_counter()
     path, registry = Path(dataset), registry or Registry()
@@ -109,12 +119,13 @@ def preprocess(
         finish_swap(path)  # before tidying: the only whole faces may be those that a stopped run left aside
         _tidy(path)
         info = None if again else read_info(path)
-        recipe = _recipe(path, info, extractor, features, registry, alignment)
+        recipe = _recipe(info, extractor, features, registry, alignment, masker, people)
         recipe = replace(
             recipe,
             keep_person=_encoding(keep_person, recipe.extractor, registry) if keep_person else recipe.keep_person,
             largest=recipe.largest or largest,
-            images=recipe.images or images,
+            copies=recipe.copies or copies,
+            images=recipe.images or (images and copies),
         )
         done: int | None
         if info:
@@ -133,25 +144,37 @@ def preprocess(
 
 
 def _recipe(
-    path: Path,
     info: DatasetInfo | None,
     extractor: str | None,
     features: str,
     registry: Registry,
     alignment: AlignmentConfig | None,
+    masker: str | None,
+    people: People | None,
 ) -> Recipe:
     """What is asked for, and where nothing is, what the dataset was made with."""
     if extractor is None:
         extractor = info.extractor if info else registry.default("extractor")
     text, distribution, version = extractor_text(extractor, registry)
+    if masker is None:
+        masker = info.masker if info else registry.default("masker")
+    maskers = MaskerSet(masker, registry)
+    people = people or (info.people if info else "dataset")
+    measured = described(FeatureSet(features, registry))
+    if people == "recognizer":
+        measured = _with(measured, described(Recognizer(registry).features))
     return Recipe(
         extractor=text,
         extractor_distribution=distribution,
         extractor_version=version,
         alignment=alignment or (info.alignment if info else AlignmentConfig()),
-        features=described(FeatureSet(features, registry)),
+        masker=maskers.text,
+        masker_distributions=maskers.distributions,
+        people=people,
+        features=measured,
         keep_person=info.keep_person if info else None,
         largest=info.largest if info else False,
+        copies=bool(info.sizes) if info else False,
         images=info.images if info else False,
     )
 
@@ -159,8 +182,11 @@ def _recipe(
 def _with_features_of(recipe: Recipe, info: DatasetInfo, registry: Registry) -> Recipe:
     """The recipe with the dataset's features too, as the installed plugins compute them."""
     before = described(FeatureSet("+".join(feature.choice for feature in info.features), registry))
-    asked = {feature.key: feature for feature in (*before, *recipe.features)}
-    return replace(recipe, features=tuple(asked.values()))
+    return replace(recipe, features=_with(before, recipe.features))
+
+
+def _with(features: Sequence[FeatureInfo], more: Sequence[FeatureInfo]) -> tuple[FeatureInfo, ...]:
+    return tuple({feature.key: feature for feature in (*features, *more)}.values())
 
 
 def _encoding(image: Path, extractor: str, registry: Registry) -> tuple[float, ...]:

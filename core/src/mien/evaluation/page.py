@@ -108,7 +108,7 @@ def _write_faces(path: Path, judgement: EvaluationResult, person: str | None, ma
     numbers, worst = _shown(judgement, person)
     columns: dict[str, list[RgbImage]] = {
         "original": [judgement.views[number] for number in numbers],
-        "crop": [judgement.crops[number].image for number in numbers],
+        "crop": [judgement.crops[number].masked_image for number in numbers],
         f"{model.predictor.name} ": [_masked(model.images[number], judgement.crops[number]) for number in numbers],
         "result": [model.views[number] for number in numbers],
     }

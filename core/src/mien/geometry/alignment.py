@@ -72,8 +72,8 @@ def align(scene: RgbImage, face: Face | Landmarks, config: AlignmentConfig | Non
     scene: uint8 (H, W, 3). face: as an extractor found it, or its landmarks, float32 (68, 2) in scene pixels; they may
     lie outside of the scene. config: how large and with how much around it; None: the defaults, 128 px.
     Returns the crop, whole, with its landmarks, the transform that it was cut out by, and its scene. What lies outside
-    of the scene is black and not in the mask, which is the study's: the landmarks' hull, dilated; without landmarks, the
-    ellipse in the face's box. A MaskerSet makes others.
+    of the scene is black and not in the mask, which is the study's: the landmarks' hull, dilated; of a face without
+    landmarks, the ellipse in its box. A MaskerSet makes others.
     Raises MienError if the template needs points that the face has not.
     """
     config = config or AlignmentConfig()
@@ -112,7 +112,7 @@ def with_hull(crop: FaceCrop, dilation: float = HULL_DILATION) -> FaceCrop:
     mask = hull_mask(face_outline(crop), crop.size, dilation)
     if crop.scene is not None:
         mask = mask * share_in_scene(crop.to_crop, crop.size, crop.scene.shape)
-    return replace(crop, mask=as_mask(np.rint(mask * 255).astype(np.uint8)))
+    return replace(crop, mask=as_mask(as_uint8_mask(mask)))
 
 
 def recut(crop: FaceCrop, config: AlignmentConfig, stored: AlignmentConfig | None = None) -> FaceCrop:
@@ -134,7 +134,7 @@ def recut(crop: FaceCrop, config: AlignmentConfig, stored: AlignmentConfig | Non
     side = (config.size, config.size)
     return FaceCrop(
         image=warp(crop.image, within, side),
-        mask=as_mask(warp(np.rint(crop.mask * 255).astype(np.uint8), within, side)),
+        mask=as_mask(warp(as_uint8_mask(crop.mask), within, side)),
         landmarks=None if crop.landmarks is None else transform_points(within, crop.landmarks),
         to_crop=to_crop,
         points={name: transform_points(within, of) for name, of in crop.points.items()},
@@ -210,8 +210,8 @@ def _refuse_if_not_covered(
         larger = f"with a margin of {margin:g}"
         fix = f"mien preprocess DATASET --again --alignment {wide}"
     raise MienError(
-        f"A cut with {config} reaches {reach:.0f} px over the edge of a stored crop of {crop.size} px, and the image it "
-        f"was cut from is not at hand. It has to be in reach, or the dataset made {larger}.",
+        f"A cut with {config} reaches {reach:.0f} px over the edge of the stored crop of {crop.size} px, and the image "
+        f"that it was cut from is not at hand. Put it back, or make the dataset {larger}.",
         fix,
     )
 
@@ -219,7 +219,7 @@ def _refuse_if_not_covered(
 def face_outline(crop: FaceCrop) -> NDArray[np.float32]:
     """Points whose convex hull is the face: float32 (n, 2) in crop pixels.
 
-    The landmarks; without them, the ellipse in the face's box; without a box, the ellipse in a crop of the usual margin.
+    The landmarks; without them, the ellipse in the face's box; without a box, that in a crop of the usual margin.
     """
     if crop.landmarks is not None:
         return crop.landmarks
@@ -260,6 +260,11 @@ def share_in_scene(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> 
 def as_mask(mask: NDArray[np.uint8]) -> Mask:
     """uint8 (S, S), 255 is face → float32 (S, S), 1 is face: as a dataset gives its masks back."""
     return (mask / np.float32(255)).astype(np.float32)
+
+
+def as_uint8_mask(mask: Mask) -> NDArray[np.uint8]:
+    """The way back: float32 (S, S) in [0, 1] → uint8 (S, S), rounded."""
+    return np.rint(mask * 255).astype(np.uint8)
 
 
 def erode_and_feather(mask: Mask, erosion: float, feather: float, in_scene: Mask | None = None) -> Mask:

@@ -9,7 +9,7 @@ from pydantic import Field
 from mien.contracts.face import FaceCrop
 from mien.contracts.masker import Masker
 from mien.contracts.plugin import PluginConfig
-from mien.geometry.alignment import HULL_DILATION, LEFT_EYE, RIGHT_EYE, face_outline, hull_mask
+from mien.geometry.alignment import HULL_DILATION, LEFT_EYE, RIGHT_EYE, as_uint8_mask, face_outline, hull_mask
 
 _BROWS = slice(17, 27)
 _CHIN = 8
@@ -39,7 +39,7 @@ class Brows(Masker):
         size = crops[0].size if crops else 0
         masks = np.zeros((len(crops), size, size), np.uint8)
         for mask, crop in zip(masks, crops, strict=True):
-            mask[:] = np.rint(hull_mask(self._outline(crop), size, self.config.dilation) * 255)
+            mask[:] = as_uint8_mask(hull_mask(self._outline(crop), size, self.config.dilation))
         return masks
 
     def _outline(self, crop: FaceCrop) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from pydantic import Field
 from mien.contracts.face import FaceCrop
 from mien.contracts.masker import Masker
 from mien.contracts.plugin import PluginConfig
-from mien.geometry.alignment import HULL_DILATION, face_outline, hull_mask
+from mien.geometry.alignment import HULL_DILATION, as_uint8_mask, face_outline, hull_mask
 
 
 class HullConfig(PluginConfig):
@@ -31,5 +31,5 @@ class Hull(Masker):
         size = crops[0].size if crops else 0
         masks = np.zeros((len(crops), size, size), np.uint8)
         for mask, crop in zip(masks, crops, strict=True):
-            mask[:] = np.rint(hull_mask(face_outline(crop), size, self.config.dilation) * 255)
+            mask[:] = as_uint8_mask(hull_mask(face_outline(crop), size, self.config.dilation))
         return masks
