@@ -1,7 +1,7 @@
 """`mien swap`: the faces of images and videos, drawn as a person of a run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -27,6 +27,10 @@ def swap(
     person: Annotated[
         Path | None,
         typer.Option(metavar="REFERENCE", help="Draw only the person in that image anew; otherwise every face."),
+    ] = None,
+    recognizer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What tells that person apart; by default as RUN was trained."),
     ] = None,
     overwrite: Overwrite = False,
     blender: Annotated[
@@ -69,7 +73,7 @@ def swap(
     from mien import swap as run_swap
 
     registry = Registry()
-    options = {} if quality is None else {"quality": quality}
+    options: dict[str, Any] = {} if quality is None else {"quality": quality}
     with shown_on(messages()) as progress:
         report = run_swap(
             run,
@@ -79,6 +83,7 @@ def swap(
             blender=blender or registry.default("blender"),
             extractor=extractor,
             person=person,
+            recognizer=recognizer,
             overwrite=overwrite,
             threads=threads,
             device=device,

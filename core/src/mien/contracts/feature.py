@@ -23,12 +23,12 @@ class Feature(Plugin):
     """
 
     alignment: "AlignmentConfig | None" = None
-    """The cut that `compute` and `network` need, if it is not the one that the faces were cut out by; None: any will do."""
+    """The cut that `compute` and `network` need, if not any will do; None: any will."""
     needs_scene: bool = False
     """Whether `compute` looks at `FaceCrop.scene`. If not, the feature can be computed later from the crops alone."""
     same_person_below: float | None = None
-    """For a feature that tells people apart, and so can be the recognizer: two faces whose values lie nearer than this to
-    each other are the same person.
+    """For a feature that tells people apart, and so can be the recognizer: two faces whose values lie nearer to each
+    other than this are the same person.
 
     The distance is Euclidean. One that goes by the cosine returns vectors of length 1: their distance is
     √(2 − 2·cosine), so a least cosine c is the limit √(2 − 2·c).
@@ -49,7 +49,7 @@ class Feature(Plugin):
         """Measure N ≥ 0 faces: float32 (N, *shape). Crops may be of any size; they are left as they were."""
 
     def network(self) -> "nn.Module | None":
-        """The same as a network to take gradients through, for a loss that asks what `compute` would say; None: there is none.
+        """The same as `compute`, as a network that a loss can take gradients through; None: there is none.
 
         It maps images, float32 (N, 3, s, s) in [-1, 1], RGB, cut as `alignment` says, to float32 (N, *shape) in the
         feature's own units. It is in evaluation mode, and none of its parameters asks for a gradient.

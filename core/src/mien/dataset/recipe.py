@@ -12,6 +12,7 @@ from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.plugins.feature_set import FeatureSet, choice_text
 from mien.plugins.registry import Registry
+from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Recipe:
     extractor_version: str
     alignment: AlignmentConfig
     features: tuple[FeatureInfo, ...]
-    keep_person: tuple[float, ...] | None
+    recognizer: RecognizerRecord | None
+    keep_person: StoredEncoding | None
     largest: bool
     images: bool
 
@@ -51,7 +53,8 @@ class Recipe:
     def key(self, *parts: object) -> str:
         """A name for a piece of work by this recipe: another recipe, other parts or another mien give another key."""
         settings = [FORMAT_VERSION, mien.__version__, self.extractor, self.extractor_distribution]
-        settings += [self.extractor_version, self.alignment.model_dump(), self.keep_person, self.largest, self.images]
+        settings += [self.extractor_version, self.alignment.model_dump(), self.largest, self.images]
+        settings += [told and told.model_dump() for told in (self.recognizer, self.keep_person)]
         features = [(feature.choice, feature.distribution, feature.version) for feature in self.features]
         text = json.dumps([*settings, features, *parts])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -97,9 +100,10 @@ def refuse_another_recipe(path: Path, info: DatasetInfo, recipe: Recipe, detects
         ("the extractor", info.extractor, recipe.extractor),
         ("the alignment", _fields(info.alignment), _fields(recipe.alignment)),
         ("all faces of an image" if recipe.largest else "", info.largest, recipe.largest),
-        ("faces of another person", info.keep_person, recipe.keep_person),
+        ("faces of another person", _values(info.keep_person), _values(recipe.keep_person)),
         ("no images in images/", info.images, recipe.images),
     ]
+    refuse_another_recognizer(path, info, recipe, detects)
     made_by = (info.extractor_distribution, info.extractor_version)
     for what, before, now in pairs:
         if before != now:
@@ -108,6 +112,26 @@ def refuse_another_recipe(path: Path, info: DatasetInfo, recipe: Recipe, detects
     if detects and made_by != (recipe.extractor_distribution, recipe.extractor_version):
         now_by = f"{recipe.extractor_distribution} {recipe.extractor_version}"
         raise _made_otherwise(path, f"by {' '.join(made_by)}, but {now_by} is installed, which may find other faces")
+
+
+def refuse_another_recognizer(path: Path, info: DatasetInfo, recipe: Recipe, detects: bool) -> None:
+    """Raise MienError if the encodings that a dataset was made by are another recognizer's than is now to be used.
+
+    detects: whether new faces have to be compared with them; only then does the recognizer's version matter.
+    """
+    before, now = info.recognizer, recipe.recognizer
+    if before is None or now is None or (before == now if detects else before.agrees_with(now)):
+        return
+    held = info.keep_person or before
+    keep_person = " --keep-person IMAGE" if info.keep_person else ""
+    raise MienError(
+        f"People were told apart in {path} by {held}, which cannot be compared with {recipe.keep_person or now}.",
+        f"mien preprocess {path} --again{keep_person} --recognizer {now.choice}",
+    )
+
+
+def _values(encoding: StoredEncoding | None) -> tuple[float, ...] | None:
+    return encoding.values if encoding else None
 
 
 def _made_otherwise(path: Path, how: str) -> MienError:

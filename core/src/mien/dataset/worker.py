@@ -63,7 +63,11 @@ class ChunkWorker:
         self._recipe = recipe
         self._extractor = cast(Extractor, registry.create("extractor", recipe.extractor))
         self._features = FeatureSet(recipe.features_text, registry)
-        self._recognizer = Recognizer(registry) if recipe.keep_person is not None else None
+        self._recognizer = Recognizer(registry, recipe.recognizer.choice) if recipe.recognizer else None
+        self._person: NDArray[np.float32] | None = None
+        if recipe.keep_person and self._recognizer:
+            again = "mien preprocess DATASET --again --keep-person IMAGE"
+            self._person = self._recognizer.stored(recipe.keep_person, "The dataset", again)
         self._video: Any = None
 
     def do(self, chunk: Chunk, begin: Begin, tell: Tell) -> None:
@@ -122,8 +126,8 @@ class ChunkWorker:
         if not found:
             return []
         measured = self._recognizer.features.compute([face.crop for face in found]) if self._recognizer else {}
-        if self._recognizer:
-            found = self._only_this_person(found, measured, self._recognizer)
+        if self._recognizer and self._person is not None:
+            found = _only_this_person(found, measured, self._recognizer, self._person)
         if self._recipe.largest:
             found = _only_the_largest(found)
         kept = [number for number, face in enumerate(found) if not face.dropped]
@@ -158,17 +162,21 @@ class ChunkWorker:
         crop = replace(crop, mask=(mask / 255).astype(np.float32))
         return _FoundFace(number, face, crop, mask)
 
-    def _only_this_person(
-        self, found: list[_FoundFace], measured: Mapping[str, NDArray[np.float32]], recognizer: Recognizer
-    ) -> list[_FoundFace]:
-        encodings = measured[recognizer.key].reshape(len(found), -1)
-        distances = recognizer.distances(encodings, np.array(self._recipe.keep_person, np.float32))
-        return [
-            face
-            if distance < recognizer.same_person_below
-            else replace(face, dropped=f"{ANOTHER_PERSON}: distance {distance:.2f}")
-            for face, distance in zip(found, distances, strict=True)
-        ]
+
+def _only_this_person(
+    found: list[_FoundFace],
+    measured: Mapping[str, NDArray[np.float32]],
+    recognizer: Recognizer,
+    person: NDArray[np.float32],
+) -> list[_FoundFace]:
+    encodings = measured[recognizer.key].reshape(len(found), -1)
+    distances = recognizer.distances(encodings, person)
+    return [
+        face
+        if distance < recognizer.same_person_below
+        else replace(face, dropped=f"{ANOTHER_PERSON}: distance {distance:.2f}")
+        for face, distance in zip(found, distances, strict=True)
+    ]
 
 
 def _write(loaded: _LoadedImage, found: Sequence[_FoundFace], shard: ShardWriter) -> None:

@@ -13,7 +13,7 @@ from mien.errors import MienError
 from mien.evaluation.baselines import MeanFace, ModelPredictor, NearestFace, Predictor, Thumbnail
 from mien.evaluation.formulas import expression_error, frechet_distance, mean_of_finite, mean_pairwise_distance
 from mien.evaluation.metric_table import beats
-from mien.evaluation.metrics import compute_metrics
+from mien.evaluation.metrics import Judge, compute_metrics
 from mien.evaluation.observation import gathered
 from mien.evaluation.observer import Plugins
 from mien.evaluation.observer_pool import looking_with
@@ -47,6 +47,8 @@ def evaluate(
     seed: int = 0,
     blender: str | None = None,
     extractor: str | None = None,
+    recognizer: str | None = None,
+    judges: Sequence[str] = (),
     out: Path | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
@@ -58,6 +60,8 @@ def evaluate(
     strangers. faces: at most so many, spread evenly. last: only this share at the end of each clip, also of a dataset
     that the run was not trained on. seed: whom to invent.
     blender, extractor: plugin choices; None: the default blender, and the extractor that the dataset was made with.
+    recognizer: a feature choice, by what faces are recognized; None: the run's, or the default. judges: further ones,
+    which say by themselves whose faces they are: neither the recognizer nor that which the run was trained with.
     out: where evaluation.json, index.html and the images are written; None: RUN/evaluations/NAME_OF_DATASET.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
 
@@ -68,8 +72,8 @@ def evaluate(
     face to judge by, or no scene can be read any more.
     """
     judgement = measure(
-        run, on, to=to, faces=faces, last=last, seed=seed, blender=blender, extractor=extractor, progress=progress,
-        registry=registry,
+        run, on, to=to, faces=faces, last=last, seed=seed, blender=blender, extractor=extractor, recognizer=recognizer,
+        judges=judges, progress=progress, registry=registry,
     )  # fmt: skip
     folder = out or folder_of(Path(run), Path(on))
     write_page(folder, judgement)
@@ -87,6 +91,8 @@ def measure(
     seed: int = 0,
     blender: str | None = None,
     extractor: str | None = None,
+    recognizer: str | None = None,
+    judges: Sequence[str] = (),
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> EvaluationResult:
@@ -99,8 +105,15 @@ def measure(
     dataset.vectors(features, chosen.rows[:1])  # says early if a feature is missing
     blender = blender or registry.default("blender")
     extractor = extractor or dataset.info.extractor
-    plugins = Plugins(blender, extractor, finds_originals=extractor != dataset.info.extractor)
-    recognizer = Recognizer(registry)
+    recognizes = Recognizer(registry, recognizer or opened.recognizer)
+    judging = _judges(judges, recognizes, opened, registry)
+    plugins = Plugins(
+        blender,
+        extractor,
+        finds_originals=extractor != dataset.info.extractor,
+        recognizer=recognizes.record.choice,
+        judges=tuple(judge.record.choice for judge in judging),
+    )
     sources = _sources(opened)
     predictors = [
         (predictor, person)
@@ -108,7 +121,8 @@ def measure(
         for predictor in _drawers(opened, dataset, features, person, sources, seed)
     ]
     looking = looking_with(registry, plugins, observations=len(chosen.rows) * len(predictors))
-    known = _encodings(sources, recognizer, progress)
+    known = _encodings(sources, recognizes, progress)
+    by_judges = [Judge(judge, _encodings(sources, judge, progress)) for judge in judging]
     results = _drawn(predictors, chosen.rows, progress)
     strangers = next(
         (Strangers.drawn_by(one.predictor, chosen.rows, seed) for one in results
@@ -129,7 +143,9 @@ def measure(
         distances[number] = observations.distances_to(seen.encodings)
         poses[number] = angles_degrees(head_pose(observations.landmarks))
         real = known[one.drawn_as] if one.drawn_as else seen.encodings
-        metrics.append(compute_metrics(one, observations, seen, known, real, dataset.name, recognizer, strangers))
+        metrics.append(
+            compute_metrics(one, observations, seen, known, real, dataset.name, recognizes, strangers, by_judges)
+        )
     middle = len(seen.encodings) // 2
     record = opened.record
     newest = checkpoints.newest(opened.path)
@@ -153,8 +169,9 @@ def measure(
         unreadable=seen.unreadable,
         extractor=extractor,
         blender=blender,
-        recognizer=recognizer.features.text,
-        same_person_below=recognizer.same_person_below,
+        recognizer=recognizes.record,
+        same_person_below=recognizes.same_person_below,
+        judges=[judge.record for judge in judging],
         seed=seed,
         device="cpu",
         threads=torch.get_num_threads(),
@@ -182,6 +199,21 @@ def _whom(run: TrainedRun, to: str | None) -> list[str | None]:
         run.model.identity_index(to)
         return [to]
     return [*(run.identities if run.model.swaps else ()), *([None] if run.model.invents else ())]
+
+
+def _judges(choices: Sequence[str], recognizer: Recognizer, run: TrainedRun, registry: Registry) -> list[Recognizer]:
+    """The judges. Raises MienError for one that took part in what it is to judge, or is named twice."""
+    judges = [Recognizer(registry, choice) for choice in choices]
+    taken = {recognizer.record.choice: "is what recognizes the faces"}
+    if run.recognizer:
+        taken.setdefault(run.recognizer, f"is what {run.path} was trained with")
+    for judge in judges:
+        if why := taken.get(judge.record.choice):
+            raise MienError(
+                f"{judge.record.choice} cannot judge: it {why}.", "Name another: --judge NAME, or leave it out."
+            )
+        taken[judge.record.choice] = "was named twice"
+    return judges
 
 
 def _sources(run: TrainedRun) -> list[tuple[Dataset, NDArray[np.int64]]]:
@@ -221,7 +253,7 @@ def _encodings(
     sources: Sequence[tuple[Dataset, NDArray[np.int64]]], recognizer: Recognizer, progress: Progress
 ) -> dict[str, NDArray[np.float32]]:
     """Person → encodings of some of their training faces, float32 (n, D): as stored, or of their scenes."""
-    stored = {source.name for source, _ in sources if any(one.key == recognizer.key for one in source.info.features)}
+    stored = {source.name for source, _ in sources if _holds(source, recognizer)}
     picked = {source.name: _spread(rows, _REFERENCE_FACES if source.name not in stored else _STORED_FACES)
               for source, rows in sources}  # fmt: skip
     if missing := sum(len(rows) for name, rows in picked.items() if name not in stored):
@@ -244,6 +276,12 @@ def _encodings(
             )
         found[source.name] = np.concatenate(encodings)
     return found
+
+
+def _holds(dataset: Dataset, recognizer: Recognizer) -> bool:
+    """Whether a dataset has encodings of its faces, by this very recognizer and no other version of it."""
+    by = (recognizer.key, recognizer.record.distribution, recognizer.record.version)
+    return any((one.key, one.distribution, one.version) == by for one in dataset.info.features)
 
 
 def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:

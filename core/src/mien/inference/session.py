@@ -21,6 +21,8 @@ from mien.media.provenance import Provenance
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress
+from mien.tracking.recognizer import Recognizer
+from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training.run import TrainedRun
 from mien.workers.threads import Pool, Stopwatch, ordered_map, prefetched
 
@@ -36,6 +38,8 @@ class Session:
     generator: FaceGenerator
     person_filter: PersonFilter | None
     """Whose faces are drawn anew; None: everybody's."""
+    recognizer: RecognizerRecord | None
+    """By what that person is told apart; None: nobody is."""
     provenance: Provenance
     quality: int
     threads: int
@@ -52,6 +56,7 @@ class Session:
         extractor: str | None = None,
         also_find: Sequence[str] = (),
         person: Path | None,
+        recognizer: str | None = None,
         quality: int,
         threads: int | None,
         device: str | None,
@@ -61,9 +66,10 @@ class Session:
         """Load the run's model and make its plugins.
 
         extractor: another choice than the run's own; None: that. also_find: extractors whose finds are added to it.
+        recognizer: likewise, what tells the person apart.
 
         Raises MienError if the run cannot be opened or cannot draw whom it is to draw, a plugin cannot be made, the
-        person's image shows no face, or the device is none.
+        person's image shows no face or several, or the device is none.
         """
         trained = TrainedRun.open(run, registry)
         whom.check(trained.model, run)
@@ -80,14 +86,17 @@ class Session:
             device=_device(device),
             clock=clock,
         )
-        person_filter = None
+        person_filter, record = None, None
         if person is not None:
+            tells_apart = Recognizer(registry, recognizer or trained.recognizer)
+            record = tells_apart.record
             with detector.extractor_pools[0].extractors.borrowed() as borrowed:
-                person_filter = PersonFilter(person, borrowed, registry)
+                person_filter = PersonFilter(person, borrowed, tells_apart)
         return cls(
             detector=detector,
             generator=generator,
             person_filter=person_filter,
+            recognizer=record,
             provenance=Provenance(version("mien-core"), whom.action, trained.digest[:_DIGEST_CHARACTERS]),
             quality=quality,
             threads=threads,

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from mien.errors import MienError
 from mien.inference.blender_selection import AUTO, candidates_for, choose_blender
 from mien.inference.images import swap_image, swap_images
 from mien.inference.job_runner import run_jobs
@@ -25,6 +26,7 @@ def swap(
     blender: str,
     extractor: str | None = None,
     person: Path | None = None,
+    recognizer: str | None = None,
     quality: int = DEFAULT_QUALITY,
     overwrite: bool = False,
     threads: int | None = None,
@@ -38,8 +40,9 @@ def swap(
     mirrored; a file of it that cannot be swapped does not end the run, but stands in the report, and an image in which
     nothing is to be drawn is copied as it is.
     identity: whom to draw, one of the run's people. person: an image of the person whose faces are to be drawn anew;
-    None: every face. blender: a plugin choice, as `name:key=value`; "auto": the best of those installed, as
-    `choose_blender` finds it, with a sheet that shows them all beside the output, or in it if it is a folder.
+    None: every face. recognizer: what tells that person apart, a feature choice; None: the run's, or the default.
+    blender: a plugin choice, as `name:key=value`; "auto": the best of those installed, as `choose_blender` finds it,
+    with a sheet that shows them all beside the output, or in it if it is a folder.
     extractor: a plugin choice, what searches for faces; None: what the run's datasets were made with. quality: of
     videos, see `VideoSink`.
     overwrite: whether files may be replaced. threads: so many search for faces at once; None: one for each core.
@@ -52,9 +55,15 @@ def swap(
     Raises MienError, with nothing lost: for a quality off its scale; a run that is missing, untrained or needs a plugin
     that is not installed; an identity that it does not know, or a model that draws only people who do not exist; all
     that `list_jobs` refuses; a full disk or a missing permission. For a single file also if it is unreadable or
-    damaged, or an image in which nothing is to be drawn.
+    damaged, or an image in which nothing is to be drawn; for a person's image without a face, or with several, and for a
+    recognizer without a person.
     """
     check_quality(quality)
+    if recognizer is not None and person is None:
+        raise MienError(
+            f"No person was named whom {recognizer} is to tell apart from others.",
+            f"mien swap {run} {source} {output} --to {identity} --person IMAGE --recognizer {recognizer}",
+        )
     jobs = list_jobs(source, output, overwrite=overwrite)
     registry = registry or Registry()
     candidates = None
@@ -66,6 +75,7 @@ def swap(
         blender=candidates.default if candidates else blender,
         extractor=extractor,
         person=person,
+        recognizer=recognizer,
         quality=quality,
         threads=threads,
         device=device,
@@ -87,4 +97,6 @@ def swap(
         images=lambda images: swap_images(images, session),
         video=lambda job, video: swap_video(job, video, session),
     )
-    return SwapReport(files, time.perf_counter() - start, session.clock.seconds, blender, comparison)
+    return SwapReport(
+        files, time.perf_counter() - start, session.clock.seconds, blender, comparison, session.recognizer
+    )

@@ -58,7 +58,7 @@ class Recognizer:
         return distances
 
     def mean(self, encodings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The encoding of a person of whom there are K ≥ 1, float32 (K, D): float32 (D,), as long as those are on average.
+        """One encoding of K ≥ 1 of a person, float32 (K, D): float32 (D,), their mean at the length they usually have.
 
         A plain mean is shorter, and so nearer to everybody; of unit vectors it would not be one.
         """
@@ -95,8 +95,8 @@ class Recognizer:
     def stored(self, encoding: StoredEncoding, where: str, fix: str) -> NDArray[np.float32]:
         """An encoding that was stored, float32 (D,), if it is by this very recognizer.
 
-        where: what holds it, for the error. fix: the command that makes it anew. Raises MienError if another recognizer,
-        or another version of this one, has made it: distances between the two would mean nothing.
+        where: what holds it, for the error. fix: the command that makes it anew. Raises MienError if another
+        recognizer, or another version of this one, has made it: distances between the two would mean nothing.
         """
         if encoding.recognizer != self.record or len(encoding.values) != self.length:
             raise MienError(

@@ -21,6 +21,7 @@ from mien.errors import MienError, MienWarning
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import whole_file
 from mien.plugins.registry import Registry
+from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training.options import TrainOptions
 
 FORMAT_VERSION = 1
@@ -61,6 +62,8 @@ class RunRecord(BaseModel):
     """All settings of the model."""
     extractor: str
     features: str
+    recognizer: RecognizerRecord | None = None
+    """Makes the encodings that a model sees; None: none was installed, or it was not said which of several."""
     alignment: AlignmentConfig
     identities: list[str]
     training_rows: int
@@ -173,6 +176,11 @@ class TrainedRun:
     def features(self) -> str:
         """The feature set the model draws from; empty if none."""
         return self.record.features
+
+    @property
+    def recognizer(self) -> str | None:
+        """The recognizer that the run was made with, as a plugin choice; None if it has none."""
+        return self.record.recognizer.choice if self.record.recognizer else None
 
     @property
     def alignment(self) -> AlignmentConfig:

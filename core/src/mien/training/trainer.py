@@ -22,6 +22,8 @@ from mien.plugins.choice import parse_choice, parse_choices
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
+from mien.tracking.recognizer import Recognizer, default_recognizer
+from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training import checkpoints
 from mien.training.data import TrainingData
 from mien.training.loop import Loop
@@ -53,6 +55,7 @@ def train(
     run: Path,
     *,
     features: str = "",
+    recognizer: str | None = None,
     settings: Mapping[str, Any] | None = None,
     options: TrainOptions | None = None,
     progress: Progress | None = None,
@@ -63,6 +66,8 @@ def train(
     model: a plugin choice, as "deepfakes:preset=small". datasets: their folders; a folder's name is the person's.
     run: a folder that holds no run yet. features: a feature set, as "landmarks:points=28+thumbnail", which the datasets
     have to hold; "": none. settings: further settings of the model, which win over those in `model`.
+    recognizer: a feature choice, what makes the encodings that a model sees, and tells people apart where the run is
+    used; None: what `mien.tracking.recognizer.default_recognizer` says.
     options: of the loop, when to stop among them; None: the defaults, by which the model's stages alone end it.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
     SIGINT and SIGTERM write a checkpoint and end the call in order.
@@ -89,6 +94,7 @@ def train(
         settings=config.model_dump(mode="json"),
         extractor=data.datasets[0].info.extractor,
         features=data.features.text,
+        recognizer=_recognizer(recognizer, registry),
         alignment=data.datasets[0].info.alignment,
         identities=list(data.identities),
         training_rows=data.inputs.rows,
@@ -221,6 +227,16 @@ def _load_weights(model: Model, weights: Path) -> None:
             f"{weights} cannot be the start of this model: {str(error).splitlines()[-1].strip()}",
             "Give the model the settings that the weights were trained with (run.toml has them).",
         ) from error
+
+
+def _recognizer(choice: str | None, registry: Registry) -> RecognizerRecord | None:
+    """The one that was named; else the default one. A run can do without: then it is asked for when it is needed."""
+    if choice is not None:
+        return Recognizer(registry, choice).record
+    try:
+        return RecognizerRecord.of(default_recognizer(registry), registry)
+    except MienError:
+        return None
 
 
 def _plugins(registry: Registry, model: str, extractor: str, features: str) -> list[PluginRecord]:
