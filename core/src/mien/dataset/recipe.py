@@ -123,9 +123,10 @@ def refuse_another_recognizer(path: Path, info: DatasetInfo, recipe: Recipe, det
     if before is None or now is None or (before == now if detects else before.agrees_with(now)):
         return
     held = info.keep_person or before
+    asked = recipe.keep_person if recipe.keep_person and recipe.keep_person.recognizer == now else now
     keep_person = " --keep-person IMAGE" if info.keep_person else ""
     raise MienError(
-        f"People were told apart in {path} by {held}, which cannot be compared with {recipe.keep_person or now}.",
+        f"People were told apart in {path} by {held}, which cannot be compared with {asked}.",
         f"mien preprocess {path} --again{keep_person} --recognizer {now.choice}",
     )
 

@@ -55,7 +55,7 @@ def swap(
     Raises MienError, with nothing lost: for a quality off its scale; a run that is missing, untrained or needs a plugin
     that is not installed; an identity that it does not know, or a model that draws only people who do not exist; all
     that `list_jobs` refuses; a full disk or a missing permission. For a single file also if it is unreadable or
-    damaged, or an image in which nothing is to be drawn; for a person's image without a face, or with several, and for a
+    damaged, or an image in which nothing is to be drawn; for a person's image without a face or with several, and for a
     recognizer without a person.
     """
     check_quality(quality)
