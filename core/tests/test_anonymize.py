@@ -461,8 +461,13 @@ def test_a_face_that_is_no_longer_known_passes(house: House, tmp_path: Path) -> 
     assert report.check is not None and report.not_checked == "" and report.failures == {}
     assert (report.check.verified, report.check.faces) == (0, 6) and report.check.smallest_distance > 0.6
 
+    assert report.recognizer is not None and report.recognizer.choice == "encoding"
+
     unchecked = house.anonymize(clip, tmp_path / "b.mp4", check=True, registry=without_encoding())
-    assert unchecked.check is None and "tells people apart" in unchecked.not_checked
+    assert unchecked.check is None and unchecked.recognizer is None
+    assert "No feature named 'encoding'" in unchecked.not_checked and "mien-feature-encoding" in unchecked.not_checked
+    with pytest.raises(MienError, match="No feature named 'encoding'"):
+        house.anonymize(clip, tmp_path / "c.mp4", recognizer="encoding", registry=without_encoding())
     assert house.anonymize(clip, tmp_path / "c.mp4").not_checked == "it was not asked for"
 
 

@@ -35,6 +35,22 @@ FEATURE = '''
                 value[:] = crop.image.mean((0, 1)) / 255
             return values
 '''
+NETWORK = """
+        def network(self):
+            return Mean(self.config.rows)
+
+    import torch
+    from torch import nn
+
+    class Mean(nn.Module):
+        def __init__(self, rows):
+            super().__init__()
+            self.rows = rows
+
+        def forward(self, images):
+            means = (images.mean((2, 3)) + 1) / 2
+            return means[:, None].expand(-1, self.rows, 3)
+"""
 BLENDER = """
     from mien import Blender
     from mien.geometry.alignment import composite
@@ -129,6 +145,14 @@ class TestAFeature(FeatureContract):
         install("feature", FEATURE)
 
 
+class TestAFeatureWithANetwork(FeatureContract):
+    name = "stranger"
+
+    @pytest.fixture(autouse=True)
+    def _installed(self, install):
+        install("feature", FEATURE + NETWORK)
+
+
 class TestAModel(ModelContract):
     name = "stranger"
 
@@ -198,6 +222,21 @@ def test_a_feature_that_breaks_it_is_told(install, line, by, check, says):
     arguments = (3,) if check == "test_values_are_finite_and_within_bounds" else ()
     with pytest.raises((AssertionError, pytest.fail.Exception), match=says):
         getattr(TestAFeature(), check)(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("line", "by", "says"),
+    [
+        ("+ 1) / 2", "+ 2) / 2", "something else than compute"),
+        ("means[:, None].expand(-1, self.rows, 3)", "means", "instead of"),
+        ("images.mean", "images.detach().mean", "gradient"),
+        ("self.rows = rows", "self.rows, self.gain = rows, nn.Parameter(torch.ones(1))", "asks for a gradient"),
+    ],
+)
+def test_a_network_that_breaks_it_is_told(install, line, by, says):
+    install("feature", FEATURE + NETWORK.replace(line, by))
+    with pytest.raises(AssertionError, match=says):
+        TestAFeatureWithANetwork().test_its_network_says_what_compute_does()
 
 
 @pytest.mark.parametrize(

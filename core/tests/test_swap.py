@@ -26,6 +26,7 @@ from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
+from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training import TrainOptions
 from mien.training.run import PluginRecord, RunRecord, make_model, write_weights
 
@@ -302,6 +303,7 @@ def test_only_the_person_asked_for_is_drawn(mirror: Mirror, tmp_path: Path) -> N
     report = mirror.swap(clip, tmp_path / "out.mp4", person=person)
     assert report.faces == 9 and report.interpolated == 1
     recognizer = Recognizer(mirror.registry)
+    assert report.recognizer == recognizer.record
     extractor = mirror.registry.create("extractor", "blinkered")
     reference = recognizer.reference(person, extractor)
     for before, after in zip(VideoSource(clip).frames(), VideoSource(tmp_path / "out.mp4").frames(), strict=True):
@@ -325,6 +327,22 @@ def test_nobody_of_that_kind_in_an_image_is_told_and_nothing_is_written(mirror: 
         mirror.swap(NO_FACE, tmp_path / "out.png")
     with pytest.raises(MienError, match="No face was found"):
         mirror.swap(STILL, tmp_path / "out.png", person=NO_FACE)
+
+
+def test_the_run_says_who_tells_people_apart_unless_another_is_named(mirror: Mirror, tmp_path: Path) -> None:
+    person = DATA / "images" / "formats" / "rgb.png"
+    assert mirror.swap(person, tmp_path / "every.png").recognizer is None, "every face is drawn: nobody is told apart"
+    run = Path(shutil.copytree(mirror.run, tmp_path / "run"))
+    record = RunRecord.read(run)
+    record.recognizer = RecognizerRecord(choice="vanished", distribution="mien-feature-vanished", version="1.0")
+    record.write(run)
+    with pytest.raises(MienError, match="No feature named 'vanished'"):
+        mirror.swap(person, tmp_path / "run's.png", run=run, person=person)
+    named = mirror.swap(person, tmp_path / "named.png", run=run, person=person, recognizer="encoding")
+    assert named.recognizer == Recognizer(mirror.registry, "encoding").record
+    with pytest.raises(MienError, match="No person was named") as caught:
+        mirror.swap(person, tmp_path / "vain.png", recognizer="encoding")
+    assert "--person IMAGE --recognizer encoding" in caught.value.fix
     assert list(tmp_path.iterdir()) == [person]
 
 

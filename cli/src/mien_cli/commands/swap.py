@@ -38,6 +38,10 @@ def swap(
         Path | None,
         typer.Option(metavar="REFERENCE", help="Draw only the person in that image anew; otherwise every face."),
     ] = None,
+    recognizer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What tells that person apart; by default as RUN was trained."),
+    ] = None,
     overwrite: Overwrite = False,
     blender: Annotated[
         str | None,
@@ -94,6 +98,7 @@ def swap(
     options = SessionOptions(
         extractor=extractor,
         masker=masker,
+        recognizer=recognizer,
         blender=blender,
         enhancers=enhance,
         threads=threads,

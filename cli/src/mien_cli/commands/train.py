@@ -40,6 +40,13 @@ def train(
     features: Annotated[
         str, typer.Option(metavar="SPEC", help="What the model draws from, as landmarks:points=28+thumbnail:size=8.")
     ] = "",
+    recognizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What makes the encodings that a model sees, and tells people apart; encoding by default.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="model.KEY=VALUE or train.KEY=VALUE; may be given repeatedly."),
@@ -88,7 +95,7 @@ def train(
     with shown_on(messages()) as shown:
         progress = shown if first else Silent()
         if resume:
-            if model or features or settings or seed is not None or precision:
+            if model or features or recognizer or settings or seed is not None or precision:
                 raise MienError(
                     f"{run} keeps its model, datasets and settings; only when to stop can be said anew.",
                     f"mien train --run {run} --resume",
@@ -105,6 +112,7 @@ def train(
                 datasets or [],
                 run,
                 features=features,
+                recognizer=recognizer,
                 settings=of_model,
                 options=_options(of_training),
                 progress=progress,

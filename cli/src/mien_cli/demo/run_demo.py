@@ -53,16 +53,20 @@ class DemoReport:
             partial.write_text(json.dumps(asdict(self), indent=1, default=str), encoding="utf-8")
 
 
-def run_demo(folder: Path, *, steps: int, from_scratch: bool, progress: Progress) -> DemoReport:
+def run_demo(
+    folder: Path, *, steps: int, from_scratch: bool, progress: Progress, recognizer: str | None = None
+) -> DemoReport:
     """Swap person E onto person J in a clip of two seconds, and measure what came of it.
 
     folder: where everything is written; it must not hold anything but an earlier demo. steps: of training.
-    from_scratch: begin with random weights rather than with those that come along.
+    from_scratch: begin with random weights rather than with those that come along. recognizer: a feature choice, what
+    recognizes the faces of the result; None: the default.
     Raises MienError if the folder holds something else or a plugin is missing.
     """
     _make_room(folder)
     registry = Registry()
     extractor = cast(Extractor, registry.create("extractor", EXTRACTOR))
+    recognizes = Recognizer(registry, recognizer)  # before anything takes long
     seconds: dict[str, float] = {}
     with resources.as_file(resources.files("mien_cli.demo") / "data") as data:
         people = {name: sorted((data / name).glob("*.mp4")) for name in (NEW_FACE, OLD_FACE)}
@@ -85,6 +89,7 @@ def run_demo(folder: Path, *, steps: int, from_scratch: bool, progress: Progress
                 MODEL,
                 [folder / name for name in people],
                 folder / "run",
+                recognizer=recognizes.record.choice,
                 settings={} if from_scratch else {"learning_rate": _LEARNING_RATE_FROM_START},
                 options=options,
                 progress=progress,
@@ -97,7 +102,7 @@ def run_demo(folder: Path, *, steps: int, from_scratch: bool, progress: Progress
             how = SessionOptions(blender=BLENDER, overwrite=True)
             swap(folder / "run", original, video, NEW_FACE, options=how, progress=progress, registry=registry)
         with _timed(seconds, "judge"):
-            comparison = compare_videos(original, video, people, NEW_FACE, extractor, Recognizer(registry), progress)
+            comparison = compare_videos(original, video, people, NEW_FACE, extractor, recognizes, progress)
             session = Session.open(folder / "run", options=how, progress=progress, registry=registry)
             session = session.drawing(session.target_of(NEW_FACE))
             write_sheet(sheet, session, original, video)

@@ -16,6 +16,7 @@ from mien.media.video_writer import DEFAULT_QUALITY, check_quality
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
+from mien.training.run import TrainedRun
 
 DEFAULT_MARGIN_SECONDS = 1.0
 """See `anonymize`."""
@@ -29,6 +30,7 @@ def anonymize(
     blender: str | None = None,
     seed: int = 0,
     extractor: str | None = None,
+    recognizer: str | None = None,
     missing: Missing = "hide",
     margin_seconds: float = DEFAULT_MARGIN_SECONDS,
     check: bool = True,
@@ -50,6 +52,7 @@ def anonymize(
     video was cut, if a feature that tells people apart is installed. In an image every face is a stranger of its own.
     The strangers follow from the seed, a file's path below the source, and who appears first in it.
     extractor: what searches for faces; None: what the run's datasets were made with. Several are joined by `+`.
+    recognizer: what tells people apart, and new faces from old ones: a feature choice; None: the run's, or the default.
 
     missing: what becomes of an image or frame in which no face was found, and of a frame in which a face was not found
     that is seen before and after it in the same shot. "hide": it is hidden all over. "refuse": nothing is written.
@@ -64,8 +67,9 @@ def anonymize(
     Whatever is drawn or hidden is labelled as synthetic.
 
     Returns what came of each file: faces drawn, strangers invented, frames hidden, and what the comparison said.
-    Raises MienError, with nothing lost: as `mien.swap` does; for a run whose model draws only people that it knows; and
-    for values out of their range. For a single file also if it is refused.
+    Raises MienError, with nothing lost: as `mien.swap` does; for a recognizer that was named and cannot be used; for a
+    run whose model draws only people that it knows; and for values out of their range. For a single file also if it is
+    refused.
     """
     check_quality(quality)
     registry, progress = registry or Registry(), progress or Silent()
@@ -77,14 +81,14 @@ def anonymize(
     session = Session.open(run, options=options, progress=progress, registry=registry)
     session.require("synthetic")
     session = session.saying(f"faces drawn as people who do not exist, seed {seed}")
-    recognizer, why_none = _recognizer(registry)
+    tells_apart, why_none = _recognizer(session.run, recognizer, registry)
     rules = Rules(
         seed=seed,
         missing=missing,
         margin_seconds=margin_seconds,
         sound=sound,
         max_verified=max_verified if check else None,
-        recognizer=recognizer,
+        recognizer=tells_apart,
         source=source,
         output=output,
     )
@@ -104,14 +108,20 @@ def anonymize(
         seconds=time.perf_counter() - start,
         stage_seconds=session.clock.seconds,
         blender=session.blender,
+        recognizer=tells_apart.record if tells_apart else None,
         seed=seed,
         not_checked="" if rules.checks else why_none or "it was not asked for",
     )
 
 
-def _recognizer(registry: Registry) -> tuple[Recognizer | None, str]:
-    """What tells people apart; None and the reason if nothing that is installed does."""
+def _recognizer(run: TrainedRun, choice: str | None, registry: Registry) -> tuple[Recognizer | None, str]:
+    """What tells people apart; None and the reason if nothing that is installed does.
+
+    Raises MienError for a choice of the user's that cannot be used.
+    """
+    if choice is not None:
+        return Recognizer(registry, choice), ""
     try:
-        return Recognizer(registry), ""
+        return Recognizer(registry, run.recognizer), ""
     except MienError as error:
         return None, str(error)

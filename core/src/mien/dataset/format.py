@@ -62,31 +62,6 @@ class Dataset:
         """The crops, whole: uint8 (N, S, S, 3), RGB, for the side S of `info.size`; memory-mapped."""
         return cast(NDArray[np.uint8], self._array(CROPS))
 
-    def crops(self) -> NDArray[np.uint8]:
-        """All crops, whole: uint8 (N, S, S, 3), RGB; memory-mapped."""
-        return self.images(self.info.sizes[-1])
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        """The people of the dataset, in the order in which they appear."""
-        return (self.name,)
-
-    def person_rows(self) -> NDArray[np.int64]:
-        """int64 (N,): which of `people` each face is."""
-        return np.zeros(len(self), np.int64)
-
-    def tracks(self) -> NDArray[np.int64]:
-        """int64 (N,): faces of one number are one face followed over a video; -1 for those of images."""
-        return np.full(len(self), -1, np.int64)
-
-    def require_size(self, size: int) -> None:
-        """Raises MienError, with the size it has, if the crops are smaller than that side in pixels."""
-        if size > self.info.alignment.size:
-            raise MienError(
-                f"{self.path} holds crops of {self.info.alignment.size} px; {size} px are asked for.",
-                f"mien preprocess {self.path} --again --alignment size={size}",
-            )
-
     def masks(self) -> NDArray[np.uint8]:
         """What of them is face: uint8 (N, S, S), 255 is face, 0 is background; memory-mapped."""
         return cast(NDArray[np.uint8], self._array(MASKS))

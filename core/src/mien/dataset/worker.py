@@ -74,7 +74,11 @@ class ChunkWorker:
         self._extractor = cast(Extractor, registry.create("extractor", recipe.extractor))
         self._maskers = MaskerSet(recipe.masker, registry)
         self._features = FeatureSet(recipe.features_text, registry)
-        self._recognizer = Recognizer(registry) if recipe.keep_person is not None else None
+        self._recognizer = Recognizer(registry, recipe.recognizer.choice) if recipe.recognizer else None
+        self._person: NDArray[np.float32] | None = None
+        if recipe.keep_person and self._recognizer:
+            again = "mien preprocess DATASET --again --keep-person IMAGE"
+            self._person = self._recognizer.stored(recipe.keep_person, "The dataset", again)
         self._video: Any = None
 
     def do(self, chunk: Chunk, begin: Begin, tell: Tell) -> None:
@@ -131,9 +135,9 @@ class ChunkWorker:
     def _measured(self, image: RgbImage) -> list[_FoundFace]:
         faces = guarded_extract(self._extractor, self._recipe.extractor, image)
         found = self._cut_out(faces, image)
-        if self._recognizer:
+        if self._recognizer and self._person is not None:
             found = _measured_by(self._recognizer.features, found)
-            found = [self._checked_person(face, self._recognizer) for face in found]
+            found = [_checked_person(face, self._recognizer, self._person) for face in found]
         if self._recipe.largest:
             found = _only_the_largest(found)
         return _measured_by(self._features, found)
@@ -153,14 +157,15 @@ class ChunkWorker:
             for number, face in enumerate(faces)
         ]
 
-    def _checked_person(self, face: _FoundFace, recognizer: Recognizer) -> _FoundFace:
-        if face.dropped:
-            return face
-        encoding = face.values[recognizer.key].reshape(1, -1)
-        (distance,) = recognizer.distances(encoding, np.array(self._recipe.keep_person, np.float32))
-        if distance < recognizer.same_person_below:
-            return face
-        return replace(face, dropped=f"{ANOTHER_PERSON}: distance {distance:.2f}")
+
+def _checked_person(face: _FoundFace, recognizer: Recognizer, person: NDArray[np.float32]) -> _FoundFace:
+    if face.dropped:
+        return face
+    encoding = face.values[recognizer.key].reshape(1, -1)
+    (distance,) = recognizer.distances(encoding, person)
+    if distance < recognizer.same_person_below:
+        return face
+    return replace(face, dropped=f"{ANOTHER_PERSON}: distance {distance:.2f}")
 
 
 def _measured_by(features: FeatureSet, found: list[_FoundFace]) -> list[_FoundFace]:

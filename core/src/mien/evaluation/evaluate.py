@@ -14,7 +14,7 @@ from mien.errors import MienError
 from mien.evaluation.baselines import MeanFace, ModelPredictor, NearestFace, Thumbnail, given_of
 from mien.evaluation.formulas import expression_error, frechet_distance, mean_of_finite, mean_pairwise_distance
 from mien.evaluation.metric_table import beats
-from mien.evaluation.metrics import compute_metrics
+from mien.evaluation.metrics import Judge, compute_metrics
 from mien.evaluation.observation import gathered
 from mien.evaluation.observer import Plugins
 from mien.evaluation.observer_pool import looking_with
@@ -53,6 +53,8 @@ def evaluate(
     seed: int = 0,
     blender: str | None = None,
     extractor: str | None = None,
+    recognizer: str | None = None,
+    judges: Sequence[str] = (),
     out: Path | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
@@ -64,6 +66,8 @@ def evaluate(
     strangers. faces: at most so many, spread evenly. last: only this share at the end of each clip, also of a dataset
     that the run was not trained on. seed: whom to invent.
     blender, extractor: plugin choices; None: the default blender, and the extractor that the dataset was made with.
+    recognizer: a feature choice, by what faces are recognized; None: the run's, or the default. judges: further ones,
+    which say by themselves whose faces they are: neither the recognizer nor that which the run was trained with.
     out: where evaluation.json, index.html and the images are written; None: RUN/evaluations/NAME_OF_DATASET.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
 
@@ -74,8 +78,8 @@ def evaluate(
     face to judge by, or no scene can be read any more.
     """
     judgement = measure(
-        run, on, to=to, faces=faces, last=last, seed=seed, blender=blender, extractor=extractor, progress=progress,
-        registry=registry,
+        run, on, to=to, faces=faces, last=last, seed=seed, blender=blender, extractor=extractor, recognizer=recognizer,
+        judges=judges, progress=progress, registry=registry,
     )  # fmt: skip
     folder = out or folder_of(Path(run), Path(on))
     write_page(folder, judgement)
@@ -93,6 +97,8 @@ def measure(
     seed: int = 0,
     blender: str | None = None,
     extractor: str | None = None,
+    recognizer: str | None = None,
+    judges: Sequence[str] = (),
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> EvaluationResult:
@@ -110,13 +116,21 @@ def measure(
     dataset.vectors(features, chosen.rows[:1])  # says early if a feature is missing
     blender = blender or registry.default("blender")
     extractor = extractor or dataset.info.extractor
-    plugins = Plugins(blender, extractor, finds_originals=extractor != dataset.info.extractor)
-    recognizer = Recognizer(registry)
+    recognizes = Recognizer(registry, recognizer or opened.recognizer)
+    judging = _judges(judges, recognizes, opened, registry)
+    plugins = Plugins(
+        blender,
+        extractor,
+        finds_originals=extractor != dataset.info.extractor,
+        recognizer=recognizes.record.choice,
+        judges=tuple(judge.record.choice for judge in judging),
+    )
     looking = looking_with(registry, plugins, observations=len(chosen.rows) * len(people) * _PREDICTORS)
-    known = _encodings(sources, people, recognizer, progress)
+    known = _encodings(sources, people, recognizes, progress)
+    by_judges = [Judge(judge, _encodings(sources, people, judge, progress)) for judge in judging]
     of_model = {
         person: ModelPredictor(
-            opened, dataset, features, person, seed, _given(opened, features, person, sources, known, recognizer)
+            opened, dataset, features, person, seed, _given(opened, features, person, sources, known, recognizes)
         )
         for person in people
     }
@@ -138,7 +152,9 @@ def measure(
         distances[number] = observations.distances_to(seen.encodings)
         poses[number] = angles_degrees(head_pose(observations.landmarks))
         real = known[one.drawn_as] if one.drawn_as else seen.encodings
-        metrics.append(compute_metrics(one, observations, seen, known, real, dataset.people, recognizer, synthetic))
+        metrics.append(
+            compute_metrics(one, observations, seen, known, real, dataset.people, recognizes, synthetic, by_judges)
+        )
     middle = len(seen.encodings) // 2
     record = opened.record
     newest = checkpoints.newest(opened.path)
@@ -162,8 +178,9 @@ def measure(
         unreadable=seen.unreadable,
         extractor=extractor,
         blender=blender,
-        recognizer=recognizer.features.text,
-        same_person_below=recognizer.same_person_below,
+        recognizer=recognizes.record,
+        same_person_below=recognizes.same_person_below,
+        judges=[judge.record for judge in judging],
         seed=seed,
         device="cpu",
         threads=torch.get_num_threads(),
@@ -207,6 +224,21 @@ def people_drawn(
     return [*people, *([None] if "synthetic" in targets else ())]
 
 
+def _judges(choices: Sequence[str], recognizer: Recognizer, run: TrainedRun, registry: Registry) -> list[Recognizer]:
+    """The judges. Raises MienError for one that took part in what it is to judge, or is named twice."""
+    judges = [Recognizer(registry, choice) for choice in choices]
+    taken = {recognizer.record.choice: "is what recognizes the faces"}
+    if run.recognizer:
+        taken.setdefault(run.recognizer, f"is what {run.path} was trained with")
+    for judge in judges:
+        if why := taken.get(judge.record.choice):
+            raise MienError(
+                f"{judge.record.choice} cannot judge: it {why}.", "Name another: --judge NAME, or leave it out."
+            )
+        taken[judge.record.choice] = "was named twice"
+    return judges
+
+
 def _given(
     run: TrainedRun,
     features: FeatureSet,
@@ -218,10 +250,10 @@ def _given(
     """The person as a reference, for a model that draws people in no other way."""
     if person is None or "known" in run.model.targets:
         return None
-    if run.record.recognizer != recognizer.features.text:
+    if run.recognizer != recognizer.record.choice:
         raise MienError(
-            f"{run.path} draws references by encodings of {run.record.recognizer}, not of {recognizer.features.text}.",
-            f"mien evaluate {run.path} --on DATASET --recognizer {run.record.recognizer}",
+            f"{run.path} draws references by encodings of {run.recognizer}, not of {recognizer.record.choice}.",
+            f"mien evaluate {run.path} --on DATASET --recognizer {run.recognizer}",
         )
     dataset, rows = sources[person]
     return given_of(run, dataset, rows, features, known[person])
@@ -287,5 +319,6 @@ def _encodings(
 
 
 def _stores(dataset: Dataset, recognizer: Recognizer) -> bool:
-    """Whether a dataset holds the recognizer's encodings."""
-    return any(one.key == recognizer.key for one in dataset.info.features)
+    """Whether a dataset has encodings of its faces, by this very recognizer and no other version of it."""
+    by = (recognizer.key, recognizer.record.distribution, recognizer.record.version)
+    return any((one.key, one.distribution, one.version) == by for one in dataset.info.features)

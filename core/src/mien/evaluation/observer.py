@@ -32,6 +32,10 @@ class Plugins:
     finds_originals: bool
     """Whether the originals are found anew by the extractor too; otherwise their landmarks are those of the dataset,
     which then has to be made with the same extractor."""
+    recognizer: str | None = None
+    """None: the default one."""
+    judges: tuple[str, ...] = ()
+    """Further recognizers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,10 @@ class FaceObserver:
     def __init__(self, registry: Registry, plugins: Plugins) -> None:
         self._plugins = plugins
         self._blender = cast(Blender, registry.create("blender", plugins.blender))
-        self._recognizer = Recognizer(registry)
+        recognizer = Recognizer(registry, plugins.recognizer)
+        judges = [Recognizer(registry, judge) for judge in plugins.judges]
         extractor = cast(Extractor, registry.create("extractor", plugins.extractor))
-        self._viewer = FaceLocator(extractor, self._recognizer, plugins.extractor)
+        self._viewer = FaceLocator(extractor, recognizer, plugins.extractor, judges)
 
     def look(self, task: ObservationTask) -> SceneObservation:
         """Raises MienError if a plugin fails."""
@@ -76,7 +81,7 @@ class FaceObserver:
         if self._plugins.finds_originals:
             original = self._viewer.look(scene, place)
         else:
-            original = place, self._recognizer.encode([crop])[0]
+            original = self._viewer.recognize(crop, place)
         drawn: list[Observation] = []
         views: list[RgbImage] = []
         for image, mask in zip(task.images, task.masks, strict=True):

@@ -12,7 +12,7 @@ from mien.dataset import Dataset
 from mien.dataset.scenes import crops_in_scenes
 from mien.errors import MienError
 from mien.evaluation.baselines import Prediction, Predictor
-from mien.evaluation.observation import Observation
+from mien.evaluation.observation import Observation, gathered
 from mien.evaluation.observer import ObservationTask, SceneObservation
 from mien.evaluation.report import Evaluation
 from mien.evaluation.row_selection import ChosenRows
@@ -64,6 +64,8 @@ class Originals:
     landmarks: NDArray[np.float32]
     """float32 (N, 68, 2), in scene pixels."""
     encodings: NDArray[np.float32]
+    by_judges: tuple[NDArray[np.float32], ...]
+    """The same by each judge."""
     unreadable: list[str]
     """Why others were left out."""
 
@@ -110,7 +112,7 @@ def look_at_all(
     with looking(_tasks(dataset, chosen, results, synthetic, unreadable)) as observations:
         for task, observation in observations:
             progress.advance(1)
-            if not np.isfinite(observation.original[0]).all():
+            if not np.isfinite(observation.original.landmarks).all():
                 unseen.append(int(chosen.rows[task.number]))
                 continue
             for one, look, view in zip(
@@ -131,8 +133,10 @@ def look_at_all(
             f"No face of {dataset.path} is left to judge by: {unreadable[0] if unreadable else ''}",
             f"Put the images and videos back, or mien preprocess {dataset.path} --from PATH",
         )
-    landmarks, encodings = (np.stack(part) for part in zip(*originals, strict=True))
-    return Originals(numbers, chosen.rows[numbers], crops, views, landmarks, encodings, unreadable)
+    seen = gathered(originals)
+    return Originals(
+        numbers, chosen.rows[numbers], crops, views, seen.landmarks, seen.encodings, seen.by_judges, unreadable
+    )
 
 
 def _tasks(

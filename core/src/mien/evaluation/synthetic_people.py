@@ -54,5 +54,5 @@ class SyntheticPeople:
 
 
 def _spread(observations: list[Observation]) -> float:
-    encodings = np.stack([encoding for _, encoding in observations])
+    encodings = np.stack([one.encoding for one in observations])
     return mean_pairwise_distance(encodings[np.isfinite(encodings).all(1)])

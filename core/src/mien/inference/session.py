@@ -33,6 +33,7 @@ from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
+from mien.tracking.recognizer_record import RecognizerRecord
 from mien.tracking.tracker import TrackedFace, follow, untracked
 from mien.training.run import TrainedRun, untrained
 from mien.workers.threads import Pool, Stopwatch, ordered_map, prefetched
@@ -84,10 +85,11 @@ class Session:
     generator: FaceGenerator
     person_filter: PersonFilter | None
     """Whose faces are drawn anew; None: everybody's."""
+    recognizer: RecognizerRecord | None
+    """By what that person is told apart; None: nobody is."""
     provenance: Provenance
     blender: str
     """What sets faces in, as a plugin choice."""
-    recognizer_choice: str | None
     quality: int
     threads: int
     clock: Stopwatch
@@ -107,7 +109,7 @@ class Session:
         run: a run's folder, or the name of a model that needs no training. options: None: the defaults.
 
         Raises MienError if the run cannot be opened, a plugin cannot be made, the device is none, or the image of the
-        person whose faces are drawn anew is unreadable or shows no face.
+        person whose faces are drawn anew is unreadable or shows no face, or several.
         """
         registry, options, progress = registry or Registry(), options or SessionOptions(), progress or Silent()
         trained = open_run(run, registry)
@@ -134,13 +136,13 @@ class Session:
             person_filter=None,
             provenance=Provenance(version("mien-core"), "faces drawn anew", trained.digest[:_DIGEST_CHARACTERS]),
             blender=blender,
-            recognizer_choice=options.recognizer or trained.record.recognizer,
+            recognizer=None,
             quality=options.quality,
             threads=threads,
             clock=clock,
             progress=progress,
         )
-        return session.only(options.person)
+        return session.only(options.person, options.recognizer)
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -279,7 +281,7 @@ class Session:
 
     def given(self, images: Sequence[tuple[RgbImage, str]]) -> Given:
         """Somebody, as images show them; beside each, what an error calls it."""
-        recognizer = Recognizer(self.registry, self.run.record.recognizer)
+        recognizer = Recognizer(self.registry, self.run.recognizer)
         crops = []
         for image, name in images:
             faces = self.detector.find(image)
@@ -322,15 +324,18 @@ class Session:
         """The same session, with what is done as the provenance label says it."""
         return replace(self, provenance=replace(self.provenance, action=action))
 
-    def only(self, person: Path | None) -> "Session":
+    def only(self, person: Path | None, recognizer: str | None = None) -> "Session":
         """The same session, drawing anew the person whom an image file shows; None: everybody.
 
-        Raises MienError if the image is unreadable or shows no face, or nothing installed tells people apart.
+        recognizer: what tells that person apart; None: the run's. Raises MienError if the image is unreadable, or shows
+        no face or several, or nothing installed tells people apart.
         """
         if person is None:
             return self
+        tells_apart = Recognizer(self.registry, recognizer or self.run.recognizer)
         with self.detector.extractor_pools[0].extractors.borrowed() as extractor:
-            return replace(self, person_filter=PersonFilter(person, extractor, self.registry))
+            person_filter = PersonFilter(person, extractor, tells_apart)
+        return replace(self, person_filter=person_filter, recognizer=tells_apart.record)
 
     def blending_with(self, blender: str) -> "Session":
         """The same session with another blender. Raises MienError if it cannot be made."""

@@ -70,4 +70,6 @@ def swap(
         images=lambda images: swap_images(images, session),
         video=lambda job, video: swap_video(job, video, session),
     )
-    return SwapReport(files, time.perf_counter() - start, session.clock.seconds, session.blender, comparison)
+    return SwapReport(
+        files, time.perf_counter() - start, session.clock.seconds, session.blender, comparison, session.recognizer
+    )

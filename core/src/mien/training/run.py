@@ -23,6 +23,7 @@ from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import whole_file
 from mien.plugins.choice import PluginChoice, parse_choice
 from mien.plugins.registry import Registry
+from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training.options import TrainOptions
 
 FORMAT_VERSION = 2
@@ -63,10 +64,9 @@ class RunRecord(BaseModel):
     """All settings of the model."""
     extractor: str
     masker: str
-    recognizer: str | None = None
-    """What makes the encodings that the model sees, and what tells people apart if nothing else is asked for; None: no
-    installed feature could."""
     features: str
+    recognizer: RecognizerRecord | None = None
+    """Makes the encodings that a model sees; None: none was installed, or it was not said which of several."""
     alignment: AlignmentConfig
     """How faces are cut out for the model."""
     people: list[str]
@@ -191,6 +191,11 @@ class TrainedRun:
     def features(self) -> str:
         """The feature set the model draws from; empty if none."""
         return self.record.features
+
+    @property
+    def recognizer(self) -> str | None:
+        """The recognizer that the run was made with, as a plugin choice; None if it has none."""
+        return self.record.recognizer.choice if self.record.recognizer else None
 
     @property
     def alignment(self) -> AlignmentConfig:

@@ -23,6 +23,7 @@ from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
+from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training import checkpoints
 from mien.training.data import TrainingData
 from mien.training.loop import Loop
@@ -83,7 +84,7 @@ def train(
     choice = parse_choice(model)
     loaded, config = registry.configure("model", choice, settings)
     of_model = cast(type[Model], loaded)
-    recognizer = recognizer_of(of_model, recognizer, registry)
+    recognizer = _recognizer(of_model, recognizer or of_model.recognizer, registry)
     data = _data([Path(path) for path in datasets], features, options, registry, of_model, recognizer)
     accelerator = _accelerator(options, run)
     made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
@@ -94,7 +95,7 @@ def train(
         settings=config.model_dump(mode="json"),
         extractor=data.datasets[0].info.extractor,
         masker=data.datasets[0].info.masker,
-        recognizer=recognizer,
+        recognizer=RecognizerRecord.of(recognizer, registry) if recognizer else None,
         features=data.features.text,
         alignment=made.alignment or data.datasets[0].info.alignment,
         people=list(data.people) if "known" in of_model.targets else [],
@@ -142,7 +143,7 @@ def resume(
         progress.say(f"The run {line} Going on may not be exact.")
     of_model = cast(type[Model], registry.load("model", record.model))
     paths = [Path(dataset.path) for dataset in record.datasets]
-    data = _data(paths, record.features, options, registry, of_model, record.recognizer)
+    data = _data(paths, record.features, options, registry, of_model, record.recognizer.choice if record.recognizer else None)
     for old, dataset in zip(record.datasets, data.datasets, strict=True):
         if old.digest != dataset.info.digest:
             raise MienError(
@@ -200,13 +201,13 @@ def _fit(model: Model, data: TrainingData, progress: Progress) -> None:
         model.fit(told())
 
 
-def recognizer_of(of_model: type[Model], asked: str | None, registry: Registry) -> str | None:
-    """What makes a run's encodings: what was asked for, else the installed default; None if there is none.
+def _recognizer(of_model: type[Model], asked: str | None, registry: Registry) -> str | None:
+    """What makes a run's encodings: what was asked for, else the default; None if nothing installed could.
 
-    Raises MienError if there is none, and the model draws a reference.
+    Raises MienError if what was asked for does not tell people apart, or if nothing does and the model needs it.
     """
     try:
-        return Recognizer(registry, asked).features.text
+        return Recognizer(registry, asked).record.choice
     except MienError:
         if asked is not None or "reference" in of_model.targets:
             raise
