@@ -1,8 +1,9 @@
 """What one worker process does with one chunk."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 
 from mien.alignment import align
 from mien.dataset.chunk import ANOTHER_PERSON, FAILED, NO_FACE, NOT_LARGEST, UNREADABLE, Chunk, SourceFile
-from mien.dataset.messages import Advanced, Begin
 from mien.dataset.recipe import Recipe
 from mien.dataset.shard import Row, ShardWriter, writing_shard
 from mien.dataset.sharpness import sharpness
+from mien.dataset.tasks import Advanced, Report
 from mien.errors import MienError
 from mien.extractor import Extractor
 from mien.face import Face, FaceCrop, RgbImage
@@ -21,8 +22,6 @@ from mien.features import FeatureSet
 from mien.identity import Recognizer
 from mien.pictures import read_picture
 from mien.registry import Registry
-
-Tell = Callable[[Advanced], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +65,16 @@ class ChunkWorker:
         self._recognizer = Recognizer(registry) if recipe.keep_person is not None else None
         self._video: Any = None
 
-    def do(self, chunk: Chunk, begin: Begin, tell: Tell) -> None:
-        """Write the chunk's shard. Raises MienError if it cannot be written; what cannot be read is noted in it."""
-        with writing_shard(begin.work / chunk.key, self._recipe) as shard:
+    def do(self, chunk: Chunk, folder: Path, report: Report) -> None:
+        """Write the chunk's shard as that folder; what cannot be read is noted in it.
+
+        Raises MienError if it cannot be written.
+        """
+        with writing_shard(folder, self._recipe) as shard:
             for picture in self._pictures(chunk):
                 if picture.image is None:
                     shard.drop(picture.row(dropped=f"{UNREADABLE}: {picture.reason}"))
-                    tell(Advanced(0 if chunk.frames else 1, 0, readable=False))
+                    report(Advanced(0 if chunk.frames else 1, 0, readable=False))
                     continue
                 try:
                     found = self._measured(picture.image)
@@ -80,10 +82,10 @@ class ChunkWorker:
                 except Exception as error:
                     failure = error.message if isinstance(error, MienError) else _in_words(error)
                     shard.drop(picture.row(dropped=f"{FAILED}: {failure}"))
-                    tell(Advanced(1, 0, failure=failure))
+                    report(Advanced(1, 0, failure=failure))
                 else:
                     _write(picture, found, shard)
-                    tell(Advanced(1, sum(not face.dropped for face in found)))
+                    report(Advanced(1, sum(not face.dropped for face in found)))
 
     def _pictures(self, chunk: Chunk) -> Iterator[_Picture]:
         for source in chunk.sources:

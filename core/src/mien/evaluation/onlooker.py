@@ -43,6 +43,9 @@ class Sitting:
     pictures: Sequence[RgbImage]
     """uint8 (S, S, 3) each, in the space of the crop."""
 
+    def __str__(self) -> str:
+        return f"face {self.number} of those that are judged"
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
