@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.contracts.face import FaceCrop
 from mien.dataset.format import Dataset
 from mien.dataset.npy import NpyWriter
 from mien.dataset.scenes import crops_in_scenes, crops_of
 from mien.dataset.tasks import Advanced, Remeasure, Report
 from mien.errors import MienError
-from mien.face import FaceCrop
-from mien.features import FeatureSet
-from mien.files import whole_folder
-from mien.registry import Registry
+from mien.media.files import whole_folder
+from mien.plugins.feature_set import FeatureSet
+from mien.plugins.registry import Registry
 
 _FACES_AT_ONCE = 64
 

@@ -1,4 +1,4 @@
-"""Worker processes, and whatever takes their place: preprocessing and evaluation hand their tasks to one engine."""
+"""Work in threads and processes: one engine for preprocessing and evaluation, and what may take its place."""
 
 from mien.workers.executor import Executor, PendingResult, WorkerInit
 from mien.workers.pool import WorkerDied, WorkerPool
