@@ -23,7 +23,7 @@ _ONE_THREAD = (
 )  # fmt: skip
 _TAIL_LINES = 5
 _TAIL_BYTES = 16_384
-_SECONDS_TO_END = 5.0
+_SECONDS_TO_END = 2.0
 _KILLED = 9
 
 
