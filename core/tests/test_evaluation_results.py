@@ -56,7 +56,7 @@ def test_with_another_extractor_the_originals_are_found_by_it_too() -> None:
 
 def test_several_processes_see_what_one_onlooker_sees_in_the_same_order() -> None:
     here = FaceObserver(Registry(), PLUGINS)
-    looking = looking_with(Registry(), PLUGINS, looks=0, processes=2)
+    looking = looking_with(Registry(), PLUGINS, observations=0, processes=2)
     with looking(sittings()) as found:
         pairs = list(found)
     assert [sitting.number for sitting, _ in pairs] == [0, 1]
@@ -72,7 +72,7 @@ def test_what_is_wrong_in_a_process_is_told_as_it_would_be_here() -> None:
     broken = [ObservationTask(0, sittings()[0].crop, [np.zeros((128, 128, 2), np.uint8)])]
     with (
         pytest.raises(MienError, match="feather"),
-        looking_with(Registry(), PLUGINS, looks=0, processes=2)(broken) as found,
+        looking_with(Registry(), PLUGINS, observations=0, processes=2)(broken) as found,
     ):
         list(found)
 

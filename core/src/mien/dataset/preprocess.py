@@ -13,7 +13,6 @@ from mien.contracts.extractor import Extractor
 from mien.dataset.format import Dataset
 from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, FeatureInfo, People, finish_swap, read_info
 from mien.dataset.job import Job
-from mien.dataset.plan import usable_cores
 from mien.dataset.recipe import Recipe, described, extractor_text
 from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
@@ -25,6 +24,7 @@ from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer, default_recognizer
 from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
+from mien.workers import Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ def preprocess(
     again: bool = False,
     progress: Progress | None = None,
     registry: Registry | None = None,
+    executor: Executor | None = None,
 ) -> PreprocessReport:
     """Find, cut out and measure the faces of images and videos, and write DATASET/faces.
 
@@ -108,6 +109,10 @@ def preprocess(
     - again: make the dataset anew, whatever it was made with; it then has what is asked for now, and nothing else.
     - progress: what is told how far it is; None: nothing.
     - registry: where plugins are looked for; None: all installed.
+    - executor: what does the work, as `dask.distributed.Client.get_executor()`, or any other `mien.workers.Executor`;
+      None: worker processes of this machine. Its workers see the same files under the same paths as this process, and
+      have the same mien and plugins. `workers` then says how many tasks it is given at once; None: all. It is not shut
+      down. Progress comes task by task, some 16 images or 64 frames each.
 
     What is not asked for stays: a dataset that is there keeps its features, its filters and its images.
 
@@ -119,7 +124,7 @@ def preprocess(
     """
     started = time.perf_counter()
     path, registry = Path(dataset), registry or Registry()
-    job = Job(path, registry, workers or usable_cores(), progress or Silent())
+    job = Job(path, registry, workers, progress or Silent(), executor)
     with _one_at_a_time(path):  # what the dataset is, too, is only certain while no other run changes it
         finish_swap(path)  # before tidying: the only whole faces may be those that a stopped run left aside
         _tidy(path)

@@ -1,7 +1,8 @@
 """What one worker process does with one chunk."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -19,10 +20,10 @@ from mien.dataset.chunk import (
     Chunk,
     SourceFile,
 )
-from mien.dataset.messages import Advanced, Begin
 from mien.dataset.recipe import Recipe
 from mien.dataset.shard import Row, ShardWriter, writing_shard
 from mien.dataset.sharpness import sharpness
+from mien.dataset.tasks import Advanced, Report
 from mien.errors import MienError
 from mien.geometry.alignment import as_uint8_mask, can_align, cut, points_of, similarity_to_crop
 from mien.media.images import read_image
@@ -31,8 +32,6 @@ from mien.plugins.guard import guarded_extract
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
-
-Tell = Callable[[Advanced], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +80,16 @@ class ChunkWorker:
             self._person = self._recognizer.stored(recipe.keep_person, "The dataset", again)
         self._video: Any = None
 
-    def do(self, chunk: Chunk, begin: Begin, tell: Tell) -> None:
-        """Write the chunk's shard. Raises MienError if it cannot be written; what cannot be read is noted in it."""
-        with writing_shard(begin.work / chunk.key, self._recipe) as shard:
+    def do(self, chunk: Chunk, folder: Path, report: Report) -> None:
+        """Write the chunk's shard as that folder; what cannot be read is noted in it.
+
+        Raises MienError if it cannot be written.
+        """
+        with writing_shard(folder, self._recipe) as shard:
             for loaded in self._images(chunk):
                 if loaded.image is None:
                     shard.drop(loaded.row(dropped=f"{UNREADABLE}: {loaded.reason}"))
-                    tell(Advanced(0 if chunk.frames else 1, 0, readable=False))
+                    report(Advanced(0 if chunk.frames else 1, 0, readable=False))
                     continue
                 try:
                     found = self._measured(loaded.image)
@@ -95,10 +97,10 @@ class ChunkWorker:
                 except Exception as error:
                     failure = error.message if isinstance(error, MienError) else _in_words(error)
                     shard.drop(loaded.row(dropped=f"{FAILED}: {failure}"))
-                    tell(Advanced(1, 0, failure=failure))
+                    report(Advanced(1, 0, failure=failure))
                 else:
                     _write(loaded, found, shard)
-                    tell(Advanced(1, sum(not face.dropped for face in found)))
+                    report(Advanced(1, sum(not face.dropped for face in found)))
 
     def _images(self, chunk: Chunk) -> Iterator[_LoadedImage]:
         for source in chunk.sources:

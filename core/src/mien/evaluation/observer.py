@@ -50,6 +50,9 @@ class ObservationTask:
     masks: Sequence[Mask | None]
     """float32 (S, S), of an image that has one of its own."""
 
+    def __str__(self) -> str:
+        return f"face {self.number} of those that are judged"
+
 
 @dataclass(frozen=True, slots=True)
 class SceneObservation:

@@ -143,7 +143,8 @@ def resume(
         progress.say(f"The run {line} Going on may not be exact.")
     of_model = cast(type[Model], registry.load("model", record.model))
     paths = [Path(dataset.path) for dataset in record.datasets]
-    data = _data(paths, record.features, options, registry, of_model, record.recognizer.choice if record.recognizer else None)
+    recognizer = record.recognizer.choice if record.recognizer else None
+    data = _data(paths, record.features, options, registry, of_model, recognizer)
     for old, dataset in zip(record.datasets, data.datasets, strict=True):
         if old.digest != dataset.info.digest:
             raise MienError(
