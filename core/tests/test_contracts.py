@@ -17,11 +17,11 @@ from mien.testing import (
 
 @pytest.fixture
 def install(environment, monkeypatch):
-    """Install tests/plugins/well_behaved, with a line of one of its modules replaced."""
+    """Install a package of tests/plugins, with a line of one of its modules replaced."""
     monkeypatch.setenv("PYTHONPATH", str(environment.folder))  # other processes have to find it as well
 
-    def install(line="", by=""):
-        environment.install_package("well_behaved", replaced={line: by} if line else {})
+    def install(line="", by="", package="well_behaved"):
+        environment.install_package(package, replaced={line: by} if line else {})
 
     return install
 
@@ -38,6 +38,14 @@ class TestAnExtractor(WellBehaved, ExtractorContract): ...
 
 
 class TestAFeature(WellBehaved, FeatureContract): ...
+
+
+class TestAFeatureWithANetwork(FeatureContract):
+    name = "networked"
+
+    @pytest.fixture(autouse=True)
+    def _installed(self, install):
+        install(package="networked")
 
 
 class TestAModel(WellBehaved, ModelContract): ...
@@ -118,6 +126,21 @@ def test_a_feature_that_breaks_it_is_told(install, line, by, check, says):
 
 
 @pytest.mark.parametrize(
+    ("line", "by", "says"),
+    [
+        ("+ 1) / 2", "+ 2) / 2", "something else than compute"),
+        ("means[:, None].expand(-1, self.rows, 3)", "means", "instead of"),
+        ("images.mean", "images.detach().mean", "gradient"),
+        ("self.rows = rows", "self.rows, self.gain = rows, nn.Parameter(torch.ones(1))", "asks for a gradient"),
+    ],
+)
+def test_a_network_that_breaks_it_is_told(install, line, by, says):
+    install(line, by, package="networked")
+    with pytest.raises(AssertionError, match=says):
+        TestAFeatureWithANetwork().test_its_network_says_what_compute_does()
+
+
+@pytest.mark.parametrize(
     ("line", "by", "check", "says"),
     [
         ("return result", "return scene.copy()", "test_changes_the_face_and_nothing_else", "leaves the scene"),
@@ -173,7 +196,12 @@ def test_a_check_that_does_not_apply_is_skipped_with_the_reason(install):
 @pytest.mark.parametrize(
     ("line", "by", "check", "says"),
     [
-        ('self.register_buffer("steps", torch.zeros(()))', "self.steps = torch.zeros(())", "test_stopped_and_resumed", "buffers"),
+        (
+            'self.register_buffer("steps", torch.zeros(()))',
+            "self.steps = torch.zeros(())",
+            "test_stopped_and_resumed",
+            "buffers",
+        ),
         (
             "self.layer(batch.images)",
             "self.layer(batch.images + __import__('random').random())",
@@ -184,12 +212,13 @@ def test_a_check_that_does_not_apply_is_skipped_with_the_reason(install):
         ("self.layer = ", "self.idle = nn.Linear(1, 1); self.layer = ", "test_every_parameter_gets", "idle"),
         ("lr=1e-2", "lr=9.0", "test_a_few_steps_lower", "took the loss"),
         ("torch.tanh(self.layer", "9 * (self.layer", "test_draws_images_in_range", "lie in"),
+        ("self.layer = ", "self.targets = frozenset(); self.layer = ", "test_it_says_whom_it_draws", "Name in targets"),
     ],
 )
 def test_a_model_that_breaks_it_is_told(install, line, by, check, says):
     install(line, by)
     (name,) = (name for name in dir(TestAModel) if name.startswith(check))
-    arguments = (3,) if check == "test_draws_images_in_range" else ()
+    arguments = (3, "known") if check == "test_draws_images_in_range" else ()
     with pytest.raises(AssertionError, match=says):
         getattr(TestAModel(), name)(*arguments)
 

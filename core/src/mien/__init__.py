@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from mien.contracts.model import Stage as Stage
     from mien.contracts.plugin import Plugin as Plugin
     from mien.contracts.plugin import PluginConfig as PluginConfig
+    from mien.contracts.target import Given as Given
+    from mien.contracts.target import Known as Known
+    from mien.contracts.target import Reference as Reference
+    from mien.contracts.target import Synthetic as Synthetic
+    from mien.contracts.target import Target as Target
     from mien.dataset.format import Dataset as Dataset
     from mien.dataset.preprocess import preprocess as preprocess
     from mien.errors import MienError as MienError
@@ -36,6 +41,8 @@ if TYPE_CHECKING:
     from mien.inference.report import AnonymizeReport as AnonymizeReport
     from mien.inference.report import FrameRange as FrameRange
     from mien.inference.report import SwapReport as SwapReport
+    from mien.inference.session import Session as Session
+    from mien.inference.session import SessionOptions as SessionOptions
     from mien.inference.swap import swap as swap
     from mien.plugins.feature_set import FeatureSet as FeatureSet
     from mien.plugins.registry import Registry as Registry
@@ -55,13 +62,15 @@ _HOMES = {
     "mien.evaluation.compare": ("Comparison", "compare"),
     "mien.evaluation.evaluate": ("evaluate",),
     "mien.evaluation.report": ("Evaluation",),
-    "mien.contracts.enhancer": ("Enhancer",),
     "mien.contracts.extractor": ("Extractor",),
     "mien.contracts.face": ("Box", "Face", "FaceCrop"),
     "mien.contracts.feature": ("Feature",),
     "mien.plugins.feature_set": ("FeatureSet",),
-    "mien.contracts.masker": ("Masker",),
     "mien.contracts.model": ("Batch", "Generated", "Losses", "Model", "ModelInputs", "Stage"),
+    "mien.contracts.target": ("Given", "Known", "Reference", "Synthetic", "Target"),
+    "mien.contracts.masker": ("Masker",),
+    "mien.contracts.enhancer": ("Enhancer",),
+    "mien.inference.session": ("Session", "SessionOptions"),
     "mien.anonymization.anonymize": ("anonymize",),
     "mien.inference.report": ("AnonymizeReport", "FrameRange", "SwapReport"),
     "mien.inference.swap": ("swap",),

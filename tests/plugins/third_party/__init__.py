@@ -1,4 +1,4 @@
-"""Registers an extractor and two features that need no weights."""
+"""Registers an extractor, a masker and two features that need no weights."""
 
 from mien.contracts.hooks import PluginSpec, hookimpl
 
@@ -7,6 +7,12 @@ from mien.contracts.hooks import PluginSpec, hookimpl
 def register_extractors() -> list[PluginSpec]:
     """One that finds the person E."""
     return [PluginSpec("template", f"{__name__}.template:Template", "a face in the middle", contract=2)]
+
+
+@hookimpl
+def register_maskers() -> list[PluginSpec]:
+    """One that goes by the landmarks."""
+    return [PluginSpec("outline", f"{__name__}.outline:Outline", "the hull of the landmarks", contract=1)]
 
 
 @hookimpl

@@ -25,7 +25,7 @@ class Tint(Feature):
 
     def compute(self, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
         """See `mien.Feature.compute`."""
-        return np.array([crop.image.mean((0, 1)) for crop in crops], np.float32).reshape(-1, 3)
+        return np.array([crop.masked_image.mean((0, 1)) for crop in crops], np.float32).reshape(-1, 3)
 
 
 class SurroundingsConfig(PluginConfig):
