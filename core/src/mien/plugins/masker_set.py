@@ -114,7 +114,7 @@ def _checked(plugin: InstalledPlugin, masker: Masker, crops: Sequence[FaceCrop])
         )
     alignment = masker.alignment
     cuts = crops if alignment is None else [recut(crop, alignment) for crop in crops]
-    masks = guarded_mask(masker, plugin.spec.name, cuts)
+    masks = guarded_mask(masker, choice_text(plugin.spec.name, masker.config), cuts)
     if alignment is None:
         return masks
     return np.stack([mask_back(mask, at, crop) for mask, at, crop in zip(masks, cuts, crops, strict=True)])
