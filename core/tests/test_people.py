@@ -174,10 +174,8 @@ def test_boxes_alone_make_a_dataset(stranger: Any, finished: Path, tmp_path: Pat
     (crop,) = crops_of(dataset, [2])
     assert crop.landmarks is None
     left, top, right, bottom = dataset.index(["box"])["box"][2].as_py()
-    side = 64 / 1.6 / max(right - left, bottom - top)
-    np.testing.assert_allclose(
-        np.ptp(crop.points["box"], axis=0), [side * (right - left), side * (bottom - top)], atol=0.1
-    )
+    sides = np.array([right - left, bottom - top])
+    np.testing.assert_allclose(np.ptp(crop.points["box"], axis=0), sides * 64 / 1.6 / sides.max(), atol=0.1)
 
 
 def test_what_needs_landmarks_drops_faces_without_and_says_why(stranger: Any, finished: Path, tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_crops_may_be_of_any_size_and_copies_go_up_to_128_px(
     assert dataset.masks().shape == (1, size, size)
     assert dataset.info.sizes == ((2, 4, 8, 16, 32, 64) if size == 100 else (2, 4, 8, 16, 32, 64, 128))
     whole = Dataset.open(finished).images(64)[-1]
-    assert likeness(dataset.images(64)[0], whole) > 0.999
+    assert likeness(dataset.images(64)[0], whole) > 0.998
     assert likeness(dataset.images(2)[0], Dataset.open(finished).images(2)[-1]) > 0.999
 
 
