@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import writing_to
+from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
 
 FORMAT_VERSION = 2
 FACES = "faces"
@@ -101,8 +102,10 @@ class DatasetInfo(BaseModel):
     """Whether images/ was written."""
     largest: bool
     """Whether only the largest face of an image was kept."""
-    keep_person: tuple[float, ...] | None
-    """Encoding of the person whose faces alone were kept."""
+    recognizer: RecognizerRecord | None
+    """What told people apart when it was made; None: nothing had to."""
+    keep_person: StoredEncoding | None
+    """The person whose faces alone were kept."""
     sources: tuple[str, ...] | None
     """Absolute paths that the images came from; None: from raw/."""
 

@@ -105,6 +105,7 @@ def _write_faces(
         reasons=reasons,
         images=recipe.images,
         largest=recipe.largest,
+        recognizer=recipe.recognizer,
         keep_person=recipe.keep_person,
         sources=sources,
     )

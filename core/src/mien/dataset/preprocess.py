@@ -13,7 +13,6 @@ from mien.contracts.extractor import Extractor
 from mien.dataset.format import Dataset
 from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, FeatureInfo, People, finish_swap, read_info
 from mien.dataset.job import Job
-from mien.dataset.plan import usable_cores
 from mien.dataset.recipe import Recipe, described, extractor_text
 from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
@@ -23,7 +22,9 @@ from mien.plugins.feature_set import FeatureSet
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
-from mien.tracking.recognizer import Recognizer
+from mien.tracking.recognizer import Recognizer, default_recognizer
+from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
+from mien.workers import Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def preprocess(
     features: str,
     sources: Sequence[Path] | None = None,
     keep_person: Path | None = None,
+    recognizer: str | None = None,
     largest: bool = False,
     workers: int | None = None,
     copies: bool = True,
@@ -78,6 +80,7 @@ def preprocess(
     again: bool = False,
     progress: Progress | None = None,
     registry: Registry | None = None,
+    executor: Executor | None = None,
 ) -> PreprocessReport:
     """Find, cut out and measure the faces of images and videos, and write DATASET/faces.
 
@@ -91,6 +94,8 @@ def preprocess(
     - sources: images, videos and folders, all of them: what a dataset was made from before and is not named now drops
       out of it. None: those the dataset was made from; for a new one, DATASET/raw.
     - keep_person: an image of the person whose faces alone are kept.
+    - recognizer: what tells that person apart, a feature as the user types it. None: what the dataset was made with;
+      for a new one, what `default_recognizer` says.
     - largest: keep only the largest face of an image (of that person).
     - workers: how many processes; None: one per core.
     - copies: whether to write small copies of the crops, black around the face, of 2, 4, … up to 128 px, as arrays.
@@ -104,17 +109,22 @@ def preprocess(
     - again: make the dataset anew, whatever it was made with; it then has what is asked for now, and nothing else.
     - progress: what is told how far it is; None: nothing.
     - registry: where plugins are looked for; None: all installed.
+    - executor: what does the work, as `dask.distributed.Client.get_executor()`, or any other `mien.workers.Executor`;
+      None: worker processes of this machine. Its workers see the same files under the same paths as this process, and
+      have the same mien and plugins. `workers` then says how many tasks it is given at once; None: all. It is not shut
+      down. Progress comes task by task, some 16 images or 64 frames each.
 
     What is not asked for stays: a dataset that is there keeps its features, its filters and its images.
 
     Returns the dataset, opened, with how many images were read, and why something is not among the faces.
     Raises MienError if there is nothing to preprocess; a plugin is missing, cannot be made, or fails on every image;
-    the dataset was made by another extractor, alignment, masker or filter, or its people were told otherwise; a worker
-    process is killed; the disk is full or may not be written. What is done is kept.
+    the dataset was made by another extractor, alignment, masker, filter or recognizer, or its people were told
+    otherwise; the image of the person shows no face, or several; a worker process is killed; the disk is full or may
+    not be written. What is done is kept.
     """
     started = time.perf_counter()
     path, registry = Path(dataset), registry or Registry()
-    job = Job(path, registry, workers or usable_cores(), progress or Silent())
+    job = Job(path, registry, workers, progress or Silent(), executor)
     with _one_at_a_time(path):  # what the dataset is, too, is only certain while no other run changes it
         finish_swap(path)  # before tidying: the only whole faces may be those that a stopped run left aside
         _tidy(path)
@@ -122,11 +132,13 @@ def preprocess(
         recipe = _recipe(info, extractor, features, registry, alignment, masker, people)
         recipe = replace(
             recipe,
-            keep_person=_encoding(keep_person, recipe.extractor, registry) if keep_person else recipe.keep_person,
+            recognizer=_recognizer(path, info, keep_person, recognizer, registry),
             largest=recipe.largest or largest,
             copies=recipe.copies or copies,
             images=recipe.images or (images and copies),
         )
+        if keep_person:
+            recipe = replace(recipe, keep_person=_encoding(keep_person, recipe, registry))
         done: int | None
         if info:
             done = follow_sources(job, recipe, Dataset(path, info), sources)
@@ -172,6 +184,7 @@ def _recipe(
         masker_distributions=maskers.distributions,
         people=people,
         features=measured,
+        recognizer=info.recognizer if info else None,
         keep_person=info.keep_person if info else None,
         largest=info.largest if info else False,
         copies=bool(info.sizes) if info else False,
@@ -189,9 +202,30 @@ def _with(features: Sequence[FeatureInfo], more: Sequence[FeatureInfo]) -> tuple
     return tuple({feature.key: feature for feature in (*features, *more)}.values())
 
 
-def _encoding(image: Path, extractor: str, registry: Registry) -> tuple[float, ...]:
-    detector = cast(Extractor, registry.create("extractor", extractor))
-    return tuple(float(value) for value in Recognizer(registry).reference(image, detector))
+def _recognizer(
+    path: Path, info: DatasetInfo | None, keep_person: Path | None, choice: str | None, registry: Registry
+) -> RecognizerRecord | None:
+    """What is to tell people apart, as it is installed; None: nothing has to.
+
+    Raises MienError if it is named and has nothing to do.
+    """
+    before = info.recognizer if info else None
+    if keep_person is None and before is None:
+        if choice is not None:
+            raise MienError(
+                f"No person was named whom {choice} is to tell apart from others.",
+                f"mien preprocess {path} --keep-person IMAGE --recognizer {choice}",
+            )
+        return None
+    choice = choice or (before.choice if before else default_recognizer(registry))
+    return RecognizerRecord.of(choice, registry)
+
+
+def _encoding(image: Path, recipe: Recipe, registry: Registry) -> StoredEncoding:
+    detector = cast(Extractor, registry.create("extractor", recipe.extractor))
+    recognizer = Recognizer(registry, recipe.recognizer.choice if recipe.recognizer else None)
+    values = recognizer.reference(image, detector)
+    return StoredEncoding(recognizer=recognizer.record, values=tuple(float(value) for value in values))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.plugins.feature_set import FeatureSet, choice_text
 from mien.plugins.registry import Registry
+from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Recipe:
     masker_distributions: tuple[str, ...]
     people: People
     features: tuple[FeatureInfo, ...]
-    keep_person: tuple[float, ...] | None
+    recognizer: RecognizerRecord | None
+    keep_person: StoredEncoding | None
     largest: bool
     copies: bool
     """Whether the small copies are written at all."""
@@ -58,7 +60,8 @@ class Recipe:
     def key(self, *parts: object) -> str:
         """A name for a piece of work by this recipe: another recipe, other parts or another mien give another key."""
         settings = [FORMAT_VERSION, mien.__version__, self.extractor, self.extractor_distribution]
-        settings += [self.extractor_version, self.alignment.model_dump(), self.keep_person, self.largest, self.images]
+        settings += [self.extractor_version, self.alignment.model_dump(), self.largest, self.images]
+        settings += [told and told.model_dump() for told in (self.recognizer, self.keep_person)]
         settings += [self.masker, self.masker_distributions, self.copies]
         features = [(feature.choice, feature.distribution, feature.version) for feature in self.features]
         text = json.dumps([*settings, features, *parts])
@@ -107,10 +110,11 @@ def refuse_another_recipe(path: Path, info: DatasetInfo, recipe: Recipe, detects
         ("the masker", info.masker, recipe.masker),
         ("the people", info.people, recipe.people),
         ("all faces of an image" if recipe.largest else "", info.largest, recipe.largest),
-        ("faces of another person", info.keep_person, recipe.keep_person),
+        ("faces of another person", _values(info.keep_person), _values(recipe.keep_person)),
         ("no small copies", bool(info.sizes), recipe.copies),
         ("no images in images/", info.images, recipe.images),
     ]
+    refuse_another_recognizer(path, info, recipe, detects)
     made_by = (f"{info.extractor_distribution} {info.extractor_version}", *info.masker_distributions)
     installed = (f"{recipe.extractor_distribution} {recipe.extractor_version}", *recipe.masker_distributions)
     for what, before, now in pairs:
@@ -120,6 +124,27 @@ def refuse_another_recipe(path: Path, info: DatasetInfo, recipe: Recipe, detects
     for before_by, now_by in zip(made_by, installed, strict=True) if detects else ():
         if before_by != now_by:
             raise _made_otherwise(path, f"by {before_by}, but {now_by} is installed, which may see other faces")
+
+
+def refuse_another_recognizer(path: Path, info: DatasetInfo, recipe: Recipe, detects: bool) -> None:
+    """Raise MienError if the encodings that a dataset was made by are another recognizer's than is now to be used.
+
+    detects: whether new faces have to be compared with them; only then does the recognizer's version matter.
+    """
+    before, now = info.recognizer, recipe.recognizer
+    if before is None or now is None or (before == now if detects else before.agrees_with(now)):
+        return
+    held = info.keep_person or before
+    asked = recipe.keep_person if recipe.keep_person and recipe.keep_person.recognizer == now else now
+    keep_person = " --keep-person IMAGE" if info.keep_person else ""
+    raise MienError(
+        f"People were told apart in {path} by {held}, which cannot be compared with {asked}.",
+        f"mien preprocess {path} --again{keep_person} --recognizer {now.choice}",
+    )
+
+
+def _values(encoding: StoredEncoding | None) -> tuple[float, ...] | None:
+    return encoding.values if encoding else None
 
 
 def _made_otherwise(path: Path, how: str) -> MienError:

@@ -12,11 +12,11 @@ from mien.dataset.index import known_sources
 from mien.dataset.info import FACES, FeatureInfo, array_file
 from mien.dataset.job import Job
 from mien.dataset.merge import merge, write_info, write_statistics
-from mien.dataset.messages import Remeasure
 from mien.dataset.npy import NpyWriter
 from mien.dataset.origins import segments_of
 from mien.dataset.plan import chunks_of, list_sources, unchanged
 from mien.dataset.recipe import Recipe, described, refuse_another_recipe
+from mien.dataset.tasks import Remeasure
 from mien.errors import MienError
 from mien.media.files import whole_file, writing_to
 from mien.plugins.feature_set import FeatureSet

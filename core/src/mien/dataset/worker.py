@@ -1,8 +1,8 @@
 """What one worker process does with one chunk."""
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -20,19 +20,18 @@ from mien.dataset.chunk import (
     Chunk,
     SourceFile,
 )
-from mien.dataset.messages import Advanced, Begin
 from mien.dataset.recipe import Recipe
 from mien.dataset.shard import Row, ShardWriter, writing_shard
 from mien.dataset.sharpness import sharpness
+from mien.dataset.tasks import Advanced, Report
 from mien.errors import MienError
 from mien.geometry.alignment import as_uint8_mask, can_align, cut, points_of, similarity_to_crop
 from mien.media.images import read_image
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.guard import guarded_extract
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
-
-Tell = Callable[[Advanced], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +73,23 @@ class ChunkWorker:
         self._extractor = cast(Extractor, registry.create("extractor", recipe.extractor))
         self._maskers = MaskerSet(recipe.masker, registry)
         self._features = FeatureSet(recipe.features_text, registry)
-        self._recognizer = Recognizer(registry) if recipe.keep_person is not None else None
+        self._recognizer = Recognizer(registry, recipe.recognizer.choice) if recipe.recognizer else None
+        self._person: NDArray[np.float32] | None = None
+        if recipe.keep_person and self._recognizer:
+            again = "mien preprocess DATASET --again --keep-person IMAGE"
+            self._person = self._recognizer.stored(recipe.keep_person, "The dataset", again)
         self._video: Any = None
 
-    def do(self, chunk: Chunk, begin: Begin, tell: Tell) -> None:
-        """Write the chunk's shard. Raises MienError if it cannot be written; what cannot be read is noted in it."""
-        with writing_shard(begin.work / chunk.key, self._recipe) as shard:
+    def do(self, chunk: Chunk, folder: Path, report: Report) -> None:
+        """Write the chunk's shard as that folder; what cannot be read is noted in it.
+
+        Raises MienError if it cannot be written.
+        """
+        with writing_shard(folder, self._recipe) as shard:
             for loaded in self._images(chunk):
                 if loaded.image is None:
                     shard.drop(loaded.row(dropped=f"{UNREADABLE}: {loaded.reason}"))
-                    tell(Advanced(0 if chunk.frames else 1, 0, readable=False))
+                    report(Advanced(0 if chunk.frames else 1, 0, readable=False))
                     continue
                 try:
                     found = self._measured(loaded.image)
@@ -91,10 +97,10 @@ class ChunkWorker:
                 except Exception as error:
                     failure = error.message if isinstance(error, MienError) else _in_words(error)
                     shard.drop(loaded.row(dropped=f"{FAILED}: {failure}"))
-                    tell(Advanced(1, 0, failure=failure))
+                    report(Advanced(1, 0, failure=failure))
                 else:
                     _write(loaded, found, shard)
-                    tell(Advanced(1, sum(not face.dropped for face in found)))
+                    report(Advanced(1, sum(not face.dropped for face in found)))
 
     def _images(self, chunk: Chunk) -> Iterator[_LoadedImage]:
         for source in chunk.sources:
@@ -129,32 +135,14 @@ class ChunkWorker:
             yield _LoadedImage(source, None, reached if frames else None, reason=error.message)
 
     def _measured(self, image: RgbImage) -> list[_FoundFace]:
-        found = self._cut_out(self._found(image), image)
-        if self._recognizer:
+        faces = guarded_extract(self._extractor, self._recipe.extractor, image)
+        found = self._cut_out(faces, image)
+        if self._recognizer and self._person is not None:
             found = _measured_by(self._recognizer.features, found)
-            found = [self._checked_person(face, self._recognizer) for face in found]
+            found = [_checked_person(face, self._recognizer, self._person) for face in found]
         if self._recipe.largest:
             found = _only_the_largest(found)
         return _measured_by(self._features, found)
-
-    def _found(self, image: RgbImage) -> Sequence[Face]:
-        try:
-            faces = self._extractor.extract(image)
-        except MienError:
-            raise
-        except Exception as error:
-            raise self._at_fault(f"failed: {_in_words(error)}") from error
-        for face in faces:
-            landmarks = face.landmarks
-            if landmarks is not None and (landmarks.shape != (68, 2) or not np.isfinite(landmarks).all()):
-                raise self._at_fault(f"found landmarks of the shape {landmarks.shape}, or not finite")
-        return faces
-
-    def _at_fault(self, what: str) -> MienError:
-        recipe = self._recipe
-        return MienError(
-            f"The extractor {recipe.extractor} of {recipe.extractor_distribution} {recipe.extractor_version} {what}."
-        )
 
     def _cut_out(self, faces: Sequence[Face], image: RgbImage) -> list[_FoundFace]:
         """Each face with its crop, masked; those that the template cannot place without."""
@@ -171,14 +159,15 @@ class ChunkWorker:
             for number, face in enumerate(faces)
         ]
 
-    def _checked_person(self, face: _FoundFace, recognizer: Recognizer) -> _FoundFace:
-        if face.dropped:
-            return face
-        encoding = face.values[recognizer.key].reshape(1, -1)
-        (distance,) = recognizer.distances(encoding, np.array(self._recipe.keep_person, np.float32))
-        if distance < recognizer.same_person_below:
-            return face
-        return replace(face, dropped=f"{ANOTHER_PERSON}: distance {distance:.2f}")
+
+def _checked_person(face: _FoundFace, recognizer: Recognizer, person: NDArray[np.float32]) -> _FoundFace:
+    if face.dropped:
+        return face
+    encoding = face.values[recognizer.key].reshape(1, -1)
+    (distance,) = recognizer.distances(encoding, person)
+    if distance < recognizer.same_person_below:
+        return face
+    return replace(face, dropped=f"{ANOTHER_PERSON}: distance {distance:.2f}")
 
 
 def _measured_by(features: FeatureSet, found: list[_FoundFace]) -> list[_FoundFace]:
@@ -237,7 +226,7 @@ def _columns(found: _FoundFace) -> Row:
         "box": [float(side) for side in (box.left, box.top, box.right, box.bottom)],
         "box_angle": float(box.angle_degrees),
         "to_crop": None if crop is None else [float(value) for value in crop.to_crop.ravel()],
-        "score": float(found.face.score) if math.isfinite(found.face.score) else None,
+        "score": float(found.face.score),
         "sharpness": None if crop is None else sharpness(crop.image, as_uint8_mask(crop.mask)),
     }
 

@@ -78,7 +78,8 @@ def facts_of(evaluation: Evaluation) -> list[str]:
         f"Trained for {_counted(evaluation.step, 'step')}, {_counted(evaluation.minutes, 'minute')}"
         + (f", with the features {evaluation.features}." if evaluation.features else "."),
         f"Set into their scenes by {evaluation.blender}; found by {evaluation.extractor}; recognized by "
-        f"{evaluation.recognizer}, the same person below {evaluation.same_person_below:g}.",
+        f"{evaluation.recognizer.choice}, the same person below {evaluation.same_person_below:g}"
+        + (f"; judged by {', '.join(judge.choice for judge in evaluation.judges)}." if evaluation.judges else "."),
         f"Drawing: {evaluation.faces_per_second:.0f} faces/s on the {evaluation.device}, "
         f"{_counted(evaluation.threads, 'thread')}.",
         f"Between two halves of the real faces the Fréchet distance is {_number(evaluation.frechet_floor, '.3f')}; the "

@@ -14,6 +14,7 @@ from mien.errors import MienError
 from mien.geometry.alignment import as_mask, mask_back, recut, share_in_scene
 from mien.plugins.choice import parse_choices
 from mien.plugins.feature_set import choice_text
+from mien.plugins.guard import guarded_mask
 from mien.plugins.registry import InstalledPlugin, Registry
 
 Masks = TypeVar("Masks", NDArray[np.uint8], NDArray[np.float32])
@@ -37,7 +38,7 @@ class MaskerSet:
         """The maskers as the user would type them, all settings spelled out."""
         if all(masker.subtracts for _, masker in self.maskers):
             what = f"{text!r} says only what stands in front of a face" if choices else "No masker is named"
-            known = "+".join(["hull", *choices])
+            known = "+".join([registry.default("masker"), *choices])
             raise MienError(f"{what}; one has to say what is face.", f"--masker {known}")
 
     @property
@@ -113,23 +114,7 @@ def _checked(plugin: InstalledPlugin, masker: Masker, crops: Sequence[FaceCrop])
         )
     alignment = masker.alignment
     cuts = crops if alignment is None else [recut(crop, alignment) for crop in crops]
-    try:
-        masks: Any = masker.mask(cuts)
-    except MienError:
-        raise
-    except Exception as error:  # a third party's code may raise anything; its name and distribution have to be said
-        raise _at_fault(plugin, f"failed: {type(error).__name__}: {error}") from error
-    wanted = (len(cuts), cuts[0].size, cuts[0].size)
-    if not isinstance(masks, np.ndarray) or masks.dtype != np.uint8 or masks.shape != wanted:
-        given = f"{masks.dtype} {masks.shape}" if isinstance(masks, np.ndarray) else type(masks).__name__
-        raise _at_fault(plugin, f"answered {given} where it promised uint8 {wanted}")
+    masks = guarded_mask(masker, plugin.spec.name, cuts)
     if alignment is None:
         return masks
     return np.stack([mask_back(mask, at, crop) for mask, at, crop in zip(masks, cuts, crops, strict=True)])
-
-
-def _at_fault(plugin: InstalledPlugin, what: str) -> MienError:
-    return MienError(
-        f"The masker {plugin.spec.name!r} of {plugin.distribution} {plugin.version} {what}.",
-        f"Report it to the makers of {plugin.distribution}, or leave {plugin.spec.name} out.",
-    )

@@ -13,10 +13,13 @@ first used, so that the contracts of extractors, features and blenders load no t
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mien.plugins.kinds import KINDS
+
 if TYPE_CHECKING:
     from mien.testing.blender import BlenderContract as BlenderContract
     from mien.testing.check import Check as Check
     from mien.testing.check import check_plugin as check_plugin
+    from mien.testing.enhancer import EnhancerContract as EnhancerContract
     from mien.testing.extractor import ExtractorContract as ExtractorContract
     from mien.testing.feature import FeatureContract as FeatureContract
     from mien.testing.images import Portrait as Portrait
@@ -27,13 +30,9 @@ if TYPE_CHECKING:
     from mien.testing.model import ModelContract as ModelContract
 
 _HOME_OF = {
-    "BlenderContract": "mien.testing.blender",
+    **{place.partition(":")[2]: place.partition(":")[0] for place in (kind.tests for kind in KINDS.values())},
     "Check": "mien.testing.check",
     "check_plugin": "mien.testing.check",
-    "ExtractorContract": "mien.testing.extractor",
-    "FeatureContract": "mien.testing.feature",
-    "MaskerContract": "mien.testing.masker",
-    "ModelContract": "mien.testing.model",
     "Portrait": "mien.testing.images",
     "no_face": "mien.testing.images",
     "portraits": "mien.testing.images",

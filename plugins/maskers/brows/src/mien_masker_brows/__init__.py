@@ -6,4 +6,6 @@ from mien.contracts.hooks import PluginSpec, hookimpl
 @hookimpl
 def register_maskers() -> list[PluginSpec]:
     """The one masker of this distribution."""
-    return [PluginSpec("brows", "mien_masker_brows.brows:Brows", "the hull of the landmarks, raised above the brows")]
+    return [
+        PluginSpec("brows", "mien_masker_brows.brows:Brows", "the landmarks' hull, raised above the brows", contract=1)
+    ]
