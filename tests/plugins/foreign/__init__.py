@@ -1,4 +1,4 @@
-"""Plugins as the field would write them, with which the contracts were tried: tiny, and none adds a line to the core."""
+"""Plugins as the field would write them, with which the contracts were tried: tiny, and none adds a line to core."""
 
 from mien.contracts.hooks import PluginSpec, hookimpl
 
