@@ -1,7 +1,8 @@
 """A face where it was found, and the same face cut out. Nothing else travels between the plugins."""
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +37,13 @@ class Face:
     """A face as an extractor found it."""
 
     box: Box
-    landmarks: Landmarks
-    """In image pixels."""
+    landmarks: Landmarks | None
+    """In image pixels; None if the extractor does not know them."""
     score: float
-    """How sure the extractor is; larger is surer. The scale is the extractor's own."""
+    """How sure the extractor is, in [0, 1]; ½: as likely a face as not."""
+    points: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """What else the extractor knows, in image pixels. "five", float32 (5, 2): the eyes, the tip of the nose and the corners
+    of the mouth, of each pair the one on the left of an upright picture first."""
 
 
 @dataclass(frozen=True, slots=True)
