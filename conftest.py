@@ -78,7 +78,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
             features="landmarks:points=5",
             sources=[clips / clip],
             workers=2,
-            pictures=False,
+            images=False,
         )
         made.append(folder / name)
     return made

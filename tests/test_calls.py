@@ -10,7 +10,7 @@ import pytest
 
 import mien
 
-HOUSE = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[1]
 CALLS = [name for name in mien.__all__ if inspect.isfunction(getattr(mien, name))]
 
 CONSUMER = """
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.dataset.preprocess import PreprocessReport
-from mien.pipeline.report import AnonymizeReport, SwapReport
+from mien.inference.report import AnonymizeReport, SwapReport
 from mien.training import TrainReport
 
 

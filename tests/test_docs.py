@@ -17,17 +17,17 @@ import typer
 import yaml
 
 import mien
-from mien.provenance import read_provenance
-from mien.registry import Registry
+from mien.media.provenance import read_provenance
+from mien.plugins.registry import Registry
 from mien.template import new_plugin
 from mien_cli.app import app
 
-HOUSE = Path(__file__).resolve().parents[1]
-DOCS = HOUSE / "docs"
+REPOSITORY = Path(__file__).resolve().parents[1]
+DOCS = REPOSITORY / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 KIND_PAGES = sorted((DOCS / "plugins").glob("*.md"))
 SNIPPET = r'--8<-- "docs/examples/(\w+)\.py"\n'
-CLIPS = HOUSE / "tests" / "data" / "clips"
+CLIPS = REPOSITORY / "tests" / "data" / "clips"
 PLUGIN = "mymodel"
 """The tutorial's."""
 
@@ -93,7 +93,7 @@ def test_code_is_fenced(page):
     """Code that is only indented would escape the test above, as would a fence that is not closed; `make …` may be."""
     prose = prose_of(page)
     assert "```" not in prose
-    targets = re.findall(r"^(\w+):", (HOUSE / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    targets = re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     for indented in re.findall(r"\n\n(?: {4}|\t)(.+)", prose):
         assert indented in [f"make {target}" for target in targets], f"Fence it: {indented}"
 
@@ -107,11 +107,11 @@ def test_the_pages_of_commands_are_what_the_commands_say():
 def test_what_a_page_links_to_is_there(page):
     for target in re.findall(r"\]\(([^)#\s]+)", prose_of(page)):
         if not target.startswith(("https://", "http://", "mailto:")):
-            assert (page.parent / target).exists(), f"{page.relative_to(HOUSE)} links to {target}"
+            assert (page.parent / target).exists(), f"{page.relative_to(REPOSITORY)} links to {target}"
 
 
 def test_the_site_has_every_page():
-    site = yaml.safe_load((HOUSE / "mkdocs.yml").read_text(encoding="utf-8"))
+    site = yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8"))
     listed = set(leaves(site["nav"]))
     assert listed | set(site["not_in_nav"].split()) == {page.relative_to(DOCS).as_posix() for page in PAGES}
 
@@ -226,7 +226,7 @@ def test_the_tutorial_from_nothing_to_a_swapped_clip(tmp_path):
     save_change(here)
     script = "".join(block.text for block in blocks_of(DOCS / "tutorial.md") if block.language == "shell")
     path = f"{virtual / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    told = run("bash", "-euxo", "pipefail", "-c", script, cwd=here, PATH=path, MIEN=str(HOUSE))
+    told = run("bash", "-euxo", "pipefail", "-c", script, cwd=here, PATH=path, MIEN=str(REPOSITORY))
     assert '"edges": ' in told  # what tail shows of the metrics
     for clip in ("swapped.mp4", "sharper.mp4"):
         assert (here / clip).stat().st_size > 10_000
@@ -235,7 +235,7 @@ def test_the_tutorial_from_nothing_to_a_swapped_clip(tmp_path):
 
 @pytest.mark.long
 def test_the_site_loads_nothing_from_elsewhere(tmp_path):
-    run(sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site", cwd=HOUSE)
+    run(sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site", cwd=REPOSITORY)
     pages = list((tmp_path / "site").rglob("*.html"))
     assert len(pages) >= len(PAGES)
     for page in pages:
@@ -303,6 +303,6 @@ def test_the_calls_of_the_page_one_after_the_other(tmp_path):
 def test_an_example_stands_on_the_page_and_has_its_test():
     included = re.findall(SNIPPET, (DOCS / "python.md").read_text(encoding="utf-8"))
     assert sorted(included) == sorted(path.stem for path in (DOCS / "examples").glob("*.py"))
-    tests = (HOUSE / "tests" / "test_examples.py").read_text(encoding="utf-8")
+    tests = (REPOSITORY / "tests" / "test_examples.py").read_text(encoding="utf-8")
     for example in included:
         assert f'run("{example}"' in tests, f"no test runs {example}.py"

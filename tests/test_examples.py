@@ -1,4 +1,4 @@
-"""The examples of docs/examples do what they say, as programs, on the pictures and clips of the tests."""
+"""The examples of docs/examples do what they say, as programs, on the images and clips of the tests."""
 
 import re
 import shlex
@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 from mien import Dataset
-from mien.provenance import read_provenance
-from mien.run import RunRecord
+from mien.media.provenance import read_provenance
+from mien.training.run import RunRecord
 
-HOUSE = Path(__file__).resolve().parents[1]
-EXAMPLES = HOUSE / "docs" / "examples"
-PICTURES = HOUSE / "tests" / "data" / "pictures"
+REPOSITORY = Path(__file__).resolve().parents[1]
+EXAMPLES = REPOSITORY / "docs" / "examples"
+IMAGES = REPOSITORY / "tests" / "data" / "images"
 CELL_PX, GAP_PX, HEAD_PX = 128, 3, 22
-"""Of the grid that a model's pictures are written in."""
+"""Of the grid that a model's images are written in."""
 
 
 def run(example: str, *arguments: str | Path, cwd: Path, fails: bool = False) -> str:
@@ -57,8 +57,8 @@ def test_a_loop_of_ones_own_learns_one_person_from_features(people, tmp_path):
 
 def test_a_loop_of_ones_own_draws_each_of_two_people_as_both(people, tmp_path):
     run("own_loop", *people, "--steps", "2", "--out", "both.png", cwd=tmp_path)
-    with Image.open(tmp_path / "both.png") as picture:
-        sheet = np.asarray(picture.convert("RGB")).astype(int)
+    with Image.open(tmp_path / "both.png") as image:
+        sheet = np.asarray(image.convert("RGB")).astype(int)
     columns, rows = 3, 6  # the face, as E, as J; three faces of each
     assert sheet.shape[0] == HEAD_PX + rows * (CELL_PX + GAP_PX)
     left = sheet.shape[1] - columns * (CELL_PX + GAP_PX)
@@ -69,14 +69,14 @@ def test_a_loop_of_ones_own_draws_each_of_two_people_as_both(people, tmp_path):
 
 
 def test_an_extractor_alone_finds_faces_and_cuts_them_out(tmp_path):
-    portrait, nobody = PICTURES / "stills" / "grace_hopper.jpg", PICTURES / "noface" / "rocket.jpg"
+    portrait, nobody = IMAGES / "stills" / "grace_hopper.jpg", IMAGES / "noface" / "rocket.jpg"
     told = run("one_extractor", portrait, nobody, portrait, cwd=tmp_path)
     assert [int(found) for found in re.findall(r"faces found: (\d+)", told)] == [1, 0, 1]
     assert sorted(path.name for path in (tmp_path / "faces").iterdir()) == ["grace_hopper-1.png", "grace_hopper-2.png"]
     box, score = re.findall(r"box ([-\d, ]+), score (\S+)", told)[0]
     left, top, right, bottom = (int(side) for side in box.split(","))
-    with Image.open(portrait) as picture:
-        assert 0 <= left < right <= picture.width and 0 <= top < bottom <= picture.height
+    with Image.open(portrait) as image:
+        assert 0 <= left < right <= image.width and 0 <= top < bottom <= image.height
     assert float(score) > 0
     with Image.open(tmp_path / "faces" / "grace_hopper-1.png") as crop:
         pixels = np.asarray(crop)
@@ -85,9 +85,9 @@ def test_an_extractor_alone_finds_faces_and_cuts_them_out(tmp_path):
     assert read_provenance(tmp_path / "faces" / "grace_hopper-1.png") is None  # it is a photograph
 
 
-def test_a_picture_that_cannot_be_read_is_told_and_ends_no_others(tmp_path):
-    (tmp_path / "damaged.jpg").write_bytes(b"no picture")
-    portrait = PICTURES / "stills" / "grace_hopper.jpg"
+def test_an_image_that_cannot_be_read_is_told_and_ends_no_others(tmp_path):
+    (tmp_path / "damaged.jpg").write_bytes(b"no image")
+    portrait = IMAGES / "stills" / "grace_hopper.jpg"
     told = run("one_extractor", "damaged.jpg", portrait, "--out", "cut", cwd=tmp_path, fails=True)
     assert "damaged.jpg cannot be read" in told
     assert (tmp_path / "cut" / "grace_hopper-1.png").is_file()
@@ -100,5 +100,5 @@ def test_the_command_in_an_example_is_understood(example, tmp_path):
     assert program == f"{example}.py"
     # There are no such people here; what has to be right is the command, and what is said of them.
     told = run(example, *shlex.split(arguments), cwd=tmp_path, fails=True)
-    assert re.search("There is no picture photo.jpg|dataset anna does not exist|anna.raw", told), told
+    assert re.search("There is no image photo.jpg|dataset anna does not exist|anna.raw", told), told
     assert "Traceback" not in told

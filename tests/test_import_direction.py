@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-HOUSE = Path(__file__).resolve().parents[1]
-CORE = HOUSE / "core" / "src"
-CLI = HOUSE / "cli" / "src"
-PLUGINS = sorted(path for path in HOUSE.glob("plugins/*/*/src") if any(path.rglob("*.py")))
+REPOSITORY = Path(__file__).resolve().parents[1]
+CORE = REPOSITORY / "core" / "src"
+CLI = REPOSITORY / "cli" / "src"
+PLUGINS = sorted(path for path in REPOSITORY.glob("plugins/*/*/src") if any(path.rglob("*.py")))
 OURS = {package.name for source in (CORE, CLI, *PLUGINS) for package in source.iterdir() if package.is_dir()}
 
 
@@ -22,7 +22,7 @@ def imported(source: Path) -> Iterator[tuple[str, str]]:
     """Where, and the package: of every import in that folder, at any depth of the code, by text too."""
     for path in sorted(source.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            where = f"{path.relative_to(HOUSE)}:{getattr(node, 'lineno', 0)}"
+            where = f"{path.relative_to(REPOSITORY)}:{getattr(node, 'lineno', 0)}"
             if isinstance(node, ast.Import):
                 yield from ((where, alias.name.partition(".")[0]) for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -53,9 +53,9 @@ def test_a_plugin_imports_the_core_alone(source):
 def test_the_core_names_no_plugin():
     known = tomllib.loads((CORE / "mien" / "known_plugins.toml").read_text(encoding="utf-8"))
     names = {name for of_kind in known.values() for pair in of_kind.items() for name in pair}
-    names -= {"landmarks", "histogram"}  # what every face has, a way to match colours: words of the core's own
+    names -= {"landmarks", "histogram"}  # what every face has, a way to match colors: words of the core's own
     named = [
-        f"{path.relative_to(HOUSE)}:{node.lineno} says {node.value!r}"
+        f"{path.relative_to(REPOSITORY)}:{node.lineno} says {node.value!r}"
         for path in sorted(CORE.rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.partition(":")[0] in names

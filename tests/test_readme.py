@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mien.registry import Registry
+from mien.plugins.registry import Registry
 
-HOUSE = Path(__file__).resolve().parents[1]
-README = (HOUSE / "README.md").read_text(encoding="utf-8")
+REPOSITORY = Path(__file__).resolve().parents[1]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 
 
@@ -23,7 +23,7 @@ def block(language: str, holding: str) -> str:
 
 @pytest.mark.timeout(600)
 def test_the_path_from_python(tmp_path: Path) -> None:
-    clips = HOUSE / "tests" / "data" / "clips"
+    clips = REPOSITORY / "tests" / "data" / "clips"
     shutil.copy(clips / "target_E_4s_silent.mp4", tmp_path / "anna.mp4")
     shutil.copy(clips / "target_J_2s_audio.mp4", tmp_path / "ben.mp4")
     ended = subprocess.run(
@@ -66,7 +66,7 @@ def test_the_plugin(environment) -> None:
 
 def test_what_it_links_to_is_there() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (HOUSE / target).exists(), f"README.md links to {target}"
+        assert (REPOSITORY / target).exists(), f"README.md links to {target}"
 
 
 def test_every_plugin_of_the_project_stands_in_the_table() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-HOUSE = Path(__file__).resolve().parents[1]
-BUILT = sorted(path.parent for path in HOUSE.rglob("pyproject.toml") if ".venv" not in path.parts)
+REPOSITORY = Path(__file__).resolve().parents[1]
+BUILT = sorted(path.parent for path in REPOSITORY.rglob("pyproject.toml") if ".venv" not in path.parts)
 PACKAGES = sorted(
     path.parent.name for folder in BUILT for path in folder.glob("src/*/__init__.py") if path.parent.name != "mien"
 )
@@ -70,7 +70,7 @@ def test_every_distribution_is_built(wheels):
 
 
 def test_every_wheel_brings_its_licence(site):
-    text = (HOUSE / "LICENSE").read_bytes()
+    text = (REPOSITORY / "LICENSE").read_bytes()
     licences = {path.parents[1].name.split("-")[0]: path for path in site.glob("*.dist-info/licenses/LICENSE")}
     assert licences.keys() == {project_of(folder)["name"].replace("-", "_") for folder in BUILT}
     assert all(path.read_bytes() == text for path in licences.values())
@@ -89,12 +89,12 @@ def test_a_package_is_the_installed_one_and_says_its_types(python, site):
 
 def test_all_plugins_are_listed_and_none_is_broken(python):
     listed = json.loads(python("-m", "mien_cli", "plugins", "--json"))
-    plugins = {folder.name for folder in HOUSE.glob("plugins/*/*") if (folder / "pyproject.toml").exists()}
+    plugins = {folder.name for folder in REPOSITORY.glob("plugins/*/*") if (folder / "pyproject.toml").exists()}
     assert sorted(plugin["name"] for plugin in listed["plugins"]) == sorted(plugins)
     assert listed["broken"] == []
 
 
-@pytest.mark.parametrize("choice", sorted(path.parent.name for path in HOUSE.glob("plugins/*/*/pyproject.toml")))
+@pytest.mark.parametrize("choice", sorted(path.parent.name for path in REPOSITORY.glob("plugins/*/*/pyproject.toml")))
 def test_a_plugin_s_class_is_found(python, choice):
     shown = json.loads(python("-m", "mien_cli", "plugins", "show", choice, "--json"))
     assert shown["name"] == choice
@@ -105,6 +105,6 @@ def test_the_demo_finds_its_clips_and_its_start(python, site):
     found = Path(python("-c", code).strip())
     assert found.is_relative_to(site)
     data = files_in(found)
-    assert data == files_in(HOUSE / "cli/src/mien_cli/demo/data")
+    assert data == files_in(REPOSITORY / "cli/src/mien_cli/demo/data")
     assert "start.safetensors" in data
     assert any(name.endswith(".mp4") for name in data)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
-FACE, NO_FACE = DATA / "pictures/formats/rgb_q90.jpg", DATA / "pictures/noface/rocket.jpg"
+FACE, NO_FACE = DATA / "images/formats/rgb_q90.jpg", DATA / "images/noface/rocket.jpg"
 TWO = DATA / "clips/two_people_2s_audio.mp4"
 ALL_FACES = ("--extractor", "face_recognition:search=full,upsample=0")
 PLUGINS = """
-    from mien.hooks import PluginSpec, hookimpl
+    from mien.contracts.hooks import PluginSpec, hookimpl
 
     @hookimpl
     def register_models():
@@ -76,8 +76,8 @@ def summary(run) -> dict[str, str]:
 
 def cut(target: Path, frames: int, covered: range) -> Path:
     """The first frames of the clip of two people, the left one of them covered in some."""
-    from mien.video import VideoSource
-    from mien.video_sink import VideoSink
+    from mien.media.video_reader import VideoSource
+    from mien.media.video_writer import VideoSink
 
     video = VideoSource(TWO)
     with VideoSink(target, video, synthetic=None) as sink:
@@ -92,8 +92,8 @@ def cut(target: Path, frames: int, covered: range) -> Path:
 def test_of_a_folder_what_was_hidden_and_what_failed_is_told(mien, run_of, tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
-    for picture in (FACE, NO_FACE, DATA / "pictures/formats/truncated.jpg"):
-        shutil.copy(picture, folder)
+    for image in (FACE, NO_FACE, DATA / "images/formats/truncated.jpg"):
+        shutil.copy(image, folder)
 
     run = mien("anonymize", folder, out, "--run", run_of("green"), "--seed", "3")
     assert run.exit_code == 1, run.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
-from mien.provenance import read_provenance
+from mien.media.provenance import read_provenance
 
 
 def demo(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

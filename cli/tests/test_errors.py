@@ -3,7 +3,7 @@
 import pytest
 
 REGISTERS = """
-    from mien.hooks import PluginSpec, hookimpl
+    from mien.contracts.hooks import PluginSpec, hookimpl
 
     @hookimpl
     def register_features():
@@ -36,7 +36,7 @@ def test_markup_in_an_error_is_printed_as_it_is(mien):
     assert "No plugin named '[red]x[red]'" in mien("plugins", "show", "[red]x[red]").stderr
 
 
-def test_colours_only_if_asked_for(mien):
+def test_colors_only_if_asked_for(mien):
     def told(**variables):
         return mien("plugins", "show", "nothing", **variables).stderr
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 REGISTERS = """
-    from mien.hooks import PluginSpec, hookimpl
+    from mien.contracts.hooks import PluginSpec, hookimpl
 
     @hookimpl
     def register_features():
@@ -17,14 +17,14 @@ CLASS = """
     from pydantic import Field
 
     class FrecklesConfig(PluginConfig):
-        presets = {"quick": {"limit": 5, "colours": ("red",)}}
+        presets = {"quick": {"limit": 5, "colors": ("red",)}}
 
         limit: int | None = Field(default=100, ge=1, lt=500)
         '''Counting stops
         here.'''
         where: Literal["nose", "cheeks", 3] = "nose"
         '''Where to look.'''
-        colours: tuple[str, ...] = ("red", "brown")
+        colors: tuple[str, ...] = ("red", "brown")
         strict: bool = False
         share: float
 
@@ -96,7 +96,7 @@ def test_the_list_as_json(mien, environment):
         "name": "freckles",
         "target": "freckles_class:Freckles",
         "summary": "how many [freckles]",
-        "weights_licence": "CC0",
+        "weights_license": "CC0",
         "contract": 1,
         "distribution": "some-freckles",
         "version": "1.2",
@@ -118,10 +118,10 @@ def test_show_tells_the_settings(mien, environment):
         rows.setdefault(name, cells)
     assert rows["limit"] == ["whole number | none", "100", "≥ 1, < 500", "Counting stops here."]
     assert rows["where"] == ["nose | cheeks | 3", "nose", "Where to look."]
-    assert rows["colours"] == ["list of text", "[red,brown]"]
+    assert rows["colors"] == ["list of text", "[red,brown]"]
     assert rows["strict"] == ["true or false", "false"]
     assert rows["share"] == ["number", "required"]
-    assert "limit=5, colours=[red]" in run.stdout
+    assert "limit=5, colors=[red]" in run.stdout
     assert "mien preprocess DATASET --features freckles:limit=100" in run.stdout
 
 
@@ -153,7 +153,7 @@ def test_show_as_json_has_the_schema(mien, environment):
     data = json.loads(mien("plugins", "show", "freckles", "--json").stdout)
     assert data["distribution"] == "some-freckles"
     assert data["settings"]["properties"]["limit"]["default"] == 100
-    assert data["presets"] == {"quick": {"limit": 5, "colours": ["red"]}}
+    assert data["presets"] == {"quick": {"limit": 5, "colors": ["red"]}}
 
 
 def test_show_of_a_mistyped_name_suggests_the_nearest(mien, environment):

@@ -7,14 +7,14 @@ import pytest
 
 from mien.dataset import Dataset
 
-PICTURES = Path(__file__).resolve().parents[2] / "tests" / "data" / "pictures"
+IMAGES = Path(__file__).resolve().parents[2] / "tests" / "data" / "images"
 
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("raw")
     for name in ("formats/rgb_q90.jpg", "noface/rocket.jpg", "formats/truncated.jpg", "formats/text_named.jpg"):
-        shutil.copy(PICTURES / name, folder)
+        shutil.copy(IMAGES / name, folder)
     return folder
 
 
@@ -25,7 +25,7 @@ def summary(run) -> dict[str, str]:
     return dict(zip(headings, lines[at + 2].split(), strict=True))
 
 
-def test_what_became_of_every_picture_is_told(mien, tmp_path, raw):
+def test_what_became_of_every_image_is_told(mien, tmp_path, raw):
     shutil.copytree(raw, tmp_path / "anna" / "raw")
 
     run = mien("preprocess", tmp_path / "anna", "--workers", 1)
@@ -33,7 +33,7 @@ def test_what_became_of_every_picture_is_told(mien, tmp_path, raw):
     told = summary(run)
     counts = {heading: int(told[heading]) for heading in ("Faces", "No face", "Not kept", "Unreadable", "Failed")}
     assert counts == {"Faces": 1, "No face": 1, "Not kept": 0, "Unreadable": 2, "Failed": 0}
-    assert float(told["Pictures/s"]) > 0
+    assert float(told["Images/s"]) > 0
     for name in ("truncated.jpg", "text_named.jpg"):
         (line,) = [line for line in run.stdout.splitlines() if name in line]
         assert line.startswith("Unreadable: ")
@@ -50,14 +50,14 @@ def test_its_options_reach_the_dataset(mien, tmp_path, raw):
     run = mien(
         *("preprocess", tmp_path / "anna", "--from", raw / "rgb_q90.jpg", "--from", raw / "rocket.jpg"),
         *("--extractor", "face_recognition:upsample=0", "--features", "landmarks:points=5+thumbnail:size=4"),
-        *("--alignment", "size=32,margin=0.2", "--largest", "--no-pictures", "--workers", 1),
+        *("--alignment", "size=32,margin=0.2", "--largest", "--no-images", "--workers", 1),
     )
     assert run.exit_code == 0, run.stderr
     info = Dataset.open(tmp_path / "anna").info
     assert "upsample=0" in info.extractor
     assert [feature.choice for feature in info.features] == ["landmarks:points=5", "thumbnail:size=4"]
     assert (info.alignment.size, info.alignment.margin) == (32, 0.2)
-    assert (info.largest, info.pictures) == (True, False)
+    assert (info.largest, info.images) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
-FACE, NO_FACE = DATA / "pictures/formats/rgb_q90.jpg", DATA / "pictures/noface/rocket.jpg"
+FACE, NO_FACE = DATA / "images/formats/rgb_q90.jpg", DATA / "images/noface/rocket.jpg"
 TINY = "deepfakes:size=32,width=4,bottleneck=8,code_channels=8,shared_channels=8,decoder_width=8,batch_size=2"
 
 
@@ -27,7 +27,7 @@ def summary(run) -> dict[str, str]:
     return dict(zip(headings, lines[at + 2].split(), strict=True))
 
 
-def test_a_picture_is_swapped(mien, run_folder, tmp_path):
+def test_an_image_is_swapped(mien, run_folder, tmp_path):
     run = mien("swap", run_folder, FACE, tmp_path / "out.jpg", "--to", "E")
     assert run.exit_code == 0, run.stderr
     assert summary(run)["Faces drawn"] == "1"
@@ -48,8 +48,8 @@ def test_how_faces_are_searched_can_be_chosen(mien, run_folder, tmp_path):
 def test_of_a_folder_what_was_not_drawn_and_what_failed_is_told(mien, run_folder, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
-    for picture in (FACE, NO_FACE, DATA / "pictures/formats/truncated.jpg"):
-        shutil.copy(picture, folder)
+    for image in (FACE, NO_FACE, DATA / "images/formats/truncated.jpg"):
+        shutil.copy(image, folder)
 
     run = mien("swap", run_folder, folder, tmp_path / "out", "--to", "E")
     assert run.exit_code == 1
@@ -62,8 +62,8 @@ def test_of_a_folder_what_was_not_drawn_and_what_failed_is_told(mien, run_folder
 
 
 def test_frames_in_which_one_of_two_faces_was_lost_are_told(mien, run_folder, tmp_path):
-    from mien.video import VideoSource
-    from mien.video_sink import VideoSink
+    from mien.media.video_reader import VideoSource
+    from mien.media.video_writer import VideoSink
 
     video = VideoSource(DATA / "clips/two_people_2s_audio.mp4")
     with VideoSink(tmp_path / "two.mp4", video, synthetic=None) as sink:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mien.run import RunRecord
+from mien.training.run import RunRecord
 
 TINY = "deepfakes:size=32,width=4,bottleneck=8,code_channels=8,shared_channels=8,decoder_width=8"
 

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mien import TrainOptions, resume, train
-from mien.files import whole_file
+from mien.media.files import whole_file
 from mien_cli.console import messages
-from mien_cli.demo.walk import MODEL, NEW_FACE, OLD_FACE, REPEAT_RARE, START
+from mien_cli.demo.run_demo import MODEL, NEW_FACE, OLD_FACE, REPEAT_RARE, START
 from mien_cli.progress import shown_on
 
 DATA = Path(__file__).parents[1] / "src" / "mien_cli" / "demo" / "data"

@@ -1,7 +1,7 @@
 """How long setting a face into a scene takes, by every blender that is installed.
 
     python core/bench/blend.py
-    python core/bench/blend.py --blenders poisson:mode=mixed feather:colour=none
+    python core/bench/blend.py --blenders poisson:mode=mixed feather:color=none
 
 One person's face is set over another's, in a scene that is filled by the same portrait at each size. One thread.
 """
@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from mien import Blender, FaceCrop, Registry
-from mien.alignment import align, scale_of
-from mien.face import RgbImage
+from mien.contracts.face import RgbImage
+from mien.geometry.alignment import align, scale_of
 from mien.testing import Portrait, portraits
 
 SCENES = ((400, 300), (1920, 1080))
@@ -32,7 +32,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     registry = Registry()
     there, drawn = portraits()
-    face = align(drawn.picture, drawn.landmarks).image
+    face = align(drawn.image, drawn.landmarks).image
     for choice in options.blenders or registry.names("blender"):
         blender = cast(Blender, registry.create("blender", choice))
         for width, height in SCENES:
@@ -47,10 +47,10 @@ def main() -> None:
 
 def shown_in(portrait: Portrait, width: int, height: int) -> tuple[RgbImage, FaceCrop]:
     """A scene of that size, gray beside the portrait, and the portrait's face in it."""
-    scale = height / portrait.picture.shape[0]
-    picture = cv2.resize(portrait.picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)[:height, :width]
+    scale = height / portrait.image.shape[0]
+    image = cv2.resize(portrait.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)[:height, :width]
     scene = np.full((height, width, 3), 128, np.uint8)
-    scene[: picture.shape[0], : picture.shape[1]] = picture
+    scene[: image.shape[0], : image.shape[1]] = image
     return scene, align(scene, ((portrait.landmarks + 0.5) * scale - 0.5).astype(np.float32))
 
 

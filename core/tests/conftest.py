@@ -13,7 +13,7 @@ import pytest
 
 from mien import Registry
 from mien.dataset.preprocess import PreprocessReport, preprocess
-from mien.video import VideoSource
+from mien.media.video_reader import VideoSource
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 
@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from mien import Box, Extractor, Face, Feature, PluginConfig
-from mien.alignment import covered_region
-from mien.hooks import PluginSpec, hookimpl
+from mien.geometry.alignment import covered_region
+from mien.contracts.hooks import PluginSpec, hookimpl
 
 # The 68 landmarks of person E in the middle of his clips' frames, as shares of width and height.
 LANDMARKS = np.array([
@@ -41,7 +41,7 @@ LANDMARKS = np.array([
     .568, .686, .552, .696, .536, .701, .524, .701, .511, .700, .494, .695, .485, .682, .512, .671, .524, .673,
     .536, .672, .560, .683, .536, .674, .524, .675, .512, .673,
 ]).reshape(68, 2)
-CELL = np.array([400, 300])  # size of a frame of E; a wider picture shows several side by side
+CELL = np.array([400, 300])  # size of a frame of E; a wider image shows several side by side
 
 
 class TemplateConfig(PluginConfig):
@@ -50,18 +50,18 @@ class TemplateConfig(PluginConfig):
     grow: float = 1.0
     """How much larger than the template the faces are."""
     fuse: str = ""
-    """A file: if it is there when a picture with a green corner comes, it is removed, and preprocessing is killed."""
+    """A file: if it is there when an image with a green corner comes, it is removed, and preprocessing is killed."""
 
 
 class Template(Extractor):
-    """E's face in every cell of a picture that is not black. A red corner makes it fail."""
+    """E's face in every cell of an image that is not black. A red corner makes it fail."""
 
     Config = TemplateConfig
 
     def extract(self, image):
         corner = tuple(int(value) for value in image[0, 0])
         if corner == (255, 0, 0):
-            raise ArithmeticError("this picture has a red corner")
+            raise ArithmeticError("this image has a red corner")
         if corner == (0, 255, 0) and self.config.fuse and Path(self.config.fuse).exists():
             Path(self.config.fuse).unlink()
             print("a word before dying", flush=True)
@@ -79,7 +79,7 @@ class Template(Extractor):
 
 
 class Tint(Feature):
-    """Mean colour of the crop."""
+    """Mean color of the crop."""
 
     shape = (3,)
     bounds = (0.0, 255.0)
@@ -96,7 +96,7 @@ class SurroundingsConfig(PluginConfig):
 
 
 class Surroundings(Feature):
-    """Mean colour of the scene about the face: people are told apart by it."""
+    """Mean color of the scene about the face: people are told apart by it."""
 
     Config = SurroundingsConfig
     needs_scene = True
@@ -121,8 +121,8 @@ def register_extractors():
 @hookimpl
 def register_features():
     return [
-        PluginSpec("tint", "mien_stranger:Tint", "mean colour"),
-        PluginSpec("surroundings", "mien_stranger:Surroundings", "mean colour of the scene"),
+        PluginSpec("tint", "mien_stranger:Tint", "mean color"),
+        PluginSpec("surroundings", "mien_stranger:Surroundings", "mean color of the scene"),
     ]
 '''
 
@@ -157,7 +157,7 @@ def frames() -> list[Any]:
 
 
 def write(path: Path, image: Any) -> Path:
-    """Write a picture as PNG, so that it is read back as it is."""
+    """Write an image as PNG, so that it is read back as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
     return path
@@ -165,10 +165,10 @@ def write(path: Path, image: Any) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(stranger: Stranger, frames: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished dataset of eight pictures, a black one and a clip, to be read only."""
+    """A finished dataset of eight images, a black one and a clip, to be read only."""
     dataset = tmp_path_factory.mktemp("finished") / "E"
     for number, frame in enumerate(frames):
-        write(dataset / "raw" / "pictures" / f"{number}.png", frame)
+        write(dataset / "raw" / "images" / f"{number}.png", frame)
     write(dataset / "raw" / "black.png", frames[0] * 0)
     shutil.copy2(DATA / "clips" / "single_frame.mp4", dataset / "raw" / "z.mp4")
     stranger.preprocess(dataset)

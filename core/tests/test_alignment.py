@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mien.alignment import (
+from mien.geometry.alignment import (
     LEFT_EYE,
     RIGHT_EYE,
     AlignmentConfig,
@@ -55,7 +55,7 @@ def in_a_scene(face: NDArray[np.float32], size: int = 128) -> tuple[NDArray[np.f
 
 
 def smooth_scene(height: int, width: int) -> NDArray[np.uint8]:
-    """Slow waves of colour: uint8 (height, width, 3)."""
+    """Slow waves of color: uint8 (height, width, 3)."""
     y, x = np.mgrid[:height, :width].astype(np.float32) / max(height, width) * 2 * math.pi
     waves = np.stack([np.sin(x + 1), np.cos(y), np.sin(x - y)], axis=-1)
     return np.rint(127.5 + 100 * waves).astype(np.uint8)
@@ -90,7 +90,7 @@ def test_eyes_are_level_and_landmarks_keep_the_margin(face, size, margin):
 
 @settings(max_examples=40, deadline=None)
 @given(placed_faces(smallest_px=60, largest_px=900))
-def test_a_smooth_picture_comes_back_inside_the_mask(face):
+def test_a_smooth_image_comes_back_inside_the_mask(face):
     face, (height, width) = in_a_scene(face)
     scene = smooth_scene(height, width)
     crop = align(scene, face)
@@ -105,11 +105,11 @@ def test_a_smooth_picture_comes_back_inside_the_mask(face):
     ("portrait", "levels"), list(zip(portraits(), (2.5, 5.5), strict=True)), ids=["smooth", "wrinkled"]
 )
 def test_a_real_face_comes_back_but_for_its_finest_detail(portrait, levels):
-    crop = align(portrait.picture, portrait.landmarks)
+    crop = align(portrait.image, portrait.landmarks)
     alpha = erode_and_feather(crop.mask, 0.1, 0.1)
-    back = composite(portrait.picture, crop.image, alpha, crop.to_crop)
-    inside = set_back(alpha, crop.to_crop, portrait.picture.shape) > 0.999
-    apart = back.astype(np.float32) - portrait.picture
+    back = composite(portrait.image, crop.image, alpha, crop.to_crop)
+    inside = set_back(alpha, crop.to_crop, portrait.image.shape) > 0.999
+    apart = back.astype(np.float32) - portrait.image
     assert np.abs(apart)[inside].mean() < levels  # measured: 2.3 and 5.0 of 255
     coarse = cv2.GaussianBlur(apart * inside[..., None], (0, 0), 2)
     assert np.abs(coarse)[inside].mean() < 0.7  # measured: 0.4 and 0.6
@@ -219,7 +219,7 @@ def test_eroding_takes_half_the_kernel_from_each_side_and_feathers_inwards():
 def test_a_face_cut_off_by_the_border_does_not_fade_towards_it():
     portrait = portraits()[0]
     x = round(float(portrait.landmarks[:, 0].mean()))
-    scene = np.ascontiguousarray(portrait.picture[:, x:])
+    scene = np.ascontiguousarray(portrait.image[:, x:])
     crop = align(scene, portrait.landmarks - np.array([x, 0], np.float32))
     in_scene = share_in_scene(crop.to_crop, 128, scene.shape)
     soft = erode_and_feather(crop.mask, 0.1, 0.1, in_scene)

@@ -1,4 +1,4 @@
-"""Anonymizing from end to end, on real faces, with a model that draws each stranger in a colour of its own."""
+"""Anonymizing from end to end, on real faces, with a model that draws each stranger in a color of its own."""
 
 import shutil
 import sys
@@ -17,47 +17,46 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mien import Extractor, MienError, Registry, TrainOptions, anonymize, swap, train
-from mien.face import Face, RgbImage
-from mien.pictures import read_picture, write_picture
-from mien.pipeline import AnonymizeReport, FrameRange
-from mien.pipeline.hiding import hidden
-from mien.pipeline.whom import Strangers
-from mien.provenance import read_provenance
-from mien.video import Frame, VideoSource
-from mien.video_sink import VideoSink
+from mien import AnonymizeReport, Extractor, FrameRange, MienError, Registry, TrainOptions, anonymize, swap, train
+from mien.anonymization.redaction import hidden
+from mien.contracts.face import Face, RgbImage
+from mien.inference.target import Strangers
+from mien.media.images import read_image, write_image
+from mien.media.provenance import read_provenance
+from mien.media.video_reader import Frame, VideoSource
+from mien.media.video_writer import VideoSink
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 CLIPS = DATA / "clips"
 E, J, TWO = CLIPS / "target_E_4s_silent.mp4", CLIPS / "target_J_2s_audio.mp4", CLIPS / "two_people_2s_audio.mp4"
 FACE_THEN_NONE = CLIPS / "face_then_noface_6s.mp4"
-STILL = DATA / "pictures" / "stills" / "grace_hopper.jpg"
-NO_FACE = DATA / "pictures" / "noface" / "rocket.jpg"
+STILL = DATA / "images" / "stills" / "grace_hopper.jpg"
+NO_FACE = DATA / "images" / "noface" / "rocket.jpg"
 ALL_FACES = "face_recognition:search=full,upsample=0"
 
 PLUGINS = """
-from mien.hooks import PluginSpec, hookimpl
+from mien.contracts.hooks import PluginSpec, hookimpl
 
 
 @hookimpl
 def register_models():
     return [
-        PluginSpec("colours", "mien_colours_classes:Colours", "a colour for each stranger"),
-        PluginSpec("mirror", "mien_colours_classes:Mirror", "draws what it sees, and says that it invents"),
-        PluginSpec("known", "mien_colours_classes:Known", "draws those whom it was trained on"),
+        PluginSpec("colors", "mien_colors_classes:Colors", "a color for each stranger"),
+        PluginSpec("mirror", "mien_colors_classes:Mirror", "draws what it sees, and says that it invents"),
+        PluginSpec("known", "mien_colors_classes:Known", "draws those whom it was trained on"),
     ]
 
 
 @hookimpl
 def register_blenders():
-    return [PluginSpec("paste", "mien_colours_classes:Paste", "the face, pasted")]
+    return [PluginSpec("paste", "mien_colors_classes:Paste", "the face, pasted")]
 
 
 @hookimpl
 def register_extractors():
     return [
-        PluginSpec("blinkered", "mien_colours_classes:Blinkered", "sees nothing while the corner is magenta"),
-        PluginSpec("half", "mien_colours_classes:Half", "sees the left half of a picture only"),
+        PluginSpec("blinkered", "mien_colors_classes:Blinkered", "sees nothing while the corner is magenta"),
+        PluginSpec("half", "mien_colors_classes:Half", "sees the left half of an image only"),
     ]
 """
 CLASSES = """
@@ -65,7 +64,7 @@ import torch
 from torch import nn
 
 from mien import Blender, Extractor, Model, Registry, Stage
-from mien.alignment import composite, erode_and_feather
+from mien.geometry.alignment import composite, erode_and_feather
 
 
 class Mirror(Model):
@@ -94,7 +93,7 @@ class Known(Mirror):
     invents, swaps = False, True
 
 
-class Colours(Mirror):
+class Colors(Mirror):
     # All the face in the one of 360 hues that its stranger's number says.
     def generate(self, batch, identity):
         assert identity is None
@@ -132,29 +131,29 @@ class House:
     runs: Path
     eyes: Extractor
 
-    def anonymize(self, source: Path, output: Path, model: str = "colours", **options: Any) -> AnonymizeReport:
+    def anonymize(self, source: Path, output: Path, model: str = "colors", **options: Any) -> AnonymizeReport:
         chosen = {"blender": "paste", "extractor": "blinkered", "check": False, "registry": self.registry, **options}
         return anonymize(self.runs / model, source, output, **chosen)
 
     def faces(self, image: RgbImage) -> list[Face]:
-        """The faces of a picture, from left to right."""
+        """The faces of an image, from left to right."""
         return sorted(self.eyes.extract(image), key=lambda face: float(face.landmarks[:, 0].mean()))
 
 
 @pytest.fixture(scope="module")
 def house(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
-    (folder / "mien_colours.py").write_text(PLUGINS, encoding="utf-8")
-    (folder / "mien_colours_classes.py").write_text(CLASSES, encoding="utf-8")
+    (folder / "mien_colors.py").write_text(PLUGINS, encoding="utf-8")
+    (folder / "mien_colors_classes.py").write_text(CLASSES, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
-        registry = Registry([*entry_points(group="mien"), EntryPoint("colours", "mien_colours", "mien")])
-        for model in ("colours", "mirror", "known"):
+        registry = Registry([*entry_points(group="mien"), EntryPoint("colors", "mien_colors", "mien")])
+        for model in ("colors", "mirror", "known"):
             train(model, people, folder / model, options=TrainOptions(steps=1), registry=registry)
         eyes = registry.create("extractor", ALL_FACES)
         assert isinstance(eyes, Extractor)
         yield House(registry, folder, eyes)
-    for name in ("mien_colours", "mien_colours_classes"):
+    for name in ("mien_colors", "mien_colors_classes"):
         sys.modules.pop(name, None)
 
 
@@ -199,8 +198,8 @@ def hues(house: House, before: Path, after: Path) -> list[list[float]]:
 
 def hue_at(image: RgbImage, x: int, y: int) -> float:
     """The hue of a place, in degrees; not a number if it has none."""
-    colour = image[y - 2 : y + 3, x - 2 : x + 3].reshape(1, -1, 3).mean(1, keepdims=True)
-    hue, saturation, _ = cv2.cvtColor(colour.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)[0, 0]
+    color = image[y - 2 : y + 3, x - 2 : x + 3].reshape(1, -1, 3).mean(1, keepdims=True)
+    hue, saturation, _ = cv2.cvtColor(color.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)[0, 0]
     return float(hue) if saturation > 0.8 else float("nan")
 
 
@@ -215,7 +214,7 @@ def hue_of(file: str, person: int, seed: int = 0) -> float:
 
 
 def is_hidden(image: RgbImage) -> bool:
-    """Whether a picture consists of a few blocks, each of one colour."""
+    """Whether an image consists of a few blocks, each of one color."""
     small = cv2.resize(image, (48, 36), interpolation=cv2.INTER_AREA).astype(int)
     flat = np.abs(np.diff(small, axis=1)).max(-1) < 12
     return bool(flat.mean() > 0.8 and np.abs(image.astype(int) - hidden(image)).mean() < 4)
@@ -224,7 +223,7 @@ def is_hidden(image: RgbImage) -> bool:
 def without_encoding() -> Registry:
     """As if nothing were installed that tells people apart."""
     points = [point for point in entry_points(group="mien") if point.name != "encoding"]
-    return Registry([*points, EntryPoint("colours", "mien_colours", "mien")])
+    return Registry([*points, EntryPoint("colors", "mien_colors", "mien")])
 
 
 def files_in(folder: Path) -> list[str]:
@@ -296,7 +295,7 @@ def test_strangers_have_numbers_that_a_batch_can_hold_and_nobody_shares(seed: in
 def test_where_one_of_two_faces_is_lost_nobody_is_shown(house: House, tmp_path: Path) -> None:
     clip = cut(TWO, tmp_path / "two.mp4", slice(0, 20), left_covered(range(6, 16)))
     file = house.anonymize(clip, tmp_path / "out.mp4").files[0]
-    assert file.incomplete == file.hidden == (FrameRange(6, 15),) and file.missed == () == file.left_in
+    assert file.partial == file.hidden == (FrameRange(6, 15),) and file.no_face == () == file.left_in
     assert (file.faces, file.frames_hidden) == (20, 10)
     shown = [not is_hidden(frame.image) for frame in VideoSource(tmp_path / "out.mp4").frames()]
     assert [index for index, is_shown in enumerate(shown) if not is_shown] == list(range(6, 16))
@@ -310,12 +309,12 @@ def test_frames_without_a_face_are_hidden(house: House, tmp_path: Path) -> None:
     clip = cut(FACE_THEN_NONE, tmp_path / "clip.mp4", slice(60, 84))
     report = house.anonymize(clip, tmp_path / "out.mp4", extractor=ALL_FACES)
     file = report.files[0]
-    assert file.missed == file.hidden and report.frames_hidden == file.frames_missed == 24 - file.faces > 8
+    assert file.no_face == file.hidden and report.frames_hidden == file.frames_no_face == 24 - file.faces > 8
     for index, frame in enumerate(VideoSource(tmp_path / "out.mp4").frames()):
         assert is_hidden(frame.image) == any(part.first <= index <= part.last for part in file.hidden)
 
     kept = house.anonymize(clip, tmp_path / "kept.mp4", extractor=ALL_FACES, missing="keep").files[0]
-    assert kept.unchanged == file.missed and kept.hidden == ()
+    assert kept.unchanged == file.no_face and kept.hidden == ()
 
 
 def test_where_a_face_was_seen_last_its_surroundings_are_hidden_for_a_while(house: House, tmp_path: Path) -> None:
@@ -345,38 +344,36 @@ def test_what_is_refused_is_not_written(house: House, tmp_path: Path) -> None:
     assert house.anonymize(whole, tmp_path / "out.mp4", missing="refuse").faces == 16
 
 
-def test_the_pictures_of_a_folder_are_drawn_or_hidden_and_one_bad_file_ends_nothing(
-    house: House, tmp_path: Path
-) -> None:
+def test_the_images_of_a_folder_are_drawn_or_hidden_and_one_bad_file_ends_nothing(house: House, tmp_path: Path) -> None:
     album = tmp_path / "album"
     (album / "deep").mkdir(parents=True)
     shutil.copyfile(STILL, album / "deep" / "a.jpg")
     shutil.copyfile(STILL, album / "b.jpg")
     shutil.copyfile(NO_FACE, album / "rocket.jpg")
-    shutil.copyfile(DATA / "pictures" / "formats" / "truncated.jpg", album / "bad.jpg")
+    shutil.copyfile(DATA / "images" / "formats" / "truncated.jpg", album / "bad.jpg")
     shutil.copyfile(CLIPS / "truncated_faststart.mp4", album / "bad.mp4")
     cut(J, album / "clip.mp4", slice(0, 3))
     report = house.anonymize(album, tmp_path / "out")
     assert files_in(tmp_path / "out") == ["b.jpg", "clip.mp4", "deep/a.jpg", "rocket.jpg"]
     assert {path.name for path in report.failures} == {"bad.jpg", "bad.mp4"}
     assert (report.people, report.faces, report.frames_hidden) == (3, 5, 1)
-    (landmarks,) = [face.landmarks for face in house.faces(read_picture(STILL))]
+    (landmarks,) = [face.landmarks for face in house.faces(read_image(STILL))]
     x, y = landmarks[30].round().astype(int)
     for name in ("b.jpg", "deep/a.jpg"):
-        assert apart(hue_at(read_picture(tmp_path / "out" / name), x, y), hue_of(name, 0)) < 5
+        assert apart(hue_at(read_image(tmp_path / "out" / name), x, y), hue_of(name, 0)) < 5
     assert apart(hue_of("b.jpg", 0), hue_of("deep/a.jpg", 0)) > 10
-    assert is_hidden(read_picture(tmp_path / "out" / "rocket.jpg"))
+    assert is_hidden(read_image(tmp_path / "out" / "rocket.jpg"))
 
     refused = house.anonymize(album, tmp_path / "strict", missing="refuse")
     assert {path.name for path in refused.failures} == {"bad.jpg", "bad.mp4", "rocket.jpg"}
 
 
-def test_in_a_picture_every_face_is_a_stranger_of_its_own(house: House, tmp_path: Path) -> None:
-    """The same person twice: nobody follows them from one picture to the next, and so not within one."""
+def test_in_an_image_every_face_is_a_stranger_of_its_own(house: House, tmp_path: Path) -> None:
+    """The same person twice: nobody follows them from one image to the next, and so not within one."""
     frame = next(VideoSource(E).frames()).image
-    write_picture(tmp_path / "twice.png", np.hstack([frame, frame]), synthetic=None)
+    write_image(tmp_path / "twice.png", np.hstack([frame, frame]), synthetic=None)
     report = house.anonymize(tmp_path / "twice.png", tmp_path / "out.png")
-    after = read_picture(tmp_path / "out.png")
+    after = read_image(tmp_path / "out.png")
     noses = [face.landmarks[30].round().astype(int) for face in house.faces(np.hstack([frame, frame]))]
     drawn = [hue_at(after, x, y) for x, y in noses]
     expected = [hue_of("twice.png", 0), hue_of("twice.png", 1)]
@@ -388,8 +385,8 @@ def test_neither_the_place_nor_the_title_is_carried_over(house: House, tmp_path:
     exif = Image.Exif()
     exif[0x010E] = "Anna at home"  # ImageDescription
     exif.get_ifd(0x8825)[2] = (47.0, 22.0, 0.0)  # GPSLatitude
-    for name, picture in (("face.jpg", STILL), ("none.jpg", NO_FACE)):
-        Image.open(picture).convert("RGB").save(tmp_path / name, exif=exif)
+    for name, image in (("face.jpg", STILL), ("none.jpg", NO_FACE)):
+        Image.open(image).convert("RGB").save(tmp_path / name, exif=exif)
         assert b"Anna" in (tmp_path / name).read_bytes()
         house.anonymize(tmp_path / name, tmp_path / f"out_{name}", missing="keep")
         assert b"Anna" not in (tmp_path / f"out_{name}").read_bytes()
@@ -522,5 +519,5 @@ def test_what_cannot_be_meant_is_refused(house: House, tmp_path: Path, options: 
 
 def test_swapping_refuses_a_run_that_invents(house: House, tmp_path: Path) -> None:
     with pytest.raises(MienError, match="people who do not exist") as refused:
-        swap(house.runs / "colours", STILL, tmp_path / "out.png", "E", blender="paste", registry=house.registry)
-    assert refused.value.fix == f"mien anonymize INPUT OUTPUT --run {house.runs / 'colours'}"
+        swap(house.runs / "colors", STILL, tmp_path / "out.png", "E", blender="paste", registry=house.registry)
+    assert refused.value.fix == f"mien anonymize INPUT OUTPUT --run {house.runs / 'colors'}"

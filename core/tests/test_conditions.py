@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mien.contracts.model import Batch, ModelInputs
 from mien.layers import FeatureDistribution, MovingAverage, StandardizedFeatures, latents_of
-from mien.model import Batch, ModelInputs
 
 
 def inputs(vectors: np.ndarray) -> ModelInputs:
@@ -39,8 +39,8 @@ def test_a_singular_covariance_draws_within_the_span_of_the_faces(
     torch.manual_seed(seed)
     drawn = FeatureDistribution(inputs(vectors)).draw(16).double().numpy()
     assert np.isfinite(drawn).all()
-    centred = vectors - vectors.mean(0)
-    inside = np.linalg.pinv(centred, rcond=1e-6) @ centred
+    centered = vectors - vectors.mean(0)
+    inside = np.linalg.pinv(centered, rcond=1e-6) @ centered
     offset = drawn - vectors.mean(0)
     np.testing.assert_allclose(offset @ inside, offset, atol=5e-3 * max(1.0, float(np.abs(vectors).max())))
 

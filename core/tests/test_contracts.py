@@ -9,7 +9,7 @@ import pytest
 from mien.testing import BlenderContract, ExtractorContract, FeatureContract, ModelContract
 
 REGISTERS = """
-    from mien.hooks import PluginSpec, hookimpl
+    from mien.contracts.hooks import PluginSpec, hookimpl
     {more}
 
     @hookimpl
@@ -37,7 +37,7 @@ FEATURE = '''
 '''
 BLENDER = """
     from mien import Blender
-    from mien.alignment import composite
+    from mien.geometry.alignment import composite
 
     class Stranger(Blender):
         def blend(self, scene, face, mask, to_crop):
@@ -90,9 +90,9 @@ EXTRACTOR = """
         def extract(self, image):
             faces, left = [], 0
             for portrait in portraits():
-                height, width = portrait.picture.shape[:2]
+                height, width = portrait.image.shape[:2]
                 part = image[:height, left : left + width].mean(2)
-                if part.shape == (height, width) and np.abs(part - portrait.picture.mean(2)).mean() < 2:
+                if part.shape == (height, width) and np.abs(part - portrait.image.mean(2)).mean() < 2:
                     landmarks = portrait.landmarks + np.array([left, 0], np.float32)
                     box = Box(*landmarks.min(0).tolist(), *landmarks.max(0).tolist())
                     faces.append(Face(box, landmarks, 1.0 - len(faces)))
@@ -159,7 +159,7 @@ class TestABlender(BlenderContract):
             "1.0 - len(faces)",
             "1.0 - len(faces), {'five': landmarks[[36, 45, 30, 54, 48]]}",
             "test_the_five_points_lie_on_the_face",
-            "left of the picture first",
+            "left of the image first",
         ),
         (
             "1.0 - len(faces)",
@@ -168,14 +168,14 @@ class TestABlender(BlenderContract):
             r"five.* have to be \(5, 2\)",
         ),
         ("Box(*", "Box(1e4 + left, 0, 2e4 + left, 9) or (", "test_finds_the_face_of_a_portrait", "outside"),
-        ("return faces", "return faces[:1]", "test_finds_both_faces_surest_first", "1 faces in a picture of two"),
+        ("return faces", "return faces[:1]", "test_finds_both_faces_surest_first", "1 faces in an image of two"),
         ("return faces", "return faces[::-1]", "test_finds_both_faces_surest_first", "surest face first"),
         ("return faces", "return faces or None", "test_finds_nothing_where_there_is_no_face", "return \\[\\]"),
-        ("faces, left = [], 0", "faces, left = [], 0; image[:] = 0", "test_leaves_the_picture_as_it_was", "changed"),
+        ("faces, left = [], 0", "faces, left = [], 0; image[:] = 0", "test_leaves_the_image_as_it_was", "changed"),
         (
             "1.0 - len",
             "np.random.default_rng().random() - len",
-            "test_the_same_picture_gives_the_same_faces",
+            "test_the_same_image_gives_the_same_faces",
             "second",
         ),
     ],
@@ -244,7 +244,7 @@ def test_a_feature_that_breaks_it_is_told(install, line, by, check, says):
             "inverse",
         ),
         ("share = mask", "share = mask; mask[:] = 0", "test_leaves_its_arguments_as_they_were", "changed mask"),
-        ("scene, face, share", "scene, face[..., ::-1], share", "test_red_stays_red", "colours are RGB"),
+        ("scene, face, share", "scene, face[..., ::-1], share", "test_red_stays_red", "colors are RGB"),
     ],
 )
 def test_a_blender_that_breaks_it_is_told(install, line, by, check, says):
@@ -267,14 +267,14 @@ def test_a_blender_that_breaks_it_is_told(install, line, by, check, says):
         ("return [Stage(16, 4)]", "return [Stage(16, 4), Stage(8, 4)]", "test_stages_are", "needs a length"),
         ("self.layer = ", "self.idle = nn.Linear(1, 1); self.layer = ", "test_every_parameter_gets", "idle"),
         ("lr=1e-2", "lr=9.0", "test_a_few_steps_lower", "took the loss"),
-        ("torch.tanh(self.layer", "9 * (self.layer", "test_draws_pictures_in_range", "lie in"),
+        ("torch.tanh(self.layer", "9 * (self.layer", "test_draws_images_in_range", "lie in"),
         ("size = 16", "size, swaps = 16, False", "test_it_says_whom_it_draws", "swaps or invents"),
     ],
 )
 def test_a_model_that_breaks_it_is_told(install, line, by, check, says):
     install("model", MODEL, line, by)
     (name,) = (name for name in dir(TestAModel) if name.startswith(check))
-    arguments = (3,) if check == "test_draws_pictures_in_range" else ()
+    arguments = (3,) if check == "test_draws_images_in_range" else ()
     with pytest.raises(AssertionError, match=says):
         getattr(TestAModel(), name)(*arguments)
 

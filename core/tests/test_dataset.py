@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from mien import MienError
-from mien.alignment import AlignmentConfig, cut, inverse, transform_points
 from mien.dataset import Dataset
-from mien.features import FeatureSet
-from mien.pictures import read_picture
-from mien.video import VideoSource
+from mien.geometry.alignment import AlignmentConfig, cut, inverse, transform_points
+from mien.media.images import read_image
+from mien.media.video_reader import VideoSource
+from mien.plugins.feature_set import FeatureSet
 
 
 def source_of(dataset: Path, row: dict[str, Any]) -> Any:
     path = dataset / "raw" / row["source"]
     if row["frame"] is None:
-        return read_picture(path)
+        return read_image(path)
     return next(iter(VideoSource(path).frames(row["frame"], row["frame"] + 1))).image
 
 
@@ -41,14 +41,14 @@ def test_every_array_s_row_is_the_face_that_the_index_says(finished: Path, stran
         assert row["score"] == found.score
 
 
-def test_pictures_of_every_size_show_the_rows_of_the_arrays(finished: Path) -> None:
+def test_images_of_every_size_show_the_rows_of_the_arrays(finished: Path) -> None:
     dataset = Dataset.open(finished)
     assert dataset.info.sizes == (2, 4, 8, 16, 32, 64, 128)
     for size in dataset.info.sizes:
         folder = finished / "faces" / "images" / str(size)
         assert sorted(path.name for path in folder.iterdir()) == [f"{row:06d}.png" for row in range(len(dataset))]
         for row in range(len(dataset)):
-            np.testing.assert_array_equal(read_picture(folder / f"{row:06d}.png"), dataset.images(size)[row])
+            np.testing.assert_array_equal(read_image(folder / f"{row:06d}.png"), dataset.images(size)[row])
 
 
 def test_a_smaller_size_is_the_mean_of_two_by_two_of_the_next(finished: Path) -> None:
@@ -105,18 +105,18 @@ def test_what_is_not_among_the_faces_is_told_with_its_reason(finished: Path) -> 
 
 def test_the_index_says_where_a_face_comes_from(finished: Path) -> None:
     index = Dataset.open(finished).index(["source", "frame", "pts", "source_size", "sharpness"]).to_pylist()
-    assert [row["source"] for row in index] == [*(f"pictures/{number}.png" for number in range(8)), "z.mp4"]
+    assert [row["source"] for row in index] == [*(f"images/{number}.png" for number in range(8)), "z.mp4"]
     assert [row["frame"] for row in index] == [None] * 8 + [0]
     assert index[-1]["pts"] == 0
     assert all((finished / "raw" / row["source"]).stat().st_size == row["source_size"] for row in index)
 
 
-def test_sharpness_falls_when_a_picture_is_blurred(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
+def test_sharpness_falls_when_an_image_is_blurred(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
     for name, sigma in (("a_sharp", 0.0), ("b_soft", 1.0), ("c_blurred", 3.0)):
-        picture = cv2.GaussianBlur(frames[0], (0, 0), sigma) if sigma else frames[0]
-        cv2.imwrite(str(raw / f"{name}.png"), picture[..., ::-1])
+        image = cv2.GaussianBlur(frames[0], (0, 0), sigma) if sigma else frames[0]
+        cv2.imwrite(str(raw / f"{name}.png"), image[..., ::-1])
     report = stranger.preprocess(tmp_path, features="")
     sharp, soft, blurred = report.dataset.index(["sharpness"]).column("sharpness").to_pylist()
     assert sharp > 2 * soft > 4 * blurred > 0

@@ -36,57 +36,61 @@ def inventing(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="module")
-def judged(swapping: Path, people: list[Path]) -> Evaluation:
+def evaluated(swapping: Path, people: list[Path]) -> Evaluation:
     return evaluate(swapping, people[0], faces=5)
 
 
-def test_only_the_end_of_the_clip_is_judged_which_training_never_saw(judged: Evaluation, people: list[Path]) -> None:
+def test_only_the_end_of_the_clip_is_judged_which_training_never_saw(evaluated: Evaluation, people: list[Path]) -> None:
     count = len(Dataset.open(people[0]))
-    assert judged.held_out and judged.rows_of == int(count * HELD_OUT)
-    assert judged.rows[0] == count - judged.rows_of and judged.rows[-1] == count - 1 and len(judged.rows) == 5
-    assert re.search(r"target_E_4s_silent.mp4: 5 of frames \d+ to \d+", judged.told[0])
+    assert evaluated.held_out and evaluated.rows_of == int(count * HELD_OUT)
+    assert (
+        evaluated.rows[0] == count - evaluated.rows_of and evaluated.rows[-1] == count - 1 and len(evaluated.rows) == 5
+    )
+    assert re.search(r"target_E_4s_silent.mp4: 5 of frames \d+ to \d+", evaluated.told[0])
 
 
-def test_each_person_is_drawn_and_beside_it_what_has_learnt_nothing(judged: Evaluation) -> None:
-    assert judged.drawn_as == ["E", "J"]
-    assert [one.name for one in judged.of("E", learnt=False)] == [
+def test_each_person_is_drawn_and_beside_it_what_has_learnt_nothing(evaluated: Evaluation) -> None:
+    assert evaluated.drawn_as == ["E", "J"]
+    assert [one.name for one in evaluated.of("E", is_model=False)] == [
         "mean face",
         "thumbnail, 8 px",
         "nearest training face",
     ]
 
 
-def test_a_model_that_learnt_a_person_draws_them_as_they_are(judged: Evaluation) -> None:
-    (model,), (mean, thumbnail, _) = judged.of("E", learnt=True), judged.of("E", learnt=False)
+def test_a_model_that_learnt_a_person_draws_them_as_they_are(evaluated: Evaluation) -> None:
+    (model,), (mean, thumbnail, _) = evaluated.of("E", is_model=True), evaluated.of("E", is_model=False)
     assert model.found == 1 and model.verified_as_target == 1
     assert model.to_original < mean.to_original < thumbnail.to_original
     assert model.l1 < thumbnail.l1 and model.ssim > thumbnail.ssim and model.psnr > thumbnail.psnr
     assert model.expression < thumbnail.expression
 
 
-def test_a_swap_shows_the_other_person_and_has_no_original_to_compare_pixels_with(judged: Evaluation) -> None:
-    (swap,) = judged.of("J", learnt=True)
-    assert swap.to_target < judged.same_person_below < swap.to_original
+def test_a_swap_shows_the_other_person_and_has_no_original_to_compare_pixels_with(evaluated: Evaluation) -> None:
+    (swap,) = evaluated.of("J", is_model=True)
+    assert swap.to_target < evaluated.same_person_below < swap.to_original
     assert swap.to_people["J"] < swap.to_people["E"]
     assert (swap.l1, swap.ssim, swap.psnr) == (None, None, None)
 
 
-def test_the_face_itself_enlarged_keeps_its_colours_but_is_nobody(judged: Evaluation) -> None:
-    _, thumbnail, nearest = judged.of("E", learnt=False)
+def test_the_face_itself_enlarged_keeps_its_colors_but_is_nobody(evaluated: Evaluation) -> None:
+    _, thumbnail, nearest = evaluated.of("E", is_model=False)
     assert thumbnail.to_original > nearest.to_original
 
 
-def test_judging_again_gives_the_same(judged: Evaluation, swapping: Path, people: list[Path], tmp_path: Path) -> None:
+def test_judging_again_gives_the_same(
+    evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
+) -> None:
     again = evaluate(swapping, people[0], faces=5, out=tmp_path)
     timed = {"faces_per_second": 0.0}
-    assert again.model_copy(update=timed) == judged.model_copy(update=timed)
+    assert again.model_copy(update=timed) == evaluated.model_copy(update=timed)
 
 
 def test_what_is_written_is_read_again_and_the_page_needs_no_other_file(
-    judged: Evaluation, swapping: Path, people: list[Path]
+    evaluated: Evaluation, swapping: Path, people: list[Path]
 ) -> None:
     folder = folder_of(swapping, people[0])
-    assert Evaluation.read(folder) == judged
+    assert Evaluation.read(folder) == evaluated
     page = (folder / "index.html").read_text()
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     for shown in ("Swap: drawn as J", "Reconstruction: drawn as E", "nearest training face", "Synthetic"):
@@ -96,14 +100,14 @@ def test_what_is_written_is_read_again_and_the_page_needs_no_other_file(
 
 def test_strangers_are_told_apart_by_the_seed(inventing: Path, people: list[Path], tmp_path: Path) -> None:
     one, other = (evaluate(inventing, people[1], faces=3, seed=seed, out=tmp_path / str(seed)) for seed in (0, 1))
-    assert one.drawn_as == [None] and one.of(None, learnt=True)[0].to_target is None
-    assert one.of(None, learnt=False) == other.of(None, learnt=False)
-    assert one.of(None, learnt=True)[0].l1 != other.of(None, learnt=True)[0].l1
+    assert one.drawn_as == [None] and one.of(None, is_model=True)[0].to_target is None
+    assert one.of(None, is_model=False) == other.of(None, is_model=False)
+    assert one.of(None, is_model=True)[0].l1 != other.of(None, is_model=True)[0].l1
     assert "People who do not exist, seed 1" in (tmp_path / "1" / "index.html").read_text()
 
 
 def test_runs_stand_side_by_side_and_are_judged_once(
-    judged: Evaluation, swapping: Path, inventing: Path, people: list[Path], tmp_path: Path
+    evaluated: Evaluation, swapping: Path, inventing: Path, people: list[Path], tmp_path: Path
 ) -> None:
     before = folder_of(swapping, people[0]) / "evaluation.json"
     written = before.stat().st_mtime_ns
@@ -116,7 +120,7 @@ def test_runs_stand_side_by_side_and_are_judged_once(
 
 
 def test_runs_that_held_out_other_faces_are_not_compared(
-    judged: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
+    evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
 ) -> None:
     options = TrainOptions(steps=1, held_out=0.1)
     train("latent:preset=small,width=8", people[:1], tmp_path / "r", features="landmarks:points=5", options=options)
@@ -131,7 +135,7 @@ def test_a_dataset_that_the_run_does_not_know_counts_whole_or_from_its_end(
 ) -> None:
     other = tmp_path / "other"
     clip = Path(__file__).resolve().parents[2] / "tests/data/clips/vfr.mp4"
-    preprocess(other, extractor="face_recognition", features="", sources=[clip], pictures=False)
+    preprocess(other, extractor="face_recognition", features="", sources=[clip], images=False)
     whole = evaluate(swapping, other, to="J", faces=2)
     assert not whole.held_out and whole.rows == [0, len(Dataset.open(other)) - 1]
     end = evaluate(swapping, other, to="J", faces=2, last=0.5)
@@ -143,7 +147,7 @@ def test_scenes_that_are_gone_are_an_error_with_the_command_that_brings_them_bac
 ) -> None:
     clip = tmp_path / "clip.mp4"
     shutil.copy(Path(__file__).resolve().parents[2] / "tests/data/clips/single_frame.mp4", clip)
-    preprocess(tmp_path / "gone", extractor="face_recognition", features="", sources=[clip], pictures=False)
+    preprocess(tmp_path / "gone", extractor="face_recognition", features="", sources=[clip], images=False)
     clip.unlink()
     with pytest.raises(MienError, match=r"clip\.mp4") as told:
         evaluate(swapping, tmp_path / "gone")
@@ -155,5 +159,5 @@ def test_a_person_whom_the_run_does_not_know_is_refused(swapping: Path, people: 
         evaluate(swapping, people[0], to="nobody")
 
 
-def test_the_real_faces_are_as_far_apart_as_one_person_s(judged: Evaluation) -> None:
-    assert 0 < judged.frechet_floor < 0.5 and np.isfinite(judged.diversity_of_real)
+def test_the_real_faces_are_as_far_apart_as_one_person_s(evaluated: Evaluation) -> None:
+    assert 0 < evaluated.frechet_floor < 0.5 and np.isfinite(evaluated.diversity_of_real)

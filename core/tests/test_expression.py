@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mien.dataset import Dataset
-from mien.expression import Expression, correlations, expression
+from mien.geometry.expression import Expression, correlations, expression
 
 
 def faces(count: int) -> np.ndarray:

@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from mien.errors import MienError
-from mien.files import whole_file, whole_folder
+from mien.media.files import whole_file, whole_folder
 
 
 @pytest.fixture
 def old_file(tmp_path: Path) -> Path:
-    path = tmp_path / "picture.png"
+    path = tmp_path / "image.png"
     path.write_text("old")
     return path
 
@@ -37,7 +37,7 @@ def test_a_file_takes_its_place_when_it_is_whole(old_file):
         partial.write_text("new")
         assert old_file.read_text() == "old"
     assert old_file.read_text() == "new"
-    assert names(old_file.parent) == ["picture.png"]
+    assert names(old_file.parent) == ["image.png"]
 
 
 def test_what_is_written_to_meanwhile_is_beside_the_target_and_has_its_suffix(tmp_path):
@@ -63,7 +63,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(old_file, error):
         partial.write_text("half")
         raise error
     assert old_file.read_text() == "old"
-    assert names(old_file.parent) == ["picture.png"]
+    assert names(old_file.parent) == ["image.png"]
 
 
 def test_a_folder_takes_its_place_when_it_is_whole(old_folder):
@@ -102,15 +102,15 @@ def test_a_file_in_place_of_a_folder_is_a_told_error(old_folder):
 
 
 def test_a_folder_in_place_of_a_file_is_a_told_error(old_file):
-    with pytest.raises(MienError, match=r"picture\.png cannot be written: Not a directory"), whole_folder(old_file):
+    with pytest.raises(MienError, match=r"image\.png cannot be written: Not a directory"), whole_folder(old_file):
         pass
     assert old_file.read_text() == "old"
-    assert names(old_file.parent) == ["picture.png"]
+    assert names(old_file.parent) == ["image.png"]
 
 
 def test_a_file_on_the_way_is_a_told_error(old_file):
     with (
-        pytest.raises(MienError, match=r"x\.txt cannot be written: File exists: .*picture\.png"),
+        pytest.raises(MienError, match=r"x\.txt cannot be written: File exists: .*image\.png"),
         whole_file(old_file / "x.txt") as partial,
     ):
         partial.write_text("x")
@@ -135,7 +135,7 @@ def test_a_file_larger_than_is_allowed_is_told(tmp_path):
 import resource, signal
 from pathlib import Path
 from mien.errors import MienError
-from mien.files import whole_file
+from mien.media.files import whole_file
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
@@ -167,7 +167,7 @@ def test_a_folder_that_may_not_be_written_is_told(locked, write, target):
 import os
 from pathlib import Path
 from mien.errors import MienError
-from mien.files import {write}
+from mien.media.files import {write}
 if os.geteuid() == 0:
     os.setuid(65534)  # root may write anywhere
 try:
@@ -187,7 +187,7 @@ def test_a_folder_that_may_not_be_entered_is_told(locked):
 import os
 from pathlib import Path
 from mien.errors import MienError
-from mien.files import whole_file
+from mien.media.files import whole_file
 if os.geteuid() == 0:
     os.setuid(65534)
 try:
@@ -201,7 +201,7 @@ except MienError as error:
 
 
 def test_an_error_about_a_file_elsewhere_passes_as_it_is(tmp_path):
-    source = tmp_path / "pictures" / "a.png"
+    source = tmp_path / "images" / "a.png"
     with pytest.raises(FileNotFoundError), whole_file(tmp_path / "out" / "x.bin") as partial:
         partial.write_bytes(source.read_bytes())
     with pytest.raises(IsADirectoryError), whole_file(tmp_path / "out" / "x.bin") as partial:

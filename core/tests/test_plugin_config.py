@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
+from mien.contracts.plugin import PluginConfig, read_config
 from mien.errors import MienError
-from mien.plugin import PluginConfig, read_config
-from mien.spec import parse_choice
+from mien.plugins.choice import parse_choice
 
 
 class PaintConfig(PluginConfig):

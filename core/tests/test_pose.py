@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.dataset import Dataset
-from mien.pose import angles_degrees, head_pose, mean_shape, pose_error_degrees
+from mien.geometry.pose import angles_degrees, head_pose, mean_shape, pose_error_degrees
 
 JAW_BROWS_NOSE = (*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1))
 EYES = (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)
@@ -26,14 +26,14 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     return turn(2, roll) @ turn(1, -yaw) @ turn(0, -pitch)
 
 
-def pictured(rotations: np.ndarray, scale: float = 50, shift: tuple[float, float] = (200, 150)) -> np.ndarray:
+def imaged(rotations: np.ndarray, scale: float = 50, shift: tuple[float, float] = (200, 150)) -> np.ndarray:
     return (scale * (mean_shape() @ np.swapaxes(rotations, -1, -2))[..., :2] + shift).astype(np.float32)
 
 
 @given(angles, angles, angles, st.floats(5, 500), st.tuples(st.floats(-2000, 2000), st.floats(-2000, 2000)))
 def test_a_turn_of_the_mean_face_is_found_wherever_and_however_large_it_is_seen(yaw, pitch, roll, scale, shift):
     expected = rotation(yaw, pitch, roll)[None]
-    found = head_pose(pictured(expected, scale, shift))
+    found = head_pose(imaged(expected, scale, shift))
     assert pose_error_degrees(found, expected)[0] < 0.5
     np.testing.assert_allclose(found @ np.swapaxes(found, 1, 2), np.eye(3)[None], atol=1e-9)
     assert np.linalg.det(found[0]) == pytest.approx(1)
@@ -52,15 +52,15 @@ def test_the_angles_are_those_that_the_rotation_was_made_of(yaw, pitch, roll):
     ids=["right", "left", "up", "down"],
 )
 def test_the_nose_points_where_the_angles_say(turned, moved):
-    (landmarks,) = pictured(rotation(*turned)[None], shift=(0, 0))
-    straight = pictured(np.eye(3)[None], shift=(0, 0))[0]
+    (landmarks,) = imaged(rotation(*turned)[None], shift=(0, 0))
+    straight = imaged(np.eye(3)[None], shift=(0, 0))[0]
     assert np.sign(np.round(landmarks[30] - straight[30])).tolist() == list(moved)
 
 
 def test_turned_clockwise_a_head_rolls():
-    landmarks = pictured(rotation(0, 0, 15)[None])[0]
+    landmarks = imaged(rotation(0, 0, 15)[None])[0]
     right_eye, left_eye = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
-    assert left_eye[1] > right_eye[1], "in a picture turned clockwise the right side is lower"
+    assert left_eye[1] > right_eye[1], "in an image turned clockwise the right side is lower"
 
 
 def test_mirrored_real_faces_look_to_the_other_side(people):
@@ -89,7 +89,7 @@ def test_the_error_is_the_angle_between_two_poses_and_0_to_itself(yaw, pitch, ro
 
 
 def test_a_face_that_was_not_found_has_no_pose_and_spoils_no_other():
-    landmarks = pictured(np.stack([rotation(10, 5, 0)] * 3))
+    landmarks = imaged(np.stack([rotation(10, 5, 0)] * 3))
     landmarks[1] = np.nan
     found = head_pose(landmarks)
     assert np.isnan(found[1]).all() and np.isfinite(found[[0, 2]]).all()

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from mien import MienError, Registry
-from mien.alignment import AlignmentConfig
 from mien.dataset import Dataset
 from mien.dataset.preprocess import preprocess
-from mien.identity import Recognizer
-from mien.video import VideoSource
+from mien.geometry.alignment import AlignmentConfig
+from mien.media.video_reader import VideoSource
+from mien.tracking.recognizer import Recognizer
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 
@@ -27,30 +27,30 @@ class Listener:
     """A Progress that remembers what it was told."""
 
     def __init__(self) -> None:
-        self.stretches: list[tuple[str, int | None, int]] = []
+        self.tracklets: list[tuple[str, int | None, int]] = []
         self.said: list[str] = []
 
     def start(self, what: str, total: int | None) -> None:
-        self.stretches.append((what, total, 0))
+        self.tracklets.append((what, total, 0))
 
     def advance(self, steps: int = 1, **figures: float | str) -> None:
-        what, total, done = self.stretches[-1]
-        self.stretches[-1] = (what, total, done + steps)
+        what, total, done = self.tracklets[-1]
+        self.tracklets[-1] = (what, total, done + steps)
 
     def say(self, message: str) -> None:
         self.said.append(message)
 
 
 def write(path: Path, image: Any) -> Path:
-    """Write a picture as PNG, so that it is read back as it is."""
+    """Write an image as PNG, so that it is read back as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
     return path
 
 
-def with_corner(image: Any, colour: tuple[int, int, int]) -> Any:
+def with_corner(image: Any, color: tuple[int, int, int]) -> Any:
     marked = image.copy()
-    marked[0, 0] = colour
+    marked[0, 0] = color
     return marked
 
 
@@ -58,19 +58,19 @@ def contents(dataset: Path) -> dict[str, Any]:
     """All that a dataset says, in a form that can be compared."""
     opened = Dataset.open(dataset)
     arrays = sorted((dataset / "faces" / "arrays").iterdir())
-    pictures = sorted((dataset / "faces" / "images").rglob("*.png"))
+    images = sorted((dataset / "faces" / "images").rglob("*.png"))
     return {
         "info": opened.info,
         "index": opened.index().to_pylist(),
         "dropped": opened.dropped().to_pylist(),
         "arrays": {path.name: path.read_bytes() for path in arrays},
-        "pictures": {str(path.relative_to(dataset)): path.read_bytes() for path in pictures},
+        "images": {str(path.relative_to(dataset)): path.read_bytes() for path in images},
     }
 
 
-def likeness(picture: Any, other: Any) -> float:
-    """Correlation of two pictures' values."""
-    return float(np.corrcoef(picture.ravel(), other.ravel())[0, 1])
+def likeness(image: Any, other: Any) -> float:
+    """Correlation of two images' values."""
+    return float(np.corrcoef(image.ravel(), other.ravel())[0, 1])
 
 
 def nothing_is_left(dataset: Path) -> bool:
@@ -87,10 +87,10 @@ def test_a_report_says_what_was_read_and_found(stranger: Any, frames: list[Any],
         write(tmp_path / "raw" / f"{number}.png", frames[number])
     write(tmp_path / "raw" / "black.png", frames[0] * 0)
     (tmp_path / "raw" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
-    (tmp_path / "raw" / "notes.txt").write_text("not a picture")
+    (tmp_path / "raw" / "notes.txt").write_text("not an image")
     listener = Listener()
     report = stranger.preprocess(tmp_path, progress=listener)
-    assert (report.read, report.faces, report.pictures_done) == (4, 3, 5)
+    assert (report.read, report.faces, report.images_done) == (4, 3, 5)
     assert report.reasons == {"no face": 1, "unreadable": 1}
     assert report.dataset.info.counts.model_dump() == {
         "read": 4,
@@ -100,8 +100,8 @@ def test_a_report_says_what_was_read_and_found(stranger: Any, frames: list[Any],
         "failed": 0,
         "dropped": 0,
     }
-    assert report.pictures_per_second == pytest.approx(5 / report.seconds)
-    assert listener.stretches[0] == ("faces", 5, 5)
+    assert report.images_per_second == pytest.approx(5 / report.seconds)
+    assert listener.tracklets[0] == ("faces", 5, 5)
     (unreadable,) = [row for row in report.dataset.dropped().to_pylist() if row["source"] == "broken.jpg"]
     assert unreadable["dropped"].startswith("unreadable: ")
     assert "broken.jpg" in unreadable["dropped"]
@@ -115,7 +115,7 @@ def test_worker_processes_do_not_change_the_result(stranger: Any, finished: Path
 
 
 def test_files_and_folders_elsewhere_are_sources_too(stranger: Any, finished: Path, tmp_path: Path) -> None:
-    folder, clip = finished / "raw" / "pictures", finished / "raw" / "z.mp4"
+    folder, clip = finished / "raw" / "images", finished / "raw" / "z.mp4"
     report = stranger.preprocess(tmp_path / "K", sources=[folder, clip, folder / "0.png"])
     assert set(report.dataset.index(["source"]).column("source").to_pylist()) == {
         *(str(folder / f"{number}.png") for number in range(8)),
@@ -126,8 +126,8 @@ def test_files_and_folders_elsewhere_are_sources_too(stranger: Any, finished: Pa
     assert again.up_to_date
 
 
-def test_without_pictures_only_arrays_are_written(stranger: Any, finished: Path, tmp_path: Path) -> None:
-    stranger.preprocess(tmp_path, sources=[finished / "raw"], pictures=False)
+def test_without_images_only_arrays_are_written(stranger: Any, finished: Path, tmp_path: Path) -> None:
+    stranger.preprocess(tmp_path, sources=[finished / "raw"], images=False)
     assert not (tmp_path / "faces" / "images").exists()
     with pytest.raises(MienError, match="images/") as caught:
         stranger.preprocess(tmp_path)
@@ -157,7 +157,7 @@ def test_workers_load_no_torch(stranger: Any, finished: Path, tmp_path: Path, en
         import sys
         import numpy as np
         from mien import Feature
-        from mien.hooks import PluginSpec, hookimpl
+        from mien.contracts.hooks import PluginSpec, hookimpl
 
         class Torch(Feature):
             shape = (1,)
@@ -184,7 +184,7 @@ def test_run_again_on_the_same_sources_does_nothing(stranger: Any, dataset: Path
     listener = Listener()
     report = stranger.preprocess(dataset, progress=listener)
     assert report.up_to_date
-    assert report.pictures_done == 0
+    assert report.images_done == 0
     assert report.seconds < 2
     assert "up to date: 9 faces" in listener.said[0]
     assert {path: path.stat().st_mtime_ns for path in dataset.rglob("*")} == before
@@ -194,14 +194,14 @@ def test_only_what_is_new_changed_or_gone_is_done_and_the_result_is_that_of_a_fi
     stranger: Any, dataset: Path, frames: list[Any], tmp_path: Path
 ) -> None:
     raw = dataset / "raw"
-    write(raw / "pictures" / "25.png", frames[2] // 2)
-    write(raw / "pictures" / "4.png", frames[4] // 3)
-    (raw / "pictures" / "6.png").unlink()
+    write(raw / "images" / "25.png", frames[2] // 2)
+    write(raw / "images" / "4.png", frames[4] // 3)
+    (raw / "images" / "6.png").unlink()
     (raw / "black.png").unlink()
     listener = Listener()
     report = stranger.preprocess(dataset, progress=listener)
-    assert report.pictures_done == 2
-    assert listener.stretches[0] == ("faces", 2, 2)
+    assert report.images_done == 2
+    assert listener.tracklets[0] == ("faces", 2, 2)
     assert "2 of 10 sources are gone" in listener.said[0]
     shutil.copytree(raw, tmp_path / "new" / "raw")
     stranger.preprocess(tmp_path / "new")
@@ -210,24 +210,24 @@ def test_only_what_is_new_changed_or_gone_is_done_and_the_result_is_that_of_a_fi
 
 
 def test_sources_that_are_not_named_any_more_drop_out(stranger: Any, finished: Path, tmp_path: Path) -> None:
-    pictures, clip = finished / "raw" / "pictures", finished / "raw" / "z.mp4"
-    assert stranger.preprocess(tmp_path / "K", sources=[pictures]).faces == 8
+    images, clip = finished / "raw" / "images", finished / "raw" / "z.mp4"
+    assert stranger.preprocess(tmp_path / "K", sources=[images]).faces == 8
     listener = Listener()
     report = stranger.preprocess(tmp_path / "K", sources=[clip], progress=listener)
-    assert (report.faces, report.pictures_done) == (1, 1)
+    assert (report.faces, report.images_done) == (1, 1)
     assert "8 of 8 sources are gone or not named any more" in listener.said[0]
-    assert stranger.preprocess(tmp_path / "K", sources=[pictures, clip]).faces == 9
+    assert stranger.preprocess(tmp_path / "K", sources=[images, clip]).faces == 9
 
 
-def test_a_picture_touched_without_change_is_looked_at_again(stranger: Any, dataset: Path) -> None:
-    (dataset / "raw" / "pictures" / "0.png").touch()
+def test_an_image_touched_without_change_is_looked_at_again(stranger: Any, dataset: Path) -> None:
+    (dataset / "raw" / "images" / "0.png").touch()
     digest = Dataset.open(dataset).info.digest
     report = stranger.preprocess(dataset)
-    assert report.pictures_done == 1
+    assert report.images_done == 1
     assert report.dataset.info.digest == digest
 
 
-def test_the_faces_stay_when_all_pictures_are_gone(stranger: Any, dataset: Path) -> None:
+def test_the_faces_stay_when_all_images_are_gone(stranger: Any, dataset: Path) -> None:
     shutil.rmtree(dataset / "raw")
     listener = Listener()
     report = stranger.preprocess(dataset, features="tint", progress=listener)
@@ -239,14 +239,14 @@ def test_another_extractor_alignment_or_filter_is_refused_and_may_be_insisted_on
     for settings, told in (
         ({"extractor": "template:grow=1.2"}, r"template:grow=1\.0.*template:grow=1\.2"),
         ({"alignment": AlignmentConfig(margin=0.2)}, r"margin=0\.05.*margin=0\.2"),
-        ({"largest": True}, "all faces of a picture"),
-        ({"keep_person": dataset / "raw" / "pictures" / "0.png"}, "person"),
+        ({"largest": True}, "all faces of an image"),
+        ({"keep_person": dataset / "raw" / "images" / "0.png"}, "person"),
     ):
         with pytest.raises(MienError, match=told) as caught:
             stranger.preprocess(dataset, **settings)
         assert f"mien preprocess {dataset} --again" in caught.value.fix
     report = stranger.preprocess(dataset, extractor="template:grow=1.2", again=True)
-    assert report.pictures_done == 10
+    assert report.images_done == 10
     assert report.dataset.info.extractor.startswith("template:grow=1.2")
 
 
@@ -262,7 +262,7 @@ def test_another_version_of_the_extractor_may_not_add_faces(
     stranger.preprocess(dataset, registry=Registry(environment.points))
     (info,) = environment.folder.glob("*.dist-info")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mien-extractor-versioned\nVersion: 2.0\n")
-    assert not stranger.preprocess(dataset, features="", registry=Registry(environment.points)).pictures_done
+    assert not stranger.preprocess(dataset, features="", registry=Registry(environment.points)).images_done
     write(dataset / "raw" / "1.png", frames[1])
     with pytest.raises(MienError, match=r"mien-extractor-versioned 1\.0, but mien-extractor-versioned 2\.0"):
         stranger.preprocess(dataset, registry=Registry(environment.points))
@@ -275,7 +275,7 @@ def test_a_feature_is_added_without_touching_the_rest(stranger: Any, dataset: Pa
     before = {path: path.stat().st_mtime_ns for path in (dataset / "faces" / "arrays").iterdir()}
     report = stranger.preprocess(dataset, features="surroundings")
     assert report.features_added == ("surroundings-whole=false",)
-    assert report.pictures_done == 0
+    assert report.images_done == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     shutil.copytree(dataset / "raw", tmp_path / "new" / "raw")
     stranger.preprocess(tmp_path / "new", features="tint+surroundings")
@@ -283,7 +283,7 @@ def test_a_feature_is_added_without_touching_the_rest(stranger: Any, dataset: Pa
     assert nothing_is_left(dataset)
 
 
-def test_a_feature_of_crops_can_be_added_when_the_pictures_are_gone(
+def test_a_feature_of_crops_can_be_added_when_the_images_are_gone(
     stranger: Any, finished: Path, tmp_path: Path
 ) -> None:
     dataset = tmp_path / "E"
@@ -325,7 +325,7 @@ def test_a_feature_of_another_version_is_computed_anew_when_it_is_asked_for(
 
 @pytest.fixture
 def crowd(frames: list[Any], tmp_path: Path) -> Path:
-    """E twice in each of four pictures; the face to the left is smaller, in two pictures it is somebody reddish."""
+    """E twice in each of four images; the face to the left is smaller, in two images it is somebody reddish."""
     reddish = (frames[0] * (1.0, 0.5, 0.5)).astype(np.uint8)
     for number in range(4):
         left = reddish if number % 2 else frames[number]
@@ -334,7 +334,7 @@ def crowd(frames: list[Any], tmp_path: Path) -> Path:
     return tmp_path / "E"
 
 
-def test_every_face_of_a_picture_is_found(stranger: Any, crowd: Path) -> None:
+def test_every_face_of_an_image_is_found(stranger: Any, crowd: Path) -> None:
     index = stranger.preprocess(crowd).dataset.index(["source", "face"]).to_pylist()
     assert [(row["source"], row["face"]) for row in index] == [(f"{n}.png", face) for n in range(4) for face in (0, 1)]
 
@@ -360,7 +360,7 @@ def test_the_person_stays_with_the_dataset(stranger: Any, crowd: Path, frames: l
     stranger.preprocess(crowd, keep_person=crowd.parent / "reference.png", features="surroundings")
     write(crowd / "raw" / "5.png", (frames[5] * (1.0, 0.5, 0.5)).astype(np.uint8))
     report = stranger.preprocess(crowd)
-    assert report.pictures_done == 1
+    assert report.images_done == 1
     assert report.reasons == {"another person": 3}
 
 
@@ -378,8 +378,8 @@ def test_nothing_to_preprocess_is_told(stranger: Any, tmp_path: Path) -> None:
         stranger.preprocess(tmp_path)
     assert f"mien preprocess {tmp_path} --from PATH" in caught.value.fix
     (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "notes.txt").write_text("no picture")
-    with pytest.raises(MienError, match="no pictures or videos in"):
+    (tmp_path / "raw" / "notes.txt").write_text("no image")
+    with pytest.raises(MienError, match="no images or videos in"):
         stranger.preprocess(tmp_path)
     with pytest.raises(MienError, match="There is no file or folder"):
         stranger.preprocess(tmp_path, sources=[tmp_path / "missing"])
@@ -394,7 +394,7 @@ def test_a_misspelled_dataset_leaves_no_folder(stranger: Any, tmp_path: Path) ->
 
 def test_the_dataset_s_own_crops_are_no_sources(stranger: Any, dataset: Path) -> None:
     report = stranger.preprocess(dataset, sources=[dataset], again=True)
-    assert report.pictures_done == 10
+    assert report.images_done == 10
     assert stranger.preprocess(dataset, sources=[dataset]).up_to_date
 
 
@@ -430,7 +430,7 @@ def test_a_video_is_cut_into_chunks_and_put_together_in_order(stranger: Any, tmp
     assert pts == sorted(set(pts))
 
 
-def test_a_picture_that_a_plugin_fails_on_is_reported_and_the_others_are_used(
+def test_an_image_that_a_plugin_fails_on_is_reported_and_the_others_are_used(
     stranger: Any, dataset: Path, frames: list[Any]
 ) -> None:
     write(dataset / "raw" / "red.png", with_corner(frames[0], (255, 0, 0)))
@@ -439,26 +439,26 @@ def test_a_picture_that_a_plugin_fails_on_is_reported_and_the_others_are_used(
     assert report.dataset.info.counts.failed == 1
     (row,) = [row for row in report.dataset.dropped().to_pylist() if row["source"] == "red.png"]
     assert row["dropped"].startswith("failed: The extractor template")
-    assert "ArithmeticError: this picture has a red corner" in row["dropped"]
+    assert "ArithmeticError: this image has a red corner" in row["dropped"]
 
 
-def test_a_plugin_that_fails_on_every_picture_stops_the_run(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
+def test_a_plugin_that_fails_on_every_image_stops_the_run(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
     for number in range(3):
         write(tmp_path / "raw" / f"{number}.png", with_corner(frames[0], (255, 0, 0)))
-    with pytest.raises(MienError, match=r"All of the first 3 pictures failed.*red corner"):
+    with pytest.raises(MienError, match=r"All of the first 3 images failed.*red corner"):
         stranger.preprocess(tmp_path)
     for number in range(3):
         write(tmp_path / "raw" / f"{number}.png", frames[0])
     assert stranger.preprocess(tmp_path).faces == 3
 
 
-def test_a_plugin_that_fails_on_all_of_many_new_pictures_stops_the_run(
+def test_a_plugin_that_fails_on_all_of_many_new_images_stops_the_run(
     stranger: Any, dataset: Path, frames: list[Any]
 ) -> None:
     before = contents(dataset)
     for number in range(80):
         write(dataset / "raw" / f"red{number}.png", with_corner(frames[0][:20, :20], (255, 0, 0)))
-    with pytest.raises(MienError, match=r"All of the first 64 pictures failed"):
+    with pytest.raises(MienError, match=r"All of the first 64 images failed"):
         stranger.preprocess(dataset)
     assert contents(dataset) == before
 
@@ -471,13 +471,13 @@ def test_a_killed_worker_is_told_with_what_it_worked_on_and_the_next_run_goes_on
         write(dataset / "raw" / f"{number:02d}.png", with_corner(frames[number % 8], (0, 255 * (number == 35), 0)))
     fuse.touch()
     extractor = f"template:fuse={fuse}"
-    with pytest.raises(MienError, match=r"killed by signal 9.*8 pictures from 32\.png to 39\.png") as caught:
+    with pytest.raises(MienError, match=r"killed by signal 9.*8 images from 32\.png to 39\.png") as caught:
         stranger.preprocess(dataset, extractor=extractor)
     assert "what is done is kept" in caught.value.fix
     listener = Listener()
     report = stranger.preprocess(dataset, extractor=extractor, progress=listener)
     assert report.faces == 40
-    assert report.pictures_done == 8
+    assert report.images_done == 8
     assert "32 of 40" in listener.said[0]
 
 
@@ -509,7 +509,7 @@ def test_killed_in_the_middle_it_continues_and_the_result_is_that_of_one_run(
     half_written = dataset / "faces" / ".work" / f".{'0' * 32}.partial-1"
     half_written.mkdir()
     report = stranger.preprocess(dataset, extractor=extractor)
-    assert report.pictures_done == 8
+    assert report.images_done == 8
     assert nothing_is_left(dataset)
     shutil.copytree(dataset / "raw", tmp_path / "new" / "raw")
     stranger.preprocess(tmp_path / "new", extractor=extractor)
@@ -552,7 +552,7 @@ def test_an_exchange_that_was_stopped_halfway_is_finished(
         with pytest.raises(MienError, match="nothing to preprocess"):
             stranger.preprocess(dataset, **change)
     elif change:
-        with pytest.raises(MienError, match=r"\.png"):  # it needs the pictures, and they are gone
+        with pytest.raises(MienError, match=r"\.png"):  # it needs the images, and they are gone
             stranger.preprocess(dataset, **change)
     else:
         assert stranger.preprocess(dataset).faces == 9
@@ -595,14 +595,14 @@ def test_ctrl_c_ends_the_workers_and_keeps_what_is_done(stranger: Any, frames: l
     class Impatient(Listener):
         def advance(self, steps: int = 1, **figures: float | str) -> None:
             super().advance(steps, **figures)
-            if self.stretches[-1][2] == 36:
+            if self.tracklets[-1][2] == 36:
                 raise KeyboardInterrupt
 
     listener = Impatient()
     with pytest.raises(KeyboardInterrupt):
         stranger.preprocess(tmp_path, progress=listener)
     assert "the same command goes on" in listener.said[-1]
-    assert stranger.preprocess(tmp_path).pictures_done == 8
+    assert stranger.preprocess(tmp_path).images_done == 8
 
 
 def test_two_runs_at_once_are_refused(stranger: Any, dataset: Path, frames: list[Any]) -> None:
@@ -615,7 +615,7 @@ def test_two_runs_at_once_are_refused(stranger: Any, dataset: Path, frames: list
     write(dataset / "raw" / "new.png", frames[0])
     listener = Twice()
     assert stranger.preprocess(dataset, progress=listener).faces == 10
-    assert listener.stretches
+    assert listener.tracklets
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost(stranger: Any, dataset: Path, frames: list[Any]) -> None:
@@ -650,31 +650,31 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_is_told_and_nothing_is_lost(
     stranger: Any, frames: list[Any], tmp_path: Path, disk: Path
 ) -> None:
-    pictures = [write(tmp_path / "pictures" / f"{number:02d}.png", frames[number % 8]) for number in range(24)]
-    assert stranger.preprocess(disk / "E", sources=pictures[:4]).faces == 4
+    images = [write(tmp_path / "images" / f"{number:02d}.png", frames[number % 8]) for number in range(24)]
+    assert stranger.preprocess(disk / "E", sources=images[:4]).faces == 4
     before = contents(disk / "E")
     with pytest.raises(MienError, match="disk is full") as caught:
-        stranger.preprocess(disk / "E", sources=pictures)
+        stranger.preprocess(disk / "E", sources=images)
     assert caught.value.fix.startswith("df -h")
     assert contents(disk / "E") == before
     subprocess.run(["mount", "-o", "remount,size=30m", str(disk)], check=True)
-    report = stranger.preprocess(disk / "E", sources=pictures)
+    report = stranger.preprocess(disk / "E", sources=images)
     assert report.faces == 24
-    assert report.pictures_done < 20
+    assert report.images_done < 20
 
 
 def test_a_disk_that_fills_while_merging_is_told_and_the_shards_stay(
     stranger: Any, frames: list[Any], tmp_path: Path, disk: Path
 ) -> None:
-    pictures = [write(tmp_path / "pictures" / f"{number:02d}.png", frames[number % 8]) for number in range(14)]
+    images = [write(tmp_path / "images" / f"{number:02d}.png", frames[number % 8]) for number in range(14)]
     filler = disk / "filler"
     filler.write_bytes(b"0" * 400_000)
     with pytest.raises(MienError, match="disk is full"):
-        stranger.preprocess(disk / "E", sources=pictures)
+        stranger.preprocess(disk / "E", sources=images)
     assert not (disk / "E" / ".faces.new").exists()
     filler.unlink()
-    report = stranger.preprocess(disk / "E", sources=pictures)
-    assert (report.pictures_done, report.faces) == (0, 14)
+    report = stranger.preprocess(disk / "E", sources=images)
+    assert (report.images_done, report.faces) == (0, 14)
 
 
 def test_a_disk_that_may_not_be_written_is_told_and_can_be_read(stranger: Any, finished: Path, disk: Path) -> None:
@@ -708,7 +708,7 @@ def test_a_file_in_the_way_is_told(stranger: Any, finished: Path, tmp_path: Path
     assert (tmp_path / "faces").read_text() == "in the way"
 
 
-def test_without_hard_links_pictures_are_copied(
+def test_without_hard_links_images_are_copied(
     stranger: Any, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(source: Path, target: Path) -> None:
@@ -743,14 +743,14 @@ def test_real_faces_in_every_format_are_used_or_reported(tmp_path: Path) -> None
         tmp_path,
         extractor="face_recognition",
         features="landmarks:points=68+thumbnail:size=8",
-        sources=[DATA / "pictures"],
+        sources=[DATA / "images"],
         workers=2,
     )
     names = {Path(row["source"]).name: row["dropped"] for row in report.dataset.dropped().to_pylist()}
     assert {name for name, why in names.items() if why == "no face"} == FORMATS_WITHOUT_FACE | {"rocket.jpg"}
     assert {name for name, why in names.items() if why.startswith("unreadable: ")} == DAMAGED_FORMATS
     faces = [Path(source).name for source in report.dataset.index(["source"]).column("source").to_pylist()]
-    everything = {path.name for path in (DATA / "pictures").rglob("*") if path.is_file()}
+    everything = {path.name for path in (DATA / "images").rglob("*") if path.is_file()}
     assert set(faces) == everything - names.keys()
     crops = report.dataset.images(64)
     upright = crops[faces.index("rgb.png")]
@@ -775,8 +775,8 @@ def test_dlib_s_encoding_keeps_one_of_two_people(frames: list[Any], tmp_path: Pa
     )
     assert report.faces == 3
     assert report.reasons == {"another person": 3}
-    finder = report.dataset.info.extractor
-    recognizer, extractor = Recognizer(Registry()), Registry().create("extractor", finder)
+    detector = report.dataset.info.extractor
+    recognizer, extractor = Recognizer(Registry()), Registry().create("extractor", detector)
     (key,) = [feature.key for feature in report.dataset.info.features]
     person = recognizer.reference(reference, extractor)  # type: ignore[arg-type]
     assert (recognizer.distances(report.dataset.feature(key), person) < 0.6).all()

@@ -14,8 +14,8 @@ WIDTHS = [8, 8, 6, 4]
 TOP = len(WIDTHS) - 1
 
 
-def doubled(pictures: torch.Tensor) -> torch.Tensor:
-    return interpolate(pictures, scale_factor=2, mode="nearest")
+def doubled(images: torch.Tensor) -> torch.Tensor:
+    return interpolate(images, scale_factor=2, mode="nearest")
 
 
 @pytest.fixture
@@ -45,20 +45,20 @@ def test_a_level_that_begins_to_be_blended_in_draws_what_the_one_below_drew(
 
 @pytest.mark.parametrize("level", range(1, TOP + 1))
 def test_and_judges_as_the_one_below_judged(level: int, discriminator: GrowingDiscriminator) -> None:
-    pictures = torch.rand(3, 3, 4 * 2**level, 4 * 2**level) * 2 - 1
-    below = discriminator(avg_pool2d(pictures, 2), level=level - 1)
-    torch.testing.assert_close(discriminator(pictures, level=level, fade=0.0), below)
-    whole = discriminator(pictures, level=level)
-    torch.testing.assert_close(discriminator(pictures, level=level, fade=1.0), whole)
+    images = torch.rand(3, 3, 4 * 2**level, 4 * 2**level) * 2 - 1
+    below = discriminator(avg_pool2d(images, 2), level=level - 1)
+    torch.testing.assert_close(discriminator(images, level=level, fade=0.0), below)
+    whole = discriminator(images, level=level)
+    torch.testing.assert_close(discriminator(images, level=level, fade=1.0), whole)
     assert not torch.allclose(whole, below, atol=1e-3)
 
 
 def test_real_faces_are_shown_as_coarse_as_the_level_is() -> None:
-    pictures = torch.rand(2, 3, 8, 8)
-    coarse = doubled(avg_pool2d(pictures, 2))
-    torch.testing.assert_close(faded(pictures, 0.0), coarse)
-    torch.testing.assert_close(faded(pictures, 0.5), (coarse + pictures) / 2)
-    assert torch.equal(faded(pictures, 1.0), pictures)
+    images = torch.rand(2, 3, 8, 8)
+    coarse = doubled(avg_pool2d(images, 2))
+    torch.testing.assert_close(faded(images, 0.0), coarse)
+    torch.testing.assert_close(faded(images, 0.5), (coarse + images) / 2)
+    assert torch.equal(faded(images, 1.0), images)
 
 
 def test_the_maps_of_each_level_are_the_paper_s() -> None:
@@ -78,7 +78,7 @@ def test_at_1024_pixels_the_networks_have_the_paper_s_size() -> None:
 
 
 def _counted(name: str) -> bool:
-    """Table 2 counts the layers to and from colours of the last level alone."""
+    """Table 2 counts the layers to and from colors of the last level alone."""
     part, _, rest = name.partition(".")
     return part not in ("to_rgb", "from_rgb") or rest.startswith("8.")
 
@@ -97,7 +97,7 @@ def test_a_batch_of_equal_faces_has_no_deviation_and_each_batch_its_own() -> Non
 def test_several_batches_are_judged_in_one_go_as_each_alone(discriminator: GrowingDiscriminator) -> None:
     one, other = torch.rand(2, 3, 3, 16, 16)
     together = discriminator(torch.cat([one, other]), level=2, fade=0.5, groups=2)
-    alone = [discriminator(pictures, level=2, fade=0.5) for pictures in (one, other)]
+    alone = [discriminator(images, level=2, fade=0.5) for images in (one, other)]
     torch.testing.assert_close(together, torch.cat(alone))
 
 
@@ -132,16 +132,16 @@ def test_pixel_norm_leaves_the_direction_and_takes_the_length() -> None:
 def test_a_verdict_depends_on_the_condition(conditioning: str) -> None:
     torch.manual_seed(0)
     judge = GrowingDiscriminator(WIDTHS, length=5, conditioning=conditioning)
-    pictures, conditions = torch.rand(2, 3, 16, 16), torch.randn(2, 2, 5)
+    images, conditions = torch.rand(2, 3, 16, 16), torch.randn(2, 2, 5)
     for fade in (0.5, 1.0):
-        one, other = (judge(pictures, condition, level=2, fade=fade) for condition in conditions)
+        one, other = (judge(images, condition, level=2, fade=fade) for condition in conditions)
         assert not torch.allclose(one, other, atol=1e-3)
 
 
-def test_a_condition_as_channels_is_as_if_it_were_painted_beside_the_colours() -> None:
+def test_a_condition_as_channels_is_as_if_it_were_painted_beside_the_colors() -> None:
     torch.manual_seed(0)
     first = GrowingDiscriminator(WIDTHS, length=5, conditioning="channels").from_rgb[2]
-    pictures, condition = torch.rand(2, 3, 16, 16), torch.randn(2, 5)
-    painted = torch.cat([pictures, condition[:, :, None, None].expand(-1, -1, 16, 16)], 1)
+    images, condition = torch.rand(2, 3, 16, 16), torch.randn(2, 5)
+    painted = torch.cat([images, condition[:, :, None, None].expand(-1, -1, 16, 16)], 1)
     expected = torch.nn.functional.leaky_relu(first.convolution(painted), 0.2)
-    torch.testing.assert_close(first(pictures, condition), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(first(images, condition), expected, atol=1e-5, rtol=1e-5)

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
+from mien.contracts.feature import Feature
+from mien.contracts.hooks import CONTRACT, PluginSpec
 from mien.errors import MienError
-from mien.feature import Feature
-from mien.hooks import CONTRACT, PluginSpec
-from mien.registry import KINDS, Registry, known_distributions
+from mien.plugins.registry import KINDS, Registry, known_distributions
 
 REGISTERS_A_FEATURE = """
-    from mien.hooks import PluginSpec, hookimpl
+    from mien.contracts.hooks import PluginSpec, hookimpl
 
     @hookimpl
     def register_features():
@@ -50,7 +50,7 @@ def install_freckles(environment, distribution="some-freckles", module="freckles
 
 def registers(hook, name, target):
     return f"""
-        from mien.hooks import PluginSpec, hookimpl
+        from mien.contracts.hooks import PluginSpec, hookimpl
 
         @hookimpl
         def {hook}():
@@ -70,7 +70,7 @@ def test_a_plugin_of_a_stranger_is_found_and_made(environment):
 
     (plugin,) = registry.plugins
     assert (plugin.kind, plugin.spec.name, plugin.spec.summary) == ("feature", "freckles", "how many freckles")
-    assert (plugin.distribution, plugin.version, plugin.spec.weights_licence) == ("some-freckles", "2.5", "CC0")
+    assert (plugin.distribution, plugin.version, plugin.spec.weights_license) == ("some-freckles", "2.5", "CC0")
     freckles = registry.create("feature", "freckles:limit=7")
     assert isinstance(freckles, Feature)
     assert freckles.bounds == (0.0, 7.0)
@@ -142,18 +142,18 @@ def test_asking_for_a_broken_plugin_tells_its_reason(environment):
         pytest.param("", "answers none of the hooks register_extractors, register_features", id="no hook"),
         pytest.param(
             """
-            from mien.hooks import hookimpl
+            from mien.contracts.hooks import hookimpl
 
             @hookimpl
             def register_models():
                 return ["pix2pix"]
             """,
-            "a hook returned str, not mien.hooks.PluginSpec",
+            "a hook returned str, not mien.contracts.hooks.PluginSpec",
             id="not a spec",
         ),
         pytest.param(
             """
-            from mien.hooks import hookimpl
+            from mien.contracts.hooks import hookimpl
 
             @hookimpl
             def register_models():
@@ -164,7 +164,7 @@ def test_asking_for_a_broken_plugin_tells_its_reason(environment):
         ),
         pytest.param(
             """
-            from mien.hooks import hookimpl
+            from mien.contracts.hooks import hookimpl
 
             @hookimpl
             def register_models(registry):

@@ -70,7 +70,7 @@ def test_without_one_of_them_it_says_what_to_install(run: Path) -> None:
 
 def test_a_plugin_that_is_there_twice_is_not_said_to_be_missing(run: Path, environment) -> None:
     hook = """
-        from mien.hooks import PluginSpec, hookimpl
+        from mien.contracts.hooks import PluginSpec, hookimpl
 
         @hookimpl
         def register_models():

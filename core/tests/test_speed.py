@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mien.model import Batch, Losses, Model, ModelInputs, Stage
+from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.training.speed import convolution_peak_gflops, step_gflop
 
 INPUTS = ModelInputs(("a",), 0, 10, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
@@ -37,7 +37,7 @@ class TwoLayers(Model):
 def test_a_step_counts_what_each_phase_really_computes() -> None:
     batch = Batch(torch.rand(4, 3, 8, 8), torch.ones(4, 1, 8, 8), torch.zeros(4, 0), torch.zeros(4, dtype=torch.int64))
     first, second = 2 * 4 * 100 * 50, 2 * 4 * 50 * 20
-    # In each phase its own weights get a gradient; nothing flows on to the pictures, nor to the other layer's weights.
+    # In each phase its own weights get a gradient; nothing flows on to the images, nor to the other layer's weights.
     assert step_gflop(TwoLayers(), batch) * 1e9 == 2 * first + first + 2 * second
 
 

@@ -16,23 +16,23 @@ import pytest
 import torch
 from PIL import Image
 
-from mien.alignment import AlignmentConfig, align
+from mien import FrameRange, SwapReport, swap
+from mien.contracts.model import ModelInputs
 from mien.errors import MienError
-from mien.identity import Recognizer
-from mien.model import ModelInputs
-from mien.pictures import read_picture, write_picture
-from mien.pipeline import FrameRange, SwapReport, swap
-from mien.provenance import read_provenance
-from mien.registry import Registry
-from mien.run import PluginRecord, RunRecord, make_model, write_weights
+from mien.geometry.alignment import AlignmentConfig, align
+from mien.media.images import read_image, write_image
+from mien.media.provenance import read_provenance
+from mien.media.video_reader import Frame, VideoSource
+from mien.media.video_writer import VideoSink
+from mien.plugins.registry import Registry
+from mien.tracking.recognizer import Recognizer
 from mien.training import TrainOptions
-from mien.video import Frame, VideoSource
-from mien.video_sink import VideoSink
+from mien.training.run import PluginRecord, RunRecord, make_model, write_weights
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 J = DATA / "clips" / "target_J_2s_audio.mp4"
-STILL = DATA / "pictures" / "stills" / "grace_hopper.jpg"
-NO_FACE = DATA / "pictures" / "noface" / "rocket.jpg"
+STILL = DATA / "images" / "stills" / "grace_hopper.jpg"
+NO_FACE = DATA / "images" / "noface" / "rocket.jpg"
 BLINDING = (255, 0, 255)
 
 PLUGINS = '''
@@ -42,13 +42,13 @@ import numpy as np
 import torch
 
 from mien import Blender, Extractor, Model, PluginConfig, Registry, Stage
-from mien.alignment import composite, erode_and_feather
-from mien.hooks import PluginSpec, hookimpl
+from mien.geometry.alignment import composite, erode_and_feather
+from mien.contracts.hooks import PluginSpec, hookimpl
 
 
 class MirrorConfig(PluginConfig):
     size: int = 64
-    """Side of the pictures."""
+    """Side of the images."""
 
 
 class Mirror(Model):
@@ -96,7 +96,7 @@ class Paste(Blender):
 
 
 class Blinkered(Extractor):
-    """Another extractor, which sees nothing while the picture's corner is magenta."""
+    """Another extractor, which sees nothing while the image's corner is magenta."""
 
     def __init__(self, config=None):
         super().__init__(config)
@@ -206,14 +206,14 @@ def test_a_model_that_draws_what_it_sees_changes_nothing_but_sharpness(
     """So crop, batch and way back are each other's inverse, at the crop's own size and at another."""
     run = a_run(tmp_path / "run", mirror.registry, size=size)
     mirror.swap(STILL, tmp_path / "out.png", "seen", run=run)
-    before, after = read_picture(STILL), read_picture(tmp_path / "out.png")
+    before, after = read_image(STILL), read_image(tmp_path / "out.png")
     (top, left), (bottom, right) = inner_face(mirror, before)
     part = [
         cv2.GaussianBlur(cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY).astype(np.float64), None, 4)
         for image in (before, after)
     ]
     shift, response = cv2.phaseCorrelate(part[0], part[1], cv2.createHanningWindow(part[0].shape[::-1], cv2.CV_64F))
-    assert np.abs(shift).max() < 0.15 and response > 0.9  # a pixel of the smaller crop is 3.5 pixels of the picture
+    assert np.abs(shift).max() < 0.15 and response > 0.9  # a pixel of the smaller crop is 3.5 pixels of the image
     assert np.abs(part[0] - part[1]).mean() < 2
     assert (before != after).any(-1).mean() < 0.3
 
@@ -224,13 +224,13 @@ def inner_face(mirror: Mirror, image: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return landmarks.min(0)[::-1].astype(int), landmarks.max(0)[::-1].astype(int)
 
 
-def test_a_picture_is_drawn_within_the_mask_labelled_and_untouched_around_it(mirror: Mirror, tmp_path: Path) -> None:
+def test_an_image_is_drawn_within_the_mask_labelled_and_untouched_around_it(mirror: Mirror, tmp_path: Path) -> None:
     report = mirror.swap(STILL, tmp_path / "new" / "out.png")
-    before, after = read_picture(STILL), read_picture(tmp_path / "new" / "out.png")
+    before, after = read_image(STILL), read_image(tmp_path / "new" / "out.png")
     (top, left), (bottom, right) = inner_face(mirror, before)
     assert greenness(after[top:bottom, left:right]).mean() > 0.95
     assert (before == after).all(-1).mean() > 0.7
-    assert (report.frames, report.faces, report.frames_missed, report.failures) == (1, 1, 0, {})
+    assert (report.frames, report.faces, report.frames_no_face, report.failures) == (1, 1, 0, {})
     made = read_provenance(tmp_path / "new" / "out.png")
     assert made is not None and "green" in made.action and len(made.run) == 16
 
@@ -241,7 +241,7 @@ def test_a_video_keeps_its_times_and_sound_and_says_that_it_is_synthetic(mirror:
     before, after = VideoSource(clip), VideoSource(tmp_path / "out.mp4")
     assert after.frame_times() == before.frame_times()
     assert all(greenness(frame.image).mean() > 0.03 for frame in after.frames())
-    assert (report.frames, report.faces, report.bridged, report.files[0].missed) == (20, 20, 0, ())
+    assert (report.frames, report.faces, report.interpolated, report.files[0].no_face) == (20, 20, 0, ())
     assert set(report.stage_seconds) == {"decode", "extract", "draw", "blend", "encode"}
     assert report.frames_per_second == pytest.approx(20 / report.seconds)
     assert read_provenance(tmp_path / "out.mp4") is not None
@@ -264,10 +264,10 @@ def test_a_missed_face_is_bridged_and_a_long_absence_is_reported(mirror: Mirror,
     clip = cut(J, tmp_path / "clip.mp4", slice(0, 24), blinded([4, 5, 12, 13, 14, 15, 16, 17, 23]))
     report = mirror.swap(clip, tmp_path / "out.mp4")
     file = report.files[0]
-    assert (file.bridged, file.faces) == (2, 17)
-    assert file.missed == (FrameRange(12, 17), FrameRange(23, 23)) and file.frames_missed == 7
-    assert [str(part) for part in file.missed] == ["12–17", "23"]
-    assert file.incomplete == ()  # there, nothing at all was drawn
+    assert (file.interpolated, file.faces) == (2, 17)
+    assert file.no_face == (FrameRange(12, 17), FrameRange(23, 23)) and file.frames_no_face == 7
+    assert [str(part) for part in file.no_face] == ["12–17", "23"]
+    assert file.partial == ()  # there, nothing at all was drawn
     drawn = [greenness(frame.image).mean() > 0.03 for frame in VideoSource(tmp_path / "out.mp4").frames()]
     assert [index for index, is_drawn in enumerate(drawn) if not is_drawn] == [12, 13, 14, 15, 16, 17, 23]
 
@@ -282,14 +282,14 @@ def test_a_second_face_that_is_lost_is_reported_beside_the_one_that_was_drawn(mi
     clip = cut(DATA / "clips" / "two_people_2s_audio.mp4", tmp_path / "two.mp4", slice(0, 20), one_covered)
     report = mirror.swap(clip, tmp_path / "out.mp4")
     file = report.files[0]
-    assert (file.faces, file.bridged, file.missed) == (30, 0, ())
-    assert file.incomplete == (FrameRange(6, 15),)
-    assert report.frames_incomplete == file.frames_incomplete == 10
+    assert (file.faces, file.interpolated, file.no_face) == (30, 0, ())
+    assert file.partial == (FrameRange(6, 15),)
+    assert report.frames_partial == file.frames_partial == 10
 
     person = tmp_path / "J.png"  # the other one: whoever is not to be drawn is not missed
-    write_picture(person, next(VideoSource(J).frames(40)).image, synthetic=None)
+    write_image(person, next(VideoSource(J).frames(40)).image, synthetic=None)
     alone = mirror.swap(clip, tmp_path / "alone.mp4", person=person).files[0]
-    assert (alone.faces, alone.frames_missed, alone.incomplete) == (20, 0, ())
+    assert (alone.faces, alone.frames_no_face, alone.partial) == (20, 0, ())
 
 
 def test_faces_are_searched_as_asked_for_instead_of_as_the_run_did(mirror: Mirror, tmp_path: Path) -> None:
@@ -300,10 +300,10 @@ def test_faces_are_searched_as_asked_for_instead_of_as_the_run_did(mirror: Mirro
 
 def test_only_the_person_asked_for_is_drawn(mirror: Mirror, tmp_path: Path) -> None:
     person = tmp_path / "J.png"
-    write_picture(person, next(VideoSource(J).frames(40)).image, synthetic=None)
+    write_image(person, next(VideoSource(J).frames(40)).image, synthetic=None)
     clip = cut(DATA / "clips" / "two_people_2s_audio.mp4", tmp_path / "two.mp4", slice(0, 9), blinded([4]))
     report = mirror.swap(clip, tmp_path / "out.mp4", person=person)
-    assert report.faces == 9 and report.bridged == 1
+    assert report.faces == 9 and report.interpolated == 1
     recognizer = Recognizer(mirror.registry)
     extractor = mirror.registry.create("extractor", "blinkered")
     reference = recognizer.reference(person, extractor)
@@ -315,13 +315,13 @@ def test_only_the_person_asked_for_is_drawn(mirror: Mirror, tmp_path: Path) -> N
             x, y = face.landmarks[30].round().astype(int)
             assert green[y, x] == is_person
     still = tmp_path / "still.png"
-    write_picture(still, next(VideoSource(clip).frames()).image, synthetic=None)
+    write_image(still, next(VideoSource(clip).frames()).image, synthetic=None)
     assert mirror.swap(still, tmp_path / "still out.png", person=person).faces == 1
 
 
-def test_nobody_of_that_kind_in_a_picture_is_told_and_nothing_is_written(mirror: Mirror, tmp_path: Path) -> None:
+def test_nobody_of_that_kind_in_an_image_is_told_and_nothing_is_written(mirror: Mirror, tmp_path: Path) -> None:
     person = tmp_path / "J.png"
-    write_picture(person, next(VideoSource(J).frames()).image, synthetic=None)
+    write_image(person, next(VideoSource(J).frames()).image, synthetic=None)
     with pytest.raises(MienError, match="not found"):
         mirror.swap(STILL, tmp_path / "out.png", person=person)
     with pytest.raises(MienError, match="No face was found"):
@@ -336,7 +336,7 @@ def test_a_folder_is_mirrored_and_one_bad_file_ends_nothing(mirror: Mirror, tmp_
     (album / "deep" / "er").mkdir(parents=True)
     shutil.copyfile(STILL, album / "deep" / "er" / "a.jpg")
     shutil.copyfile(NO_FACE, album / "rocket.jpg")
-    shutil.copyfile(DATA / "pictures" / "formats" / "truncated.jpg", album / "bad.jpg")
+    shutil.copyfile(DATA / "images" / "formats" / "truncated.jpg", album / "bad.jpg")
     shutil.copyfile(DATA / "clips" / "truncated_faststart.mp4", album / "bad.mp4")
     shutil.copyfile(DATA / "clips" / "single_frame.mp4", album / "clip.mp4")
     Image.open(STILL).convert("P").save(album / "old.gif")
@@ -347,7 +347,7 @@ def test_a_folder_is_mirrored_and_one_bad_file_ends_nothing(mirror: Mirror, tmp_
     assert written == ["clip.mp4", "deep/er/a.jpg", "old.gif.png", "rocket.jpg"]
     assert {path.name for path in report.failures} == {"bad.jpg", "bad.mp4", "shot.cr2"}
     assert "cut off" in report.failures[album / "bad.mp4"] and "truncated" in report.failures[album / "bad.jpg"]
-    assert (report.frames, report.faces, report.frames_missed) == (4, 3, 1)
+    assert (report.frames, report.faces, report.frames_no_face) == (4, 3, 1)
     assert (tmp_path / "out" / "rocket.jpg").read_bytes() == NO_FACE.read_bytes()
     for name in ("clip.mp4", "deep/er/a.jpg", "old.gif.png"):
         assert read_provenance(tmp_path / "out" / name) is not None
@@ -360,7 +360,7 @@ def test_two_files_that_would_become_one_are_refused(mirror: Mirror, tmp_path: P
     album = tmp_path / "album"
     album.mkdir()
     Image.open(STILL).convert("P").save(album / "a.gif")
-    write_picture(album / "a.gif.png", read_picture(STILL), synthetic=None)
+    write_image(album / "a.gif.png", read_image(STILL), synthetic=None)
     with pytest.raises(MienError, match=r"album/a\.gif and .*album/a\.gif\.png would both become .*out/a\.gif\.png"):
         mirror.swap(album, tmp_path / "out", overwrite=overwrite)
     assert list(tmp_path.iterdir()) == [album]
@@ -373,13 +373,13 @@ REFUSED = {
     "a file to a folder": ("still.jpg", "album", "is a folder"),
     "a folder to a file": ("album", "there.png", "is a file"),
     "nothing": ("nowhere.jpg", "out.jpg", "no file or folder"),
-    "a text": ("notes.txt", "out.jpg", "neither a picture nor a video"),
-    "an empty folder": ("empty", "out", "no picture and no video"),
-    "a video to a picture": ("clip.mp4", "out.png", "not written as .png"),
-    "a picture to a video": ("still.jpg", "out.mp4", "not written as .mp4"),
+    "a text": ("notes.txt", "out.jpg", "neither an image nor a video"),
+    "an empty folder": ("empty", "out", "no image and no video"),
+    "a video to an image": ("clip.mp4", "out.png", "not written as .png"),
+    "an image to a video": ("still.jpg", "out.mp4", "not written as .mp4"),
     "to a format without a place for the mark": ("still.jpg", "out.bmp", "synthetic"),
     "a damaged video": ("cut.mp4", "out.mp4", "cut off"),
-    "a damaged picture": ("cut.jpg", "out.jpg", "truncated"),
+    "a damaged image": ("cut.jpg", "out.jpg", "truncated"),
 }
 
 
@@ -391,7 +391,7 @@ def test_what_would_lose_something_or_cannot_be_is_refused(mirror: Mirror, tmp_p
         ("album/a.jpg", STILL),
         ("clip.mp4", DATA / "clips" / "single_frame.mp4"),
         ("cut.mp4", DATA / "clips" / "truncated_faststart.mp4"),
-        ("cut.jpg", DATA / "pictures" / "formats" / "truncated.jpg"),
+        ("cut.jpg", DATA / "images" / "formats" / "truncated.jpg"),
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(origin, tmp_path / name)
@@ -429,7 +429,7 @@ def test_an_error_ends_the_run_and_leaves_nothing(
 def test_overwriting_takes_the_place_of_the_old_file(mirror: Mirror, tmp_path: Path) -> None:
     shutil.copyfile(NO_FACE, tmp_path / "out.png")
     mirror.swap(STILL, tmp_path / "out.png", overwrite=True)
-    assert greenness(read_picture(tmp_path / "out.png")).mean() > 0.01
+    assert greenness(read_image(tmp_path / "out.png")).mean() > 0.01
 
 
 class Interrupting:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from mien.errors import MienError
-from mien.registry import KINDS, Registry
+from mien.plugins.registry import KINDS, Registry
 from mien.template import new_plugin
 
-HOUSE = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def source_of(plugin: Path) -> dict[str, str]:
@@ -35,7 +35,7 @@ def test_it_is_whole_and_tidy(kind: str, tmp_path: Path) -> None:
     project = tomllib.loads((written / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["name"] == f"mien-{kind}-very-own"
     assert project["entry-points"] == {"mien": {"very_own": f"mien_{kind}_very_own"}}
-    config = ["--config", str(HOUSE / "pyproject.toml")]
+    config = ["--config", str(REPOSITORY / "pyproject.toml")]
     for command in (["check", "--extend-ignore", "D1"], ["format", "--check"]):
         tidy = subprocess.run(
             [sys.executable, "-m", "ruff", *command, *config, str(written)], capture_output=True, text=True

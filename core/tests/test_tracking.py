@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.alignment import similarity_to_crop
-from mien.extractor import Extractor
-from mien.face import Face
-from mien.pipeline.absences import MEMORY_FRAMES, Absences
-from mien.pipeline.tracking import LOOK_AHEAD_FRAMES, MAX_GAP_FRAMES, TrackedFace, follow
-from mien.registry import Registry
-from mien.video import Frame, VideoSource
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import Face
+from mien.geometry.alignment import similarity_to_crop
+from mien.media.video_reader import Frame, VideoSource
+from mien.plugins.registry import Registry
+from mien.tracking.track_gaps import MEMORY_FRAMES, TrackGaps
+from mien.tracking.tracker import LOOK_AHEAD_FRAMES, MAX_GAP_FRAMES, TrackedFace, follow
 
 CLIPS = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips"
 Found = list[tuple[Frame, list[Face]]]
@@ -51,7 +51,7 @@ def distance(face: TrackedFace, truth: Face) -> float:
 def test_every_frame_comes_out_once_in_order_with_its_face(found: Found) -> None:
     tracked = list(follow(iter(found)))
     assert [frame.index for frame, _ in tracked] == list(range(40))
-    assert all(len(faces) == 1 and faces[0].track == 0 and not faces[0].bridged for _, faces in tracked)
+    assert all(len(faces) == 1 and faces[0].track == 0 and not faces[0].interpolated for _, faces in tracked)
     assert all(
         (faces[0].landmarks == truth[0].landmarks).all() for (_, faces), (_, truth) in zip(tracked, found, strict=True)
     )
@@ -69,7 +69,7 @@ def test_a_face_that_is_missed_for_a_moment_is_bridged(found: Found, gap: int) -
     missing = range(12, 12 + gap)  # the smile begins here
     tracked = list(follow(without(found, missing)))
     assert [frame.index for frame, faces in tracked if not faces] == []
-    assert [frame.index for frame, faces in tracked if faces[0].bridged] == list(missing)
+    assert [frame.index for frame, faces in tracked if faces[0].interpolated] == list(missing)
     assert {face.track for _, faces in tracked for face in faces} == {0}
     assert max(distance(tracked[number][1][0], found[number][1][0]) for number in missing) < 0.02
 
@@ -143,10 +143,10 @@ def test_two_faces_stay_who_they_are_whichever_is_found_first(found: Found) -> N
 
 
 def absent(found: Found) -> list[int]:
-    absences = Absences()
+    gaps = TrackGaps()
     for frame, faces in follow(found):
-        absences.note(frame.index, faces)
-    return absences.frames
+        gaps.note(frame.index, faces)
+    return gaps.frames
 
 
 def beside(found: Found, missing: Sequence[int]) -> Found:
@@ -186,9 +186,9 @@ def test_whoever_comes_elsewhere_or_much_later_is_somebody_new(found: Found) -> 
     face = found[0][1][0]
     far = replace(face, landmarks=face.landmarks + 3 * np.ptp(face.landmarks, axis=0).max())
     tracked = [TrackedFace(number, one.landmarks, one.landmarks) for number, one in enumerate((face, face, far, face))]
-    absences = Absences()
+    gaps = TrackGaps()
     for frame, one in ((0, tracked[0]), (MEMORY_FRAMES + 1, tracked[1]), (MEMORY_FRAMES + 8, tracked[2])):
-        absences.note(frame, [one])
-    assert absences.frames == []
-    absences.note(MEMORY_FRAMES + 9, [tracked[3]])
-    assert absences.frames == list(range(MEMORY_FRAMES + 2, MEMORY_FRAMES + 9))
+        gaps.note(frame, [one])
+    assert gaps.frames == []
+    gaps.note(MEMORY_FRAMES + 9, [tracked[3]])
+    assert gaps.frames == list(range(MEMORY_FRAMES + 2, MEMORY_FRAMES + 9))

@@ -17,19 +17,19 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from mien.contracts.model import Batch, Losses, Model
 from mien.dataset import Dataset
 from mien.errors import MienError
-from mien.features import FeatureSet
-from mien.model import Batch, Losses, Model
-from mien.registry import Registry
-from mien.run import TrainedRun
+from mien.plugins.feature_set import FeatureSet
+from mien.plugins.registry import Registry
 from mien.training import TrainOptions, resume, train
 from mien.training.data import TrainingData
+from mien.training.run import TrainedRun
 
 MODELS = Registry().names("model")
 FREQUENT = {"steps_per_log": 1, "steps_per_validation": 2, "steps_per_preview": 2, "steps_per_checkpoint": 2}
 TINY_MODEL = """
-    from mien.hooks import PluginSpec, hookimpl
+    from mien.contracts.hooks import PluginSpec, hookimpl
 
     @hookimpl
     def register_models():

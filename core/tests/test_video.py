@@ -1,4 +1,4 @@
-"""Reading and writing video: times, pixels, colours, sound, and files that are cut off."""
+"""Reading and writing video: times, pixels, colors, sound, and files that are cut off."""
 
 import resource
 import shutil
@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.errors import MienError
-from mien.provenance import Provenance, read_provenance
-from mien.video import Frame, VideoSource
-from mien.video_sink import VideoSink
+from mien.media.provenance import Provenance, read_provenance
+from mien.media.video_reader import Frame, VideoSource
+from mien.media.video_writer import VideoSink
 
 CLIPS = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips"
 FRAMES = {
@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_opened_is_named_with_the_reason(name: str, reason
         VideoSource(CLIPS / name)
 
 
-def test_a_file_without_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_images_is_refused(tmp_path: Path) -> None:
     with av.open(str(CLIPS / "target_J_2s_audio.mp4")) as read, av.open(str(tmp_path / "sound.mp4"), "w") as written:
         copy = written.add_stream_from_template(read.streams.audio[0])
         for packet in read.demux(audio=0):
@@ -215,7 +215,7 @@ def test_pixels_are_upright_and_stay_so(degrees: int, hflip: bool, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", [name for name in FRAMES if name != "single_frame.mp4"])
-def test_written_again_times_size_colours_and_sound_are_the_same(name: str, tmp_path: Path) -> None:
+def test_written_again_times_size_colors_and_sound_are_the_same(name: str, tmp_path: Path) -> None:
     source, frames = CLIPS / name, frames_of(name)
     target = tmp_path / name
     again = rewritten(source, target, frames)
@@ -224,8 +224,8 @@ def test_written_again_times_size_colours_and_sound_are_the_same(name: str, tmp_
     assert seconds(written, again) == seconds(frames, video)
     assert (again.width, again.height, again.pixel_shape) == (video.width, video.height, video.pixel_shape)
     assert again.pixel_format == video.pixel_format
-    assert again.colour.range in (video.colour.range, 1)  # 1, limited, is what not saying it means
-    assert (again.colour.space, again.colour.primaries) == (video.colour.space, video.colour.primaries)
+    assert again.color.range in (video.color.range, 1)  # 1, limited, is what not saying it means
+    assert (again.color.space, again.color.primaries) == (video.color.space, video.color.primaries)
     drift = np.mean([(one.image.astype(int) - other.image).mean() for one, other in zip(written, frames, strict=True)])
     assert abs(drift) < 0.5
     assert (
@@ -250,8 +250,8 @@ def test_frame_rates_that_are_no_whole_number_stay_exact(tick: Fraction, tmp_pat
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize("space", [1, 5, 6, 9])
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p"])
-def test_colours_mean_what_the_file_says(full_range: bool, space: int, pixel_format: str, tmp_path: Path) -> None:
-    """Flat colours, converted to YUV by the definition of each standard, come back, and survive being written again."""
+def test_colors_mean_what_the_file_says(full_range: bool, space: int, pixel_format: str, tmp_path: Path) -> None:
+    """Flat colors, converted to YUV by the definition of each standard, come back, and survive being written again."""
     rgb = np.array([[200, 40, 60], [30, 160, 90], [50, 70, 220], [128, 128, 128], [240, 230, 20]], np.uint8)
     path = tmp_path / "flat.mp4"
     with av.open(str(path), "w") as container:
@@ -260,17 +260,17 @@ def test_colours_mean_what_the_file_says(full_range: bool, space: int, pixel_for
         stream.pix_fmt = pixel_format
         context = stream.codec_context
         context.color_range, context.colorspace = 2 if full_range else 1, space
-        for colour in rgb:
+        for color in rgb:
             frame = av.VideoFrame(32, 32, pixel_format)
-            for plane, value in zip(frame.planes, yuv(colour, space, full_range), strict=True):
+            for plane, value in zip(frame.planes, yuv(color, space, full_range), strict=True):
                 plane.update(np.full(plane.buffer_size, value, np.uint8).tobytes())
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     video = VideoSource(path)
-    assert (video.colour.range, video.colour.space) == (2 if full_range else 1, space)
+    assert (video.color.range, video.color.space) == (2 if full_range else 1, space)
     assert np.abs(np.stack([frame.image.mean((0, 1)) for frame in video.frames()]) - rgb).max() < 2.5
     again = rewritten(path, tmp_path / "again.mp4", quality=1)
-    assert again.colour == video.colour
+    assert again.color == video.color
     assert np.abs(np.stack([frame.image.mean((0, 1)) for frame in again.frames()]) - rgb).max() < 3.5
 
 
@@ -284,7 +284,7 @@ def yuv(rgb: np.ndarray, space: int, full_range: bool) -> list[int]:
     return [round(offset + span * luma), *(round(128 + chroma_span * part) for part in chroma)]
 
 
-def test_an_odd_size_is_kept_also_where_the_source_thins_its_colours(tmp_path: Path) -> None:
+def test_an_odd_size_is_kept_also_where_the_source_thins_its_colors(tmp_path: Path) -> None:
     path = tmp_path / "odd.webm"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libvpx-vp9", rate=25)
@@ -305,10 +305,10 @@ def test_sound_moves_to_another_container_packet_by_packet(name: str, suffix: st
     before, after = sound_of(CLIPS / name), sound_of(tmp_path / f"a{suffix}")
     assert [data for _, data in after] == [data for _, data in before]
     shifts = [float(late - early) for (early, _), (late, _) in zip(before, after, strict=True)]
-    pictures = float(
+    images = float(
         VideoSource(tmp_path / f"a{suffix}").frame_times()[0] * VideoSource(tmp_path / f"a{suffix}").time_base
     )
-    assert max(shifts) - min(shifts) < 0.0011 and shifts[0] == pytest.approx(pictures, abs=0.001)
+    assert max(shifts) - min(shifts) < 0.0011 and shifts[0] == pytest.approx(images, abs=0.001)
 
 
 def test_sound_that_a_container_cannot_hold_is_told_before_any_frame(tmp_path: Path) -> None:

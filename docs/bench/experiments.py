@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 
 from mien import Dataset, Model, Registry, TrainedRun, TrainOptions, preprocess, resume, train
-from mien.features import FeatureSet
+from mien.plugins.feature_set import FeatureSet
 from mien.progress import Progress
 from mien.training.data import TrainingData
 from mien.training.speed import step_gflop
 
-HOUSE = Path(__file__).resolve().parents[2]
-CLIPS = HOUSE / "cli/src/mien_cli/demo/data"
+REPOSITORY = Path(__file__).resolve().parents[2]
+CLIPS = REPOSITORY / "cli/src/mien_cli/demo/data"
 PEOPLE = ("E", "J")
 EXTRACTOR = "face_recognition"
 PRESET = "small"
@@ -84,7 +84,7 @@ def datasets(work: Path, progress: Progress, registry: Registry) -> None:
             extractor=EXTRACTOR,
             features="+".join(keys),
             sources=sorted((CLIPS / person).glob("*.mp4")),
-            pictures=False,
+            images=False,
             progress=progress,
             registry=registry,
         )

@@ -7,7 +7,7 @@ from experiments import Experiment
 
 from mien.evaluation import Evaluation
 from mien.evaluation.report import folder_of
-from mien.files import whole_file
+from mien.media.files import whole_file
 
 _NOTES = "notes.json"
 

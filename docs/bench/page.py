@@ -1,12 +1,12 @@
-"""docs/results.md and its pictures, of what is measured already."""
+"""docs/results.md and its images, of what is measured already."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import BEST_REPORTED, CLIPS, HELD_OUT, HOUSE, Experiment
+from experiments import BEST_REPORTED, CLIPS, HELD_OUT, REPOSITORY, Experiment
+from images import IMAGES, conditioning, losses, strips
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from kept import evaluation_of, notes_of
-from pictures import IMAGES, conditioning, losses, strips
 from tables import (
     PERSON_COLUMNS,
     RECONSTRUCTION_COLUMNS,
@@ -20,15 +20,15 @@ from tables import (
     table,
 )
 
-from mien.files import whole_file
+from mien.media.files import whole_file
 
-PAGE = HOUSE / "docs" / "results.md"
+PAGE = REPOSITORY / "docs" / "results.md"
 
 
 def write(
     work: Path, models: Sequence[Experiment], features: Sequence[Experiment], conditionings: Sequence[Experiment]
 ) -> None:
-    """Write the page and its pictures."""
+    """Write the page and its images."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     swapping = [one for one in models if TARGET in evaluation_of(work, one, SCENE).drawn_as]
     inventing = [one for one in models if None in evaluation_of(work, one, SCENE).drawn_as]

@@ -25,7 +25,7 @@ from experiments import (
 from kept import note
 from page import write
 from rich.console import Console
-from strips import judged
+from strips import evaluate_once
 
 from mien import Registry
 from mien.training.speed import convolution_peak_gflops
@@ -57,7 +57,7 @@ def main() -> None:
                 trained(experiment, given.work, progress, registry)
             for experiment in (*models, *features, *conditioning):
                 for person in PEOPLE:
-                    judged(experiment, given.work, person, given.faces, progress, registry)
+                    evaluate_once(experiment, given.work, person, given.faces, progress, registry)
         if from_nothing:  # otherwise an earlier call has done a part of it
             note(given.work, "minutes_taken", (time.monotonic() - began) / 60)
         for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):

@@ -8,31 +8,31 @@ from numpy.typing import NDArray
 
 from mien import Registry
 from mien.evaluation import Evaluation
-from mien.evaluation.evaluate import judge
-from mien.evaluation.judging import Judgement
+from mien.evaluation.evaluate import measure
 from mien.evaluation.page import write_page
 from mien.evaluation.report import folder_of
+from mien.evaluation.results import EvaluationResult
 from mien.progress import Progress
-from mien.run import TrainedRun
+from mien.training.run import TrainedRun
 
 FACES = 6
 _FILE = "strip.npz"
 
 
-def judged(
+def evaluate_once(
     experiment: Experiment, work: Path, person: str, faces: int, progress: Progress, registry: Registry
 ) -> Evaluation:
-    """The judgement of a run on the end of a person's clips; one of the same weights that is there already counts."""
+    """The result of a run on the end of a person's clips; one of the same weights that is there already counts."""
     run, dataset = work / "runs" / experiment.name, work / person
     folder = folder_of(run, dataset)
     known = Evaluation.read(folder)
     if known and known.weights == TrainedRun.open(run, registry).digest:
         return known
-    judgement = judge(run, dataset, faces=faces, last=HELD_OUT, progress=progress, registry=registry)
-    write_page(folder, judgement)
-    judgement.evaluation.write(folder)
-    _keep(folder, judgement)
-    return judgement.evaluation
+    result = measure(run, dataset, faces=faces, last=HELD_OUT, progress=progress, registry=registry)
+    write_page(folder, result)
+    result.evaluation.write(folder)
+    _keep(folder, result)
+    return result.evaluation
 
 
 def strip(folder: Path) -> dict[str, NDArray[np.uint8]]:
@@ -41,13 +41,13 @@ def strip(folder: Path) -> dict[str, NDArray[np.uint8]]:
         return {name: kept[name] for name in kept.files}
 
 
-def _keep(folder: Path, judgement: Judgement) -> None:
-    picked = np.linspace(0, len(judgement.crops) - 1, FACES).round().astype(int)
-    pictures = {"original": np.stack([judgement.crops[number].image for number in picked])}
-    masks = np.stack([judgement.crops[number].mask for number in picked])
-    for one in judgement.judged:
-        small = one.pictures[picked]
+def _keep(folder: Path, result: EvaluationResult) -> None:
+    picked = np.linspace(0, len(result.crops) - 1, FACES).round().astype(int)
+    images = {"original": np.stack([result.crops[number].image for number in picked])}
+    masks = np.stack([result.crops[number].mask for number in picked])
+    for one in result.results:
+        small = one.images[picked]
         factor = masks.shape[1] // small.shape[1]
         shown = masks[:, ::factor, ::factor, None] > 0.5
-        pictures[f"{one.drawn_as or ''}/{one.drawer.name}"] = np.where(shown, small, 0).astype(np.uint8)
-    np.savez_compressed(folder / _FILE, **pictures)
+        images[f"{one.drawn_as or ''}/{one.predictor.name}"] = np.where(shown, small, 0).astype(np.uint8)
+    np.savez_compressed(folder / _FILE, **images)

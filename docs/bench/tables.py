@@ -7,10 +7,10 @@ import numpy as np
 from experiments import PEOPLE, Experiment
 from kept import evaluation_of, notes_of
 
-from mien.evaluation import Figures
+from mien.evaluation import Metrics
 
 TARGET, SCENE = PEOPLE
-Column = tuple[str, Callable[[Figures], float | None], str]
+Column = tuple[str, Callable[[Metrics], float | None], str]
 
 PERSON_COLUMNS: tuple[Column, ...] = (
     ("found", lambda f: f.found, "{:.0%}"),
@@ -59,18 +59,18 @@ def table(
     *,
     by_features: bool = False,
 ) -> str:
-    rows: list[tuple[str, Figures]] = []
+    rows: list[tuple[str, Metrics]] = []
     for one in experiments:
         shown = one.features if by_features else f"{one.name}" + (f" ({one.features})" if one.features else "")
-        rows += [(f"`{shown}`", found) for found in evaluation_of(work, one, person).of(drawn_as, learnt=True)]
+        rows += [(f"`{shown}`", found) for found in evaluation_of(work, one, person).of(drawn_as, is_model=True)]
     if not by_features:
-        baselines = evaluation_of(work, experiments[0], person).of(drawn_as, learnt=False)
+        baselines = evaluation_of(work, experiments[0], person).of(drawn_as, is_model=False)
         rows += [(f"*{found.name}*", found) for found in baselines]
     head = [("features" if by_features else "model"), *(title for title, _, _ in columns)]
     return _markdown(head, [[name, *_cells(found, columns)] for name, found in rows])
 
 
-def _cells(found: Figures, columns: Sequence[Column]) -> Iterable[str]:
+def _cells(found: Metrics, columns: Sequence[Column]) -> Iterable[str]:
     for _, value, shape in columns:
         figure = value(found)
         yield "–" if figure is None or not np.isfinite(figure) else shape.format(figure)
@@ -86,9 +86,9 @@ def beaten(work: Path, experiments: Sequence[Experiment], person: str, drawn_as:
     lines = []
     for one in experiments:
         evaluation = evaluation_of(work, one, person)
-        (model,) = evaluation.of(drawn_as, learnt=True)
+        (model,) = evaluation.of(drawn_as, is_model=True)
         told = []
-        for baseline in evaluation.of(drawn_as, learnt=False):
+        for baseline in evaluation.of(drawn_as, is_model=False):
             lost = [title for title, value, better in COMPARED if not _is_better(value(model), value(baseline), better)]
             told.append(f"{baseline.name}: {'better on all' if not lost else 'not better on ' + ', '.join(lost)}")
         lines.append(f"- `{one.name}` beside the {'; the '.join(told)}.")
@@ -104,8 +104,8 @@ def _is_better(model: float | None, baseline: float | None, better: str) -> bool
 def best_features(work: Path, features: Sequence[Experiment]) -> str:
     """Which set is best, as the reference study asked."""
 
-    def figures(one: Experiment, person: str) -> Figures:
-        return evaluation_of(work, one, person).of(TARGET, learnt=True)[0]
+    def figures(one: Experiment, person: str) -> Metrics:
+        return evaluation_of(work, one, person).of(TARGET, is_model=True)[0]
 
     own = min(features, key=lambda one: figures(one, TARGET).l1 or np.inf)
     follows = min(features, key=lambda one: figures(one, SCENE).expression)
@@ -120,7 +120,7 @@ def conditioned(work: Path, experiments: Sequence[Experiment]) -> str:
     rows = []
     for one in experiments:
         for person in PEOPLE:
-            (found,) = evaluation_of(work, one, person).of(None, learnt=True)
+            (found,) = evaluation_of(work, one, person).of(None, is_model=True)
             rows.append([f"`{one.name}`", person, *_cells(found, STRANGER_COLUMNS)])
     return _markdown(["run", "frames of", *(title for title, _, _ in STRANGER_COLUMNS)], rows)
 

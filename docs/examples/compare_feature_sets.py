@@ -19,7 +19,7 @@ def main() -> None:
     """Train a run with each set, and print how they do on what none was trained on.
 
     found: share of the drawn faces that are found again. L1: of pixels. mouth: how its opening follows the original's.
-    expression: error of the landmarks. `mien.evaluation.report.Figures` has the rest.
+    expression: error of the landmarks. `mien.evaluation.report.Metrics` has the rest.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
@@ -32,12 +32,12 @@ def main() -> None:
     given = parser.parse_args()
     sets = {f"set-{number}": features for number, features in enumerate([given.first, *given.others], 1)}
     for features in sets.values():  # all of them first: nothing is trained if one cannot be measured
-        preprocess(given.dataset, extractor=None, features=features, pictures=False)
+        preprocess(given.dataset, extractor=None, features=features, images=False)
     options = TrainOptions(steps=given.steps, held_out=0.2, seed=1)
     for name, features in sets.items():
         train(given.model, [given.dataset], given.out / name, features=features, options=options)
-    judged = compare([given.out / name for name in sets], given.dataset, faces=given.faces, out=given.out)
-    for person, rows in judged.tables().items():
+    comparison = compare([given.out / name for name in sets], given.dataset, faces=given.faces, out=given.out)
+    for person, rows in comparison.tables().items():
         table = Table("run", "found", "L1", "mouth, r", "expression", title=f"Drawn as {person}")
         for name, figures in rows:  # baselines that have learnt nothing come last
             l1 = "–" if figures.l1 is None else f"{figures.l1:.3f}"

@@ -1,4 +1,4 @@
-"""Use one extractor alone: the faces of some pictures, cut out upright.
+"""Use one extractor alone: the faces of some images, cut out upright.
 
     python one_extractor.py photo.jpg group.png --extractor blazeface:search=full --out faces
 
@@ -12,31 +12,31 @@ from pathlib import Path
 from typing import cast
 
 from mien import Extractor, MienError, Registry, align
-from mien.pictures import read_picture, write_picture
+from mien.media.images import read_image, write_image
 
 
 def main() -> bool:
-    """Look at each picture; returns whether one could not be read."""
+    """Look at each image; returns whether one could not be read."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures", type=Path, nargs="+")
+    parser.add_argument("images", type=Path, nargs="+")
     parser.add_argument("--extractor", default="face_recognition", help="any that is installed: name:key=value,…")
     parser.add_argument("--out", type=Path, default=Path("faces"))
     given = parser.parse_args()
     extractor = cast(Extractor, Registry().create("extractor", given.extractor))
-    numbers, unreadable = count(1), False  # counted over all pictures: two of them may have one name
-    for path in given.pictures:
+    numbers, unreadable = count(1), False  # counted over all images: two of them may have one name
+    for path in given.images:
         try:
-            picture = read_picture(path)
+            image = read_image(path)
         except MienError as error:  # one that cannot be read does not end the others
             print(error.message, file=sys.stderr)
             unreadable = True
             continue
-        faces = extractor.extract(picture)
+        faces = extractor.extract(image)
         print(f"{path}: faces found: {len(faces)}")
         for face, number in zip(faces, numbers, strict=False):
-            crop = align(picture, face.landmarks)
+            crop = align(image, face.landmarks)
             written = given.out / f"{path.stem}-{number}.png"
-            write_picture(written, crop.image, synthetic=None)  # a photograph, if a part of one
+            write_image(written, crop.image, synthetic=None)  # a photograph, if a part of one
             box = ", ".join(f"{side:.0f}" for side in (face.box.left, face.box.top, face.box.right, face.box.bottom))
             print(f"  {written}: box {box}, score {face.score:.2f}")
     return unreadable

@@ -2,7 +2,7 @@
 
     python own_loop.py anna ben --model deepfakes:preset=small --steps 500 --out drawn.png
 
-`anna` and `ben` are datasets. The picture shows each person's faces, and what the model draws of them as everybody.
+`anna` and `ben` are datasets. The image shows each person's faces, and what the model draws of them as everybody.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from pathlib import Path
 import torch
 
 from mien import Dataset, FeatureSet, MienError, Registry, TrainingData, TrainOptions, make_model
-from mien.grid import write_grid
-from mien.model import pictures_of
-from mien.provenance import Provenance
-from mien.spec import parse_choice
+from mien.contracts.model import to_uint8_images
+from mien.media.grid import write_grid
+from mien.media.provenance import Provenance
+from mien.plugins.choice import parse_choice
 
 
 def main() -> None:
@@ -55,11 +55,11 @@ def main() -> None:
             schedule.step()
     shown = data.batch(data.held_out(3) or data.spread(3), batch.images.shape[-1], stage=batch.stage)
     with torch.inference_mode():
-        drawn = [list(pictures_of(model.eval().generate(shown, person))) for person in data.identities]
+        drawn = [list(to_uint8_images(model.eval().generate(shown, person))) for person in data.identities]
     titles = ["face", *(f"as {person}" for person in data.identities)]
     names = [data.identities[number] for number in shown.identities.tolist()]
     made = Provenance(version("mien-core"), "faces drawn", "own_loop.py")
-    write_grid(given.out, [list(pictures_of(shown.images)), *drawn], titles, names, synthetic=made)
+    write_grid(given.out, [list(to_uint8_images(shown.images)), *drawn], titles, names, synthetic=made)
     print(f"Drawn: {given.out}")
 
 

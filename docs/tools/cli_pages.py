@@ -36,7 +36,7 @@ def _names(command: Any, name: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 def _section(name: tuple[str, ...]) -> str:
-    # As a terminal of that width would show it, whatever this one is; without colours, which some systems force.
+    # As a terminal of that width would show it, whatever this one is; without colors, which some systems force.
     shown = CliRunner().invoke(app, [*name[1:], "--help"], prog_name="mien", env={"COLUMNS": str(COLUMNS)})
     if shown.exit_code:
         raise SystemExit(f"{' '.join(name)} --help ended with {shown.exit_code}: {shown.output}")

@@ -31,7 +31,7 @@ def mien(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Swap faces in pictures and video and keep their mien: pose, gaze, expression."""
+    """Swap faces in images and video and keep their mien: pose, gaze, expression."""
 
 
 app.command(rich_help_panel="Swap faces")(preprocess.preprocess)

@@ -1,4 +1,4 @@
-"""Where a command writes: results to stdout, all else to stderr; colours and boxes only on a terminal."""
+"""Where a command writes: results to stdout, all else to stderr; colors and boxes only on a terminal."""
 
 import shutil
 

@@ -7,7 +7,7 @@ import typer
 
 HOW = "How to draw and write"
 
-Source = Annotated[Path, typer.Argument(metavar="INPUT", help="A picture, a video, or a folder of them.")]
+Source = Annotated[Path, typer.Argument(metavar="INPUT", help="An image, a video, or a folder of them.")]
 Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where to write it; a folder for a folder.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 Quality = Annotated[

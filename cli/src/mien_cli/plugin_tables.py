@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from mien.registry import BrokenPlugin, InstalledPlugin
+    from mien.plugins.registry import BrokenPlugin, InstalledPlugin
     from mien.testing import Check
 
 _TABLE_COLUMNS = 120  # on narrower terminals the table would have more breaks than words
@@ -38,7 +38,7 @@ def _print_table(plugins: list["InstalledPlugin"], console: Console) -> None:
             plugin.distribution,
             plugin.version,
             Text(spec.summary),
-            Text(spec.weights_licence),
+            Text(spec.weights_license),
         )
     console.print(table)
 
@@ -49,7 +49,7 @@ def _print_list(plugins: list["InstalledPlugin"], console: Console) -> None:
         name = _marked_name(plugin, plugins)
         console.print(Text.assemble(f"{plugin.kind} ", name, f"  {plugin.distribution} {plugin.version}"))
         console.print(Padding(Text(plugin.spec.summary), (0, 0, 0, 2)))
-        console.print(Padding(Text(f"licence of its weights: {plugin.spec.weights_licence}"), (0, 0, 1, 2)))
+        console.print(Padding(Text(f"licence of its weights: {plugin.spec.weights_license}"), (0, 0, 1, 2)))
 
 
 def _marked_name(plugin: "InstalledPlugin", plugins: list["InstalledPlugin"]) -> Text:
@@ -115,7 +115,7 @@ def print_plugin(plugin: "InstalledPlugin", more: dict[str, str], console: Conso
     facts = Table.grid(padding=(0, 2))
     facts.add_row("Distribution", f"{plugin.distribution} {plugin.version}")
     facts.add_row("Class", plugin.spec.target)
-    facts.add_row("Licence of its weights", Text(plugin.spec.weights_licence))
+    facts.add_row("Licence of its weights", Text(plugin.spec.weights_license))
     for title, told in more.items():
         facts.add_row(title, told)
     console.print(facts)

@@ -1,4 +1,4 @@
-"""mien swaps faces in pictures and video and keeps their mien: pose, gaze, expression.
+"""mien swaps faces in images and video and keeps their mien: pose, gaze, expression.
 
 Names are imported when they are first used, so that `import mien` loads neither torch nor OpenCV.
 """
@@ -7,8 +7,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mien.alignment import align as align
-    from mien.blender import Blender as Blender
+    from mien.anonymization.anonymize import anonymize as anonymize
+    from mien.contracts.blender import Blender as Blender
+    from mien.contracts.extractor import Extractor as Extractor
+    from mien.contracts.face import Box as Box
+    from mien.contracts.face import Face as Face
+    from mien.contracts.face import FaceCrop as FaceCrop
+    from mien.contracts.feature import Feature as Feature
+    from mien.contracts.model import Batch as Batch
+    from mien.contracts.model import Losses as Losses
+    from mien.contracts.model import Model as Model
+    from mien.contracts.model import ModelInputs as ModelInputs
+    from mien.contracts.model import Stage as Stage
+    from mien.contracts.plugin import Plugin as Plugin
+    from mien.contracts.plugin import PluginConfig as PluginConfig
     from mien.dataset.format import Dataset as Dataset
     from mien.dataset.preprocess import preprocess as preprocess
     from mien.errors import MienError as MienError
@@ -17,51 +29,43 @@ if TYPE_CHECKING:
     from mien.evaluation.compare import compare as compare
     from mien.evaluation.evaluate import evaluate as evaluate
     from mien.evaluation.report import Evaluation as Evaluation
-    from mien.extractor import Extractor as Extractor
-    from mien.face import Box as Box
-    from mien.face import Face as Face
-    from mien.face import FaceCrop as FaceCrop
-    from mien.feature import Feature as Feature
-    from mien.features import FeatureSet as FeatureSet
-    from mien.model import Batch as Batch
-    from mien.model import Losses as Losses
-    from mien.model import Model as Model
-    from mien.model import ModelInputs as ModelInputs
-    from mien.model import Stage as Stage
-    from mien.pipeline.anonymize import anonymize as anonymize
-    from mien.pipeline.swap import swap as swap
-    from mien.plugin import Plugin as Plugin
-    from mien.plugin import PluginConfig as PluginConfig
-    from mien.registry import Registry as Registry
-    from mien.run import TrainedRun as TrainedRun
-    from mien.run import make_model as make_model
+    from mien.geometry.alignment import align as align
+    from mien.inference.report import AnonymizeReport as AnonymizeReport
+    from mien.inference.report import FrameRange as FrameRange
+    from mien.inference.report import SwapReport as SwapReport
+    from mien.inference.swap import swap as swap
+    from mien.plugins.feature_set import FeatureSet as FeatureSet
+    from mien.plugins.registry import Registry as Registry
     from mien.training.data import TrainingData as TrainingData
     from mien.training.options import TrainOptions as TrainOptions
-    from mien.training.runs import resume as resume
-    from mien.training.runs import train as train
+    from mien.training.run import TrainedRun as TrainedRun
+    from mien.training.run import make_model as make_model
+    from mien.training.trainer import resume as resume
+    from mien.training.trainer import train as train
 
 _HOMES = {
-    "mien.alignment": ("align",),
-    "mien.blender": ("Blender",),
+    "mien.geometry.alignment": ("align",),
+    "mien.contracts.blender": ("Blender",),
     "mien.dataset.format": ("Dataset",),
     "mien.dataset.preprocess": ("preprocess",),
     "mien.errors": ("MienError", "MienWarning"),
     "mien.evaluation.compare": ("Comparison", "compare"),
     "mien.evaluation.evaluate": ("evaluate",),
     "mien.evaluation.report": ("Evaluation",),
-    "mien.extractor": ("Extractor",),
-    "mien.face": ("Box", "Face", "FaceCrop"),
-    "mien.feature": ("Feature",),
-    "mien.features": ("FeatureSet",),
-    "mien.model": ("Batch", "Losses", "Model", "ModelInputs", "Stage"),
-    "mien.pipeline.anonymize": ("anonymize",),
-    "mien.pipeline.swap": ("swap",),
-    "mien.plugin": ("Plugin", "PluginConfig"),
-    "mien.registry": ("Registry",),
-    "mien.run": ("TrainedRun", "make_model"),
+    "mien.contracts.extractor": ("Extractor",),
+    "mien.contracts.face": ("Box", "Face", "FaceCrop"),
+    "mien.contracts.feature": ("Feature",),
+    "mien.plugins.feature_set": ("FeatureSet",),
+    "mien.contracts.model": ("Batch", "Losses", "Model", "ModelInputs", "Stage"),
+    "mien.anonymization.anonymize": ("anonymize",),
+    "mien.inference.report": ("AnonymizeReport", "FrameRange", "SwapReport"),
+    "mien.inference.swap": ("swap",),
+    "mien.contracts.plugin": ("Plugin", "PluginConfig"),
+    "mien.plugins.registry": ("Registry",),
+    "mien.training.run": ("TrainedRun", "make_model"),
     "mien.training.data": ("TrainingData",),
     "mien.training.options": ("TrainOptions",),
-    "mien.training.runs": ("resume", "train"),
+    "mien.training.trainer": ("resume", "train"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)

@@ -1,4 +1,4 @@
-"""`mien anonymize`: the faces of pictures and videos, drawn as people who do not exist."""
+"""`mien anonymize`: the faces of images and videos, drawn as people who do not exist."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,10 +11,10 @@ from rich.table import Table
 from mien_cli.console import messages, results
 from mien_cli.options import HOW, Device, Output, Overwrite, Quality, Source, Threads
 from mien_cli.progress import duration, shown_on
-from mien_cli.telling import listed, print_failures, print_lines, row_of
+from mien_cli.reporting import listed, print_failures, print_lines, row_of
 
 if TYPE_CHECKING:
-    from mien.pipeline import AnonymizeReport
+    from mien import AnonymizeReport
 
 EXIT_SOME_FAILED = 1
 _SAFE = "What may be shown"
@@ -98,8 +98,8 @@ def anonymize(
 ) -> None:
     """Draw every face of INPUT as somebody who does not exist, with the same expression, and write OUTPUT.
 
-    A person of a video stays the same stranger throughout; in pictures, each face is one of its own.
-    Where a face may have been missed, the picture is hidden.
+    A person of a video stays the same stranger throughout; in images, each face is one of its own.
+    Where a face may have been missed, the image is hidden.
     Titles, places and other metadata are not carried over; what is drawn is labelled as synthetic.
     Hair, clothes, voices and places tell who somebody is, too: look at OUTPUT before you show it.
     Files that fail or are rejected are listed at the end, and the exit code is 1.
@@ -113,7 +113,7 @@ def anonymize(
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import Registry
-    from mien.pipeline import anonymize as run_anonymize
+    from mien import anonymize as run_anonymize
 
     registry = Registry()
     options = {} if quality is None else {"quality": quality}
@@ -157,7 +157,7 @@ def _summary(report: "AnonymizeReport") -> Table:
             "Seed": f"{report.seed}",
             "People": f"{report.people}",
             "Faces drawn": f"{report.faces}",
-            "Bridged": f"{report.bridged}",
+            "Bridged": f"{report.interpolated}",
             "Hidden": f"{report.frames_hidden}",
             "In part": f"{report.frames_hidden_in_part}",
             "Still verify": f"{check.verified}/{check.faces}" if check else "?",

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mien_cli.console import messages, results
-from mien_cli.judgement import figures_table
+from mien_cli.metrics_table import metrics_table
 from mien_cli.progress import shown_on
 
 
@@ -42,7 +42,7 @@ def compare(
     console = results()
     for person, rows in comparison.tables().items():
         console.print("People who do not exist" if person is None else f"Drawn as {person}", style="bold")
-        console.print(figures_table(rows))
+        console.print(metrics_table(rows))
         console.print()
     if out is not None:
         console.print(f"Page: {out / 'index.html'}", soft_wrap=True)

@@ -10,7 +10,7 @@ from mien_cli.console import messages, results
 from mien_cli.progress import duration, shown_on
 
 if TYPE_CHECKING:
-    from mien_cli.demo.walk import DemoReport
+    from mien_cli.demo.run_demo import DemoReport
 
 
 def demo(
@@ -30,27 +30,29 @@ def demo(
       mien demo
       mien demo --from-scratch --steps 5000 --out long
     """
-    from mien_cli.demo.walk import walk  # when it runs, so that `mien --help` need not wait for torch
+    from mien_cli.demo.run_demo import run_demo  # when it runs, so that `mien --help` need not wait for torch
 
     with shown_on(messages()) as progress:
-        report = walk(out, steps=steps, from_scratch=from_scratch, progress=progress)
+        report = run_demo(out, steps=steps, from_scratch=from_scratch, progress=progress)
     _tell(report)
 
 
 def _tell(report: "DemoReport") -> None:
-    verdict = report.verdict
-    new, *others = verdict.distance_to
+    comparison = report.comparison
+    new, *others = comparison.distance_to
     rows = [
         ("faces found", ", ".join(f"{name} {count}" for name, count in report.faces.items())),
         ("training", f"{report.steps} steps, begun with {report.began_with}"),
         ("seconds", ", ".join(f"{stage} {taken:.0f}" for stage, taken in report.seconds.items())),
         ("all together", duration(sum(report.seconds.values()))),
-        ("frames with a face", f"{verdict.found} of {verdict.frames}"),
-        (f"nearer to {new} than to {others[0]}", f"{100 * verdict.nearer_to_new_face:.0f} % of the frames"),
+        ("frames with a face", f"{comparison.found} of {comparison.frames}"),
+        (f"nearer to {new} than to {others[0]}", f"{100 * comparison.nearer_to_new_face:.0f} % of the frames"),
     ]
-    limit = f"below {verdict.same_person_below:g}: the same person"
-    rows += [(f"distance to {who}, median", f"{value:.2f}   ({limit})") for who, value in verdict.distance_to.items()]
-    rows += [(f"{name.replace('_', ' ')} follows", f"r = {value:.2f}") for name, value in verdict.follows.items()]
+    limit = f"below {comparison.same_person_below:g}: the same person"
+    rows += [
+        (f"distance to {who}, median", f"{value:.2f}   ({limit})") for who, value in comparison.distance_to.items()
+    ]
+    rows += [(f"{name.replace('_', ' ')} follows", f"r = {value:.2f}") for name, value in comparison.follows.items()]
     rows += [("video", str(report.video)), ("contact sheet", str(report.sheet))]
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in rows:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien_cli.console import messages, results
-from mien_cli.judgement import figures_table
+from mien_cli.metrics_table import metrics_table
 from mien_cli.progress import shown_on
 
 if TYPE_CHECKING:
@@ -70,17 +70,17 @@ def evaluate(
 
 
 def _tell(evaluation: "Evaluation", page: Path) -> None:
-    from mien.evaluation.columns import beaten
+    from mien.evaluation.metric_table import beaten
     from mien.evaluation.page import facts_of
 
     console = results()
     for line in facts_of(evaluation):
         console.print(line, soft_wrap=True)
     for person in evaluation.drawn_as:
-        rows = [one for learnt in (True, False) for one in evaluation.of(person, learnt=learnt)]
+        rows = [one for is_model in (True, False) for one in evaluation.of(person, is_model=is_model)]
         console.print()
         console.print("People who do not exist" if person is None else f"Drawn as {person}", style="bold")
-        console.print(figures_table([(one.name, one) for one in rows]))
+        console.print(metrics_table([(one.name, one) for one in rows]))
         for sentence in beaten(rows[0], rows[1:]):
             console.print(sentence, soft_wrap=True)
     console.print(f"\nPage: {page}", soft_wrap=True)

@@ -19,8 +19,8 @@ from mien_cli.progress import shown_on
 from mien_cli.settings import Setting, as_typed, settings_of, table_of
 
 if TYPE_CHECKING:
-    from mien.plugin import Plugin
-    from mien.registry import BrokenPlugin, InstalledPlugin, Registry
+    from mien.contracts.plugin import Plugin
+    from mien.plugins.registry import BrokenPlugin, InstalledPlugin, Registry
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
 
@@ -54,7 +54,7 @@ def plugins(
     """
     if context.invoked_subcommand is not None:
         return
-    from mien.registry import Registry  # when the command runs, so that `mien --help` need not wait for it
+    from mien.plugins.registry import Registry  # when the command runs, so that `mien --help` need not wait for it
 
     registry = Registry()
     unusable = [] if quick else _unusable(registry)
@@ -114,7 +114,7 @@ def check(
       mien plugins check feather
       mien plugins check model/mine:width=4
     """
-    from mien.registry import Registry
+    from mien.plugins.registry import Registry
     from mien.testing import check_plugin
 
     named, colon, settings = name.partition(":")
@@ -144,7 +144,7 @@ def show(
       mien plugins show deepfakes
       mien plugins show feature/landmarks
     """
-    from mien.registry import Registry
+    from mien.plugins.registry import Registry
 
     registry = Registry()
     kind, name = _kind_and_name(registry, name)
@@ -176,7 +176,7 @@ def show(
 
 
 def _kind_and_name(registry: "Registry", asked: str) -> tuple[str, str]:
-    from mien.registry import KINDS, known_distributions
+    from mien.plugins.registry import KINDS, known_distributions
 
     kind, slash, name = asked.rpartition("/")
     if slash:
@@ -201,7 +201,7 @@ def _kind_and_name(registry: "Registry", asked: str) -> tuple[str, str]:
 
 def _unusable(registry: "Registry") -> list["BrokenPlugin"]:
     """Those that are registered well, but cannot be imported or made."""
-    from mien.registry import BrokenPlugin
+    from mien.plugins.registry import BrokenPlugin
 
     doubled, found = doubled_names(registry.plugins), []
     with messages().status("Trying each plugin …"), warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""`mien preprocess`: from pictures and videos to a dataset of faces."""
+"""`mien preprocess`: from images and videos to a dataset of faces."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,9 +13,9 @@ from mien_cli.console import messages, results
 from mien_cli.progress import duration, shown_on
 
 if TYPE_CHECKING:
-    from mien.alignment import AlignmentConfig
     from mien.dataset import Dataset
     from mien.dataset.preprocess import PreprocessReport
+    from mien.geometry.alignment import AlignmentConfig
 
 _PROBLEMS = ("unreadable", "failed")  # how the reasons begin that are not about faces
 _PROBLEMS_SHOWN = 5
@@ -26,14 +26,14 @@ _HOW = "How to work"
 def preprocess(
     dataset: Annotated[
         Path,
-        typer.Argument(metavar="DATASET", help="Folder of the dataset; its pictures and videos are in DATASET/raw."),
+        typer.Argument(metavar="DATASET", help="Folder of the dataset; its images and videos are in DATASET/raw."),
     ],
     sources: Annotated[
         list[Path] | None,
         typer.Option(
             "--from",
             metavar="PATH",
-            help="A picture, video or folder instead of raw/; may be repeated, and names all sources: faces from what "
+            help="An image, video or folder instead of raw/; may be repeated, and names all sources: faces from what "
             "is no longer named drop out.",
         ),
     ] = None,
@@ -48,13 +48,13 @@ def preprocess(
     ] = "",
     keep_person: Annotated[
         Path | None,
-        typer.Option(metavar="REFERENCE", help="Keep only faces of the person in that picture.", rich_help_panel=_WHAT),
+        typer.Option(metavar="REFERENCE", help="Keep only faces of the person in that image.", rich_help_panel=_WHAT),
     ] = None,
     largest: Annotated[
-        bool, typer.Option("--largest", help="Keep one face of each picture: the largest.", rich_help_panel=_WHAT)
+        bool, typer.Option("--largest", help="Keep one face of each image: the largest.", rich_help_panel=_WHAT)
     ] = False,
-    no_pictures: Annotated[
-        bool, typer.Option("--no-pictures", help="Write arrays only, no pictures of the crops.", rich_help_panel=_WHAT)
+    no_images: Annotated[
+        bool, typer.Option("--no-images", help="Write arrays only, no images of the crops.", rich_help_panel=_WHAT)
     ] = False,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Processes; one per core by default.", rich_help_panel=_HOW)
@@ -63,10 +63,10 @@ def preprocess(
         bool, typer.Option("--again", help="Begin anew, whatever is there already.", rich_help_panel=_HOW)
     ] = False,
 ) -> None:
-    """Find the faces of pictures and videos, cut them out and measure them.
+    """Find the faces of images and videos, cut them out and measure them.
 
     Stopped at any point and called again, it goes on. Called again later, it
-    does what is new: pictures, videos, features. --from names all sources: what
+    does what is new: images, videos, features. --from names all sources: what
     is no longer named drops out.
 
     [bold]Examples[/bold]
@@ -86,7 +86,7 @@ def preprocess(
             keep_person=keep_person,
             largest=largest,
             workers=workers,
-            pictures=not no_pictures,
+            images=not no_images,
             alignment=_alignment(alignment),
             again=again,
             progress=progress,
@@ -99,9 +99,9 @@ def preprocess(
 def _alignment(text: str) -> "AlignmentConfig | None":
     if not text:
         return None
-    from mien.alignment import AlignmentConfig
-    from mien.plugin import read_config
-    from mien.spec import parse_choice
+    from mien.contracts.plugin import read_config
+    from mien.geometry.alignment import AlignmentConfig
+    from mien.plugins.choice import parse_choice
 
     settings = parse_choice(f"alignment:{text}").settings
     return read_config(AlignmentConfig, settings, "the alignment", shown_by="mien preprocess --help")
@@ -121,10 +121,10 @@ def _summary(report: "PreprocessReport") -> Table:
     for heading in row:
         table.add_column(heading, justify="right")
     cells = [str(count) for count in row.values()]
-    if report.pictures_done:
+    if report.images_done:
         table.add_column("Time", justify="right")
-        table.add_column("Pictures/s", justify="right")
-        cells += [duration(report.seconds), f"{report.pictures_per_second:.1f}"]
+        table.add_column("Images/s", justify="right")
+        cells += [duration(report.seconds), f"{report.images_per_second:.1f}"]
     table.add_row(*cells)
     return table
 

@@ -1,4 +1,4 @@
-"""`mien swap`: the faces of pictures and videos, drawn as a person of a run."""
+"""`mien swap`: the faces of images and videos, drawn as a person of a run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,14 +7,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mien_cli.comparison import print_comparison
+from mien_cli.blender_table import print_comparison
 from mien_cli.console import messages, results
 from mien_cli.options import HOW, Device, Output, Overwrite, Quality, Source, Threads
 from mien_cli.progress import duration, shown_on
-from mien_cli.telling import listed, print_failures, print_lines, row_of
+from mien_cli.reporting import listed, print_failures, print_lines, row_of
 
 if TYPE_CHECKING:
-    from mien.pipeline import SwapReport
+    from mien import SwapReport
 
 EXIT_SOME_FAILED = 1
 
@@ -26,7 +26,7 @@ def swap(
     identity: Annotated[str, typer.Option("--to", metavar="IDENTITY", help="Whom to draw: one of the run's people.")],
     person: Annotated[
         Path | None,
-        typer.Option(metavar="REFERENCE", help="Draw only the person in that picture anew; otherwise every face."),
+        typer.Option(metavar="REFERENCE", help="Draw only the person in that image anew; otherwise every face."),
     ] = None,
     overwrite: Overwrite = False,
     blender: Annotated[
@@ -66,7 +66,7 @@ def swap(
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import Registry
-    from mien.pipeline import swap as run_swap
+    from mien import swap as run_swap
 
     registry = Registry()
     options = {} if quality is None else {"quality": quality}
@@ -102,9 +102,9 @@ def _summary(report: "SwapReport") -> Table:
         "Files": f"{sum(file.output is not None for file in report.files)}",
         "Frames": f"{report.frames}",
         "Faces drawn": f"{report.faces}",
-        "Bridged": f"{report.bridged}",
-        "Frames unchanged": f"{report.frames_missed}",
-        "In part": f"{report.frames_incomplete}",
+        "Bridged": f"{report.interpolated}",
+        "Frames unchanged": f"{report.frames_no_face}",
+        "In part": f"{report.frames_partial}",
         "Failed": f"{len(report.failures)}",
         "Time": duration(report.seconds),
         "Frames/s": f"{report.frames_per_second:.1f}",
@@ -114,9 +114,9 @@ def _summary(report: "SwapReport") -> Table:
 
 def _print_unchanged(report: "SwapReport", console: Console) -> None:
     """Which frames are as they were: whoever wants a face gone has to know."""
-    files = [file for file in report.files if file.missed and file.output]
+    files = [file for file in report.files if file.no_face and file.output]
     lines = [
-        f"{file.output}: no face was drawn{'' if file.frames == 1 else f' in frames {listed(file.missed)}'}."
+        f"{file.output}: no face was drawn{'' if file.frames == 1 else f' in frames {listed(file.no_face)}'}."
         for file in files
     ]
     print_lines("Unchanged: ", lines, console)
@@ -126,8 +126,8 @@ def _print_incomplete(report: "SwapReport", console: Console) -> None:
     """In which frames a face is as it was beside one that was drawn."""
     lines = [
         f"{file.output}: a face seen before and after was not found and stays as it was "
-        f"in frames {listed(file.incomplete)}."
+        f"in frames {listed(file.partial)}."
         for file in report.files
-        if file.incomplete
+        if file.partial
     ]
     print_lines("Incomplete: ", lines, console)

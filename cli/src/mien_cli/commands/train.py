@@ -126,7 +126,7 @@ def _by_owner(texts: list[str]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _options(settings: dict[str, str]) -> "TrainOptions":
-    from mien.plugin import read_config
+    from mien.contracts.plugin import read_config
     from mien.training import TrainOptions
 
     return read_config(TrainOptions, settings, "training", shown_by=_LIST)
@@ -134,7 +134,7 @@ def _options(settings: dict[str, str]) -> "TrainOptions":
 
 def _tell(report: "TrainReport") -> None:
     from mien import Model, Registry
-    from mien.run import RunRecord
+    from mien.training.run import RunRecord
 
     console = results()
     record = RunRecord.read(report.run)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.sources import SourceKind
+from mien.media.discovery import SourceKind
 
 NO_FACE = "no face"
 UNREADABLE = "unreadable"
@@ -14,7 +14,7 @@ NOT_LARGEST = "not the largest face"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A picture or video, and what tells whether it has changed."""
+    """An image or video, and what tells whether it has changed."""
 
     path: Path
     name: str
@@ -29,17 +29,17 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of work for one process: some pictures, or some frames of one video."""
+    """A piece of work for one process: some images, or some frames of one video."""
 
     key: str
     """Of all that decides the result; the shard is named so."""
     sources: tuple[SourceFile, ...]
     frames: tuple[int, int] | None = None
-    """First frame and the one after the last; None for pictures, and for a video that does not open."""
+    """First frame and the one after the last; None for images, and for a video that does not open."""
 
     @property
-    def pictures(self) -> int:
-        """How many pictures or frames there are to do."""
+    def images(self) -> int:
+        """How many images or frames there are to do."""
         return self.frames[1] - self.frames[0] if self.frames else len(self.sources)
 
     def __str__(self) -> str:
@@ -47,4 +47,4 @@ class Chunk:
             return f"{self.sources[0].name}, frames {self.frames[0]} to {self.frames[1] - 1}"
         if len(self.sources) == 1:
             return self.sources[0].name
-        return f"{len(self.sources)} pictures from {self.sources[0].name} to {self.sources[-1].name}"
+        return f"{len(self.sources)} images from {self.sources[0].name} to {self.sources[-1].name}"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.dataset.info import FACES, LANDMARKS, MASKS, DatasetInfo, array_file, finish_swap, read_info
 from mien.errors import MienError
-from mien.features import FeatureSet
+from mien.plugins.feature_set import FeatureSet
 
 
 class Dataset:
@@ -91,7 +91,7 @@ class Dataset:
         return self._whole_index(columns).slice(0, len(self))
 
     def dropped(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """What is not among the faces, with the reason in `dropped`: faces not kept, and pictures or frames without."""
+        """What is not among the faces, with the reason in `dropped`: faces not kept, and images or frames without."""
         return self._whole_index(columns).slice(len(self))
 
     def _whole_index(self, columns: Sequence[str] | None) -> pa.Table:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 INDEX_SCHEMA = pa.schema(
     [
         pa.field("source", pa.string(), nullable=False),  # relative to raw/, or absolute if it lies elsewhere
-        pa.field("frame", pa.int64()),  # from 0; null for pictures
+        pa.field("frame", pa.int64()),  # from 0; null for images
         pa.field("pts", pa.int64()),  # presentation time in the video's time base
         pa.field("face", pa.int32()),  # from 0, surest first; null where there is no face
         pa.field("box", pa.list_(pa.float64(), 4)),  # left, top, right, bottom in image pixels

@@ -19,7 +19,7 @@ _ROWS_PER_GROUP = 16384
 def write_index(faces: Path, segments: Sequence[Segment], origins: Origins) -> tuple[Counts, dict[str, int]]:
     """Write the segments' rows: first all that are kept, in order, then all that were dropped.
 
-    Returns what became of the pictures, and why something was dropped → how often.
+    Returns what became of the images, and why something was dropped → how often.
     """
     kept_rows, read, reasons = 0, 0, dict[str, int]()
     with (faces / "index.parquet").open("xb") as file, _RowGroups(file) as index:
@@ -31,7 +31,7 @@ def write_index(faces: Path, segments: Sequence[Segment], origins: Origins) -> t
             origin = origins.of(segment)
             kept = origin.kept.slice(segment.kept.start, len(segment.kept))
             dropped = origin.dropped.slice(segment.dropped.start, len(segment.dropped))
-            read += _pictures_read(kept, dropped)
+            read += _images_read(kept, dropped)
             index.append(dropped)
             for reason, count in count_reasons(dropped).items():
                 reasons[reason] = reasons.get(reason, 0) + count
@@ -78,7 +78,7 @@ class _RowGroups:
             self._writer.close()
 
 
-def _pictures_read(kept: pa.Table, dropped: pa.Table) -> int:
+def _images_read(kept: pa.Table, dropped: pa.Table) -> int:
     columns = ["source", "frame"]
     readable = [not str(reason).startswith(UNREADABLE) for reason in dropped.column("dropped").to_pylist()]
     rows = pa.concat_tables([kept.select(columns), dropped.filter(pa.array(readable, pa.bool_())).select(columns)])

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mien.alignment import AlignmentConfig
 from mien.errors import MienError
-from mien.files import writing_to
+from mien.geometry.alignment import AlignmentConfig
+from mien.media.files import writing_to
 
 FORMAT_VERSION = 1
 FACES = "faces"
@@ -42,20 +42,20 @@ class FeatureInfo(BaseModel):
 
 
 class Counts(BaseModel):
-    """What became of the pictures and frames."""
+    """What became of the images and frames."""
 
     model_config = ConfigDict(frozen=True)
 
     read: int
-    """Pictures and frames that were read."""
+    """Images and frames that were read."""
     faces: int
     """Faces kept: N."""
     no_face: int
-    """Pictures and frames in which no face was found."""
+    """Images and frames in which no face was found."""
     unreadable: int
     """Files, or stretches of a video, that could not be read."""
     failed: int
-    """Pictures and frames on which a plugin failed."""
+    """Images and frames on which a plugin failed."""
     dropped: int
     """Faces found but not kept."""
 
@@ -82,14 +82,14 @@ class DatasetInfo(BaseModel):
     counts: Counts
     reasons: dict[str, int]
     """Why something is not among the faces → how often."""
-    pictures: bool
+    images: bool
     """Whether images/ was written."""
     largest: bool
-    """Whether only the largest face of a picture was kept."""
+    """Whether only the largest face of an image was kept."""
     keep_person: tuple[float, ...] | None
     """Encoding of the person whose faces alone were kept."""
     sources: tuple[str, ...] | None
-    """Absolute paths that the pictures came from; None: from raw/."""
+    """Absolute paths that the images came from; None: from raw/."""
 
 
 def array_file(faces: Path, name: str) -> Path:
@@ -97,8 +97,8 @@ def array_file(faces: Path, name: str) -> Path:
     return faces / "arrays" / f"{name}.npy"
 
 
-def picture_file(faces: Path, size: int, row: int) -> Path:
-    """Where the picture of a row lies."""
+def image_file(faces: Path, size: int, row: int) -> Path:
+    """Where the image of a row lies."""
     return faces / "images" / str(size) / f"{row:06d}.png"
 
 

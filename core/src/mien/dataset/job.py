@@ -12,9 +12,9 @@ from mien.dataset.messages import Begin, Task
 from mien.dataset.recipe import Recipe
 from mien.dataset.shard import faces_in
 from mien.errors import MienError
-from mien.files import writing_to
+from mien.media.files import writing_to
+from mien.plugins.registry import Registry
 from mien.progress import Progress
-from mien.registry import Registry
 
 _FAILURES_TO_STOP_AT = 64
 
@@ -35,15 +35,15 @@ class Job:
         return self.path / FACES / ".work"
 
     def do(self, tasks: Sequence[Task], recipe: Recipe, what: str, may_all_fail: bool = False) -> int:
-        """Have every task's shard written. Returns how many pictures, frames or faces were gone through now.
+        """Have every task's shard written. Returns how many images, frames or faces were gone through now.
 
-        may_all_fail: whether a few pictures may all fail, since there are others beside them.
+        may_all_fail: whether a few images may all fail, since there are others beside them.
 
-        Raises MienError if a plugin fails on every picture, or on the first 64; and as `run_tasks`.
+        Raises MienError if a plugin fails on every image, or on the first 64; and as `run_tasks`.
         """
         left = [task for task in tasks if not (self.work / task.key).is_dir()]
-        total = sum(task.pictures for task in tasks)
-        continued = total - sum(task.pictures for task in left)
+        total = sum(task.images for task in tasks)
+        continued = total - sum(task.images for task in left)
         self.progress.start(what, total)
         done = measured = failed = 0
         faces = sum(faces_in(self.work / task.key) for task in tasks)
@@ -56,12 +56,12 @@ class Job:
         begin = Begin(self.registry, recipe, self.work)
         with self._told_how_to_go_on(), closing(run_tasks(begin, left, self.workers)) as steps:
             for step in steps:
-                done += step.pictures
+                done += step.images
                 faces += step.faces
                 measured += step.readable
                 failed += bool(step.failure)
                 first_failure = first_failure or step.failure
-                self.progress.advance(step.pictures, faces=faces)
+                self.progress.advance(step.images, faces=faces)
                 if hopeless := failed == measured >= _FAILURES_TO_STOP_AT:
                     break
         all_failed = 0 < failed == measured and not continued and not may_all_fail
@@ -69,7 +69,7 @@ class Job:
             for task in left:  # a failure of everything is to be tried again, not to be remembered
                 shutil.rmtree(self.work / task.key, ignore_errors=True)
             raise MienError(
-                f"All of the first {measured} pictures failed. The first: {first_failure}",
+                f"All of the first {measured} images failed. The first: {first_failure}",
                 f"mien plugins show {recipe.extractor.partition(':')[0]}",
             )
         return done

@@ -23,13 +23,13 @@ from mien.dataset.info import (
     FeatureInfo,
     array_file,
     finish_swap,
-    picture_file,
+    image_file,
 )
 from mien.dataset.npy import NpyWriter, write_npy
 from mien.dataset.origins import Origins, Segment
 from mien.dataset.recipe import Recipe
 from mien.dataset.statistics import moments_of
-from mien.files import whole_file, writing_to
+from mien.media.files import whole_file, writing_to
 
 _ROWS_AT_ONCE = 256
 _NO_LINKS = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -61,8 +61,8 @@ def _write_faces(
     digest = _write_arrays(new, recipe, segments, origins)
     for feature in recipe.features:
         write_statistics(new, feature, sum(len(segment.kept) for segment in segments))
-    if recipe.pictures:
-        _write_pictures(new, recipe, segments, origins)
+    if recipe.images:
+        _write_images(new, recipe, segments, origins)
     counts, reasons = write_index(new, segments, origins)
     info = DatasetInfo(
         format_version=FORMAT_VERSION,
@@ -77,7 +77,7 @@ def _write_faces(
         digest=digest,
         counts=counts,
         reasons=reasons,
-        pictures=recipe.pictures,
+        images=recipe.images,
         largest=recipe.largest,
         keep_person=recipe.keep_person,
         sources=sources,
@@ -131,15 +131,15 @@ def _write_arrays(new: Path, recipe: Recipe, segments: Sequence[Segment], origin
     return hashlib.sha256(b"".join(digest.digest() for digest in digests.values())).hexdigest()
 
 
-def _write_pictures(new: Path, recipe: Recipe, segments: Sequence[Segment], origins: Origins) -> None:
+def _write_images(new: Path, recipe: Recipe, segments: Sequence[Segment], origins: Origins) -> None:
     for size in recipe.sizes:
-        picture_file(new, size, 0).parent.mkdir(parents=True)
+        image_file(new, size, 0).parent.mkdir(parents=True)
     target = 0
     for segment in segments:
         origin = origins.of(segment)
         for row in segment.kept:
             for size in recipe.sizes:
-                _link(origin.picture(size, row), picture_file(new, size, target))
+                _link(origin.image(size, row), image_file(new, size, target))
             target += 1
 
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from mien.dataset.chunk import Chunk
 from mien.dataset.recipe import Recipe
-from mien.registry import Registry
+from mien.plugins.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Remeasure:
     """What relative names of sources are relative to."""
 
     @property
-    def pictures(self) -> int:
+    def images(self) -> int:
         """How many faces there are to do."""
         return self.rows[1] - self.rows[0]
 
@@ -43,9 +43,9 @@ Task: TypeAlias = Chunk | Remeasure
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """A picture, frame or face is done."""
+    """An image, frame or face is done."""
 
-    pictures: int
+    images: int
     faces: int
     readable: bool = True
     failure: str = ""

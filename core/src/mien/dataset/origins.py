@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from mien.dataset.chunk import Chunk, SourceFile
 from mien.dataset.format import Dataset
 from mien.dataset.index import INDEX_SCHEMA, KnownSource, known_sources
-from mien.dataset.info import FACES, array_file, picture_file
+from mien.dataset.info import FACES, array_file, image_file
 from mien.dataset.npy import read_rows
-from mien.dataset.shard import Row, shard_picture
+from mien.dataset.shard import Row, shard_image
 
 
 class Origin(Protocol):
@@ -32,8 +32,8 @@ class Origin(Protocol):
     def rows(self, name: str, rows: range) -> NDArray[Any]:
         """Some rows of an array, read into memory."""
 
-    def picture(self, size: int, row: int) -> Path:
-        """Where the picture of a row lies."""
+    def image(self, size: int, row: int) -> Path:
+        """Where the image of a row lies."""
 
 
 class FinishedFaces:
@@ -57,9 +57,9 @@ class FinishedFaces:
         """Some rows of an array, read into memory."""
         return read_rows(array_file(self._faces, name), rows)
 
-    def picture(self, size: int, row: int) -> Path:
-        """Where the picture of a row lies."""
-        return picture_file(self._faces, size, row)
+    def image(self, size: int, row: int) -> Path:
+        """Where the image of a row lies."""
+        return image_file(self._faces, size, row)
 
 
 class Shard:
@@ -87,9 +87,9 @@ class Shard:
         """Some rows of an array, read into memory."""
         return read_rows(self.folder / f"{name}.npy", rows)
 
-    def picture(self, size: int, row: int) -> Path:
-        """Where the picture of a row lies."""
-        return shard_picture(self.folder, size, row)
+    def image(self, size: int, row: int) -> Path:
+        """Where the image of a row lies."""
+        return shard_image(self.folder, size, row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from mien.dataset.index import KnownSource
 from mien.dataset.info import FACES
 from mien.dataset.recipe import Recipe
 from mien.errors import MienError
-from mien.sources import find_sources
+from mien.media.discovery import find_sources
 
-PICTURES_PER_CHUNK = 16
+IMAGES_PER_CHUNK = 16
 FRAMES_PER_CHUNK = 64
 
 
@@ -25,7 +25,7 @@ def list_sources(dataset: Path, sources: Sequence[Path] | None) -> list[SourceFi
     if sources is None and not raw.is_dir():
         raise MienError(
             f"There is nothing to preprocess: {dataset / 'raw'} does not exist.",
-            f"Put pictures or videos into {dataset / 'raw'}, or say where they are: "
+            f"Put images or videos into {dataset / 'raw'}, or say where they are: "
             f"mien preprocess {dataset} --from PATH",
         )
     found: dict[str, SourceFile] = {}
@@ -33,7 +33,7 @@ def list_sources(dataset: Path, sources: Sequence[Path] | None) -> list[SourceFi
     for source in find_sources(folders):
         path = Path(source.path).absolute()
         if path.is_relative_to(own):
-            continue  # crops of this dataset are no pictures to find faces in
+            continue  # crops of this dataset are no images to find faces in
         name = path.relative_to(raw).as_posix() if sources is None else path.as_posix()
         try:
             status = path.stat()
@@ -43,7 +43,7 @@ def list_sources(dataset: Path, sources: Sequence[Path] | None) -> list[SourceFi
             found[name] = SourceFile(path, name, source.kind, status.st_size, status.st_mtime_ns, source.reason)
     if not found:
         where = ", ".join(str(folder) for folder in folders)
-        raise MienError(f"There are no pictures or videos in {where}.", "Put some there.")
+        raise MienError(f"There are no images or videos in {where}.", "Put some there.")
     return [found[name] for name in sorted(found)]
 
 
@@ -59,17 +59,17 @@ def unchanged(files: Sequence[SourceFile], known: Mapping[str, KnownSource]) -> 
 def chunks_of(files: Sequence[SourceFile], recipe: Recipe) -> list[Chunk]:
     """Cut the work on these sources into chunks, in the order of the sources."""
     chunks: list[Chunk] = []
-    pictures: list[SourceFile] = []
+    images: list[SourceFile] = []
     for file in files:
         if file.kind != "video":
-            pictures.append(file)
-        if pictures and (file.kind == "video" or len(pictures) == PICTURES_PER_CHUNK):
-            chunks.append(_chunk(pictures, None, recipe))
-            pictures = []
+            images.append(file)
+        if images and (file.kind == "video" or len(images) == IMAGES_PER_CHUNK):
+            chunks.append(_chunk(images, None, recipe))
+            images = []
         if file.kind == "video":
             chunks += [_chunk([file], frames, recipe) for frames in _frame_ranges(file)]
-    if pictures:
-        chunks.append(_chunk(pictures, None, recipe))
+    if images:
+        chunks.append(_chunk(images, None, recipe))
     return chunks
 
 
@@ -84,7 +84,7 @@ def _chunk(files: Sequence[SourceFile], frames: tuple[int, int] | None, recipe: 
 
 
 def _frame_ranges(file: SourceFile) -> list[tuple[int, int] | None]:
-    from mien.video import VideoSource  # loads PyAV, which pictures do without
+    from mien.media.video_reader import VideoSource  # loads PyAV, which images do without
 
     try:
         with VideoSource(file.path) as video:

@@ -1,4 +1,4 @@
-"""From pictures and videos to a dataset of faces: the public call."""
+"""From images and videos to a dataset of faces: the public call."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from mien.alignment import AlignmentConfig
+from mien.contracts.extractor import Extractor
 from mien.dataset.format import Dataset
 from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, finish_swap, read_info
 from mien.dataset.job import Job
@@ -17,12 +17,12 @@ from mien.dataset.plan import usable_cores
 from mien.dataset.recipe import Recipe, described, extractor_text
 from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
-from mien.extractor import Extractor
-from mien.features import FeatureSet
-from mien.files import writing_to
-from mien.identity import Recognizer
+from mien.geometry.alignment import AlignmentConfig
+from mien.media.files import writing_to
+from mien.plugins.feature_set import FeatureSet
+from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
-from mien.registry import Registry
+from mien.tracking.recognizer import Recognizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class PreprocessReport:
     """What came of preprocessing."""
 
     dataset: Dataset
-    pictures_done: int
-    """Pictures and frames that this run went through; the others were done before."""
+    images_done: int
+    """Images and frames that this run went through; the others were done before."""
     seconds: float
     """Of this run, start-up and writing included."""
     features_added: tuple[str, ...]
@@ -41,7 +41,7 @@ class PreprocessReport:
 
     @property
     def read(self) -> int:
-        """Pictures and frames that were read, in the whole dataset."""
+        """Images and frames that were read, in the whole dataset."""
         return self.dataset.info.counts.read
 
     @property
@@ -55,9 +55,9 @@ class PreprocessReport:
         return self.dataset.info.reasons
 
     @property
-    def pictures_per_second(self) -> float:
+    def images_per_second(self) -> float:
         """Of this run."""
-        return self.pictures_done / self.seconds
+        return self.images_done / self.seconds
 
 
 def preprocess(
@@ -69,13 +69,13 @@ def preprocess(
     keep_person: Path | None = None,
     largest: bool = False,
     workers: int | None = None,
-    pictures: bool = True,
+    images: bool = True,
     alignment: AlignmentConfig | None = None,
     again: bool = False,
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> PreprocessReport:
-    """Find, cut out and measure the faces of pictures and videos, and write DATASET/faces.
+    """Find, cut out and measure the faces of images and videos, and write DATASET/faces.
 
     Stopped at any point and called again, it continues. On a dataset that is there already, only what is new is done:
     new and changed sources, features it has not. Sources that are gone, or not named any more, drop out with their
@@ -84,21 +84,21 @@ def preprocess(
     - dataset: the DATASET folder.
     - extractor, features: plugins as the user types them. extractor None: the one that the dataset was made with;
       for a new one, the only one that is installed.
-    - sources: pictures, videos and folders, all of them: what a dataset was made from before and is not named now drops
+    - sources: images, videos and folders, all of them: what a dataset was made from before and is not named now drops
       out of it. None: those the dataset was made from; for a new one, DATASET/raw.
-    - keep_person: a picture of the person whose faces alone are kept.
-    - largest: keep only the largest face of a picture (of that person).
+    - keep_person: an image of the person whose faces alone are kept.
+    - largest: keep only the largest face of an image (of that person).
     - workers: how many processes; None: one per core.
-    - pictures: whether to write the crops as PNG, too.
+    - images: whether to write the crops as PNG, too.
     - alignment: how faces are cut out. None: as in the dataset; for a new one, the defaults.
     - again: make the dataset anew, whatever it was made with; it then has what is asked for now, and nothing else.
     - progress: what is told how far it is; None: nothing.
     - registry: where plugins are looked for; None: all installed.
 
-    What is not asked for stays: a dataset that is there keeps its features, its filters and its pictures.
+    What is not asked for stays: a dataset that is there keeps its features, its filters and its images.
 
-    Returns the dataset, opened, with how many pictures were read, and why something is not among the faces.
-    Raises MienError if there is nothing to preprocess; a plugin is missing, cannot be made, or fails on every picture;
+    Returns the dataset, opened, with how many images were read, and why something is not among the faces.
+    Raises MienError if there is nothing to preprocess; a plugin is missing, cannot be made, or fails on every image;
     the dataset was made by another extractor, alignment or filter; a worker process is killed; the disk is full or may
     not be written. What is done is kept.
     """
@@ -114,7 +114,7 @@ def preprocess(
             recipe,
             keep_person=_encoding(keep_person, recipe.extractor, registry) if keep_person else recipe.keep_person,
             largest=recipe.largest or largest,
-            pictures=recipe.pictures or pictures,
+            images=recipe.images or images,
         )
         done: int | None
         if info:
@@ -152,7 +152,7 @@ def _recipe(
         features=described(FeatureSet(features, registry)),
         keep_person=info.keep_person if info else None,
         largest=info.largest if info else False,
-        pictures=info.pictures if info else False,
+        images=info.images if info else False,
     )
 
 
@@ -163,9 +163,9 @@ def _with_features_of(recipe: Recipe, info: DatasetInfo, registry: Registry) -> 
     return replace(recipe, features=tuple(asked.values()))
 
 
-def _encoding(picture: Path, extractor: str, registry: Registry) -> tuple[float, ...]:
-    finder = cast(Extractor, registry.create("extractor", extractor))
-    return tuple(float(value) for value in Recognizer(registry).reference(picture, finder))
+def _encoding(image: Path, extractor: str, registry: Registry) -> tuple[float, ...]:
+    detector = cast(Extractor, registry.create("extractor", extractor))
+    return tuple(float(value) for value in Recognizer(registry).reference(image, detector))
 
 
 @contextmanager

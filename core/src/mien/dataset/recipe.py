@@ -1,4 +1,4 @@
-"""How faces are made of pictures: all that decides what comes out, and a key for each piece of work."""
+"""How faces are made of images: all that decides what comes out, and a key for each piece of work."""
 
 import hashlib
 import json
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mien
-from mien.alignment import AlignmentConfig
 from mien.dataset.info import FORMAT_VERSION, LANDMARKS, MASKS, DatasetInfo, FeatureInfo, sizes_up_to
 from mien.errors import MienError
-from mien.features import FeatureSet, choice_text
-from mien.registry import Registry
+from mien.geometry.alignment import AlignmentConfig
+from mien.plugins.feature_set import FeatureSet, choice_text
+from mien.plugins.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Recipe:
     features: tuple[FeatureInfo, ...]
     keep_person: tuple[float, ...] | None
     largest: bool
-    pictures: bool
+    images: bool
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -51,7 +51,7 @@ class Recipe:
     def key(self, *parts: object) -> str:
         """A name for a piece of work by this recipe: another recipe, other parts or another mien give another key."""
         settings = [FORMAT_VERSION, mien.__version__, self.extractor, self.extractor_distribution]
-        settings += [self.extractor_version, self.alignment.model_dump(), self.keep_person, self.largest, self.pictures]
+        settings += [self.extractor_version, self.alignment.model_dump(), self.keep_person, self.largest, self.images]
         features = [(feature.choice, feature.distribution, feature.version) for feature in self.features]
         text = json.dumps([*settings, features, *parts])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -91,14 +91,14 @@ def extractor_text(extractor: str, registry: Registry) -> tuple[str, str, str]:
 def refuse_another_recipe(path: Path, info: DatasetInfo, recipe: Recipe, detects: bool) -> None:
     """Raise MienError if a dataset was made otherwise than it is now asked for.
 
-    detects: whether faces have to be found in new pictures; only then does the extractor's version matter.
+    detects: whether faces have to be found in new images; only then does the extractor's version matter.
     """
     pairs: Sequence[tuple[str, object, object]] = [
         ("the extractor", info.extractor, recipe.extractor),
         ("the alignment", _fields(info.alignment), _fields(recipe.alignment)),
-        ("all faces of a picture" if recipe.largest else "", info.largest, recipe.largest),
+        ("all faces of an image" if recipe.largest else "", info.largest, recipe.largest),
         ("faces of another person", info.keep_person, recipe.keep_person),
-        ("no pictures in images/", info.pictures, recipe.pictures),
+        ("no images in images/", info.images, recipe.images),
     ]
     made_by = (info.extractor_distribution, info.extractor_version)
     for what, before, now in pairs:

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from mien.contracts.face import FaceCrop
 from mien.dataset.format import Dataset
 from mien.dataset.messages import Advanced, Begin, Remeasure
 from mien.dataset.npy import NpyWriter
 from mien.dataset.scenes import crops_in_scenes, crops_of
 from mien.errors import MienError
-from mien.face import FaceCrop
-from mien.features import FeatureSet
-from mien.files import whole_folder
+from mien.media.files import whole_folder
+from mien.plugins.feature_set import FeatureSet
 
 _FACES_AT_ONCE = 64
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from mien.contracts.face import FaceCrop, RgbImage
 from mien.dataset.format import Dataset
 from mien.errors import MienError
-from mien.face import FaceCrop, RgbImage
-from mien.pictures import read_picture
+from mien.media.images import read_image
 
 RAW = "raw"
 
@@ -31,10 +31,10 @@ def crops_in_scenes(
     """
     reader = _Reader(dataset)
     raw = raw or dataset.path / RAW
-    by_picture = groupby(rows, key=reader.picture)
-    wanted = [(source, frame, list(of_scene)) for (source, frame), of_scene in by_picture]
-    for source, pictures in groupby(wanted, key=lambda picture: picture[0]):
-        of_source = list(pictures)
+    by_image = groupby(rows, key=reader.image)
+    wanted = [(source, frame, list(of_scene)) for (source, frame), of_scene in by_image]
+    for source, images in groupby(wanted, key=lambda image: image[0]):
+        of_source = list(images)
         scenes = _scenes(raw / source, [frame for _, frame, _ in of_source])
         for (_, frame, of_scene), scene in zip(of_source, scenes, strict=True):
             where = f"{source}, frame {frame}" if frame is not None else str(source)
@@ -47,7 +47,7 @@ class _Reader:
         self._landmarks = dataset.landmarks()
         self._index = dataset.index(["source", "frame", "to_crop"])
 
-    def picture(self, row: int) -> tuple[str, int | None]:
+    def image(self, row: int) -> tuple[str, int | None]:
         return self._index["source"][row].as_py(), self._index["frame"][row].as_py()
 
     def crop(self, row: int, scene: RgbImage | None) -> FaceCrop:
@@ -57,11 +57,11 @@ class _Reader:
 
 
 def _scenes(path: Path, frames: Sequence[Any]) -> Iterator[RgbImage]:
-    """The pictures themselves, in the order of the frames."""
+    """The images themselves, in the order of the frames."""
     if frames[0] is None:
-        yield read_picture(path)
+        yield read_image(path)
         return
-    from mien.video import VideoSource  # loads PyAV, which pictures do without
+    from mien.media.video_reader import VideoSource  # loads PyAV, which images do without
 
     with VideoSource(path) as video:
         needed = set(frames)

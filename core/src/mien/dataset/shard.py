@@ -1,4 +1,4 @@
-"""What a chunk of work leaves on disk: arrays, pictures and index rows in a folder that is whole or not there."""
+"""What a chunk of work leaves on disk: arrays, images and index rows in a folder that is whole or not there."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.contracts.face import FaceCrop, RgbImage
 from mien.dataset.info import LANDMARKS, MASKS
 from mien.dataset.npy import NpyWriter
 from mien.dataset.recipe import Recipe
-from mien.face import FaceCrop, RgbImage
-from mien.files import whole_folder
+from mien.media.files import whole_folder
 
 Row: TypeAlias = dict[str, Any]
 """A row of the index; columns that are missing are null."""
@@ -48,9 +48,9 @@ class ShardWriter:
         for image in _pyramid(crop.image):
             size = image.shape[0]
             self._arrays[f"images{size}"].append(image[None])
-            if self._recipe.pictures:
+            if self._recipe.images:
                 png = cv2.imencode(".png", image[..., ::-1], _PNG)[1]
-                shard_picture(self._folder, size, len(self.kept)).write_bytes(png.data)
+                shard_image(self._folder, size, len(self.kept)).write_bytes(png.data)
         self._arrays[MASKS].append(mask[None])
         self._arrays[LANDMARKS].append(crop.landmarks[None].astype(np.float32))
         for key, value in values.items():
@@ -90,6 +90,6 @@ def _pyramid(image: RgbImage) -> list[RgbImage]:
     return images
 
 
-def shard_picture(folder: Path, size: int, row: int) -> Path:
-    """Where the picture of a row lies in a shard."""
+def shard_image(folder: Path, size: int, row: int) -> Path:
+    """Where the image of a row lies in a shard."""
     return folder / f"{size}-{row:06d}.png"

@@ -17,14 +17,14 @@ from mien.dataset.npy import NpyWriter
 from mien.dataset.origins import segments_of
 from mien.dataset.plan import chunks_of, list_sources, unchanged
 from mien.dataset.recipe import Recipe, described, refuse_another_recipe
-from mien.features import FeatureSet
-from mien.files import whole_file, writing_to
+from mien.media.files import whole_file, writing_to
+from mien.plugins.feature_set import FeatureSet
 
 _FACES_PER_TASK = 256
 
 
 def make(job: Job, recipe: Recipe, sources: Sequence[Path] | None) -> int:
-    """Make the dataset of its sources (None: DATASET/raw). Returns how many pictures and frames were gone through."""
+    """Make the dataset of its sources (None: DATASET/raw). Returns how many images and frames were gone through."""
     files = list_sources(job.path, sources)
     chunks = chunks_of(files, recipe)
     done = job.do(chunks, recipe, "faces")
@@ -38,7 +38,7 @@ def make(job: Job, recipe: Recipe, sources: Sequence[Path] | None) -> int:
 def follow_sources(job: Job, recipe: Recipe, old: Dataset, sources: Sequence[Path] | None) -> int | None:
     """Do what is new or changed, take over what is not, leave out what is gone.
 
-    sources: None: those that the dataset was made from. Returns how many pictures and frames were gone through; None if
+    sources: None: those that the dataset was made from. Returns how many images and frames were gone through; None if
     nothing has changed.
 
     Raises MienError if the recipe is not the dataset's.
@@ -50,7 +50,7 @@ def follow_sources(job: Job, recipe: Recipe, old: Dataset, sources: Sequence[Pat
     else:
         gone = sources is None and not (job.path / "raw").exists()
     if gone:
-        job.progress.say(f"The pictures that {job.path} was made from are gone; its faces are kept.")
+        job.progress.say(f"The images that {job.path} was made from are gone; its faces are kept.")
         return None
     files = list_sources(job.path, sources)
     columns = ["source", "source_size", "source_mtime_ns"]

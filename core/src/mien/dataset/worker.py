@@ -8,26 +8,26 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.alignment import align
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import Face, FaceCrop, RgbImage
 from mien.dataset.chunk import ANOTHER_PERSON, FAILED, NO_FACE, NOT_LARGEST, UNREADABLE, Chunk, SourceFile
 from mien.dataset.messages import Advanced, Begin
 from mien.dataset.recipe import Recipe
 from mien.dataset.shard import Row, ShardWriter, writing_shard
 from mien.dataset.sharpness import sharpness
 from mien.errors import MienError
-from mien.extractor import Extractor
-from mien.face import Face, FaceCrop, RgbImage
-from mien.features import FeatureSet
-from mien.identity import Recognizer
-from mien.pictures import read_picture
-from mien.registry import Registry
+from mien.geometry.alignment import align
+from mien.media.images import read_image
+from mien.plugins.feature_set import FeatureSet
+from mien.plugins.registry import Registry
+from mien.tracking.recognizer import Recognizer
 
 Tell = Callable[[Advanced], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    """A picture or frame, or the reason why there is none."""
+class _LoadedImage:
+    """An image or frame, or the reason why there is none."""
 
     source: SourceFile
     image: RgbImage | None
@@ -69,38 +69,38 @@ class ChunkWorker:
     def do(self, chunk: Chunk, begin: Begin, tell: Tell) -> None:
         """Write the chunk's shard. Raises MienError if it cannot be written; what cannot be read is noted in it."""
         with writing_shard(begin.work / chunk.key, self._recipe) as shard:
-            for picture in self._pictures(chunk):
-                if picture.image is None:
-                    shard.drop(picture.row(dropped=f"{UNREADABLE}: {picture.reason}"))
+            for loaded in self._images(chunk):
+                if loaded.image is None:
+                    shard.drop(loaded.row(dropped=f"{UNREADABLE}: {loaded.reason}"))
                     tell(Advanced(0 if chunk.frames else 1, 0, readable=False))
                     continue
                 try:
-                    found = self._measured(picture.image)
-                # A plugin may raise anything on a picture, and the others are not to suffer for it.
+                    found = self._measured(loaded.image)
+                # A plugin may raise anything on an image, and the others are not to suffer for it.
                 except Exception as error:
                     failure = error.message if isinstance(error, MienError) else _in_words(error)
-                    shard.drop(picture.row(dropped=f"{FAILED}: {failure}"))
+                    shard.drop(loaded.row(dropped=f"{FAILED}: {failure}"))
                     tell(Advanced(1, 0, failure=failure))
                 else:
-                    _write(picture, found, shard)
+                    _write(loaded, found, shard)
                     tell(Advanced(1, sum(not face.dropped for face in found)))
 
-    def _pictures(self, chunk: Chunk) -> Iterator[_Picture]:
+    def _images(self, chunk: Chunk) -> Iterator[_LoadedImage]:
         for source in chunk.sources:
             if source.kind == "video":
                 yield from self._frames(source, chunk.frames)
             elif source.kind == "unreadable":
-                yield _Picture(source, None, reason=source.reason)
+                yield _LoadedImage(source, None, reason=source.reason)
             else:
                 try:
-                    image = read_picture(source.path)
+                    image = read_image(source.path)
                 except MienError as error:
-                    yield _Picture(source, None, reason=error.message)
+                    yield _LoadedImage(source, None, reason=error.message)
                 else:
-                    yield _Picture(source, image)
+                    yield _LoadedImage(source, image)
 
-    def _frames(self, source: SourceFile, frames: tuple[int, int] | None) -> Iterator[_Picture]:
-        from mien.video import VideoSource  # loads PyAV, which pictures do without
+    def _frames(self, source: SourceFile, frames: tuple[int, int] | None) -> Iterator[_LoadedImage]:
+        from mien.media.video_reader import VideoSource  # loads PyAV, which images do without
 
         start, stop = frames or (0, 0)
         reached = start
@@ -108,14 +108,14 @@ class ChunkWorker:
             if self._video is None or self._video.path != source.path:
                 self._video = VideoSource(source.path)
             for frame in self._video.frames(start, stop):
-                yield _Picture(source, frame.image, frame.index, frame.pts)
+                yield _LoadedImage(source, frame.image, frame.index, frame.pts)
                 reached = frame.index + 1
             if reached < stop:
-                yield _Picture(source, None, reached, reason=f"the video ends before frame {reached}")
+                yield _LoadedImage(source, None, reached, reason=f"the video ends before frame {reached}")
             elif stop == len(self._video.frame_times()) and self._video.damage:
-                yield _Picture(source, None, reached, reason=f"from frame {reached}: {self._video.damage}")
+                yield _LoadedImage(source, None, reached, reason=f"from frame {reached}: {self._video.damage}")
         except MienError as error:
-            yield _Picture(source, None, reached if frames else None, reason=error.message)
+            yield _LoadedImage(source, None, reached if frames else None, reason=error.message)
 
     def _measured(self, image: RgbImage) -> list[_FoundFace]:
         found = [self._cut_out(number, face, image) for number, face in enumerate(self._found(image))]
@@ -171,14 +171,14 @@ class ChunkWorker:
         ]
 
 
-def _write(picture: _Picture, found: Sequence[_FoundFace], shard: ShardWriter) -> None:
+def _write(loaded: _LoadedImage, found: Sequence[_FoundFace], shard: ShardWriter) -> None:
     if not found:
-        shard.drop(picture.row(dropped=NO_FACE))
+        shard.drop(loaded.row(dropped=NO_FACE))
     for face in found:
         if face.dropped:
-            shard.drop(picture.row(**_columns(face), dropped=face.dropped))
+            shard.drop(loaded.row(**_columns(face), dropped=face.dropped))
         else:
-            shard.keep(face.crop, face.mask, face.values, picture.row(**_columns(face)))
+            shard.keep(face.crop, face.mask, face.values, loaded.row(**_columns(face)))
 
 
 def _only_the_largest(found: list[_FoundFace]) -> list[_FoundFace]:

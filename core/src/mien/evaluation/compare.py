@@ -7,20 +7,20 @@ from typing import cast
 
 from pydantic import BaseModel, ConfigDict
 
+from mien.contracts.model import Model
 from mien.dataset import Dataset
 from mien.errors import MienError
-from mien.evaluation.columns import beaten
 from mien.evaluation.evaluate import DEFAULT_FACES, evaluate
 from mien.evaluation.html import embedded, table_of, write_html
+from mien.evaluation.metric_table import beaten
 from mien.evaluation.page import PAGE, facts_of
-from mien.evaluation.report import Evaluation, Figures, folder_of
-from mien.evaluation.rows import choose_rows
-from mien.files import whole_file
-from mien.identity import Recognizer
-from mien.model import Model
+from mien.evaluation.report import Evaluation, Metrics, folder_of
+from mien.evaluation.row_selection import choose_rows
+from mien.media.files import whole_file
+from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
-from mien.registry import Registry
-from mien.run import WEIGHTS, RunRecord, TrainedRun
+from mien.tracking.recognizer import Recognizer
+from mien.training.run import WEIGHTS, RunRecord, TrainedRun
 
 _DATA = "comparison.json"
 
@@ -35,7 +35,7 @@ class Comparison(BaseModel):
     """What the runs are called: their folders' names, or paths if names are alike."""
     evaluations: list[Evaluation]
 
-    def tables(self) -> dict[str | None, list[tuple[str, Figures]]]:
+    def tables(self) -> dict[str | None, list[tuple[str, Metrics]]]:
         """Person drawn, or None for people who do not exist → run and figures, then the first run's baselines."""
         drawn_as = dict.fromkeys(person for one in self.evaluations for person in one.drawn_as)
         return {person: self._runs(person) + self._baselines(person) for person in drawn_as}
@@ -44,17 +44,17 @@ class Comparison(BaseModel):
         """For each run that draws the person, on which figures it is better than its own baselines."""
         told = []
         for name, one in zip(self.names, self.evaluations, strict=True):
-            for model in one.of(person, learnt=True):
-                told += beaten(model.model_copy(update={"name": name}), one.of(person, learnt=False))
+            for model in one.of(person, is_model=True):
+                told += beaten(model.model_copy(update={"name": name}), one.of(person, is_model=False))
         return told
 
-    def _runs(self, person: str | None) -> list[tuple[str, Figures]]:
+    def _runs(self, person: str | None) -> list[tuple[str, Metrics]]:
         named = zip(self.names, self.evaluations, strict=True)
-        return [(name, figures) for name, one in named for figures in one.of(person, learnt=True)]
+        return [(name, metrics) for name, one in named for metrics in one.of(person, is_model=True)]
 
-    def _baselines(self, person: str | None) -> list[tuple[str, Figures]]:
+    def _baselines(self, person: str | None) -> list[tuple[str, Metrics]]:
         first = next(one for one in self.evaluations if person in one.drawn_as)
-        return [(baseline.name, baseline) for baseline in first.of(person, learnt=False)]
+        return [(baseline.name, baseline) for baseline in first.of(person, is_model=False)]
 
 
 def compare(
@@ -94,7 +94,7 @@ def compare(
             lost = next(iter([*first.unreadable, *one.unreadable]), "")
             raise MienError(
                 f"Not all faces by which {first.run} and {one.run} are to be judged can be read any more: {lost}",
-                f"Put the pictures and videos back, or mien preprocess {on} --from PATH",
+                f"Put the images and videos back, or mien preprocess {on} --from PATH",
             )
     names = [one.run for one in evaluations]
     if len(set(names)) < len(names):
@@ -125,13 +125,13 @@ def _known(run: Path, dataset: Dataset, faces: int, last: float | None, registry
     if known is None or known.unreadable or not weights.is_file():
         return None
     # Not only the faces: whoever tried another blender or one person alone left that evaluation here.
-    judged = (known.weights, known.dataset_digest, known.faces_asked, known.last_asked, known.seed, known.drawn_as)
+    results = (known.weights, known.dataset_digest, known.faces_asked, known.last_asked, known.seed, known.drawn_as)
     by = (known.blender, known.extractor, known.recognizer)
     asked = (
         hashlib.sha256(weights.read_bytes()).hexdigest(), dataset.info.digest, faces, last, 0, _everybody(run, registry)
     )  # fmt: skip
     default = (registry.default("blender"), dataset.info.extractor, Recognizer(registry).features.text)
-    return known if (judged, by) == (asked, default) else None
+    return known if (results, by) == (asked, default) else None
 
 
 def _everybody(run: Path, registry: Registry) -> list[str | None]:
@@ -154,7 +154,7 @@ def _write(out: Path, comparison: Comparison, folders: Sequence[Path]) -> None:
         part = table_of("People who do not exist" if person is None else f"Drawn as {person}", rows)
         sheets = [folder / f"faces{f'_{person}' if person else ''}.png" for folder in folders]
         part["sentences"] = comparison.sentences(person)
-        part["pictures"] = [
+        part["images"] = [
             (name, embedded(sheet.read_bytes()))
             for name, evaluation, sheet in zip(comparison.names, comparison.evaluations, sheets, strict=True)
             if person in evaluation.drawn_as and sheet.is_file()
@@ -171,7 +171,7 @@ def _write(out: Path, comparison: Comparison, folders: Sequence[Path]) -> None:
             "The baselines in a table are those of its first run; each run is compared with its own.",
         ],
         parts=parts,
-        pictures=[],
+        images=[],
         provenance="Synthetic: faces drawn by the runs that are compared here.",
     )
     with whole_file(out / _DATA) as partial:

@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 
 from mien.dataset import Dataset
 from mien.errors import MienError
-from mien.evaluation.columns import beats
-from mien.evaluation.drawers import Drawer, MeanFace, ModelDrawer, NearestFace, Thumbnail
-from mien.evaluation.figures import figures_of
-from mien.evaluation.judging import Judged, Judgement, look_at_all, readable
-from mien.evaluation.looks import gathered
-from mien.evaluation.measures import expression_error, frechet_distance, mean_of_finite, mean_pairwise_distance
-from mien.evaluation.onlooker import Plugins
-from mien.evaluation.onlookers import looking_with
+from mien.evaluation.baselines import MeanFace, ModelPredictor, NearestFace, Predictor, Thumbnail
+from mien.evaluation.formulas import expression_error, frechet_distance, mean_of_finite, mean_pairwise_distance
+from mien.evaluation.metric_table import beats
+from mien.evaluation.metrics import compute_metrics
+from mien.evaluation.observation import gathered
+from mien.evaluation.observer import Plugins
+from mien.evaluation.observer_pool import looking_with
 from mien.evaluation.page import write_page
-from mien.evaluation.report import Beats, Evaluation, Figures, folder_of
-from mien.evaluation.rows import choose_rows, training_split
+from mien.evaluation.report import Beats, Evaluation, Metrics, folder_of
+from mien.evaluation.results import EvaluationResult, PredictorResult, look_at_all, readable
+from mien.evaluation.row_selection import choose_rows, training_split
 from mien.evaluation.speed import faces_per_second
-from mien.evaluation.strangers import Strangers
-from mien.features import FeatureSet
-from mien.identity import Recognizer
-from mien.pose import HeadAngles, angles_degrees, head_pose
+from mien.evaluation.synthetic_people import Strangers
+from mien.geometry.pose import HeadAngles, angles_degrees, head_pose
+from mien.plugins.feature_set import FeatureSet
+from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
-from mien.registry import Registry
-from mien.run import TrainedRun
+from mien.tracking.recognizer import Recognizer
 from mien.training import checkpoints
+from mien.training.run import TrainedRun
 
 DEFAULT_FACES = 100
 _REFERENCE_FACES = 64
@@ -58,7 +58,7 @@ def evaluate(
     strangers. faces: at most so many, spread evenly. last: only this share at the end of each clip, also of a dataset
     that the run was not trained on. seed: whom to invent.
     blender, extractor: plugin choices; None: the default blender, and the extractor that the dataset was made with.
-    out: where evaluation.json, index.html and the pictures are written; None: RUN/evaluations/NAME_OF_DATASET.
+    out: where evaluation.json, index.html and the images are written; None: RUN/evaluations/NAME_OF_DATASET.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
 
     Every drawn face is set into the scene that it comes from, and found, measured and recognized there.
@@ -67,7 +67,7 @@ def evaluate(
     Raises MienError if the run, the dataset or a plugin is missing, the dataset lacks a feature of the run, there is no
     face to judge by, or no scene can be read any more.
     """
-    judgement = judge(
+    judgement = measure(
         run, on, to=to, faces=faces, last=last, seed=seed, blender=blender, extractor=extractor, progress=progress,
         registry=registry,
     )  # fmt: skip
@@ -77,7 +77,7 @@ def evaluate(
     return judgement.evaluation
 
 
-def judge(
+def measure(
     run: Path,
     on: Path,
     *,
@@ -89,7 +89,7 @@ def judge(
     extractor: str | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
-) -> Judgement:
+) -> EvaluationResult:
     """As `evaluate`, but nothing is written."""
     registry, progress = registry or Registry(), progress or Silent()
     opened, dataset = TrainedRun.open(Path(run), registry), Dataset.open(Path(on))
@@ -102,32 +102,34 @@ def judge(
     plugins = Plugins(blender, extractor, finds_originals=extractor != dataset.info.extractor)
     recognizer = Recognizer(registry)
     sources = _sources(opened)
-    drawers = [
-        (drawer, person) for person in people for drawer in _drawers(opened, dataset, features, person, sources, seed)
+    predictors = [
+        (predictor, person)
+        for person in people
+        for predictor in _drawers(opened, dataset, features, person, sources, seed)
     ]
-    looking = looking_with(registry, plugins, looks=len(chosen.rows) * len(drawers))
+    looking = looking_with(registry, plugins, observations=len(chosen.rows) * len(predictors))
     known = _encodings(sources, recognizer, progress)
-    judged = _drawn(drawers, chosen.rows, progress)
+    results = _drawn(predictors, chosen.rows, progress)
     strangers = next(
-        (Strangers.drawn_by(one.drawer, chosen.rows, seed) for one in judged
-         if isinstance(one.drawer, ModelDrawer) and one.drawn_as is None),
+        (Strangers.drawn_by(one.predictor, chosen.rows, seed) for one in results
+         if isinstance(one.predictor, ModelPredictor) and one.drawn_as is None),
         Strangers.none(),
     )  # fmt: skip
-    seen = look_at_all(dataset, chosen, judged, strangers, looking, progress)
+    seen = look_at_all(dataset, chosen, results, strangers, looking, progress)
     kept = seen.numbers
-    for one in judged:
-        one.pictures = one.pictures[kept]
+    for one in results:
+        one.images = one.images[kept]
     expressions: dict[int, NDArray[np.float64]] = {}
     distances: dict[int, NDArray[np.float64]] = {}
     poses: dict[int, HeadAngles] = {}
-    figures: list[Figures] = []
-    for number, one in enumerate(judged):
-        looks = gathered(one.looks)
-        expressions[number] = expression_error(seen.landmarks, looks.landmarks).all
-        distances[number] = looks.distances_to(seen.encodings)
-        poses[number] = angles_degrees(head_pose(looks.landmarks))
+    metrics: list[Metrics] = []
+    for number, one in enumerate(results):
+        observations = gathered(one.observations)
+        expressions[number] = expression_error(seen.landmarks, observations.landmarks).all
+        distances[number] = observations.distances_to(seen.encodings)
+        poses[number] = angles_degrees(head_pose(observations.landmarks))
         real = known[one.drawn_as] if one.drawn_as else seen.encodings
-        figures.append(figures_of(one, looks, seen, known, real, dataset.name, recognizer, strangers))
+        metrics.append(compute_metrics(one, observations, seen, known, real, dataset.name, recognizer, strangers))
     middle = len(seen.encodings) // 2
     record = opened.record
     newest = checkpoints.newest(opened.path)
@@ -160,17 +162,19 @@ def judge(
         frechet_floor=frechet_distance(seen.encodings[:middle], seen.encodings[middle:]),
         diversity_of_real=mean_pairwise_distance(np.concatenate(list(known.values()))),
         constancy_of_real=mean_of_finite([mean_pairwise_distance(encodings) for encodings in known.values()]),
-        figures=figures,
+        metrics=metrics,
         beats=[
             Beats(baseline=other.name, drawn_as=model.drawn_as, better=beats(model, other))
-            for model in figures
-            if model.learnt
-            for other in figures
-            if not other.learnt and other.drawn_as == model.drawn_as
+            for model in metrics
+            if model.is_model
+            for other in metrics
+            if not other.is_model and other.drawn_as == model.drawn_as
         ],
     )
     original_poses = angles_degrees(head_pose(seen.landmarks))
-    return Judgement(evaluation, seen.crops, seen.views, judged, expressions, distances, poses, original_poses, opened)
+    return EvaluationResult(
+        evaluation, seen.crops, seen.views, results, expressions, distances, poses, original_poses, opened
+    )
 
 
 def _whom(run: TrainedRun, to: str | None) -> list[str | None]:
@@ -193,22 +197,24 @@ def _drawers(
     person: str | None,
     sources: Sequence[tuple[Dataset, NDArray[np.int64]]],
     seed: int,
-) -> Iterator[Drawer]:
+) -> Iterator[Predictor]:
     size = run.model.size
     known = [source for source in sources if person is None or source[0].name == person]
-    yield ModelDrawer(run, dataset, features, person, seed)
+    yield ModelPredictor(run, dataset, features, person, seed)
     yield MeanFace(known, size)
     yield Thumbnail(dataset, size)
     yield NearestFace(dataset, known, features, size)
 
 
-def _drawn(drawers: Sequence[tuple[Drawer, str | None]], rows: NDArray[np.int64], progress: Progress) -> list[Judged]:
-    progress.start("drawing", len(drawers) * len(rows))
-    judged = []
-    for drawer, person in drawers:
-        judged.append(Judged(drawer, person, drawer.draw(rows)))
+def _drawn(
+    predictors: Sequence[tuple[Predictor, str | None]], rows: NDArray[np.int64], progress: Progress
+) -> list[PredictorResult]:
+    progress.start("drawing", len(predictors) * len(rows))
+    results = []
+    for predictor, person in predictors:
+        results.append(PredictorResult(predictor, person, predictor.draw(rows)))
         progress.advance(len(rows))
-    return judged
+    return results
 
 
 def _encodings(
@@ -234,7 +240,7 @@ def _encodings(
         if not encodings:
             raise MienError(
                 f"Nobody can tell what {source.name} looks like: {lost[0]}",
-                f"Put the pictures and videos of {source.path} back.",
+                f"Put the images and videos of {source.path} back.",
             )
         found[source.name] = np.concatenate(encodings)
     return found

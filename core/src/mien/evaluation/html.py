@@ -1,4 +1,4 @@
-"""Pages that need no other file: tables of figures, and pictures within them."""
+"""Pages that need no other file: tables of figures, and images within them."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -8,30 +8,30 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from mien.evaluation.columns import Column, best, shown
-from mien.evaluation.report import Figures
-from mien.files import whole_file, writing_to
+from mien.evaluation.metric_table import Column, best, shown
+from mien.evaluation.report import Metrics
+from mien.media.files import whole_file, writing_to
 
 
-def table_of(title: str, named: Sequence[tuple[str, Figures]]) -> dict[str, Any]:
+def table_of(title: str, named: Sequence[tuple[str, Metrics]]) -> dict[str, Any]:
     """A part of a page: a table with a row for each."""
-    figures = [one for _, one in named]
-    columns = shown(figures)
-    are_best = {column.title: best(column, figures) for column in columns}
+    metrics = [one for _, one in named]
+    columns = shown(metrics)
+    are_best = {column.title: best(column, metrics) for column in columns}
     rows = [
         {
             "name": name,
-            "learnt": one.learnt,
+            "learnt": one.is_model,
             "cells": [(column.text(one), are_best[column.title][number]) for column in columns],
         }
         for number, (name, one) in enumerate(named)
     ]
-    headings = [(column.heading(figures[0]), column.meaning) for column in columns]
-    return {"title": title, "columns": columns, "headings": headings, "rows": rows, "sentences": [], "pictures": []}
+    headings = [(column.heading(metrics[0]), column.meaning) for column in columns]
+    return {"title": title, "columns": columns, "headings": headings, "rows": rows, "sentences": [], "images": []}
 
 
 def embedded(png: bytes) -> str:
-    """A picture as it stands in a page."""
+    """An image as it stands in a page."""
     return b64encode(png).decode("ascii")
 
 
@@ -41,12 +41,12 @@ def write_html(
     title: str,
     facts: Sequence[str],
     parts: Sequence[dict[str, Any]],
-    pictures: Sequence[tuple[str, str]],
+    images: Sequence[tuple[str, str]],
     provenance: str,
 ) -> None:
     """Write a page, whole or not at all.
 
-    facts: lines below the title. parts: as `table_of` makes them. pictures: caption and embedded picture. provenance:
+    facts: lines below the title. parts: as `table_of` makes them. images: caption and embedded image. provenance:
     how drawn faces came about. Raises MienError if it may not be written.
     """
     source = resources.files("mien.evaluation").joinpath("page.html.j2").read_text(encoding="utf-8")
@@ -55,7 +55,7 @@ def write_html(
         title=title,
         facts=facts,
         parts=parts,
-        pictures=pictures,
+        images=images,
         legend=list(dict.fromkeys(legend)),
         provenance=provenance,
     )  # fmt: skip

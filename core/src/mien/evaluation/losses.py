@@ -1,4 +1,4 @@
-"""What training lost, as a picture: the losses of each phase over the steps, and those on held-out faces."""
+"""What training lost, as an image: the losses of each phase over the steps, and those on held-out faces."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -56,19 +56,19 @@ def training_losses(run: Path) -> bytes | None:
 
 
 def _draw(axes: Axes, curves: Sequence[_Curve]) -> None:
-    colours = {name: f"C{number % 10}" for number, name in enumerate(dict.fromkeys(curve.name for curve in curves))}
+    colors = {name: f"C{number % 10}" for number, name in enumerate(dict.fromkeys(curve.name for curve in curves))}
     for curve in curves:
-        colour = colours[curve.name]
+        color = colors[curve.name]
         if curve.held_out:
             label = f"{curve.name}, held out"
             axes.scatter(
-                curve.steps, curve.values, 14, colour, edgecolors="black", linewidths=0.5, label=label, zorder=3
+                curve.steps, curve.values, 14, color, edgecolors="black", linewidths=0.5, label=label, zorder=3
             )
             continue
         smooth = _smoothed(curve.values)
         if smooth is not curve.values:
-            axes.plot(curve.steps, curve.values, color=colour, alpha=0.25, linewidth=0.7)
-        axes.plot(curve.steps, smooth, color=colour, linewidth=1.4, label=curve.name, marker="." * (len(smooth) == 1))
+            axes.plot(curve.steps, curve.values, color=color, alpha=0.25, linewidth=0.7)
+        axes.plot(curve.steps, smooth, color=color, linewidth=1.4, label=curve.name, marker="." * (len(smooth) == 1))
     if all((curve.values > 0).all() for curve in curves):
         axes.set_yscale("log")
     axes.grid(alpha=0.3, which="both", linewidth=0.5)

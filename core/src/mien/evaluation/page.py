@@ -6,23 +6,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.evaluation.columns import beaten
+from mien.contracts.face import FaceCrop, RgbImage
 from mien.evaluation.html import embedded, table_of, write_html
-from mien.evaluation.judging import Judgement
 from mien.evaluation.losses import training_losses
-from mien.evaluation.onlooker import VIEW_PX
+from mien.evaluation.metric_table import beaten
+from mien.evaluation.observer import VIEW_PX
 from mien.evaluation.plots import head_turns, identity_distances, over_faces
 from mien.evaluation.report import Evaluation
-from mien.face import FaceCrop, RgbImage
-from mien.grid import write_grid
-from mien.provenance import Provenance
+from mien.evaluation.results import EvaluationResult
+from mien.media.grid import write_grid
+from mien.media.provenance import Provenance
 
 PAGE = "index.html"
 _DIGITS = 16
 _SHOWN_FACES = 6
 
 
-def write_page(folder: Path, judgement: Judgement) -> Path:
+def write_page(folder: Path, judgement: EvaluationResult) -> Path:
     """Write FOLDER/index.html, and the faces that it shows as PNG beside it. Returns the page's path.
 
     Raises MienError if it may not be written.
@@ -31,16 +31,16 @@ def write_page(folder: Path, judgement: Judgement) -> Path:
     made = Provenance(version("mien-core"), "faces drawn to judge a run", evaluation.weights[:_DIGITS])
     parts = []
     for person in evaluation.drawn_as:
-        (model,), baselines = (evaluation.of(person, learnt=learnt) for learnt in (True, False))
+        (model,), baselines = (evaluation.of(person, is_model=is_model) for is_model in (True, False))
         part = table_of(_whom(person, evaluation), [(one.name, one) for one in (model, *baselines)])
         part["sentences"] = beaten(model, baselines)
         sheet = folder / f"faces{f'_{person}' if person else ''}.png"
         _write_faces(sheet, judgement, person, made)
-        numbers = [number for number, one in enumerate(judgement.judged) if one.drawn_as == person]
-        names = {number: judgement.judged[number].drawer.name for number in numbers}
+        numbers = [number for number, one in enumerate(judgement.results) if one.drawn_as == person]
+        names = {number: judgement.results[number].predictor.name for number in numbers}
         errors = {name: judgement.expressions[number] for number, name in names.items()}
         distances = {name: judgement.distances[number] for number, name in names.items()}
-        part["pictures"] = [
+        part["images"] = [
             (
                 "The original, what is drawn, and the result in its scene; then the baselines. Worst: the largest "
                 "expression error",
@@ -64,7 +64,7 @@ def write_page(folder: Path, judgement: Judgement) -> Path:
         title=f"{evaluation.run}: {evaluation.model} judged on {evaluation.dataset}",
         facts=facts_of(evaluation),
         parts=parts,
-        pictures=[("Training", embedded(losses))] if losses else [],
+        images=[("Training", embedded(losses))] if losses else [],
         provenance=made.note(),
     )
     return path
@@ -102,41 +102,41 @@ def _whom(person: str | None, evaluation: Evaluation) -> str:
     return f"{'Reconstruction' if person == evaluation.dataset else 'Swap'}: drawn as {person}"
 
 
-def _write_faces(path: Path, judgement: Judgement, person: str | None, made: Provenance) -> None:
-    judged = [one for one in judgement.judged if one.drawn_as == person]
-    model, baselines = judged[0], judged[1:]
+def _write_faces(path: Path, judgement: EvaluationResult, person: str | None, made: Provenance) -> None:
+    results = [one for one in judgement.results if one.drawn_as == person]
+    model, baselines = results[0], results[1:]
     numbers, worst = _shown(judgement, person)
     columns: dict[str, list[RgbImage]] = {
         "original": [judgement.views[number] for number in numbers],
         "crop": [judgement.crops[number].image for number in numbers],
-        f"{model.drawer.name} ": [_masked(model.pictures[number], judgement.crops[number]) for number in numbers],
+        f"{model.predictor.name} ": [_masked(model.images[number], judgement.crops[number]) for number in numbers],
         "result": [model.views[number] for number in numbers],
     }
     for one in baselines:
-        columns[one.drawer.name.replace(" training face", "")] = [
-            _masked(one.pictures[number], judgement.crops[number]) for number in numbers
+        columns[one.predictor.name.replace(" training face", "")] = [
+            _masked(one.images[number], judgement.crops[number]) for number in numbers
         ]
     labels = [f"{number + 1}{' worst' if number == worst else ''}" for number in numbers]
     write_grid(path, list(columns.values()), list(columns), labels, synthetic=made, cell_px=VIEW_PX)
 
 
-def _shown(judgement: Judgement, person: str | None) -> tuple[list[int], int | None]:
+def _shown(judgement: EvaluationResult, person: str | None) -> tuple[list[int], int | None]:
     """Some of the faces, spread evenly, and the one on which the model's expression error is largest, if any is."""
     errors = next(
         judgement.expressions[number]
-        for number, one in enumerate(judgement.judged)
-        if one.drawn_as == person and one.drawer.learnt
+        for number, one in enumerate(judgement.results)
+        if one.drawn_as == person and one.predictor.is_model
     )
     spread = set(np.linspace(0, len(errors) - 1, min(_SHOWN_FACES, len(errors))).round().astype(int).tolist())
     worst = int(np.nanargmax(errors)) if np.isfinite(errors).any() else None
     return sorted(spread if worst is None else spread | {worst}), worst
 
 
-def _masked(picture: RgbImage, crop: FaceCrop) -> RgbImage:
+def _masked(image: RgbImage, crop: FaceCrop) -> RgbImage:
     """The drawn face, black where nothing of it is used."""
-    factor = max(crop.size // picture.shape[0], 1)
+    factor = max(crop.size // image.shape[0], 1)
     mask: NDArray[np.float32] = crop.mask[::factor, ::factor, None]
-    if mask.shape[:2] != picture.shape[:2]:
-        return picture
-    masked: RgbImage = np.rint(picture * mask).astype(np.uint8)
+    if mask.shape[:2] != image.shape[:2]:
+        return image
+    masked: RgbImage = np.rint(image * mask).astype(np.uint8)
     return masked

@@ -9,28 +9,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
-from mien.face import FaceCrop
+from mien.contracts.face import FaceCrop
+from mien.inference.generator import resized
 from mien.layers import masked_l1
-from mien.pipeline.drawing import resized
 
 
 class PixelErrors(NamedTuple):
     """Means over the faces."""
 
     l1: float
-    """Mean absolute error of the colours inside of the mask, which lie in [0, 1]."""
+    """Mean absolute error of the colors inside of the mask, which lie in [0, 1]."""
     ssim: float
-    """Structural similarity, 1 for the same picture; black outside of the mask in both."""
+    """Structural similarity, 1 for the same image; black outside of the mask in both."""
     psnr: float
     """Peak signal-to-noise ratio in dB, likewise."""
 
 
-def pixel_errors(pictures: NDArray[np.uint8], crops: Sequence[FaceCrop]) -> PixelErrors:
+def pixel_errors(images: NDArray[np.uint8], crops: Sequence[FaceCrop]) -> PixelErrors:
     """Compare drawn faces, uint8 (N, S, S, 3), with the crops that they stand for, at the size that was drawn."""
-    originals = [resized(crop, pictures.shape[1]) for crop in crops]
+    originals = [resized(crop, images.shape[1]) for crop in crops]
     masks = torch.from_numpy(np.stack([crop.mask for crop in originals]))[:, None]
     wanted = _unit(np.stack([crop.image for crop in originals]))
-    drawn = _unit(pictures)
+    drawn = _unit(images)
     shown = drawn * masks
     return PixelErrors(
         l1=float(masked_l1(drawn * masks, wanted * masks, masks)),
@@ -39,5 +39,5 @@ def pixel_errors(pictures: NDArray[np.uint8], crops: Sequence[FaceCrop]) -> Pixe
     )
 
 
-def _unit(pictures: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
+def _unit(images: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from mien.pose import HeadAngles
+from mien.geometry.pose import HeadAngles
 
 _BINS = 30
 _DPI = 100

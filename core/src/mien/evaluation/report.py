@@ -5,19 +5,19 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from mien.errors import MienError
-from mien.files import whole_file
+from mien.media.files import whole_file
 
 FILE = "evaluation.json"
 
 
-class Figures(BaseModel):
+class Metrics(BaseModel):
     """How well one way of drawing did; None where a figure makes no sense. Shares are in [0, 1]."""
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
     name: str
     """The model's name, or the baseline's."""
-    learnt: bool
+    is_model: bool
     """Whether it is the model; otherwise a baseline."""
     drawn_as: str | None
     """The person, or None: people who do not exist."""
@@ -56,7 +56,7 @@ class Figures(BaseModel):
     diversity: float | None
     """Mean identity distance between different strangers drawn from one face; None for a person or a baseline."""
     constancy: float | None
-    """Mean identity distance between pictures of one stranger, drawn from different faces; None likewise."""
+    """Mean identity distance between images of one stranger, drawn from different faces; None likewise."""
     combined: dict[str, float]
     """"α,β" → mean combined score; a face that was not found again counts 0."""
 
@@ -116,18 +116,18 @@ class Evaluation(BaseModel):
     """Mean identity distance between the training faces."""
     constancy_of_real: float
     """Mean identity distance between training faces of the same person."""
-    figures: list[Figures]
+    metrics: list[Metrics]
     beats: list[Beats]
     """The model beside each baseline."""
 
-    def of(self, drawn_as: str | None, *, learnt: bool) -> list[Figures]:
+    def of(self, drawn_as: str | None, *, is_model: bool) -> list[Metrics]:
         """The model's figures, or the baselines', for a person or for strangers."""
-        return [one for one in self.figures if one.drawn_as == drawn_as and one.learnt == learnt]
+        return [one for one in self.metrics if one.drawn_as == drawn_as and one.is_model == is_model]
 
     @property
     def drawn_as(self) -> list[str | None]:
         """Whom the model drew, in order."""
-        return [one.drawn_as for one in self.figures if one.learnt]
+        return [one.drawn_as for one in self.metrics if one.is_model]
 
     def write(self, folder: Path) -> Path:
         """Write FOLDER/evaluation.json. Raises MienError if it may not be written."""

@@ -6,10 +6,10 @@ import time
 import numpy as np
 import torch
 
+from mien.contracts.model import Model
 from mien.dataset import Dataset
-from mien.features import FeatureSet
-from mien.model import Model
-from mien.training.data import PickedRows, TrainingData
+from mien.plugins.feature_set import FeatureSet
+from mien.training.data import BatchRows, TrainingData
 from mien.training.options import TrainOptions
 
 FACES_PER_BATCH = 8
@@ -25,7 +25,7 @@ def faces_per_second(
     Reading faces, measuring features and setting in are not part of it. identity: as `Model.generate` takes it.
     """
     rows = np.resize(np.arange(len(dataset)), FACES_PER_BATCH)
-    batch = TrainingData([dataset], features, options).batch(PickedRows((rows,)), model.size)
+    batch = TrainingData([dataset], features, options).batch(BatchRows((rows,)), model.size)
     seconds = []
     with torch.inference_mode():
         for _ in range(_WARM_UP + _TIMED):

@@ -3,7 +3,7 @@
 from mien.layers.adversarial import AdversarialConfig as AdversarialConfig
 from mien.layers.adversarial import AdversarialModel as AdversarialModel
 from mien.layers.adversarial import InstanceNoiseConfig as InstanceNoiseConfig
-from mien.layers.adversarial import judged as judged
+from mien.layers.adversarial import adversarial_bce as adversarial_bce
 from mien.layers.adversarial import noise_stages as noise_stages
 from mien.layers.adversarial import with_instance_noise as with_instance_noise
 from mien.layers.average import MovingAverage as MovingAverage
@@ -18,9 +18,9 @@ from mien.layers.decoder import DecoderConfig as DecoderConfig
 from mien.layers.decoder import feature_decoder as feature_decoder
 from mien.layers.equalized import EqualizedConvolution as EqualizedConvolution
 from mien.layers.equalized import EqualizedLinear as EqualizedLinear
+from mien.layers.growing import CriticInput as CriticInput
 from mien.layers.growing import GrowingConfig as GrowingConfig
 from mien.layers.growing import GrowingModel as GrowingModel
-from mien.layers.growing import Shown as Shown
 from mien.layers.latents import latents_of as latents_of
 from mien.layers.masked import masked_edge_l1 as masked_edge_l1
 from mien.layers.masked import masked_l1 as masked_l1

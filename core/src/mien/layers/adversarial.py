@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Adam, Optimizer
 
+from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
+from mien.contracts.plugin import PluginConfig
 from mien.layers.average import MovingAverage
-from mien.model import Batch, Losses, Model, ModelInputs, Stage
-from mien.plugin import PluginConfig
 
 DISCRIMINATOR, GENERATOR = "discriminator", "generator"
 
@@ -29,7 +29,7 @@ class AdversarialConfig(PluginConfig):
     beta2: float = Field(default=0.999, ge=0, lt=1)
     """Of both Adams: how long a gradient's square is remembered."""
     average_decay: float = Field(default=0.999, ge=0, lt=1)
-    """Pictures are drawn by a moving average of the generator's weights; so much of it stays at each step. 0: by the
+    """Images are drawn by a moving average of the generator's weights; so much of it stays at each step. 0: by the
     weights of the last step, as in the reference."""
 
 
@@ -43,14 +43,14 @@ class AdversarialModel(Model):
     lowers_rate_on_plateau = False
     config: AdversarialConfig
 
-    def play(self, generator: nn.Module, discriminator: nn.Module) -> None:
+    def set_networks(self, generator: nn.Module, discriminator: nn.Module) -> None:
         """Take in the two networks."""
         self.generator = generator
         self.discriminator = discriminator
         self.average = MovingAverage(generator, self.config.average_decay) if self.config.average_decay else None
 
     @property
-    def drawing(self) -> nn.Module:
+    def ema_generator(self) -> nn.Module:
         """What draws: the average, or, without one, the generator itself."""
         return self.average if self.average is not None else self.generator
 
@@ -82,11 +82,11 @@ class InstanceNoiseConfig(AdversarialConfig):
     """Noise on what the discriminator sees, which falls in steps."""
 
     size: Literal[8, 16, 32, 64, 128] = 64
-    """Side of the pictures in pixels."""
+    """Side of the images in pixels."""
     batch_size: int = Field(default=16, ge=1)
     """Faces of each person in a step."""
     noise: tuple[float, ...] = Field(default=(1.0, 0.25, 0.1, 0.0), min_length=1)
-    """Standard deviations of the noise on the discriminator's pictures, one after the other; the last one stays."""
+    """Standard deviations of the noise on the discriminator's images, one after the other; the last one stays."""
     noise_epochs: float = Field(default=10.0, gt=0)
     """After so many epochs comes the next."""
 
@@ -100,11 +100,11 @@ def noise_stages(config: InstanceNoiseConfig, inputs: ModelInputs) -> Sequence[S
 
 
 def with_instance_noise(images: Tensor, config: InstanceNoiseConfig, stage: int) -> Tensor:
-    """Pictures with the noise of a stage (Sønderby et al. 2017, arXiv:1610.04490). images: (N, 3, S, S)."""
+    """Images with the noise of a stage (Sønderby et al. 2017, arXiv:1610.04490). images: (N, 3, S, S)."""
     strength = config.noise[stage]
     return images + strength * torch.randn_like(images) if strength else images
 
 
-def judged(logits: Tensor, real: bool) -> Tensor:
+def adversarial_bce(logits: Tensor, real: bool) -> Tensor:
     """The binary cross-entropy between verdicts (N,) and the truth, or what shall pass for it: a scalar."""
     return binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mien.model import ModelInputs
+from mien.contracts.model import ModelInputs
 
 _NEGLIGIBLE = 1e-3
 """Principal components with less than this share of the largest one's variance carry noise, not the face."""

@@ -30,7 +30,7 @@ def convolve(maps: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1)
     height, width = ((length + 2 * padding - side) // stride + 1 for length in maps.shape[2:])
     if maps.device.type != "cpu" or height * width > _FEW_PLACES:
         return conv2d(maps, weight, bias, stride, padding)
-    # Channels last, as the loop keeps weights and pictures, so that neither is copied to change its order.
+    # Channels last, as the loop keeps weights and images, so that neither is copied to change its order.
     padded = pad(maps.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding))
     patches = padded.unfold(1, side, stride).unfold(2, side, stride).permute(0, 1, 2, 4, 5, 3)
     rows = patches.reshape(len(maps) * height * width, side * side * maps.shape[1])

@@ -14,12 +14,12 @@ Conditioning: TypeAlias = Literal["channels", "projection"]
 _FIRST_SIDE = 4
 _SLOPE = 0.2
 _WIDEST = 8
-"""Channels at 4×4 pixels, as a multiple of those next to the picture."""
+"""Channels at 4×4 pixels, as a multiple of those next to the image."""
 _EMBEDDING = 256
 
 
 def dcgan_generator(length: int, size: int, width: int) -> nn.Sequential:
-    """Vectors (N, length) → pictures (N, 3, size, size) in [-1, 1].
+    """Vectors (N, length) → images (N, 3, size, size) in [-1, 1].
 
     size: a power of two, at least 8. width: channels before the last layer; they double towards 4×4 pixels, to 8 times
     as many at most. The transposed convolution that the paper begins with is a linear layer here: the same product.
@@ -38,7 +38,7 @@ def dcgan_generator(length: int, size: int, width: int) -> nn.Sequential:
 
 
 class DcganDiscriminator(nn.Module):
-    """Pictures (N, 3, size, size), and conditions (N, length) if it has some → logits (N,): above 0 is real.
+    """Images (N, 3, size, size), and conditions (N, length) if it has some → logits (N,): above 0 is real.
 
     conditioning: "channels" tiles the condition as channels after the first convolution, as the conditional GAN of the
     reference study; "projection" compares an embedding of it with what the network saw (Miyato and Koyama 2018,
@@ -68,11 +68,11 @@ class DcganDiscriminator(nn.Module):
             narrow = wide
         self.rest = nn.Sequential(*layers, nn.Flatten())
         seen = narrow * _FIRST_SIDE**2
-        self.verdict = _normalized(nn.Linear(seen, 1), normalization)
-        self.looked: nn.Module | None = None
+        self.logits = _normalized(nn.Linear(seen, 1), normalization)
+        self.projection: nn.Module | None = None
         self.embedding: nn.Module | None = None
         if length and not self._tiled:
-            self.looked = _normalized(nn.Linear(seen, _EMBEDDING), normalization)
+            self.projection = _normalized(nn.Linear(seen, _EMBEDDING), normalization)
             self.embedding = _normalized(nn.Linear(length, _EMBEDDING), normalization)
         self.apply(_begin)
 
@@ -83,9 +83,11 @@ class DcganDiscriminator(nn.Module):
             tiled = conditions[:, :, None, None].expand(-1, -1, *maps.shape[2:])
             maps = torch.cat([maps, tiled.to(maps.dtype)], 1)
         seen = self.rest(maps)
-        logits = self.verdict(seen).squeeze(1).float()
-        if self.looked is not None and self.embedding is not None and conditions is not None:
-            logits = logits + (self.looked(seen) * self.embedding(conditions)).float().sum(1) / math.sqrt(_EMBEDDING)
+        logits = self.logits(seen).squeeze(1).float()
+        if self.projection is not None and self.embedding is not None and conditions is not None:
+            logits = logits + (self.projection(seen) * self.embedding(conditions)).float().sum(1) / math.sqrt(
+                _EMBEDDING
+            )
         return cast(Tensor, logits)
 
 
@@ -94,7 +96,7 @@ def _levels(size: int) -> int:
 
 
 def _convolution(channels_in: int, channels_out: int, normalization: Normalization) -> nn.Module:
-    # A batch normalization that follows takes a bias away again; the picture's own layer has none after it.
+    # A batch normalization that follows takes a bias away again; the image's own layer has none after it.
     bias = normalization == "spectral" or channels_in == 3
     return _normalized(nn.Conv2d(channels_in, channels_out, 4, 2, 1, bias=bias), normalization)
 

@@ -1,4 +1,4 @@
-"""The decoder of the latent models: from features to a picture."""
+"""The decoder of the latent models: from features to an image."""
 
 import math
 from typing import Literal
@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import Field
 from torch import nn
 
+from mien.contracts.plugin import PluginConfig
 from mien.layers.convolution import Upscale
-from mien.plugin import PluginConfig
 
 _CODE_SIDE = 4
 
@@ -16,7 +16,7 @@ class DecoderConfig(PluginConfig):
     """How large the decoder is; the defaults are the reference."""
 
     size: Literal[8, 16, 32, 64, 128] = 128
-    """Side of the pictures in pixels."""
+    """Side of the images in pixels."""
     bottleneck: int = Field(default=1024, ge=1)
     """Length of the first linear layer's output."""
     code_channels: int = Field(default=1024, ge=1)
@@ -26,7 +26,7 @@ class DecoderConfig(PluginConfig):
 
 
 def feature_decoder(features: int, config: DecoderConfig) -> nn.Sequential:
-    """Features (N, features) → pictures (N, 3, size, size) in [-1, 1]."""
+    """Features (N, features) → images (N, 3, size, size) in [-1, 1]."""
     layers: list[nn.Module] = [
         nn.Linear(features, config.bottleneck),
         nn.Linear(config.bottleneck, config.code_channels * _CODE_SIDE**2),

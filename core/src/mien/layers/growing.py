@@ -10,10 +10,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from mien.contracts.model import Batch, Losses, ModelInputs, Stage
+from mien.contracts.plugin import PluginConfig
 from mien.layers.adversarial import AdversarialConfig, AdversarialModel
 from mien.layers.progressive import FIRST_SIDE, GrowingDiscriminator, faded, widths_of
-from mien.model import Batch, Losses, ModelInputs, Stage
-from mien.plugin import PluginConfig
 
 _TINY = 1e-12
 """Keeps a square root's slope finite at 0."""
@@ -23,7 +23,7 @@ class GrowingConfig(AdversarialConfig):
     """Settings of growing networks; the defaults are those of the reference study."""
 
     size: Literal[8, 16, 32, 64, 128] = 128
-    """Side of the pictures in pixels, in the end."""
+    """Side of the images in pixels, in the end."""
     latent: int = Field(default=512, ge=1)
     """Length of the generator's input vector."""
     maps: int = Field(default=8192, ge=1)
@@ -52,8 +52,8 @@ class GrowingConfig(AdversarialConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What the discriminator is shown: pictures (N, 3, S, S), and the conditions (N, length) they are said to meet."""
+class CriticInput:
+    """What the discriminator is shown: images (N, 3, S, S), and the conditions (N, length) they are said to meet."""
 
     images: Tensor
     conditions: Tensor | None = None
@@ -78,7 +78,7 @@ class GrowingModel(AdversarialModel):
 
     @property
     def size(self) -> int:
-        """Side of the drawn pictures in pixels, also while the networks have not grown so far."""
+        """Side of the drawn images in pixels, also while the networks have not grown so far."""
         return self.config.size
 
     def stages(self) -> Sequence[Stage]:
@@ -105,17 +105,17 @@ class GrowingModel(AdversarialModel):
             self.fade.fill_(fade)
         return level, fade
 
-    def drawn(self, vectors: Tensor) -> Tensor:
+    def generated(self, vectors: Tensor) -> Tensor:
         """Draw at the level that was reached: float32 (N, 3, size, size) in [-1, 1]."""
-        pictures = self.drawing(vectors, level=int(self.level), fade=float(self.fade)).float()
-        if pictures.shape[-1] < self.size:
-            pictures = interpolate(pictures, size=(self.size, self.size), mode="bilinear")
-        return cast(Tensor, pictures.clamp(-1, 1))
+        drawn_images = self.ema_generator(vectors, level=int(self.level), fade=float(self.fade)).float()
+        if drawn_images.shape[-1] < self.size:
+            drawn_images = interpolate(drawn_images, size=(self.size, self.size), mode="bilinear")
+        return cast(Tensor, drawn_images.clamp(-1, 1))
 
-    def told_apart(
+    def critic_loss(
         self,
-        real: Shown,
-        drawn: Shown,
+        real: CriticInput,
+        generated: CriticInput,
         level: int,
         fade: float,
         *,
@@ -129,35 +129,35 @@ class GrowingModel(AdversarialModel):
         joint: whether the penalty bounds the slope along the conditions, too, so that a distance between faces with
         their conditions is measured. The penalty is left out when no gradients are asked for, as in validation.
         """
-        real = Shown(faded(real.images, fade), real.conditions)
-        shown = [real, drawn]
+        real = CriticInput(faded(real.images, fade), real.conditions)
+        shown = [real, generated]
         if mismatched is not None and self.discriminator.sees_conditions:
-            shown.append(Shown(real.images, mismatched))
+            shown.append(CriticInput(real.images, mismatched))
         images = torch.cat([part.images for part in shown])
         given = [part.conditions for part in shown if part.conditions is not None]
         conditions = torch.cat(given) if given else None
         seen = self.discriminator.seen(images, conditions, level=level, fade=fade, groups=len(shown))
         if mismatched is not None and not self.discriminator.sees_conditions:
             seen, conditions = torch.cat([seen, seen[: len(real.images)]]), torch.cat([*given, mismatched])
-        verdicts = self.discriminator.judged(seen, conditions)
-        on_real, on_fakes = verdicts[: len(real.images)], verdicts[len(real.images) :]
+        logits = self.discriminator.adversarial_bce(seen, conditions)
+        on_real, on_fakes = logits[: len(real.images)], logits[len(real.images) :]
         distance = on_real.mean() - on_fakes.mean()
         drift = self.config.drift * on_real.square().mean()
         losses = {"loss": drift - distance, "distance": distance, "drift": drift}
         if torch.is_grad_enabled() and self.config.penalty:
-            losses["penalty"] = self.config.penalty * self._penalty(real, drawn, level, fade, joint)
+            losses["penalty"] = self.config.penalty * self._penalty(real, generated, level, fade, joint)
             losses["loss"] = losses["loss"] + losses["penalty"]
         return losses
 
-    def _penalty(self, real: Shown, fake: Shown, level: int, fade: float, joint: bool) -> Tensor:
+    def _penalty(self, real: CriticInput, fake: CriticInput, level: int, fade: float, joint: bool) -> Tensor:
         """How far from 1 the slope of the verdict is, between real and drawn faces: a scalar."""
         share = torch.rand(len(real.images), 1, device=real.images.device)
         conditions, along = fake.conditions, [_between(real.images, fake.images, share[..., None, None])]
         if joint and real.conditions is not None and fake.conditions is not None:
             conditions = _between(real.conditions, fake.conditions, share)
             along.append(conditions)
-        verdicts = self.discriminator(along[0], conditions, level=level, fade=fade)
-        slopes = torch.autograd.grad(verdicts.sum(), along, create_graph=True)
+        logits = self.discriminator(along[0], conditions, level=level, fade=fade)
+        slopes = torch.autograd.grad(logits.sum(), along, create_graph=True)
         squares = torch.stack([slope.float().flatten(1).square().sum(1) for slope in slopes]).sum(0)
         return ((squares + _TINY).sqrt() - 1).square().mean()
 

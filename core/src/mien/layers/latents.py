@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mien.model import Batch
+from mien.contracts.model import Batch
 
 
 def latents_of(batch: Batch, length: int) -> Tensor:

@@ -13,7 +13,7 @@ from mien.layers.equalized import HE_GAIN, EqualizedConvolution, EqualizedLinear
 Conditioning: TypeAlias = Literal["channels", "projection"]
 
 FIRST_SIDE = 4
-"""Side of the pictures at level 0, in pixels; each further level doubles it."""
+"""Side of the images at level 0, in pixels; each further level doubles it."""
 _SLOPE = 0.2
 _EMBEDDING = 256
 
@@ -24,7 +24,7 @@ def widths_of(levels: int, base: int, most: int) -> list[int]:
 
 
 class GrowingGenerator(nn.Module):
-    """Vectors (N, length) → pictures (N, 3, S, S), RGB, with S = 4 · 2^level. They are meant to lie in [-1, 1].
+    """Vectors (N, length) → images (N, 3, S, S), RGB, with S = 4 · 2^level. They are meant to lie in [-1, 1].
 
     widths: maps at each level. `fade` in [0, 1] blends a level in: 0 is the level below, its pixels doubled.
     """
@@ -45,27 +45,27 @@ class GrowingGenerator(nn.Module):
         for number, block in enumerate(self.blocks[: level + 1]):
             before = maps
             maps = block(doubled(maps) if number else maps)
-        pictures: Tensor = self.to_rgb[level](maps)
+        images: Tensor = self.to_rgb[level](maps)
         if fade < 1 and level:
             coarse = doubled(self.to_rgb[level - 1](before))
-            pictures = coarse + (pictures - coarse) * fade
-        return pictures
+            images = coarse + (images - coarse) * fade
+        return images
 
 
 class GrowingDiscriminator(nn.Module):
-    """Pictures (N, 3, S, S), and conditions (N, length) if it has some → verdicts float32 (N,): higher is more real.
+    """Images (N, 3, S, S), and conditions (N, length) if it has some → verdicts float32 (N,): higher is more real.
 
     widths, level and fade as of the generator. conditioning: "channels" gives the first layer of each level the
-    condition as further channels of the picture; "projection" compares an embedding of it with what the network saw
+    condition as further channels of the image; "projection" compares an embedding of it with what the network saw
     (Miyato and Koyama 2018, arXiv:1802.05637).
     """
 
     def __init__(self, widths: Sequence[int], *, length: int = 0, conditioning: Conditioning = "projection") -> None:
         super().__init__()
         self.sees_conditions = conditioning == "channels"
-        """Whether conditions are part of the picture, so that it has to be seen anew for other conditions."""
+        """Whether conditions are part of the image, so that it has to be seen anew for other conditions."""
         channels = length if self.sees_conditions else 0
-        self.from_rgb = nn.ModuleList(_FromPicture(channels, width) for width in widths)
+        self.from_rgb = nn.ModuleList(_FromImage(channels, width) for width in widths)
         self.blocks = nn.ModuleList(
             nn.Sequential(_seeing(narrow, narrow), _seeing(narrow, wide), nn.AvgPool2d(2))
             for wide, narrow in pairwise(widths)
@@ -74,23 +74,23 @@ class GrowingDiscriminator(nn.Module):
         self.flat = nn.Sequential(
             nn.Flatten(), EqualizedLinear(widths[0] * FIRST_SIDE**2, widths[0]), nn.LeakyReLU(_SLOPE)
         )
-        self.verdict = EqualizedLinear(widths[0], 1, gain=1.0)
-        self.looked: nn.Module | None = None
+        self.logits = EqualizedLinear(widths[0], 1, gain=1.0)
+        self.projection: nn.Module | None = None
         self.embedding: nn.Module | None = None
         if length and not channels:
-            self.looked = EqualizedLinear(widths[0], _EMBEDDING, gain=1.0)
+            self.projection = EqualizedLinear(widths[0], _EMBEDDING, gain=1.0)
             self.embedding = EqualizedLinear(length, _EMBEDDING, gain=1.0)
 
     def forward(
         self, images: Tensor, conditions: Tensor | None = None, *, level: int, fade: float = 1.0, groups: int = 1
     ) -> Tensor:
-        """Judge. groups: of how many batches, one after the other, the pictures are; see `with_batch_deviation`."""
-        return self.judged(self.seen(images, conditions, level=level, fade=fade, groups=groups), conditions)
+        """Judge. groups: of how many batches, one after the other, the images are; see `with_batch_deviation`."""
+        return self.adversarial_bce(self.seen(images, conditions, level=level, fade=fade, groups=groups), conditions)
 
     def seen(
         self, images: Tensor, conditions: Tensor | None = None, *, level: int, fade: float = 1.0, groups: int = 1
     ) -> Tensor:
-        """What the network sees in pictures, (N, widths[0]). The conditions matter if `sees_conditions` alone."""
+        """What the network sees in images, (N, widths[0]). The conditions matter if `sees_conditions` alone."""
         maps = self.from_rgb[level](images, conditions)
         for number in reversed(range(level)):
             maps = self.blocks[number](maps)
@@ -99,17 +99,17 @@ class GrowingDiscriminator(nn.Module):
                 maps = coarse + (maps - coarse) * fade
         return cast(Tensor, self.flat(self.last(with_batch_deviation(maps, groups))))
 
-    def judged(self, seen: Tensor, conditions: Tensor | None = None) -> Tensor:
+    def adversarial_bce(self, seen: Tensor, conditions: Tensor | None = None) -> Tensor:
         """The verdicts on what was seen."""
-        verdicts = self.verdict(seen).squeeze(1).float()
-        if self.looked is not None and self.embedding is not None and conditions is not None:
-            compared = self.looked(seen) * self.embedding(conditions)
-            verdicts = verdicts + compared.float().sum(1) / _EMBEDDING**0.5
-        return cast(Tensor, verdicts)
+        logits = self.logits(seen).squeeze(1).float()
+        if self.projection is not None and self.embedding is not None and conditions is not None:
+            compared = self.projection(seen) * self.embedding(conditions)
+            logits = logits + compared.float().sum(1) / _EMBEDDING**0.5
+        return cast(Tensor, logits)
 
 
-class _FromPicture(nn.Module):
-    """Pictures (N, 3, S, S) and conditions (N, length) → maps (N, width, S, S), by a convolution 1×1."""
+class _FromImage(nn.Module):
+    """Images (N, 3, S, S) and conditions (N, length) → maps (N, width, S, S), by a convolution 1×1."""
 
     def __init__(self, length: int, width: int) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ def doubled(maps: Tensor) -> Tensor:
 
 
 def faded(images: Tensor, fade: float) -> Tensor:
-    """Real pictures as a level that is being blended in shows them: between half the resolution and the whole one."""
+    """Real images as a level that is being blended in shows them: between half the resolution and the whole one."""
     if fade >= 1:
         return images
     coarse = doubled(avg_pool2d(images, 2))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mien.contracts.hooks import HOOK_OF_KIND
 from mien.errors import MienError
-from mien.files import whole_folder
-from mien.hooks import HOOK_OF_KIND
-from mien.registry import KINDS, Registry
+from mien.media.files import whole_folder
+from mien.plugins.registry import KINDS, Registry
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _COMMON, _SUFFIX = "common", ".j2"

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from mien.testing.check import check_plugin as check_plugin
     from mien.testing.extractor import ExtractorContract as ExtractorContract
     from mien.testing.feature import FeatureContract as FeatureContract
+    from mien.testing.images import Portrait as Portrait
+    from mien.testing.images import no_face as no_face
+    from mien.testing.images import portraits as portraits
+    from mien.testing.images import side_by_side as side_by_side
     from mien.testing.model import ModelContract as ModelContract
-    from mien.testing.pictures import Portrait as Portrait
-    from mien.testing.pictures import no_face as no_face
-    from mien.testing.pictures import portraits as portraits
-    from mien.testing.pictures import side_by_side as side_by_side
 
 _HOME_OF = {
     "BlenderContract": "mien.testing.blender",
@@ -32,10 +32,10 @@ _HOME_OF = {
     "ExtractorContract": "mien.testing.extractor",
     "FeatureContract": "mien.testing.feature",
     "ModelContract": "mien.testing.model",
-    "Portrait": "mien.testing.pictures",
-    "no_face": "mien.testing.pictures",
-    "portraits": "mien.testing.pictures",
-    "side_by_side": "mien.testing.pictures",
+    "Portrait": "mien.testing.images",
+    "no_face": "mien.testing.images",
+    "portraits": "mien.testing.images",
+    "side_by_side": "mien.testing.images",
 }
 __all__ = sorted(_HOME_OF)
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien.alignment import AlignmentConfig, align, covered_region, into_region
-from mien.blender import Blender
-from mien.face import Affine, FaceCrop, Mask, RgbImage
-from mien.plugin import PluginConfig
-from mien.registry import Registry
-from mien.testing.pictures import portraits
+from mien.contracts.blender import Blender
+from mien.contracts.face import Affine, FaceCrop, Mask, RgbImage
+from mien.contracts.plugin import PluginConfig
+from mien.geometry.alignment import AlignmentConfig, align, covered_region, into_region
+from mien.plugins.registry import Registry
+from mien.testing.images import portraits
 from mien.testing.plugin import PluginContract, in_fresh_process
 
 _UNCHANGED = 8.0
@@ -88,13 +88,13 @@ class BlenderContract(PluginContract):
         apart = np.abs(results[0] - results[1])
         assert apart.max() <= 1, (
             f"The result changes by up to {apart.max()} levels with what the face has where the mask is 0: weight by "
-            "the mask before you blur or resample, or continue the face (mien.filling)."
+            "the mask before you blur or resample, or continue the face (mien.imaging.inpaint)."
         )
 
     def test_a_crop_set_back_unchanged_changes_little(self) -> None:
         """The way back undoes the way there."""
         portrait = portraits()[0]
-        job = _job_of(align(portrait.picture, portrait.landmarks))
+        job = _job_of(align(portrait.image, portrait.landmarks))
         result = _checked(job.done_by(self.create()), job)
         apart = float(np.abs(result.astype(int) - job.scene)[_share(job) > 0].mean())
         assert apart < _UNCHANGED, (
@@ -102,13 +102,13 @@ class BlenderContract(PluginContract):
         )
 
     def test_red_stays_red(self) -> None:
-        """Pictures are RGB: in a face's own crop, set back, skin is as much more red than blue as it was."""
+        """Images are RGB: in a face's own crop, set back, skin is as much more red than blue as it was."""
         portrait = portraits()[0]
-        job = _job_of(align(portrait.picture, portrait.landmarks))
+        job = _job_of(align(portrait.image, portrait.landmarks))
         result, inside = job.done_by(self.create()), _share(job) > 0.99
         before, after = (float((p[..., 0].astype(int) - p[..., 2])[inside].mean()) for p in (job.scene, result))
         assert abs(after - before) < _UNCHANGED, (
-            f"Red is {before:.0f} levels above blue in the scene and {after:.0f} in the result: colours are RGB."
+            f"Red is {before:.0f} levels above blue in the scene and {after:.0f} in the result: colors are RGB."
         )
 
     @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
@@ -119,8 +119,8 @@ class BlenderContract(PluginContract):
         columns = {"left": slice(x, None), "right": slice(None, x)}.get(side, slice(None))
         rows = {"top": slice(y, None), "bottom": slice(None, y)}.get(side, slice(None))
         moved = one.landmarks - np.array([columns.start or 0, rows.start or 0], np.float32)
-        crop = align(np.ascontiguousarray(one.picture[rows, columns]), moved)
-        job = _job_of(crop, align(other.picture, other.landmarks).image)
+        crop = align(np.ascontiguousarray(one.image[rows, columns]), moved)
+        job = _job_of(crop, align(other.image, other.landmarks).image)
         result = _checked(job.done_by(self.create()), job)
         _assert_untouched(result, job)
         assert not np.array_equal(result, job.scene), "blend() draws nothing of a face that is partly inside."
@@ -149,7 +149,7 @@ class BlenderContract(PluginContract):
         _assert_untouched(_checked(resized.done_by(self.create()), resized), resized)
 
     @pytest.mark.parametrize("level", [0, 255])
-    def test_a_face_of_one_colour_will_do(self, level: int) -> None:
+    def test_a_face_of_one_color_will_do(self, level: int) -> None:
         """As a model draws before it has learnt anything."""
         job = _swap()
         flat = _Job(job.scene, np.full_like(job.face, level), job.mask, job.to_crop)
@@ -174,14 +174,14 @@ class BlenderContract(PluginContract):
         result = _Job(padded, job.face, job.mask, job.to_crop).done_by(self.create())
         assert np.array_equal(result, expected), "blend() answers something else of a view of the scene."
 
-    def test_the_same_face_gives_the_same_picture(self) -> None:
+    def test_the_same_face_gives_the_same_image(self) -> None:
         """Whatever was blended before."""
         blender, job = self.create(), _swap()
         expected = job.done_by(blender)
         _swap(64).done_by(blender)
         assert np.array_equal(job.done_by(blender), expected), "blend() answers something else the second time."
 
-    def test_gives_the_same_picture_in_another_process(self) -> None:
+    def test_gives_the_same_image_in_another_process(self) -> None:
         """Made from the pickled settings alone."""
         blender = self.create()
         there = in_fresh_process(_blended, self.name, blender.config)
@@ -197,7 +197,7 @@ def _swap(size: Literal[16, 64, 128] = 128) -> _Job:
     """The second person's face, to be set over that of the first."""
     one, other = portraits()
     config = AlignmentConfig(size=size)
-    return _job_of(align(one.picture, one.landmarks, config), align(other.picture, other.landmarks, config).image)
+    return _job_of(align(one.image, one.landmarks, config), align(other.image, other.landmarks, config).image)
 
 
 def _share(job: _Job) -> NDArray[np.float32]:

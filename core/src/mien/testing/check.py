@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest.mock import patch
 
+from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
-from mien.plugin import PluginConfig
+from mien.plugins.choice import PluginChoice, parse_choice
+from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
-from mien.registry import Registry
-from mien.spec import PluginChoice, parse_choice
 
 Outcome = Literal["passed", "failed", "skipped"]
 SMALL = "small"

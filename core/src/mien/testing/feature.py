@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien.alignment import AlignmentConfig, align
+from mien.contracts.face import FaceCrop
+from mien.contracts.feature import Feature
+from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
-from mien.face import FaceCrop
-from mien.feature import Feature
-from mien.plugin import PluginConfig
-from mien.registry import Registry
-from mien.testing.pictures import portraits
+from mien.geometry.alignment import AlignmentConfig, align
+from mien.plugins.registry import Registry
+from mien.testing.images import portraits
 from mien.testing.plugin import PluginContract, in_fresh_process
 
 
@@ -58,13 +58,11 @@ class FeatureContract(PluginContract):
         """The shape of the values does not depend on it."""
         self._checked(self.create(), _crops(size))
 
-    def test_a_face_partly_outside_of_its_picture_will_do(self) -> None:
+    def test_a_face_partly_outside_of_its_image_will_do(self) -> None:
         """As extractors find them at the border."""
         portrait = portraits()[0]
         x = round(float(portrait.landmarks[:, 0].mean()))
-        cut_off = align(
-            np.ascontiguousarray(portrait.picture[:, x:]), portrait.landmarks - np.array([x, 0], np.float32)
-        )
+        cut_off = align(np.ascontiguousarray(portrait.image[:, x:]), portrait.landmarks - np.array([x, 0], np.float32))
         self._checked(self.create(), [cut_off])
 
     def test_a_batch_gives_what_face_by_face_does(self) -> None:
@@ -122,8 +120,8 @@ class FeatureContract(PluginContract):
         if limit is None:
             return
         people = portraits()
-        darker = [align((person.picture * 0.8).astype(np.uint8), person.landmarks) for person in people]
-        values = feature.compute([*(align(person.picture, person.landmarks) for person in people), *darker])
+        darker = [align((person.image * 0.8).astype(np.uint8), person.landmarks) for person in people]
+        values = feature.compute([*(align(person.image, person.landmarks) for person in people), *darker])
         rows = values.reshape(len(values), -1)
         for one, other in combinations(range(len(rows)), 2):
             distance = float(np.linalg.norm(rows[one] - rows[other]))
@@ -160,8 +158,8 @@ def _crops(size: Literal[2, 4, 8, 16, 32, 64, 128] = 128) -> list[FaceCrop]:
     config = AlignmentConfig(size=size)
     turn = np.array([[np.cos(np.pi / 6), np.sin(np.pi / 6)], [-np.sin(np.pi / 6), np.cos(np.pi / 6)]], np.float32)
     turned = (one.landmarks - one.landmarks.mean(0)) @ turn + one.landmarks.mean(0)
-    views = [(one.picture, one.landmarks), (other.picture, other.landmarks), (one.picture, turned)]
-    return [align(picture, landmarks, config) for picture, landmarks in views]
+    views = [(one.image, one.landmarks), (other.image, other.landmarks), (one.image, turned)]
+    return [align(image, landmarks, config) for image, landmarks in views]
 
 
 def _values(name: str, config: PluginConfig) -> NDArray[np.float32]:

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from mien.contracts.model import Batch, Model, ModelInputs
 from mien.errors import MienError
-from mien.model import Batch, Model, ModelInputs
-from mien.registry import Registry
-from mien.run import make_model
+from mien.plugins.registry import Registry
 from mien.testing.plugin import PluginContract
+from mien.training.run import make_model
 
 _FEATURES = 10
 
@@ -54,7 +54,7 @@ class ModelContract(PluginContract):
         return ModelInputs(people, features, 100, np.zeros(features, np.float32), np.eye(features, dtype=np.float32))
 
     def batch(self, model: Model, faces_each: int, stage: int | None = None) -> Batch:
-        """Smooth coloured pictures with a round mask, that many of each person; the same ones every time.
+        """Smooth colored images with a round mask, that many of each person; the same ones every time.
 
         stage: the number of the stage that they are for; None: for drawing, at the size of the model.
         """
@@ -85,7 +85,7 @@ class ModelContract(PluginContract):
         assert all(stage.steps for stage in stages[:-1]), "A stage before the last needs a length in steps."
 
     @pytest.mark.parametrize("faces_each", [1, 3])
-    def test_draws_pictures_in_range_and_leaves_the_batch_as_it_was(self, faces_each: int) -> None:
+    def test_draws_images_in_range_and_leaves_the_batch_as_it_was(self, faces_each: int) -> None:
         """For one face and for an odd number of them."""
         model = self.make().eval()
         batch = self.batch(model, faces_each)
@@ -95,10 +95,10 @@ class ModelContract(PluginContract):
                 drawn = model.generate(batch, identity)
                 assert drawn.shape == (len(batch), 3, model.size, model.size), "generate() returns (N, 3, size, size)."
                 assert drawn.dtype == torch.float32, "generate() returns float32; call .float() on what autocast made."
-                assert drawn.isfinite().all() and drawn.abs().max() <= 1.001, "Pictures lie in [-1, 1]."
+                assert drawn.isfinite().all() and drawn.abs().max() <= 1.001, "Images lie in [-1, 1]."
         _assert_same(before, batch, "generate() has changed its batch; work on a copy.")
 
-    def test_the_same_batch_gives_the_same_pictures(self) -> None:
+    def test_the_same_batch_gives_the_same_images(self) -> None:
         """Whatever was drawn before."""
         model = self.make().eval()
         batch = self.batch(model, 2)
@@ -129,7 +129,7 @@ class ModelContract(PluginContract):
         with torch.inference_mode():
             together = model.generate(batch, None)
             alone = model.generate(batch.rows(torch.tensor([1])), None)
-            assert torch.allclose(together[1:2], alone, atol=1e-3), "A face's picture depends on the batch around it."
+            assert torch.allclose(together[1:2], alone, atol=1e-3), "A face's image depends on the batch around it."
             one, other = (
                 model.generate(replace(batch, strangers=torch.full_like(batch.identities, number)), None)
                 for number in (3, 4)

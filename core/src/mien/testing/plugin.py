@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import pytest
 
+from mien.contracts.hooks import CONTRACT
+from mien.contracts.plugin import Plugin, read_config
 from mien.errors import MienError
-from mien.hooks import CONTRACT
-from mien.plugin import Plugin, read_config
-from mien.registry import Registry
+from mien.plugins.registry import Registry
 
 HEAVY = ("torch", "cv2", "dlib", "tensorflow", "onnxruntime", "jax", "scipy")
 
@@ -55,7 +55,7 @@ class PluginContract:
         found = Registry().find(self.kind, self.name)  # says itself what is wrong
         assert found.spec.summary.strip(), "Write a summary into the PluginSpec: one line for the table of plugins."
         assert "\n" not in found.spec.summary, "The summary in the PluginSpec has to be one line."
-        assert found.spec.weights_licence.strip(), "Name the licence of the weights in the PluginSpec, or 'no weights'."
+        assert found.spec.weights_license.strip(), "Name the licence of the weights in the PluginSpec, or 'no weights'."
         assert found.spec.contract == CONTRACT, f"Write contract={CONTRACT} into the PluginSpec."
 
     def test_listing_it_imports_nothing_heavy(self) -> None:
@@ -114,7 +114,7 @@ with os.fdopen(os.dup(1), "wb") as answer:
 def _heavy_after_listing(distribution: str) -> list[str]:
     from importlib.metadata import entry_points
 
-    from mien.hooks import GROUP
+    from mien.contracts.hooks import GROUP
 
     before = set(sys.modules)
     points = [point for point in entry_points(group=GROUP) if point.dist and point.dist.name == distribution]

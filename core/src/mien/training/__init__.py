@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mien.training.options import TrainOptions as TrainOptions
-    from mien.training.runs import TrainReport as TrainReport
-    from mien.training.runs import resume as resume
-    from mien.training.runs import train as train
+    from mien.training.trainer import TrainReport as TrainReport
+    from mien.training.trainer import resume as resume
+    from mien.training.trainer import train as train
 
-_HOMES = {"TrainOptions": "options", "TrainReport": "runs", "resume": "runs", "train": "runs"}
+_HOMES = {"TrainOptions": "options", "TrainReport": "trainer", "resume": "trainer", "train": "trainer"}
 __all__ = ["TrainOptions", "TrainReport", "resume", "train"]
 
 

@@ -12,14 +12,14 @@ from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 
 from mien.errors import MienError
-from mien.files import writing_to
-from mien.run import weights_written
+from mien.media.files import writing_to
+from mien.training.run import weights_written
 
 _PROGRESS = "progress.json"
 _FOLDER = "checkpoints"
 
 
-class Progressed(BaseModel):
+class TrainingState(BaseModel):
     """How far a run is."""
 
     # A schedule that has seen no validation yet holds an infinite best loss; JSON's null would not come back as one.
@@ -38,7 +38,7 @@ class Progressed(BaseModel):
     """State of each phase's learning rate schedule."""
 
 
-def save(accelerator: Accelerator, run: Path, progress: Progressed, kept: int) -> Path:
+def save(accelerator: Accelerator, run: Path, progress: TrainingState, kept: int) -> Path:
     """Write a checkpoint; every process calls it. Raises MienError if the disk is full."""
     folder = run / _FOLDER
     target, partial = folder / f"{progress.step:08d}", folder / f".{progress.step:08d}.partial"
@@ -69,10 +69,10 @@ def newest(run: Path) -> Path | None:
     return max(whole, default=None)
 
 
-def load(accelerator: Accelerator, checkpoint: Path) -> Progressed:
+def load(accelerator: Accelerator, checkpoint: Path) -> TrainingState:
     """Put the prepared model, optimizers and random states back. Raises MienError if the checkpoint is damaged."""
     try:
-        progress = Progressed.model_validate(json.loads((checkpoint / _PROGRESS).read_text(encoding="utf-8")))
+        progress = TrainingState.model_validate(json.loads((checkpoint / _PROGRESS).read_text(encoding="utf-8")))
         states = checkpoint / f"random_states_{accelerator.process_index}.pkl"
         if not states.is_file() or not states.stat().st_size:  # accelerate would go on without, and not exactly
             raise OSError(f"{states.name} is missing")

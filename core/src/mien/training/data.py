@@ -11,19 +11,19 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import adaptive_avg_pool2d
 
+from mien.contracts.model import Batch, ModelInputs, Stage
 from mien.dataset import Dataset
 from mien.errors import MienError
-from mien.expression import expression
-from mien.features import FeatureSet
-from mien.model import Batch, ModelInputs, Stage
+from mien.geometry.expression import expression
+from mien.plugins.feature_set import FeatureSet
 from mien.training.options import TrainOptions
-from mien.training.rows import Order, Split, repeat_rare, split
+from mien.training.sampling import Order, Split, repeat_rare, split
 
 _ROWS_PER_CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class PickedRows:
+class BatchRows:
     """Which faces a batch holds: for every identity the row numbers in its dataset."""
 
     of_identity: tuple[NDArray[np.int64], ...]
@@ -82,23 +82,23 @@ class TrainingData:
         """
         orders = self.orders(seed, stage, 0)
         for step in itertools.count() if of_model.steps is None else range(of_model.steps):
-            rows = PickedRows(tuple(order.block(step, of_model.batch_size) for order in orders))
+            rows = BatchRows(tuple(order.block(step, of_model.batch_size) for order in orders))
             progress = 1.0 if of_model.steps is None else step / of_model.steps
             yield self.batch(rows, of_model.resolution, progress, stage, device)
 
-    def held_out(self, most_per_identity: int) -> PickedRows | None:
+    def held_out(self, most_per_identity: int) -> BatchRows | None:
         """Held-out rows spread evenly over what is held out; None if an identity has none."""
         if any(len(part.held_out) == 0 for part in self.splits):
             return None
-        return PickedRows(tuple(_spread(part.held_out, most_per_identity) for part in self.splits))
+        return BatchRows(tuple(_spread(part.held_out, most_per_identity) for part in self.splits))
 
-    def spread(self, most_per_identity: int) -> PickedRows:
+    def spread(self, most_per_identity: int) -> BatchRows:
         """Training rows spread evenly over each dataset."""
-        return PickedRows(tuple(_spread(part.training, most_per_identity) for part in self.splits))
+        return BatchRows(tuple(_spread(part.training, most_per_identity) for part in self.splits))
 
     def batch(
         self,
-        rows: PickedRows,
+        rows: BatchRows,
         resolution: int,
         progress: float = 1.0,
         stage: int = -1,
@@ -131,8 +131,8 @@ class TrainingData:
         """Mean outer product of an identity's vectors about a mean: float64 (F, F)."""
         rows, squares = self.splits[identity].training, np.zeros((len(mean), len(mean)))
         for part in _chunks(rows):
-            centred = self._vectors(identity, part) - mean
-            squares += centred.T @ centred
+            centered = self._vectors(identity, part) - mean
+            squares += centered.T @ centered
         return squares / max(len(rows) - 1, 1)
 
     def _vectors(self, identity: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:

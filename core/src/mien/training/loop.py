@@ -14,24 +14,24 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from mien.contracts.model import Batch, Losses, Model, Stage
 from mien.errors import MienError
-from mien.model import Batch, Losses, Model, Stage
 from mien.progress import Progress
-from mien.run import WEIGHTS, write_weights
 from mien.training import checkpoints
-from mien.training.checkpoints import Progressed
-from mien.training.data import PickedRows, TrainingData
-from mien.training.metrics import Metrics
+from mien.training.checkpoints import TrainingState
+from mien.training.data import BatchRows, TrainingData
+from mien.training.metrics import MetricsLog
 from mien.training.options import TrainOptions
 from mien.training.previews import write_preview
-from mien.training.rows import Order
+from mien.training.run import WEIGHTS, write_weights
+from mien.training.sampling import Order
 from mien.training.stopping import StopRequest
 
 _VALIDATION_FACES = 64
 _PREVIEW_FACES = 4
 
 
-class NotFinite(Exception):
+class NonFiniteLoss(Exception):
     """A loss or a gradient is not finite."""
 
 
@@ -46,7 +46,7 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class StageAtWork:
+class ActiveStage:
     """A stage of the model, its number, and the order in which the faces come in it."""
 
     number: int
@@ -84,10 +84,10 @@ class Loop:
             )
             for (name, bare), optimizer in zip(made, prepared[1:], strict=True)
         ]
-        self._at = Progressed()
+        self._at = TrainingState()
 
     @property
-    def at(self) -> Progressed:
+    def at(self) -> TrainingState:
         """How far the run is."""
         return self._at
 
@@ -104,7 +104,7 @@ class Loop:
         """
         options, began = self._options, time.monotonic()
         seconds_before = self._at.seconds
-        metrics = Metrics(self._accelerator, self._run, self._at.step)
+        metrics = MetricsLog(self._accelerator, self._run, self._at.step)
         log = _Averages()
         self._start_bar()
         stage = self._stage()
@@ -116,9 +116,9 @@ class Loop:
             began_step = time.monotonic()
             try:
                 figures = self._step(stage)
-            except NotFinite as error:
+            except NonFiniteLoss as error:
                 self._go_back(error)
-                metrics = Metrics(self._accelerator, self._run, self._at.step)
+                metrics = MetricsLog(self._accelerator, self._run, self._at.step)
                 log = _Averages()
                 stage = self._stage()
                 continue
@@ -162,8 +162,8 @@ class Loop:
             for buffer in self._model.buffers():
                 buffer.copy_(broadcast(buffer))
 
-    def _step(self, stage: StageAtWork) -> dict[str, float]:
-        """One iteration: each phase in turn. Returns losses and gradient norms. Raises NotFinite before stepping."""
+    def _step(self, stage: ActiveStage) -> dict[str, float]:
+        """One iteration: each phase in turn. Returns losses and gradient norms; raises NonFiniteLoss before a step."""
         self._seed()
         self._wrapped.train()
         options, figures = self._options, dict[str, float]()
@@ -186,7 +186,7 @@ class Loop:
                 scaling = self._accelerator.scaler is not None  # fp16: the scaler skips overflowing steps by itself
                 if self._any_process(not finite and not (scaling and np.isfinite(figures["loss"]))):
                     described = "; ".join(picked.describe(self._data.identities) for picked in rows)
-                    raise NotFinite(f"phase {phase.name}, {_told(figures, norm)}, faces (row numbers) {described}")
+                    raise NonFiniteLoss(f"phase {phase.name}, {_told(figures, norm)}, faces (row numbers) {described}")
                 phase.optimizer.step()
                 self._model.after_step(phase.name)
                 figures[f"{phase.name}/gradient_norm" if len(self._phases) > 1 else "gradient_norm"] = norm
@@ -211,20 +211,20 @@ class Loop:
         key = [self._options.seed, self._accelerator.process_index, self._at.step, self._at.rollbacks]
         torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
-    def _rows(self, stage: StageAtWork, part: int) -> PickedRows:
+    def _rows(self, stage: ActiveStage, part: int) -> BatchRows:
         number = self._at.stage_step * self._options.accumulate + part
         number = number * self._accelerator.num_processes + self._accelerator.process_index
-        return PickedRows(tuple(order.block(number, stage.of_model.batch_size) for order in stage.orders))
+        return BatchRows(tuple(order.block(number, stage.of_model.batch_size) for order in stage.orders))
 
-    def _batch(self, rows: PickedRows, stage: StageAtWork, progress: float = 1.0) -> Batch:
+    def _batch(self, rows: BatchRows, stage: ActiveStage, progress: float = 1.0) -> Batch:
         return self._data.batch(rows, stage.of_model.resolution, progress, stage.number, self._accelerator.device)
 
-    def _stage(self) -> StageAtWork | None:
+    def _stage(self) -> ActiveStage | None:
         number = self._at.stage
         if number >= len(self._stages):
             return None
         orders = self._data.orders(self._options.seed, number, self._at.rollbacks)
-        return StageAtWork(number, self._stages[number], orders)
+        return ActiveStage(number, self._stages[number], orders)
 
     def _faces_per_step(self, stage: Stage) -> int:
         batches = self._options.accumulate * int(self._accelerator.num_processes)
@@ -240,7 +240,7 @@ class Loop:
         flag = torch.tensor([float(here)], device=self._accelerator.device)
         return float(self._accelerator.reduce(flag, "sum")[0]) > 0
 
-    def _report(self, metrics: Metrics, log: "_Averages", stage: StageAtWork) -> None:
+    def _report(self, metrics: MetricsLog, log: "_Averages", stage: ActiveStage) -> None:
         step, options = self._at.step, self._options
         if step % options.steps_per_validation == 0:
             self._validate(metrics, stage)
@@ -252,7 +252,7 @@ class Loop:
             self.preview(stage)
 
     @torch.no_grad()
-    def _validate(self, metrics: Metrics, stage: StageAtWork) -> None:
+    def _validate(self, metrics: MetricsLog, stage: ActiveStage) -> None:
         held_out = self._data.held_out(_VALIDATION_FACES)
         if held_out is None:
             return
@@ -271,7 +271,7 @@ class Loop:
         return float(self._accelerator.reduce(value.detach().float(), "mean"))
 
     @torch.no_grad()
-    def preview(self, stage: StageAtWork) -> None:
+    def preview(self, stage: ActiveStage) -> None:
         """Write RUN/previews/STEP.png, in the main process."""
         if not self._accelerator.is_main_process:
             return
@@ -283,7 +283,7 @@ class Loop:
         with self._accelerator.autocast():
             write_preview(path, self._model, batch, self._data.identities, self._at.step)
 
-    def _go_back(self, error: NotFinite) -> None:
+    def _go_back(self, error: NonFiniteLoss) -> None:
         newest, step = checkpoints.newest(self._run), self._at.step + 1
         where = f"The last good checkpoint is {newest}." if newest else "There is no checkpoint yet."
         message = f"Step {step}: a loss or gradient is not finite ({error}). {where}"

@@ -6,12 +6,12 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from mien.files import whole_file, writing_to
+from mien.media.files import whole_file, writing_to
 
 FILE = "metrics.jsonl"
 
 
-class Metrics:
+class MetricsLog:
     """Adds a line of numbers for a step. Only the main process writes."""
 
     def __init__(self, accelerator: Accelerator, run: Path, from_step: int) -> None:

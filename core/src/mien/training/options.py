@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.plugin import PluginConfig
+from mien.contracts.plugin import PluginConfig
 
 
 class TrainOptions(PluginConfig):
@@ -23,7 +23,7 @@ class TrainOptions(PluginConfig):
     clip: float | None = Field(default=None, gt=0)
     """Largest L2 norm of a phase's gradients; longer ones are scaled down to it."""
     held_out: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the faces that training never sees: the end of each clip and of each folder of pictures."""
+    """Share of the faces that training never sees: the end of each clip and of each folder of images."""
     repeat_rare: int = Field(default=1, ge=1)
     """How many times a face with a rare expression (a wide open mouth, closed eyes) comes in an epoch at most."""
     steps_per_log: int = Field(default=20, ge=1)
@@ -31,7 +31,7 @@ class TrainOptions(PluginConfig):
     steps_per_validation: int = Field(default=200, ge=1)
     """Steps from one measurement on the held-out faces to the next; it drives the schedule."""
     steps_per_preview: int = Field(default=500, ge=1)
-    """Steps from one preview picture to the next."""
+    """Steps from one preview image to the next."""
     steps_per_checkpoint: int = Field(default=500, ge=1)
     """Steps from one checkpoint to the next: what kill -9 can lose at most."""
     checkpoints_kept: int = Field(default=2, ge=1)
@@ -45,7 +45,7 @@ class TrainOptions(PluginConfig):
     rollbacks: int = Field(default=3, ge=0)
     """How many times on_nan=rollback goes back before it stops all the same."""
     channels_last: bool = True
-    """Keep pictures and weights channels last, which is faster on most processors and cards."""
+    """Keep images and weights channels last, which is faster on most processors and cards."""
     deterministic: bool = True
     """Use only algorithms that give the same result every time."""
     init_from: str | None = None

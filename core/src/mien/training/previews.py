@@ -1,4 +1,4 @@
-"""Preview pictures: for held-out faces the input, and the same face drawn as each person, or as invented people."""
+"""Preview images: for held-out faces the input, and the same face drawn as each person, or as invented people."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from mien.face import RgbImage
-from mien.grid import write_grid
-from mien.model import Batch, Model, pictures_of
-from mien.provenance import Provenance
+from mien.contracts.face import RgbImage
+from mien.contracts.model import Batch, Model, to_uint8_images
+from mien.media.grid import write_grid
+from mien.media.provenance import Provenance
 
 _STRANGERS = 4
 
@@ -20,7 +20,7 @@ def write_preview(path: Path, model: Model, batch: Batch, names: Sequence[str], 
 
     Columns: the input, then drawn as itself and as each other person, or, if the model invents people, as some of them.
     """
-    columns = {"input": list(pictures_of(batch.images))}
+    columns = {"input": list(to_uint8_images(batch.images))}
     columns |= _as_people(model, batch, names) if model.swaps else _as_strangers(model, batch)
     made = Provenance(version("mien-core"), f"preview of training, step {step}", path.resolve().parents[1].name)
     labels = [names[who] for who in batch.identities.tolist()]
@@ -28,7 +28,7 @@ def write_preview(path: Path, model: Model, batch: Batch, names: Sequence[str], 
 
 
 def _as_people(model: Model, batch: Batch, names: Sequence[str]) -> dict[str, list[RgbImage]]:
-    drawn = [pictures_of(model.generate(batch, name)) for name in names]
+    drawn = [to_uint8_images(model.generate(batch, name)) for name in names]
     identities = batch.identities.tolist()
     columns = {"reconstruction": [drawn[who][row] for row, who in enumerate(identities)]}
     for further in range(1, len(names)):
@@ -40,6 +40,6 @@ def _as_people(model: Model, batch: Batch, names: Sequence[str]) -> dict[str, li
 def _as_strangers(model: Model, batch: Batch) -> dict[str, list[RgbImage]]:
     numbers = [torch.full_like(batch.identities, number) for number in range(_STRANGERS)]
     return {
-        f"stranger {number}": list(pictures_of(model.generate(replace(batch, strangers=who), None)))
+        f"stranger {number}": list(to_uint8_images(model.generate(replace(batch, strangers=who), None)))
         for number, who in enumerate(numbers)
     }

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.model import Batch, Model
+from mien.contracts.model import Batch, Model
 from mien.training.loop import only_training
 
 _REPETITIONS = 10

@@ -1,11 +1,11 @@
-"""How the settings change the edge, the detail and the colours of a blended face."""
+"""How the settings change the edge, the detail and the colors of a blended face."""
 
 import cv2
 import numpy as np
 import pytest
 
-from mien.alignment import align, warp
-from mien.colour import to_lab
+from mien.geometry.alignment import align, warp
+from mien.imaging.color import to_lab
 from mien.testing import BlenderContract, portraits
 from mien_blender_feather.feather import Feather, FeatherConfig
 
@@ -16,7 +16,7 @@ class TestFeather(BlenderContract):
 
 class TestSharpen(BlenderContract):
     name = "feather"
-    settings = {"detail": "sharpen", "colour": "none"}
+    settings = {"detail": "sharpen", "color": "none"}
 
 
 class TestSoftenWithAHardEdge(BlenderContract):
@@ -26,7 +26,7 @@ class TestSoftenWithAHardEdge(BlenderContract):
 
 @pytest.fixture(scope="module")
 def crops():
-    return [align(portrait.picture, portrait.landmarks) for portrait in portraits()]
+    return [align(portrait.image, portrait.landmarks) for portrait in portraits()]
 
 
 def swapped(crops, **settings):
@@ -52,31 +52,31 @@ def test_a_wider_feather_makes_a_softer_edge(crops):
     black = np.zeros_like(there.scene)
 
     def steepest(feather):
-        config = FeatherConfig(feather=feather, colour="none")
+        config = FeatherConfig(feather=feather, color="none")
         blended = Feather(config).blend(black, white, there.mask, there.to_crop)[..., 0].astype(int)
         return np.abs(np.diff(blended, axis=1)).max()
 
     assert steepest(0.02) > 2 * steepest(0.2)
 
 
-def test_colours_follow_the_face_that_is_covered(crops):
+def test_colors_follow_the_face_that_is_covered(crops):
     there = crops[0]
     original = to_lab(warp(there.scene, there.to_crop, (128, 128)))
     middle = cv2.erode(there.mask, np.ones((31, 31))) > 0.5
 
-    def colour_distance(colour):
-        result = to_lab(np.rint(swapped(crops, colour=colour)).astype(np.uint8))
+    def color_distance(color):
+        result = to_lab(np.rint(swapped(crops, color=color)).astype(np.uint8))
         return np.linalg.norm(result[middle].mean(0) - original[middle].mean(0))
 
-    assert colour_distance("none") > 10
-    assert colour_distance("reinhard") < 4
+    assert color_distance("none") > 10
+    assert color_distance("reinhard") < 4
 
 
 def test_detail_is_sharpened_or_softened(crops):
     middle = cv2.erode(crops[0].mask, np.ones((31, 31))) > 0.5
 
     def detail(kind):
-        gray = swapped(crops, detail=kind, colour="none").mean(2)
+        gray = swapped(crops, detail=kind, color="none").mean(2)
         return np.abs(gray - cv2.GaussianBlur(gray, (0, 0), 1))[middle].mean()
 
     assert detail("soften") < 0.6 * detail("keep")

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.alignment import align, composite, warp
+from mien.geometry.alignment import align, composite, warp
 from mien.testing import BlenderContract, portraits
 from mien_blender_multiband.multiband import Multiband, MultibandConfig
 
@@ -17,24 +17,24 @@ class TestMultiband(BlenderContract):
 
 class TestOneLevel(BlenderContract):
     name = "multiband"
-    settings = {"levels": 1, "colour": "histogram"}
+    settings = {"levels": 1, "color": "histogram"}
 
 
 class TestManyLevelsToTheEdge(BlenderContract):
     name = "multiband"
-    settings = {"levels": 8, "erosion": 0.0, "colour": "none"}
+    settings = {"levels": 8, "erosion": 0.0, "color": "none"}
 
 
 @pytest.fixture(scope="module")
 def crops():
     """Mask, and two faces with their surroundings: uint8 (128, 128, 3). The first is the scene, not to be resampled."""
-    one, other = (align(portrait.picture, portrait.landmarks) for portrait in portraits())
+    one, other = (align(portrait.image, portrait.landmarks) for portrait in portraits())
     scene, face = (warp(crop.scene, crop.to_crop, (128, 128)) for crop in (one, other))
     return one.mask, scene, face
 
 
 def blended(scene, face, mask, **settings):
-    config = MultibandConfig(**{"colour": "none", "erosion": 0.0, **settings})
+    config = MultibandConfig(**{"color": "none", "erosion": 0.0, **settings})
     return Multiband(config).blend(scene, face, mask, WHERE_IT_IS).astype(np.float32)
 
 
@@ -43,7 +43,7 @@ def depth_of(mask):
     return cv2.distanceTransform((mask >= 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
-def test_colours_fade_widely_and_detail_narrowly(crops):
+def test_colors_fade_widely_and_detail_narrowly(crops):
     mask, scene, _ = crops
     scene = (scene * 0.6 + 50).astype(np.uint8)
     pattern = np.indices((128, 128)).sum(0)[..., None] % 2 * 2 - 1
@@ -59,13 +59,13 @@ def test_colours_fade_widely_and_detail_narrowly(crops):
     assert share(lighter, 36, 99) > 0.7
 
 
-def test_at_its_edge_the_face_has_the_scenes_colours(crops):
+def test_at_its_edge_the_face_has_the_scenes_colors(crops):
     mask, scene, face = crops
     depth = depth_of(mask)
     rim = (depth > 0) & (depth < 3)
 
-    def step(picture):
-        return np.abs(picture.astype(np.float32) - scene)[rim].mean()
+    def step(image):
+        return np.abs(image.astype(np.float32) - scene)[rim].mean()
 
     hard = composite(scene, face, (mask >= 0.5).astype(np.float32), WHERE_IT_IS)
     assert step(hard) > 30
@@ -113,7 +113,7 @@ def test_a_face_that_the_scene_cuts_off_does_not_fade_there(crops):
     to_crop = np.array([[1.0, 0, 64], [0, 1, 0]])
     seen = mask.copy()
     seen[:, :64] = 0
-    config = MultibandConfig(colour="none", erosion=0.0)
+    config = MultibandConfig(color="none", erosion=0.0)
     cut_off = Multiband(config).blend(scene[:, :64], lighter, seen, to_crop)
     middle = np.s_[50:80, :16]
     assert whole[:, 64:][middle].min() > 150

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.alignment import align, composite, warp
+from mien.geometry.alignment import align, composite, warp
 from mien.testing import BlenderContract, portraits
 from mien_blender_poisson.poisson import Poisson, PoissonConfig
 
@@ -17,24 +17,24 @@ class TestPoisson(BlenderContract):
 
 class TestMixed(BlenderContract):
     name = "poisson"
-    settings = {"mode": "mixed", "colour": "histogram"}
+    settings = {"mode": "mixed", "color": "histogram"}
 
 
 class TestToTheEdge(BlenderContract):
     name = "poisson"
-    settings = {"erosion": 0.0, "colour": "none"}
+    settings = {"erosion": 0.0, "color": "none"}
 
 
 @pytest.fixture(scope="module")
 def crops():
     """Mask, and two faces with their surroundings: uint8 (128, 128, 3). The first is the scene, not to be resampled."""
-    one, other = (align(portrait.picture, portrait.landmarks) for portrait in portraits())
+    one, other = (align(portrait.image, portrait.landmarks) for portrait in portraits())
     scene, face = (warp(crop.scene, crop.to_crop, (128, 128)) for crop in (one, other))
     return one.mask, scene, face
 
 
 def blended(scene, face, mask, **settings):
-    config = PoissonConfig(**{"colour": "none", **settings})
+    config = PoissonConfig(**{"color": "none", **settings})
     return Poisson(config).blend(scene, face, mask, WHERE_IT_IS).astype(np.float32)
 
 
@@ -43,18 +43,18 @@ def depth_of(mask):
     return cv2.distanceTransform((mask >= 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
-def gradients(picture):
-    gray = np.asarray(picture, np.float32).mean(2)
+def gradients(image):
+    gray = np.asarray(image, np.float32).mean(2)
     return np.stack([cv2.Sobel(gray, -1, 1, 0, scale=1 / 8), cv2.Sobel(gray, -1, 0, 1, scale=1 / 8)])
 
 
-def test_at_its_edge_the_face_has_the_scenes_colours(crops):
+def test_at_its_edge_the_face_has_the_scenes_colors(crops):
     mask, scene, face = crops
     depth = depth_of(mask)
     rim = (depth > 0) & (depth < 2)
 
-    def step(picture):
-        return np.abs(picture.astype(np.float32) - scene)[rim].mean()
+    def step(image):
+        return np.abs(image.astype(np.float32) - scene)[rim].mean()
 
     hard = composite(scene, face, (mask >= 0.5).astype(np.float32), WHERE_IT_IS)
     assert step(hard) > 30
@@ -87,7 +87,7 @@ def test_a_mask_off_the_middle_moves_nothing(crops, half):
 
 @pytest.mark.parametrize("size", [16, 24])
 def test_a_small_face_is_cloned_too(crops, size):
-    mask, scene, face = (cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA) for picture in crops)
+    mask, scene, face = (cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) for image in crops)
     middle = depth_of(mask) > size / 8
     ours, drawn = gradients(blended(scene, face, mask))[:, middle], gradients(face)[:, middle]
     assert np.corrcoef(ours.ravel(), drawn.ravel())[0, 1] > 0.8
@@ -99,7 +99,7 @@ def test_mixed_lets_what_is_in_front_of_the_face_show_through(crops):
     cv2.rectangle(glasses, (40, 44), (88, 64), (0, 0, 0), 1)
 
     def darkness(mode):
-        without, with_glasses = (blended(picture, face, mask, mode=mode) for picture in (scene, glasses))
+        without, with_glasses = (blended(image, face, mask, mode=mode) for image in (scene, glasses))
         return (without - with_glasses)[64, 45:84].mean()
 
     assert darkness("normal") < 3
@@ -120,8 +120,8 @@ def test_a_face_that_the_scene_cuts_off_is_not_joined_to_the_black_beyond(crops)
     seen = mask.copy()
     seen[:, :64] = 0
     even = np.rint(150 * seen[..., None] * np.ones(3)).astype(np.uint8)
-    assert np.abs(Poisson(PoissonConfig(colour="none")).blend(there, even, seen, to_crop) - 150.0).max() <= 1
-    drawn = Poisson(PoissonConfig(colour="none")).blend(there, face, seen, to_crop)
+    assert np.abs(Poisson(PoissonConfig(color="none")).blend(there, even, seen, to_crop) - 150.0).max() <= 1
+    drawn = Poisson(PoissonConfig(color="none")).blend(there, face, seen, to_crop)
     middle = np.s_[40:90, :20]
     alike = np.corrcoef(drawn[middle].mean(2).ravel(), face[:, 64:][middle].mean(2).ravel())[0, 1]
     assert alike > 0.95

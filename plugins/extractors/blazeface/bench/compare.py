@@ -1,6 +1,6 @@
 """What blazeface finds beside face_recognition, how near its landmarks are to dlib's, and how fast it is.
 
-    python compare.py PATH…        clips, pictures, or folders of them
+    python compare.py PATH…        clips, images, or folders of them
 
 Reference: dlib with one upsampling (face_recognition:search=full). A face counts as the same where the landmarks'
 bounding boxes overlap with an intersection over union above 0.4. Distances of landmarks are shares of the distance
@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.expression import correlations, expression
-from mien.extractor import Extractor
-from mien.face import Face, RgbImage
-from mien.registry import Registry
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import Face, RgbImage
+from mien.geometry.expression import correlations, expression
+from mien.plugins.registry import Registry
 
 REFERENCE = "face_recognition:search=full"
 COMPARED = ("blazeface", "blazeface:eyes=false", "blazeface:search=full", "face_recognition", REFERENCE)
@@ -39,7 +39,7 @@ LEAST_FACES = 20
 
 
 def frames(paths: list[Path]) -> Iterator[tuple[str, RgbImage]]:
-    """Every frame of every clip and picture, with the file's name."""
+    """Every frame of every clip and image, with the file's name."""
     for path in paths:
         if path.is_dir():
             yield from frames(sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES))
@@ -80,15 +80,15 @@ class Tally:
     def __init__(self) -> None:
         self.seconds = 0.0
         self.found = 0
-        self.missed: Counter[str] = Counter()
+        self.no_face: Counter[str] = Counter()
         self.alone: Counter[str] = Counter()
         self.pairs: dict[str, list[tuple[Face, Face]]] = defaultdict(list)
 
     def add(self, file: str, expected: list[Face], found: list[Face]) -> None:
-        """Count the faces of a picture."""
+        """Count the faces of an image."""
         pairs = matched(expected, found)
         self.found += len(found)
-        self.missed[file] += len(expected) - len(pairs)
+        self.no_face[file] += len(expected) - len(pairs)
         self.alone[file] += len(found) - len({id(pair[1]) for pair in pairs})
         self.pairs[file] += pairs
 
@@ -116,33 +116,33 @@ def main() -> None:
     cv2.setNumThreads(1)
     extractors = {name: cast(Extractor, Registry().create("extractor", name)) for name in COMPARED}
     tallies = {name: Tally() for name in COMPARED}
-    pictures = 0
-    for file, picture in frames([Path(argument) for argument in sys.argv[1:]]):
-        pictures += 1
+    images = 0
+    for file, image in frames([Path(argument) for argument in sys.argv[1:]]):
+        images += 1
         found = {}
         for name, extractor in extractors.items():
             begin = time.process_time()
-            found[name] = extractor.extract(picture)
+            found[name] = extractor.extract(image)
             tallies[name].seconds += time.process_time() - begin
         for name, tally in tallies.items():
             tally.add(file, found[REFERENCE], found[name])
-    if not pictures:
+    if not images:
         sys.exit(__doc__)
     faces = tallies[REFERENCE].found
-    print(f"{pictures} pictures, {faces} faces by dlib with one upsampling\n")
-    columns = ["extractor", "faces", "of dlib's", "beside them", "pictures/s", "apart, mean", "median", *REGIONS]
+    print(f"{images} images, {faces} faces by dlib with one upsampling\n")
+    columns = ["extractor", "faces", "of dlib's", "beside them", "images/s", "apart, mean", "median", *REGIONS]
     columns += ["mouth opening", "eye opening"]
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for name, tally in tallies.items():
         apart, follows = tally.distances(), tally.following()
-        share = 1 - sum(tally.missed.values()) / max(faces, 1)
+        share = 1 - sum(tally.no_face.values()) / max(faces, 1)
         cells = [f"`{name}`", f"{tally.found}", f"{share:.2%}", f"{sum(tally.alone.values())}"]
-        cells += [f"{pictures / tally.seconds:.0f}", f"{apart.mean():.1%}", f"{np.median(apart.mean(1)):.1%}"]
+        cells += [f"{images / tally.seconds:.0f}", f"{apart.mean():.1%}", f"{np.median(apart.mean(1)):.1%}"]
         cells += [f"{apart[:, region].mean():.1%}" for region in REGIONS.values()]
         cells += [f"{follows.get(measure, np.nan):.2f}" for measure in ("mouth_opening", "eye_opening")]
         print(f"| {' | '.join(cells)} |")
     for name, tally in tallies.items():
-        for what, counts in (("misses of dlib's", tally.missed), ("finds beside them", tally.alone)):
+        for what, counts in (("misses of dlib's", tally.no_face), ("finds beside them", tally.alone)):
             if +counts:
                 print(f"\n{name} {what}: " + ", ".join(f"{count} in {file}" for file, count in (+counts).items()))
 

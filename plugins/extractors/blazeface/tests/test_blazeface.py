@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mien.errors import MienError
-from mien.pictures import read_picture
-from mien.registry import Registry
+from mien.media.images import read_image
+from mien.media.video_reader import VideoSource
+from mien.plugins.registry import Registry
 from mien.testing import ExtractorContract, no_face, portraits, side_by_side
-from mien.video import VideoSource
 from mien_extractor_blazeface.blazeface import BlazeFace, BlazeFaceConfig
 from mien_extractor_blazeface.detector import FULL_RANGE, Detector
 
@@ -47,8 +47,8 @@ def frames(clip, every):
         return [frame.image for frame in video.frames() if frame.index % every == 0]
 
 
-def picture(name):
-    return read_picture(DATA / "pictures" / name)
+def image(name):
+    return read_image(DATA / "images" / name)
 
 
 def resized(image, factor):
@@ -63,7 +63,7 @@ def apart(landmarks, expected):
 
 
 def turned(image, degrees):
-    """The picture turned about its middle, with room for its corners, and the matrix (2, 3) that does it."""
+    """The image turned about its middle, with room for its corners, and the matrix (2, 3) that does it."""
     height, width = image.shape[:2]
     side = int(np.hypot(height, width))
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1)
@@ -72,7 +72,7 @@ def turned(image, degrees):
 
 
 def placed(image, canvas_size, left, top):
-    """The picture on a gray canvas of (width, height)."""
+    """The image on a gray canvas of (width, height)."""
     canvas = np.full((canvas_size[1], canvas_size[0], 3), 110, np.uint8)
     canvas[top : top + image.shape[0], left : left + image.shape[1]] = image
     return canvas
@@ -82,7 +82,7 @@ def placed(image, canvas_size, left, top):
 def test_a_film_without_people_has_no_face(mode, request):
     extractor = request.getfixturevalue(mode)
     assert all(extractor.extract(frame) == [] for frame in frames("no_face.mp4", 12))
-    assert extractor.extract(picture("noface/rocket.jpg")) == []
+    assert extractor.extract(image("noface/rocket.jpg")) == []
 
 
 def test_both_of_two_people_are_found_in_every_frame(quick):
@@ -91,8 +91,8 @@ def test_both_of_two_people_are_found_in_every_frame(quick):
 
 @pytest.mark.parametrize("degrees", [-90, -60, -30, 15, 30, 75, 90])
 @pytest.mark.parametrize("person", [0, 1])
-def test_the_landmarks_turn_with_the_picture(quick, person, degrees):
-    portrait = portraits()[person].picture
+def test_the_landmarks_turn_with_the_image(quick, person, degrees):
+    portrait = portraits()[person].image
     (upright,) = quick.extract(portrait)
     image, matrix = turned(portrait, degrees)
     (face,) = quick.extract(image)
@@ -100,14 +100,14 @@ def test_the_landmarks_turn_with_the_picture(quick, person, degrees):
     assert apart(face.landmarks, expected) < 0.08
 
 
-def test_turned_pictures_of_a_camera_are_searched_as_they_are(quick):
+def test_turned_images_of_a_camera_are_searched_as_they_are(quick):
     for name in ("formats/rotated30_no_exif.png", "formats/rotated90_no_exif.jpg"):
-        assert len(quick.extract(picture(name))) == 1
+        assert len(quick.extract(image(name))) == 1
 
 
 @pytest.mark.parametrize("person", [0, 1])
 def test_a_full_search_finds_a_face_upside_down(full, person):
-    portrait = portraits()[person].picture
+    portrait = portraits()[person].image
     (upright,) = full.extract(portrait)
     (face,) = full.extract(portrait[::-1, ::-1])
     expected = np.array([portrait.shape[1] - 1, portrait.shape[0] - 1]) - upright.landmarks
@@ -117,31 +117,31 @@ def test_a_full_search_finds_a_face_upside_down(full, person):
 def test_a_face_of_16_pixels_is_found_and_its_landmarks_lie_right(quick):
     for portrait in portraits():
         factor = 16 / np.ptp(portrait.landmarks[:, 0])
-        (face,) = quick.extract(resized(portrait.picture, factor))
+        (face,) = quick.extract(resized(portrait.image, factor))
         assert apart(face.landmarks, (portrait.landmarks + 0.5) * factor - 0.5) < 0.12
 
 
 def test_a_small_face_beside_a_large_one_is_found(quick, full):
-    large, small = resized(portraits()[1].picture, 1.5), portraits()[0].picture
+    large, small = resized(portraits()[1].image, 1.5), portraits()[0].image
     assert len(quick.extract(side_by_side(large, resized(small, 0.3)))) == 2
     assert len(full.extract(side_by_side(large, resized(small, 0.25)))) == 2
 
 
 @pytest.mark.parametrize("upright", [False, True])
 @pytest.mark.parametrize("share", [0.7, 0.9])
-def test_a_picture_that_is_not_square_is_seen_as_one_with_black_around_it(upright, share):
-    """The detector leaves out the rows or columns that the picture does not fill, and finds the same."""
-    square = portraits()[0].picture[:300, :300].copy()
+def test_an_image_that_is_not_square_is_seen_as_one_with_black_around_it(upright, share):
+    """The detector leaves out the rows or columns that the image does not fill, and finds the same."""
+    square = portraits()[0].image[:300, :300].copy()
     filled = round(300 * share)
     part = (square[:, :filled] if upright else square[:filled]).copy()
     (square[:, filled:] if upright else square[filled:])[:] = 0
     detector = Detector(FULL_RANGE)
-    (narrow,), (whole,) = (detector.detect(picture, 0.5) for picture in (part, square))
+    (narrow,), (whole,) = (detector.detect(image, 0.5) for image in (part, square))
     assert np.abs(narrow.points - whole.points).max() < 0.05 * np.ptp(whole.corners[:, 0])
 
 
-def test_a_full_search_finds_the_smallest_faces_of_a_large_picture(quick, full):
-    face = resized(portraits()[0].picture, 30 / np.ptp(portraits()[0].landmarks[:, 0]))
+def test_a_full_search_finds_the_smallest_faces_of_a_large_image(quick, full):
+    face = resized(portraits()[0].image, 30 / np.ptp(portraits()[0].landmarks[:, 0]))
     places = [(3, 5), (700, 450), (1480, 20), (1490, 1090), (40, 900)]
     for left, top in places:
         scene = placed(face, (1600, 1200), left, top)
@@ -153,19 +153,19 @@ def test_a_full_search_finds_the_smallest_faces_of_a_large_picture(quick, full):
 
 @pytest.mark.parametrize("factor", [1.0, 2.0, 2.6])
 def test_a_face_is_found_once_however_many_tiles_show_it_and_its_parts(full, factor):
-    scene = placed(resized(portraits()[1].picture, factor), (1500, 1000), 200, 10)
+    scene = placed(resized(portraits()[1].image, factor), (1500, 1000), 200, 10)
     assert len(full.extract(scene)) == 1
 
 
-def test_a_face_that_fills_the_picture_is_found(quick):
+def test_a_face_that_fills_the_image_is_found(quick):
     for portrait in portraits():
         (left, top), (right, bottom) = portrait.landmarks.min(0).astype(int), portrait.landmarks.max(0).astype(int)
-        (face,) = quick.extract(portrait.picture[top - 10 : bottom + 3, left - 3 : right + 3])
+        (face,) = quick.extract(portrait.image[top - 10 : bottom + 3, left - 3 : right + 3])
         assert apart(face.landmarks, portrait.landmarks - (left - 3, top - 10)) < 0.15
 
 
 def test_half_a_face_at_the_border_is_found_and_reaches_over_it(quick):
-    (face,) = quick.extract(picture("formats/half_face_at_border.jpg"))
+    (face,) = quick.extract(image("formats/half_face_at_border.jpg"))
     assert (face.landmarks[:, 0] < 0).sum() > 10
     assert face.box.left < 0 < face.box.right
 
@@ -173,9 +173,9 @@ def test_half_a_face_at_the_border_is_found_and_reaches_over_it(quick):
 @pytest.mark.parametrize(
     "name", ["dark.jpg", "blur.jpg", "bilevel.png", "gray.png", "eyes_bar.jpg", "mouth_covered.jpg"]
 )
-def test_a_face_is_found_in_a_bad_picture(quick, name):
-    (good,) = quick.extract(picture("formats/rgb.png"))
-    (face,) = quick.extract(picture(f"formats/{name}"))
+def test_a_face_is_found_in_a_bad_image(quick, name):
+    (good,) = quick.extract(image("formats/rgb.png"))
+    (face,) = quick.extract(image(f"formats/{name}"))
     assert apart(face.landmarks, good.landmarks) < 0.15
 
 
@@ -186,14 +186,14 @@ def test_min_presence_leaves_out_what_is_no_face():
 
 
 def test_min_score_leaves_doubtful_faces_out(quick):
-    image = portraits()[0].picture
+    image = portraits()[0].image
     (face,) = quick.extract(image)
     assert len(BlazeFace(BlazeFaceConfig(min_score=face.score - 0.01)).extract(image)) == 1
     assert BlazeFace(BlazeFaceConfig(min_score=0.99)).extract(image) == []
 
 
 def test_instances_work_side_by_side_in_threads():
-    images = [portrait.picture for portrait in portraits()] * 2
+    images = [portrait.image for portrait in portraits()] * 2
     expected = [BlazeFace().extract(image)[0].landmarks for image in images]
     extractors = [BlazeFace() for _ in images]
     with ThreadPoolExecutor(len(images)) as pool:

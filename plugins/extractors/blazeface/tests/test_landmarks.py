@@ -6,18 +6,18 @@ from typing import cast
 import numpy as np
 import pytest
 
-from mien.expression import correlations, expression
-from mien.extractor import Extractor
-from mien.registry import Registry
+from mien.contracts.extractor import Extractor
+from mien.geometry.expression import correlations, expression
+from mien.media.video_reader import VideoSource
+from mien.plugins.registry import Registry
 from mien.testing import portraits
-from mien.video import VideoSource
 from mien_extractor_blazeface.blazeface import BlazeFace, BlazeFaceConfig
 from mien_extractor_blazeface.ibug import POINTS, on_mesh
 
-HOUSE = Path(__file__).resolve().parents[4]
-E = HOUSE / "cli/src/mien_cli/demo/data/E/cap13_edit2.mp4"
+REPOSITORY = Path(__file__).resolve().parents[4]
+E = REPOSITORY / "cli/src/mien_cli/demo/data/E/cap13_edit2.mp4"
 """A man who makes all kinds of faces."""
-J = HOUSE / "tests/data/clips/target_J_2s_audio.mp4"
+J = REPOSITORY / "tests/data/clips/target_J_2s_audio.mp4"
 """A man who smiles, and blinks once."""
 REGIONS = {"jaw": slice(0, 17), "brows": slice(17, 27), "nose": slice(27, 36), "eyes": slice(36, 48)}
 REGIONS["mouth"] = slice(48, 68)
@@ -58,7 +58,7 @@ def of_j(dlib):
 
 def test_landmarks_of_portraits_are_near_to_dlib_s():
     extractor = BlazeFace()
-    found = np.stack([extractor.extract(portrait.picture)[0].landmarks for portrait in portraits()])
+    found = np.stack([extractor.extract(portrait.image)[0].landmarks for portrait in portraits()])
     assert (apart(found, np.stack([portrait.landmarks for portrait in portraits()])).mean(1) < 0.06).all()
 
 
@@ -88,7 +88,7 @@ def test_a_blink_is_followed_because_each_eye_is_looked_at(of_j):
 def test_left_and_right_are_the_subject_s_own(of_e):
     _, found = of_e
     assert (found[:, 36:42, 0].mean(1) < found[:, 42:48, 0].mean(1)).all(), "the subject's right eye is on the left"
-    assert (np.diff(found[:, [0, 4, 8, 12, 16], 0], axis=1) > 0).all(), "the jaw goes from left to right in the picture"
+    assert (np.diff(found[:, [0, 4, 8, 12, 16], 0], axis=1) > 0).all(), "the jaw goes from left to right in the image"
 
 
 def test_a_landmark_lies_on_its_points_of_the_mesh_or_between_them():

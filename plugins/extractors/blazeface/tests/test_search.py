@@ -28,7 +28,7 @@ def test_a_face_lies_whole_in_some_part_and_is_no_smaller_there_than_the_network
 
 
 @given(st.integers(1, 12000), st.integers(1, 12000), st.integers(12, 200))
-def test_every_tile_lies_in_the_picture_and_there_are_not_too_many(width, height, smallest):
+def test_every_tile_lies_in_the_image_and_there_are_not_too_many(width, height, smallest):
     found = list(tiles(width, height, smallest))
     for left, top, side in found:
         assert 0 <= left <= max(0, width - side) and 0 <= top <= max(0, height - side)
@@ -36,5 +36,5 @@ def test_every_tile_lies_in_the_picture_and_there_are_not_too_many(width, height
     assert len(found) <= 2.2 * (width / (0.75 * finest) + 1) * (height / (0.75 * finest) + 1)
 
 
-def test_a_picture_in_which_the_network_knows_the_smallest_face_needs_no_tiles():
+def test_an_image_in_which_the_network_knows_the_smallest_face_needs_no_tiles():
     assert list(tiles(400, 300, 24)) == []

@@ -23,9 +23,9 @@ import numpy as np
 from mean_shape import MIRROR
 from numpy.typing import NDArray
 
-from mien.extractor import Extractor
-from mien.face import RgbImage
-from mien.registry import Registry
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import RgbImage
+from mien.plugins.registry import Registry
 from mien_extractor_blazeface.blazeface import BlazeFace
 
 Place = tuple[int, int, float]
@@ -87,13 +87,13 @@ MAY_LIE: dict[int, tuple[list[tuple[int, int]], NDArray[np.float64]]] = {
 def main() -> None:
     """Collect, fit and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("paths", type=Path, nargs="+", help="clips and pictures, or folders of them")
+    parser.add_argument("paths", type=Path, nargs="+", help="clips and images, or folders of them")
     parser.add_argument("--every", type=int, default=6, help="take every so manieth frame")
     given = parser.parse_args()
     dlib, blazeface = cast(Extractor, Registry().create("extractor", "face_recognition:search=full")), BlazeFace()
     landmarks, meshes, weights = [], [], []
     for path in given.paths:
-        found = [pair for picture in pictures(path, given.every) for pair in both(picture, dlib, blazeface)]
+        found = [pair for image in images(path, given.every) for pair in both(image, dlib, blazeface)]
         if not found:
             sys.exit(f"In {path} the two extractors find no face in common.")
         landmarks += [pair[0] for pair in found]
@@ -105,11 +105,11 @@ def main() -> None:
         sys.stdout.write(f"    ({one}, {other}, {share}),  # {landmark}: {apart[landmark]:.1%} of the eye distance\n")
 
 
-def pictures(path: Path, every: int) -> Iterator[RgbImage]:
-    """Every picture of a path, and of its clips every so manieth frame."""
+def images(path: Path, every: int) -> Iterator[RgbImage]:
+    """Every image of a path, and of its clips every so manieth frame."""
     if path.is_dir():
         for file in sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES):
-            yield from pictures(file, every)
+            yield from images(file, every)
         return
     with av.open(str(path)) as container:
         for number, frame in enumerate(container.decode(video=0)):
@@ -118,11 +118,11 @@ def pictures(path: Path, every: int) -> Iterator[RgbImage]:
 
 
 def both(
-    picture: RgbImage, dlib: Extractor, blazeface: BlazeFace
+    image: RgbImage, dlib: Extractor, blazeface: BlazeFace
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """dlib's landmarks (68, 2) and the mesh (468, 2) of each face that both find, in eye distances from its middle."""
-    meshes = [points[:, :2] for points, _ in blazeface.meshes(picture)]
-    for face in dlib.extract(picture):
+    meshes = [points[:, :2] for points, _ in blazeface.meshes(image)]
+    for face in dlib.extract(image):
         landmarks = face.landmarks.astype(np.float64)
         middle = landmarks.mean(0)
         unit = np.linalg.norm(landmarks[36:42].mean(0) - landmarks[42:48].mean(0))

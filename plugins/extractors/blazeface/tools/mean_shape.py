@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.files import whole_file
-from mien.video import VideoSource
+from mien.media.files import whole_file
+from mien.media.video_reader import VideoSource
 from mien_extractor_blazeface.blazeface import BlazeFace
 from mien_extractor_blazeface.ibug import on_mesh
 
@@ -45,7 +45,7 @@ def main() -> None:
         "source": f"mean of the face mesh (MediaPipe, Apache-2.0) on {len(meshes)} frames of "
         f"{', '.join(file.name for file in files)}, by plugins/extractors/blazeface/tools/mean_shape.py",
         "unit": "distance between the centres of the eyes, whose middle is the origin",
-        "axes": "x to the right in the picture, y down, z away from the camera",
+        "axes": "x to the right in the image, y down, z away from the camera",
         "points": [[round(float(value), 4) + 0.0 for value in point] for point in shape],
     }
     SHAPE.parent.mkdir(exist_ok=True)
@@ -70,10 +70,10 @@ def straight_meshes(clip: Path, every: int) -> NDArray[np.float64]:
 
 def mean_shape(shapes: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean of shapes (N, P, 3) that are moved, turned and scaled onto it."""
-    centred = shapes - shapes.mean(1, keepdims=True)
-    mean: NDArray[np.float64] = centred[0] / np.linalg.norm(centred[0])
+    centered = shapes - shapes.mean(1, keepdims=True)
+    mean: NDArray[np.float64] = centered[0] / np.linalg.norm(centered[0])
     for _ in range(ROUNDS):
-        mean = np.mean([onto(mean, shape) for shape in centred], axis=0)
+        mean = np.mean([onto(mean, shape) for shape in centered], axis=0)
         mean /= np.linalg.norm(mean)
     return mean
 

@@ -1,11 +1,11 @@
-"""Which faces each extractor finds, which it finds alone, and how long it takes for a picture.
+"""Which faces each extractor finds, which it finds alone, and how long it takes for an image.
 
-    python recall.py [--every N] [--alone FOLDER] PATH…        clips, pictures, or folders of them
+    python recall.py [--every N] [--alone FOLDER] PATH…        clips, images, or folders of them
 
-Nobody has said where the faces are, so that a face counts as one if extractors of two plugins agree: their boxes overlap
-with an intersection over union above 0.3. What no other plugin confirms is a false alarm or a face that the others miss:
-`--alone` writes a picture of each, for somebody to look at. Of clips every N-th frame is taken. Time is that of one core,
-by how long the processor was busy. Compared are those of the extractors below that are installed.
+Nobody has said where the faces are, so that a face counts as one if extractors of two plugins agree: their boxes
+overlap with an intersection over union above 0.3. What no other plugin confirms is a false alarm or a face that the
+others miss: `--alone` writes a picture of each, for somebody to look at. Of clips every N-th frame is taken. Time is
+that of one core, by how long the processor was busy. Compared are those of the extractors below that are installed.
 """
 
 import argparse
@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mien.extractor import Extractor
-from mien.face import Box, Face, RgbImage
-from mien.registry import Registry
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import Box, Face, RgbImage
+from mien.plugins.registry import Registry
 
 COMPARED = (
     "centerface",
@@ -43,7 +43,7 @@ SMALL_PX = 50
 
 @dataclass
 class Candidate:
-    """A place in a picture where somebody sees a face."""
+    """A place in an image where somebody sees a face."""
 
     box: Box
     scores: dict[str, float]
@@ -55,7 +55,7 @@ class Candidate:
 
 
 def frames(paths: list[Path], every: int) -> Iterator[tuple[Path, int, RgbImage]]:
-    """Pictures and frames of clips, with their file and number."""
+    """Images and frames of clips, with their file and number."""
     for path in paths:
         if path.is_dir():
             yield from frames(sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES), every)
@@ -77,7 +77,7 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def candidates(found: dict[str, list[Face]]) -> list[Candidate]:
-    """The faces of one picture, whoever found them."""
+    """The faces of one image, whoever found them."""
     places: list[Candidate] = []
     for spec, faces in found.items():
         for face in faces:
@@ -112,11 +112,11 @@ def main() -> None:
     installed = {found.spec.name for found in Registry().plugins if found.kind == "extractor"}
     specs = [spec for spec in COMPARED if spec.partition(":")[0] in installed]
     extractors = {spec: cast(Extractor, Registry().create("extractor", spec)) for spec in specs}
-    pictures, faces, small = 0, 0, 0
+    images, faces, small = 0, 0, 0
     seconds: Counter[str] = Counter()
     counts: dict[str, Counter[str]] = {spec: Counter() for spec in specs}
     for path, number, image in frames(options.paths, options.every):
-        pictures += 1
+        images += 1
         found = {}
         for spec, extractor in extractors.items():
             begin = time.process_time()
@@ -135,13 +135,13 @@ def main() -> None:
                 spec, score = max(place.scores.items(), key=lambda item: item[1])
                 name = f"{path.stem}-{number}-{spec.partition(':')[0]}-{score:.3f}-{place.box.left:.0f}.png"
                 draw(image, place).save(options.alone / name)
-    if not pictures:
+    if not images:
         sys.exit(__doc__)
-    print(f"{pictures} pictures, {faces} faces that two plugins see, {small} of them lower than {SMALL_PX} pixels\n")
-    print("| extractor | of these | of the small ones | alone | ms a picture |\n|---|---|---|---|---|")
+    print(f"{images} images, {faces} faces that two plugins see, {small} of them lower than {SMALL_PX} pixels\n")
+    print("| extractor | of these | of the small ones | alone | ms an image |\n|---|---|---|---|---|")
     for spec in specs:
         share, of_small = counts[spec]["found"] / max(faces, 1), counts[spec]["small"] / max(small, 1)
-        milliseconds = 1000 * seconds[spec] / pictures
+        milliseconds = 1000 * seconds[spec] / images
         print(f"| `{spec}` | {share:.2%} | {of_small:.1%} | {counts[spec]['alone']} | {milliseconds:.0f} |")
 
 

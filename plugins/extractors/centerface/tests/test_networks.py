@@ -42,10 +42,10 @@ def test_the_wheel_brings_the_network_with_notice_and_licence(tmp_path):
     assert {"NOTICE.md", "LICENSE.MIT"} < brought
 
 
-def test_pictures_of_changing_sizes_get_the_answers_of_a_fresh_network():
+def test_images_of_changing_sizes_get_the_answers_of_a_fresh_network():
     """OpenCV's classic engine fails this: after a change of size its scores are off by 0.9."""
-    picture = portraits()[0].picture
-    views = [picture, picture[:200, :150], np.tile(picture, (2, 2, 1)), picture]
+    image = portraits()[0].image
+    views = [image, image[:200, :150], np.tile(image, (2, 2, 1)), image]
     fresh = [[output.copy() for output in Network()(view)] for view in views]
     network = Network()
     for view, expected in zip(views, fresh, strict=True):

@@ -37,6 +37,6 @@ def test_a_face_lies_whole_in_some_tile_and_no_tile_is_too_large(width, height, 
     assert any(whole)
 
 
-def test_a_picture_that_the_network_may_be_given_at_once_is_one_part():
+def test_an_image_that_the_network_may_be_given_at_once_is_one_part():
     assert list(tiles(TILE_PX, 1080)) == [(0, 0, TILE_PX, 1080)]
     assert np.allclose(sizes(360, 1.0), [1.0])

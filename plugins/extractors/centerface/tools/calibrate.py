@@ -1,13 +1,15 @@
 """What the network's scores mean: how many of what it finds with which score are faces, and how many faces it misses.
 
-    python calibrate.py [--every N] PATH…        clips, pictures, or folders of them
+    python calibrate.py [--every N] PATH…        clips, images, or folders of them
 
-Faces are what it is sure of in a picture at its full size, with a score of SURE of its own. Then it searches the picture
-shrunk, where it knows less, and each detection lies on one of these faces or does not. The detector's `AS_LIKELY_AS_NOT`
-is the score at which half of them do. What is counted as no face is now and then one that it was not sure of before.
+Faces are what it is sure of in an image at its full size, with a score of SURE of its own. Then it searches the image
+shrunk, where it knows less, and each detection lies on one of these faces or does not. The detector's
+`AS_LIKELY_AS_NOT` is the score at which half of them do. Some that count as no face are faces of which it
+was less sure.
 """
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.face import RgbImage
+from mien.contracts.face import RgbImage
 from mien_extractor_centerface.detector import Detector, as_network, probability
 from mien_extractor_centerface.search import search
 
@@ -25,12 +27,13 @@ SURE = 0.45
 SHRUNK_BY = (2, 3, 4, 5.5, 8, 11, 16)
 SCORES = (0.05, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
 HEIGHTS_PX = (8, 12, 16, 24, 48)
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8)
 OVERLAP, SAME = 0.3, 0.3
 SUFFIXES = {".mp4", ".mov", ".webm", ".mkv", ".bmp", ".gif", ".jpg", ".png", ".tiff", ".webp"}
 
 
 def frames(paths: list[Path], every: int) -> Iterator[RgbImage]:
-    """Pictures and frames of clips."""
+    """Images and frames of clips."""
     for path in paths:
         if path.is_dir():
             yield from frames(sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES), every)
@@ -41,7 +44,7 @@ def frames(paths: list[Path], every: int) -> Iterator[RgbImage]:
                     if number % every == 0:
                         yield np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
         except (av.FFmpegError, IndexError, ValueError) as error:
-            print(f"skipped {path}: {error}", file=sys.stderr)
+            sys.stderr.write(f"skipped {path}: {error}\n")
 
 
 def overlaps(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -77,20 +80,22 @@ def main() -> None:
             heights += (there.boxes[:, 1, 1] - there.boxes[:, 0, 1]).tolist()
             best += np.where(same, as_network(found.scores)[:, None], 0.0).max(0, initial=0.0).tolist()
     of_network, hits, high, reached = (np.array(values) for values in (scores, on_face, heights, best))
-    print("| the network's score | score | on a face | not | share |\n|---|---|---|---|---|")
-    for low, up in zip(SCORES, SCORES[1:], strict=False):
+    lines = ["| the network's score | score | on a face | not | share |", "|---|---|---|---|---|"]
+    for low, up in itertools.pairwise(SCORES):
         here = hits[(of_network >= low) & (of_network < up)]
-        share = f"{here.mean():.0%}" if here.size else ""
-        print(
-            f"| {low} to {up} | {probability(low):.2f} to {probability(up):.2f} | {here.sum()} | {(~here).sum()} | {share} |"
-        )
-    bands = list(zip(HEIGHTS_PX, [*HEIGHTS_PX[1:], np.inf], strict=True))
-    print(
-        "\n| threshold | " + " | ".join(f"{low} to {up} px" for low, up in bands) + " |\n|" + "---|" * (1 + len(bands))
-    )
-    for threshold in (0.5, 0.6, 0.7, 0.8):
+        scale = f"{low} to {up} | {probability(low):.2f} to {probability(up):.2f}"
+        lines.append(f"| {scale} | {here.sum()} | {(~here).sum()} | {here.mean() if here.size else np.nan:.0%} |")
+    bands = list(itertools.pairwise([*HEIGHTS_PX, np.inf]))
+    lines += [
+        "",
+        f"| threshold | {' | '.join(f'{low} to {up} px' for low, up in bands)} |",
+        "|---" * (1 + len(bands)) + "|",
+    ]
+    for threshold in THRESHOLDS:
         seen = [reached[(high >= low) & (high < up)] >= as_network(threshold) for low, up in bands]
-        print(f"| {threshold} | " + " | ".join(f"{part.mean():.0%} of {part.size}" for part in seen) + " |")
+        shares = [f"{part.mean() if part.size else np.nan:.0%} of {part.size}" for part in seen]
+        lines.append(f"| {threshold} | {' | '.join(shares)} |")
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

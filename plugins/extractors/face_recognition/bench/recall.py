@@ -1,6 +1,6 @@
 """Which share of dlib's faces each way of searching finds, and how fast.
 
-    python recall.py PATH…        clips, pictures, or folders of them
+    python recall.py PATH…        clips, images, or folders of them
 
 Reference: dlib with one upsampling (what face_recognition does). A face counts as found where the boxes overlap with an
 intersection over union above 0.4. Speed is that of one core, by the time that the processor was busy.
@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from mien.face import Box, Face, RgbImage
+from mien.contracts.face import Box, Face, RgbImage
 from mien_extractor_face_recognition.extractor import FaceRecognition, FaceRecognitionConfig
 
 REFERENCE = FaceRecognitionConfig(search="full", upsample=1, max_side_px=100_000)
@@ -28,7 +28,7 @@ MODES = {
 
 
 def frames(paths: list[Path]) -> Iterator[RgbImage]:
-    """Every frame of every clip and picture."""
+    """Every frame of every clip and image."""
     for path in paths:
         if path.is_dir():
             yield from frames(sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES))
@@ -63,16 +63,16 @@ def main() -> None:
     """Print a line per way of searching."""
     reference = FaceRecognition(REFERENCE)
     extractors = {name: FaceRecognition(config) for name, config in MODES.items()}
-    pictures, faces = 0, 0
+    images, faces = 0, 0
     seconds, hits, found = (dict.fromkeys(MODES, 0.0) for _ in range(3))
     apart: dict[str, list[float]] = {name: [] for name in MODES}
-    for picture in frames([Path(argument) for argument in sys.argv[1:]]):
-        pictures += 1
-        expected = reference.extract(picture)
+    for image in frames([Path(argument) for argument in sys.argv[1:]]):
+        images += 1
+        expected = reference.extract(image)
         faces += len(expected)
         for name, extractor in extractors.items():
             begin = time.process_time()
-            got = extractor.extract(picture)
+            got = extractor.extract(image)
             seconds[name] += time.process_time() - begin
             found[name] += len(got)
             for face in expected:
@@ -80,13 +80,13 @@ def main() -> None:
                 if best is not None and overlap(face.box, best.box) > 0.4:
                     hits[name] += 1
                     apart[name].append(landmark_distance(face, best))
-    if not pictures:
+    if not images:
         sys.exit(__doc__)
-    print(f"{pictures} pictures, {faces} faces by dlib with one upsampling\n")
-    print(f"{'search':<20}{'found of these':>15}{'all found':>11}{'pictures/s':>12}{'landmarks apart':>17}")
+    print(f"{images} images, {faces} faces by dlib with one upsampling\n")
+    print(f"{'search':<20}{'found of these':>15}{'all found':>11}{'images/s':>12}{'landmarks apart':>17}")
     for name in MODES:
         share, mean = hits[name] / max(faces, 1), float(np.mean(apart[name] or [0]))
-        print(f"{name:<20}{share:>15.2%}{found[name]:>11.0f}{pictures / seconds[name]:>12.1f}{mean:>17.2%}")
+        print(f"{name:<20}{share:>15.2%}{found[name]:>11.0f}{images / seconds[name]:>12.1f}{mean:>17.2%}")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ import pytest
 from PIL import ImageFile
 
 from mien.errors import MienError
-from mien.registry import Registry
+from mien.media.video_reader import VideoSource
+from mien.plugins.registry import Registry
 from mien.testing import ExtractorContract, no_face, portraits, side_by_side
-from mien.video import VideoSource
 from mien_extractor_face_recognition.extractor import FaceRecognition, FaceRecognitionConfig
 
 CLIPS = Path(__file__).resolve().parents[4] / "tests" / "data" / "clips"
@@ -28,9 +28,9 @@ class TestFullSearch(ExtractorContract):
     settings = {"search": "full", "upsample": 0}
 
 
-def resized(picture, factor):
+def resized(image, factor):
     interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=interpolation)
+    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=interpolation)
 
 
 def frames(clip, every):
@@ -50,8 +50,8 @@ def overlap(one, other):
 )
 def test_a_quick_search_finds_what_one_upsampling_finds(clip, every):
     quick, full = FaceRecognition(), FaceRecognition(FaceRecognitionConfig(search="full"))
-    for picture in frames(clip, every):
-        expected, found = full.extract(picture), quick.extract(picture)
+    for image in frames(clip, every):
+        expected, found = full.extract(image), quick.extract(image)
         assert expected
         assert all(any(overlap(face.box, other.box) > 0.4 for other in found) for face in expected)
 
@@ -59,57 +59,57 @@ def test_a_quick_search_finds_what_one_upsampling_finds(clip, every):
 def test_a_full_search_finds_the_very_faces_of_face_recognition(monkeypatch):
     # Importing face_recognition lets Pillow take broken files for whole ones; other tests must not see that.
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)
-    picture = side_by_side(*(portrait.picture for portrait in portraits()))
-    faces = FaceRecognition(FaceRecognitionConfig(search="full")).extract(picture)
+    image = side_by_side(*(portrait.image for portrait in portraits()))
+    faces = FaceRecognition(FaceRecognitionConfig(search="full")).extract(image)
     import face_recognition.api
 
     edges = [(face.box.top, face.box.right - 1, face.box.bottom - 1, face.box.left) for face in faces]
     boxes = [tuple(map(int, edge)) for edge in edges]
-    assert sorted(boxes) == sorted(face_recognition.api.face_locations(picture, number_of_times_to_upsample=1))
+    assert sorted(boxes) == sorted(face_recognition.api.face_locations(image, number_of_times_to_upsample=1))
     for face, box in zip(faces, boxes, strict=True):
-        chin = face_recognition.api.face_landmarks(picture, [box])[0]["chin"]
+        chin = face_recognition.api.face_landmarks(image, [box])[0]["chin"]
         assert np.array_equal(face.landmarks[:17], np.array(chin, np.float32))
 
 
 def test_a_small_face_is_found_with_an_upsampling_only():
-    picture = resized(portraits()[0].picture, 0.6)  # a face of 55 px
-    assert FaceRecognition(FaceRecognitionConfig(upsample=0)).extract(picture) == []
-    assert len(FaceRecognition(FaceRecognitionConfig(upsample=1)).extract(picture)) == 1
+    image = resized(portraits()[0].image, 0.6)  # a face of 55 px
+    assert FaceRecognition(FaceRecognitionConfig(upsample=0)).extract(image) == []
+    assert len(FaceRecognition(FaceRecognitionConfig(upsample=1)).extract(image)) == 1
 
 
 def test_a_full_search_finds_a_small_face_beside_a_large_one():
-    large, small = portraits()[1].picture, resized(portraits()[0].picture, 0.6)
-    picture = side_by_side(large, small)
-    full = FaceRecognition(FaceRecognitionConfig(search="full")).extract(picture)
+    large, small = portraits()[1].image, resized(portraits()[0].image, 0.6)
+    image = side_by_side(large, small)
+    full = FaceRecognition(FaceRecognitionConfig(search="full")).extract(image)
     assert len(full) == 2
-    assert len(FaceRecognition().extract(picture)) == 1, "as the setting's documentation says"
+    assert len(FaceRecognition().extract(image)) == 1, "as the setting's documentation says"
 
 
-def test_landmarks_of_a_large_picture_come_from_its_full_size():
+def test_landmarks_of_a_large_image_come_from_its_full_size():
     portrait = portraits()[0]
     config = FaceRecognitionConfig(search="full", max_side_px=400)
-    (face,) = FaceRecognition(config).extract(resized(portrait.picture, 8))
+    (face,) = FaceRecognition(config).extract(resized(portrait.image, 8))
     eyes = np.linalg.norm(portrait.landmarks[36:42].mean(0) - portrait.landmarks[42:48].mean(0)) * 8
     apart = np.linalg.norm(face.landmarks - (portrait.landmarks + 0.5) * 8 + 0.5, axis=1)
     assert apart.mean() / eyes < 0.03
-    assert len(np.unique(face.landmarks[:, 0] % 8)) > 4, "landmarks lie between the pixels of the shrunk picture"
+    assert len(np.unique(face.landmarks[:, 0] % 8)) > 4, "landmarks lie between the pixels of the shrunk image"
 
 
 def test_min_score_leaves_doubtful_faces_out():
-    picture = portraits()[0].picture
-    (face,) = FaceRecognition().extract(picture)
-    assert FaceRecognition(FaceRecognitionConfig(min_score=face.score + 0.1, upsample=0)).extract(picture) == []
+    image = portraits()[0].image
+    (face,) = FaceRecognition().extract(image)
+    assert FaceRecognition(FaceRecognitionConfig(min_score=face.score + 0.1, upsample=0)).extract(image) == []
     doubtful = FaceRecognition(FaceRecognitionConfig(min_score=-1.0)).extract(no_face())
     assert doubtful
     assert max(face.score for face in doubtful) < 0
 
 
 def test_instances_work_side_by_side_in_threads():
-    pictures = [portrait.picture for portrait in portraits()] * 2
-    expected = [FaceRecognition().extract(picture)[0].landmarks for picture in pictures]
-    extractors = [FaceRecognition() for _ in pictures]
-    with ThreadPoolExecutor(len(pictures)) as pool:
-        found = pool.map(lambda pair: pair[0].extract(pair[1])[0].landmarks, zip(extractors, pictures, strict=True))
+    images = [portrait.image for portrait in portraits()] * 2
+    expected = [FaceRecognition().extract(image)[0].landmarks for image in images]
+    extractors = [FaceRecognition() for _ in images]
+    with ThreadPoolExecutor(len(images)) as pool:
+        found = pool.map(lambda pair: pair[0].extract(pair[1])[0].landmarks, zip(extractors, images, strict=True))
     assert np.array_equal(list(found), expected)
 
 

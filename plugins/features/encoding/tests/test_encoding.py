@@ -7,11 +7,11 @@ import dlib
 import numpy as np
 import pytest
 
-from mien.alignment import AlignmentConfig, align
 from mien.errors import MienError
-from mien.registry import Registry
+from mien.geometry.alignment import AlignmentConfig, align
+from mien.media.video_reader import VideoSource
+from mien.plugins.registry import Registry
 from mien.testing import FeatureContract, portraits
-from mien.video import VideoSource
 from mien_feature_encoding.encoding import Encoding
 
 CLIPS = Path(__file__).resolve().parents[4] / "tests" / "data" / "clips"
@@ -29,8 +29,8 @@ def encoding():
 def encodings(feature, clip, every):
     extractor = Registry().create("extractor", "face_recognition")
     with VideoSource(CLIPS / clip) as video:
-        pictures = [frame.image for frame in video.frames() if frame.index % every == 0]
-    return feature.compute([align(picture, extractor.extract(picture)[0].landmarks) for picture in pictures])
+        images = [frame.image for frame in video.frames() if frame.index % every == 0]
+    return feature.compute([align(image, extractor.extract(image)[0].landmarks) for image in images])
 
 
 def distances(these, those):
@@ -53,15 +53,15 @@ def test_it_is_dlibs_own_encoding_whatever_the_size_of_the_crop(encoding):
     parts = dlib.points([dlib.point(int(x), int(y)) for x, y in portrait.landmarks])
     shape = dlib.full_object_detection(dlib.rectangle(0, 0, 1, 1), parts)
     net = dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
-    expected = np.array(net.compute_face_descriptor(portrait.picture, shape), np.float32)
+    expected = np.array(net.compute_face_descriptor(portrait.image, shape), np.float32)
     for size in (2, 32, 128):
-        crop = align(portrait.picture, portrait.landmarks, AlignmentConfig(size=size))
+        crop = align(portrait.image, portrait.landmarks, AlignmentConfig(size=size))
         np.testing.assert_array_equal(encoding.compute([crop])[0], expected)
 
 
 def test_a_crop_without_its_scene_is_refused_with_what_to_do(encoding):
     portrait = portraits()[0]
-    crop = align(portrait.picture, portrait.landmarks)
+    crop = align(portrait.image, portrait.landmarks)
     with pytest.raises(MienError, match="face 1 ") as raised:
         encoding.compute([crop, replace(crop, scene=None)])
     assert "mien preprocess" in raised.value.fix

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.alignment import align
+from mien.geometry.alignment import align
 from mien.testing import FeatureContract, portraits
 from mien_feature_histogram.histogram import Histogram, HistogramConfig
 
@@ -22,7 +22,7 @@ class TestTwoBins(FeatureContract):
 @pytest.fixture(scope="module")
 def crop():
     portrait = portraits()[0]
-    return align(portrait.picture, portrait.landmarks)
+    return align(portrait.image, portrait.landmarks)
 
 
 def measure(crop, bins=10):
@@ -39,7 +39,7 @@ def test_a_bin_counts_the_pixels_of_its_range_by_their_mask(crop):
     np.testing.assert_allclose(measure(crop, 4)[1, 2], weighted.sum() / crop.mask.sum(), atol=1e-5)
 
 
-def test_a_face_of_one_colour_fills_one_bin_of_each_channel(crop):
+def test_a_face_of_one_color_fills_one_bin_of_each_channel(crop):
     blue = replace(crop, image=np.full_like(crop.image, (0, 128, 255)))
     expected = np.zeros((3, 10))
     expected[[0, 1, 2], [0, 5, 9]] = 1

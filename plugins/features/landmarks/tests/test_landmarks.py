@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mien.alignment import AlignmentConfig, align
-from mien.registry import Registry
+from mien.geometry.alignment import AlignmentConfig, align
+from mien.plugins.registry import Registry
 from mien.testing import FeatureContract, portraits
 from mien_feature_landmarks.landmarks import LandmarksConfig, LandmarksFeature
 
@@ -24,7 +24,7 @@ class TestRegions(FeatureContract):
 @pytest.fixture(scope="module")
 def crop():
     portrait = portraits()[0]
-    return align(portrait.picture, portrait.landmarks)
+    return align(portrait.image, portrait.landmarks)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_regions_are_nine_means(crop, shares):
 @pytest.mark.parametrize("points", [72, 68, 28, 10, 5, "regions"])
 def test_values_do_not_depend_on_the_size_of_the_crop(points):
     portrait = portraits()[1]
-    small, large = (align(portrait.picture, portrait.landmarks, AlignmentConfig(size=size)) for size in (16, 128))
+    small, large = (align(portrait.image, portrait.landmarks, AlignmentConfig(size=size)) for size in (16, 128))
     np.testing.assert_allclose(measure(small, points), measure(large, points), atol=1e-5)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mien.alignment import align
+from mien.geometry.alignment import align
 from mien.testing import FeatureContract, portraits
 from mien_feature_thumbnail.thumbnail import Thumbnail, ThumbnailConfig
 
@@ -20,7 +20,7 @@ class TestOnePixel(FeatureContract):
 @pytest.fixture(scope="module")
 def crop():
     portrait = portraits()[0]
-    return align(portrait.picture, portrait.landmarks)
+    return align(portrait.image, portrait.landmarks)
 
 
 def measure(crop, size):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from mien.contracts.model import ModelInputs
 from mien.errors import MienError
-from mien.model import ModelInputs
-from mien.registry import Registry
-from mien.run import make_model
+from mien.plugins.registry import Registry
 from mien.testing.model import ModelContract
+from mien.training.run import make_model
 
 TINY = {"size": 16, "width": 4, "latent": 8, "noise_epochs": 0.1}
 
@@ -61,9 +61,9 @@ def test_features_decide_the_pose_and_the_stranger_s_number_the_person() -> None
     batch = contract.batch(model, 2)
     same_face = replace(batch, features=batch.features[:1].expand(2, -1))
     same_person = replace(batch, strangers=torch.zeros(2, dtype=torch.int64))
-    other_picture = replace(batch, images=-batch.images)
+    other_image = replace(batch, images=-batch.images)
     with torch.inference_mode():
-        drawn = model.generate(batch, None)
-        assert torch.equal(drawn, model.generate(other_picture, None))
+        generated = model.generate(batch, None)
+        assert torch.equal(generated, model.generate(other_image, None))
         assert not torch.allclose(*model.generate(same_face, None))
         assert not torch.allclose(*model.generate(same_person, None))

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from mien.contracts.model import ModelInputs
 from mien.errors import MienError
-from mien.model import ModelInputs
-from mien.registry import Registry
-from mien.run import TrainedRun, make_model
+from mien.plugins.registry import Registry
 from mien.testing.model import ModelContract
 from mien.training import TrainOptions, resume, train
+from mien.training.run import TrainedRun, make_model
 
 TINY = {
     "size": 16, "latent": 24, "maps": 32, "maps_most": 8, "batch_sizes": (4,), "average_decay": 0.5,
@@ -48,7 +48,7 @@ def test_features_that_leave_no_room_for_a_person_are_refused_with_a_way_out() -
     assert "latent" in caught.value.fix
 
 
-def test_the_reference_study_s_conditions_are_32_of_512_values_and_channels_beside_the_colours() -> None:
+def test_the_reference_study_s_conditions_are_32_of_512_values_and_channels_beside_the_colors() -> None:
     with torch.device("meta"):
         model = make_model(Registry(), "cpgan", {"preset": "reference"}, inputs(32, 100))
     assert model.generator.first.weight.shape == (512 * 4 * 4, 512)
@@ -74,10 +74,10 @@ def test_features_decide_the_pose_and_the_stranger_s_number_the_person() -> None
     batch = contract.batch(model, 2)
     same_face = replace(batch, features=batch.features[:1].expand(2, -1))
     same_person = replace(batch, strangers=torch.zeros(2, dtype=torch.int64))
-    other_picture = replace(batch, images=-batch.images)
+    other_image = replace(batch, images=-batch.images)
     with torch.inference_mode():
-        drawn = model.generate(batch, None)
-        assert torch.equal(drawn, model.generate(other_picture, None))
+        generated = model.generate(batch, None)
+        assert torch.equal(generated, model.generate(other_image, None))
         assert not torch.allclose(*model.generate(same_face, None))
         assert not torch.allclose(*model.generate(same_person, None))
 
@@ -89,14 +89,16 @@ def test_real_faces_with_another_s_features_count_as_drawn(condition: str) -> No
     model = contract.make().train()
     batch = contract.batch(model, 3, 2)
     own, other = model._conditions(batch.features), torch.randn(3, 10)
-    drawn = torch.rand(3, 3, 8, 8)
+    generated = torch.rand(3, 3, 8, 8)
     level, fade = model.growth(batch)
-    from mien.layers import Shown
+    from mien.layers import CriticInput
 
-    distance = model.told_apart(Shown(batch.images, own), Shown(drawn, other), level, fade, mismatched=other)["loss"]
+    distance = model.critic_loss(
+        CriticInput(batch.images, own), CriticInput(generated, other), level, fade, mismatched=other
+    )["loss"]
     verdicts = [
         model.discriminator(images, conditions, level=level, fade=fade).mean()
-        for images, conditions in ((batch.images, own), (drawn, other), (batch.images, other))
+        for images, conditions in ((batch.images, own), (generated, other), (batch.images, other))
     ]
     torch.testing.assert_close(distance, (verdicts[1] + verdicts[2]) / 2 - verdicts[0])
 
@@ -108,7 +110,7 @@ def test_the_joint_penalty_bounds_the_slope_along_the_features() -> None:
         contract.small = {**TINY, "joint_penalty": joint}
         model = contract.make().train()
         with torch.no_grad():
-            for parameter in (model.discriminator.looked.weight, model.discriminator.embedding.weight):
+            for parameter in (model.discriminator.projection.weight, model.discriminator.embedding.weight):
                 parameter.mul_(10)
             model.discriminator.verdict.weight.zero_()
         torch.manual_seed(0)

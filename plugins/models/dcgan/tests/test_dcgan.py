@@ -3,10 +3,10 @@ from pathlib import Path
 
 import torch
 
-from mien.registry import Registry
-from mien.run import make_model
+from mien.plugins.registry import Registry
 from mien.testing.model import ModelContract
 from mien.training import TrainOptions, train
+from mien.training.run import make_model
 
 TINY = {"size": 16, "width": 4, "latent": 8, "noise_epochs": 0.1}
 

@@ -18,16 +18,16 @@ import torch
 from torch import nn
 from torch.optim import Adam
 
+from mien.contracts.model import Batch
 from mien.dataset import Dataset
-from mien.features import FeatureSet
 from mien.layers import Convolution, masked_l1
-from mien.model import Batch
-from mien.registry import Registry
-from mien.run import make_model
+from mien.plugins.feature_set import FeatureSet
+from mien.plugins.registry import Registry
 from mien.training import TrainOptions, train
 from mien.training.data import TrainingData
-from mien.training.runs import resolved_precision
+from mien.training.run import make_model
 from mien.training.speed import convolution_peak_gflops, step_gflop
+from mien.training.trainer import resolved_precision
 from mien_model_deepfakes.augment import Strengths, augment
 from mien_model_deepfakes.model import Deepfakes
 

@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mien.contracts.model import ModelInputs
 from mien.errors import MienError
-from mien.model import ModelInputs
-from mien.registry import Registry
-from mien.run import make_model
+from mien.plugins.registry import Registry
 from mien.testing.model import ModelContract
+from mien.training.run import make_model
 from mien_model_deepfakes.augment import Strengths, augment, fit_similarity, zoom
 
 TINY = {"size": 32, "width": 4, "bottleneck": 16, "code_channels": 8, "shared_channels": 8, "decoder_width": 8}
@@ -43,24 +43,24 @@ def test_each_person_is_learnt_by_a_decoder_alone() -> None:
     model = contract.make()
     batch = contract.batch(model, 2)
     only_first = batch.rows(batch.identities == 0)
-    drawn = model.generate(only_first, "person0"), model.generate(only_first, "person1")
-    assert not torch.allclose(*drawn)
+    generated = model.generate(only_first, "person0"), model.generate(only_first, "person1")
+    assert not torch.allclose(*generated)
     losses = model(batch, "main")
     losses["l1/person0"].backward()
     grads = [any(p.grad is not None for p in decoder.parameters()) for decoder in model.decoders]
     assert grads == [True, False]
 
 
-def test_without_strength_the_example_is_the_picture_itself() -> None:
-    images, masks = pictures()
+def test_without_strength_the_example_is_the_image_itself() -> None:
+    images, masks = faces()
     example = augment(images, masks, NOTHING)
     for ours in (example.shown, example.wanted):
         torch.testing.assert_close(ours, images, atol=2e-5, rtol=0)
     torch.testing.assert_close(example.mask, masks, atol=1e-5, rtol=0)
 
 
-def test_outside_of_the_mask_it_stays_black_whatever_the_colours_do() -> None:
-    images, masks = pictures()
+def test_outside_of_the_mask_it_stays_black_whatever_the_colors_do() -> None:
+    images, masks = faces()
     torch.manual_seed(0)
     example = augment(images, masks, Strengths(2.5, 0.1, 5, 0.03, 0.05, 5, 0.5, 0.25, 0.25, 0.1, 0.05, 0.5))
     outside = example.mask.expand(-1, 3, -1, -1) == 0
@@ -68,7 +68,7 @@ def test_outside_of_the_mask_it_stays_black_whatever_the_colours_do() -> None:
 
 
 def test_trimming_shows_the_middle_enlarged() -> None:
-    images, masks = pictures()
+    images, masks = faces()
     example = augment(images, masks, replace(NOTHING, trim=0.25))
     torch.testing.assert_close(example.wanted, zoom(images, 1 / 0.75), atol=1e-3, rtol=0)
 
@@ -85,7 +85,7 @@ def test_a_similarity_is_found_again(factor: complex, shift: complex, seed: int)
     torch.testing.assert_close(moved, torch.full((2,), shift, dtype=torch.complex64), atol=1e-4, rtol=1e-4)
 
 
-def pictures() -> tuple[torch.Tensor, torch.Tensor]:
+def faces() -> tuple[torch.Tensor, torch.Tensor]:
     contract = TestDeepfakes()
     batch = contract.batch(contract.make(), 2)
     return batch.images, batch.masks

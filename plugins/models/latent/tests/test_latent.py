@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from mien.contracts.model import ModelInputs
 from mien.errors import MienError
-from mien.model import ModelInputs
-from mien.registry import Registry
-from mien.run import make_model
+from mien.plugins.registry import Registry
 from mien.testing.model import ModelContract
+from mien.training.run import make_model
 
 TINY = {"size": 32, "bottleneck": 16, "code_channels": 8, "width": 8}
 

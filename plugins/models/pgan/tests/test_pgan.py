@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from mien.contracts.model import Batch, Model, ModelInputs
 from mien.layers import latents_of
-from mien.model import Batch, Model, ModelInputs
-from mien.registry import Registry
-from mien.run import TrainedRun, make_model
+from mien.plugins.registry import Registry
 from mien.testing.model import ModelContract
 from mien.training import TrainOptions, resume, train
+from mien.training.run import TrainedRun, make_model
 
 TINY = {"size": 16, "latent": 16, "maps": 32, "maps_most": 8, "batch_sizes": (4,), "average_decay": 0.5}
 
@@ -76,11 +76,11 @@ def test_it_draws_as_far_as_it_has_grown_also_when_it_was_saved_on_the_way(progr
     for grown in (model, other):
         grown.eval()
         assert (int(grown.level), float(grown.fade)) == (1, progress)
-        drawn = grown.generate(contract.batch(grown, 3), None)
-        assert drawn.shape[-1] == 16
+        generated = grown.generate(contract.batch(grown, 3), None)
+        assert generated.shape[-1] == 16
         small = grown.average(latents_of(contract.batch(grown, 3), 16), level=1, fade=progress)
         enlarged = torch.nn.functional.interpolate(small, size=(16, 16), mode="bilinear").clamp(-1, 1)
-        torch.testing.assert_close(drawn, enlarged)
+        torch.testing.assert_close(generated, enlarged)
 
 
 def digest(run: Path) -> str:

@@ -1,6 +1,6 @@
 """Registers the blender `feather`."""
 
-from mien.hooks import PluginSpec, hookimpl
+from mien.contracts.hooks import PluginSpec, hookimpl
 
 
 @hookimpl
@@ -10,6 +10,6 @@ def register_blenders() -> list[PluginSpec]:
         PluginSpec(
             "feather",
             "mien_blender_feather.feather:Feather",
-            "a soft edge inside the face's outline, in the scene's colours",
+            "a soft edge inside the face's outline, in the scene's colors",
         )
     ]

@@ -4,16 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from mien.alignment import composite, erode_and_feather, share_in_scene
-from mien.blender import Blender
-from mien.colour import ColourConfig, in_scene_colours, sharpen, soften
-from mien.face import Affine, Mask, RgbImage
+from mien.contracts.blender import Blender
+from mien.contracts.face import Affine, Mask, RgbImage
+from mien.geometry.alignment import composite, erode_and_feather, share_in_scene
+from mien.imaging.color import ColorConfig, in_scene_colors, sharpen, soften
 
 _REFERENCE_SIZE = 128
 """The crop's side for which the widths of the Gaussians are given."""
 
 
-class FeatherConfig(ColourConfig):
+class FeatherConfig(ColorConfig):
     """How the edge is made soft, and what is done to the face before."""
 
     erosion: float = Field(default=0.1, ge=0.0, le=1.0)
@@ -42,7 +42,7 @@ class Feather(Blender):
         size = mask.shape[0]
         in_scene = share_in_scene(to_crop, size, scene.shape)
         alpha = erode_and_feather(mask, self.config.erosion, self.config.feather, in_scene)
-        face = in_scene_colours(face, scene, alpha, to_crop, self.config.colour)
+        face = in_scene_colors(face, scene, alpha, to_crop, self.config.color)
         unit_px = size / _REFERENCE_SIZE
         if self.config.detail == "sharpen":
             face = sharpen(face, mask, self.config.sharpen_sigma_px * unit_px, self.config.sharpen_amount)

@@ -1,6 +1,6 @@
 """Registers the blender `multiband`."""
 
-from mien.hooks import PluginSpec, hookimpl
+from mien.contracts.hooks import PluginSpec, hookimpl
 
 
 @hookimpl
@@ -10,6 +10,6 @@ def register_blenders() -> list[PluginSpec]:
         PluginSpec(
             "multiband",
             "mien_blender_multiband.multiband:Multiband",
-            "Laplacian pyramid: coarse colours fade widely, fine detail narrowly",
+            "Laplacian pyramid: coarse colors fade widely, fine detail narrowly",
         )
     ]

@@ -1,4 +1,4 @@
-"""A face set into the scene band by band: coarse colours fade widely, fine detail narrowly."""
+"""A face set into the scene band by band: coarse colors fade widely, fine detail narrowly."""
 
 from typing import cast
 
@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mien.alignment import composite, erode_and_feather
-from mien.blender import Blender
-from mien.colour import ColourConfig
-from mien.face import Affine, Mask, RgbImage
-from mien.overlay import overlay
+from mien.contracts.blender import Blender
+from mien.contracts.face import Affine, Mask, RgbImage
+from mien.geometry.alignment import composite, erode_and_feather
+from mien.imaging.color import ColorConfig
+from mien.imaging.overlay import overlay
 
 Bands = list[NDArray[np.float32]]
 
@@ -20,7 +20,7 @@ _EDGE = 0.03
 _SMALLEST_PX = 4
 
 
-class MultibandConfig(ColourConfig):
+class MultibandConfig(ColorConfig):
     """Into how many bands face and scene are split, and from where on the face begins."""
 
     levels: int = Field(default=4, ge=1, le=8)
@@ -36,7 +36,7 @@ class Multiband(Blender):
     """Face and scene mixed in each band of a Laplacian pyramid.
 
     Burt & Adelson, A Multiresolution Spline With Application to Image Mosaics, ACM Transactions on Graphics 2(4), 1983.
-    There, a band passes from one picture to the other on both sides of the seam, as widely as its pixels are coarse.
+    There, a band passes from one image to the other on both sides of the seam, as widely as its pixels are coarse.
     Here nothing may change outside of the mask: each band passes as widely, but inside of it.
     """
 
@@ -45,8 +45,8 @@ class Multiband(Blender):
 
     def blend(self, scene: RgbImage, face: RgbImage, mask: Mask, to_crop: Affine) -> RgbImage:
         """See `Blender.blend`."""
-        erosion, colour = self.config.erosion, self.config.colour
-        both = overlay(scene, face, mask, to_crop, erosion=erosion, feather=_EDGE, colour=colour)
+        erosion, color = self.config.erosion, self.config.color
+        both = overlay(scene, face, mask, to_crop, erosion=erosion, feather=_EDGE, color=color)
         if both is None:
             return scene.copy()
         mixed: Bands = []
@@ -58,24 +58,24 @@ class Multiband(Blender):
         joined = np.clip(np.rint(_joined(mixed)), 0, 255).astype(np.uint8)
         return composite(scene, joined, both.alpha, to_crop)
 
-    def _bands(self, picture: NDArray[np.float32]) -> Bands:
-        """The picture's Laplacian pyramid, finest first; the last is what is left, a small picture."""
+    def _bands(self, image: NDArray[np.float32]) -> Bands:
+        """The image's Laplacian pyramid, finest first; the last is what is left, a small image."""
         bands: Bands = []
         for _ in range(self.config.levels):
-            if min(picture.shape[:2]) < 2 * _SMALLEST_PX:
+            if min(image.shape[:2]) < 2 * _SMALLEST_PX:
                 break
-            smaller = cast(NDArray[np.float32], cv2.pyrDown(picture))
-            bands.append(picture - _doubled(smaller, picture))
-            picture = smaller
-        return [*bands, picture]
+            smaller = cast(NDArray[np.float32], cv2.pyrDown(image))
+            bands.append(image - _doubled(smaller, image))
+            image = smaller
+        return [*bands, image]
 
 
 def _joined(bands: Bands) -> NDArray[np.float32]:
-    picture = bands[-1]
+    image = bands[-1]
     for band in reversed(bands[:-1]):
-        picture = band + _doubled(picture, band)
-    return picture
+        image = band + _doubled(image, band)
+    return image
 
 
-def _doubled(picture: NDArray[np.float32], like: NDArray[np.float32]) -> NDArray[np.float32]:
-    return cast(NDArray[np.float32], cv2.pyrUp(picture, dstsize=like.shape[1::-1]))
+def _doubled(image: NDArray[np.float32], like: NDArray[np.float32]) -> NDArray[np.float32]:
+    return cast(NDArray[np.float32], cv2.pyrUp(image, dstsize=like.shape[1::-1]))

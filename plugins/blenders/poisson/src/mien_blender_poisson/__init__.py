@@ -1,6 +1,6 @@
 """Registers the blender `poisson`."""
 
-from mien.hooks import PluginSpec, hookimpl
+from mien.contracts.hooks import PluginSpec, hookimpl
 
 
 @hookimpl

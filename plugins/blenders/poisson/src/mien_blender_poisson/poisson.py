@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mien.alignment import composite, erode_and_feather
-from mien.blender import Blender
-from mien.colour import ColourConfig
-from mien.face import Affine, Mask, RgbImage
-from mien.filling import filled
-from mien.overlay import Overlay, overlay
+from mien.contracts.blender import Blender
+from mien.contracts.face import Affine, Mask, RgbImage
+from mien.geometry.alignment import composite, erode_and_feather
+from mien.imaging.color import ColorConfig
+from mien.imaging.inpaint import filled
+from mien.imaging.overlay import Overlay, overlay
 
 # The wide modes place the source by its own centre, and not by that of the mask's bounding rectangle, whose rounding
 # would shift the face by a pixel.
@@ -20,13 +20,13 @@ _FLAGS = {"normal": cv2.NORMAL_CLONE_WIDE, "mixed": cv2.MIXED_CLONE_WIDE}
 _ERODED_PX = 3
 """OpenCV takes the face's gradients within a mask that it erodes by so much (and fails if nothing is left of it)."""
 _PADDING_PX = _ERODED_PX + 1
-"""It leaves out a pixel along the border of the picture as well."""
+"""It leaves out a pixel along the border of the image as well."""
 _EDGE = 0.03
-"""Width over which the cloned face passes into the scene, as a share of the crop's side. Both have the same colours
+"""Width over which the cloned face passes into the scene, as a share of the crop's side. Both have the same colors
 there, but the scene may be sharper."""
 
 
-class PoissonConfig(ColourConfig):
+class PoissonConfig(ColorConfig):
     """What is cloned, and from where on."""
 
     mode: Literal["normal", "mixed"] = "normal"
@@ -34,12 +34,12 @@ class PoissonConfig(ColourConfig):
     hair, glasses and wrinkles of the scene show through, and with them some of the person who is covered."""
     erosion: float = Field(default=0.2, ge=0.0, le=1.0)
     """Width of the kernel that the mask is eroded with, as a share of the crop's side. 0.1 takes back what alignment
-    dilates the landmarks' hull by. All colours of the face follow from those along the edge, so the edge is better off
+    dilates the landmarks' hull by. All colors of the face follow from those along the edge, so the edge is better off
     within the face than on its outline."""
 
 
 class Poisson(Blender):
-    """Gradients of the face, colours of the scene along the mask's edge, by OpenCV's seamlessClone.
+    """Gradients of the face, colors of the scene along the mask's edge, by OpenCV's seamlessClone.
 
     Pérez, Gangnet & Blake, Poisson Image Editing, SIGGRAPH 2003. OpenCV joins face and scene along a rectangle about
     the mask, and changes the scene up to there. What is then wrong at the mask's own edge is taken away by a membrane
@@ -51,16 +51,16 @@ class Poisson(Blender):
 
     def blend(self, scene: RgbImage, face: RgbImage, mask: Mask, to_crop: Affine) -> RgbImage:
         """See `Blender.blend`."""
-        erosion, colour = self.config.erosion, self.config.colour
-        both = overlay(scene, face, mask, to_crop, erosion=erosion, feather=_EDGE, colour=colour)
+        erosion, color = self.config.erosion, self.config.color
+        both = overlay(scene, face, mask, to_crop, erosion=erosion, feather=_EDGE, color=color)
         if both is None:
             return scene.copy()
         return composite(scene, self._cloned(both), both.alpha, to_crop)
 
     def _cloned(self, both: Overlay) -> RgbImage:
-        """The face within its surroundings, whose colours it has all along the mask's edge: uint8 (S, S, 3)."""
+        """The face within its surroundings, whose colors it has all along the mask's edge: uint8 (S, S, 3)."""
         inside = (erode_and_feather(both.mask, self.config.erosion, _EDGE) > 0).astype(np.uint8)
-        source, target = (_padded(_levels(picture), cv2.BORDER_REPLICATE) for picture in (both.face, both.scene))
+        source, target = (_padded(_levels(image), cv2.BORDER_REPLICATE) for image in (both.face, both.scene))
         within = _padded(inside, cv2.BORDER_CONSTANT)
         given = cv2.dilate(within * 255, np.ones((3, 3), np.uint8), iterations=_ERODED_PX)
         middle = target.shape[0] // 2
@@ -69,10 +69,10 @@ class Poisson(Blender):
         return _levels(joined[_PADDING_PX:-_PADDING_PX, _PADDING_PX:-_PADDING_PX])
 
 
-def _levels(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+def _levels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
-def _padded(picture: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
+def _padded(image: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
     width = _PADDING_PX
-    return cast(NDArray[np.uint8], cv2.copyMakeBorder(picture, width, width, width, width, border))
+    return cast(NDArray[np.uint8], cv2.copyMakeBorder(image, width, width, width, width, border))

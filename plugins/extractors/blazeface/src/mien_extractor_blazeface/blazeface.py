@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mien.extractor import Extractor
-from mien.face import Box, Face, RgbImage
-from mien.plugin import PluginConfig
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import Box, Face, RgbImage
+from mien.contracts.plugin import PluginConfig
 from mien_extractor_blazeface.detector import SAME_FACE, Detection, share_in_common, share_of_smaller
 from mien_extractor_blazeface.eyes import Eyes
 from mien_extractor_blazeface.ibug import on_mesh
 from mien_extractor_blazeface.mesh import FaceMesh
-from mien_extractor_blazeface.search import Search
+from mien_extractor_blazeface.search import ExtractorPool
 
 _DOUBT, _BEYOND_DOUBT = 0.5, 0.9999
 """A detection with a score below the first counts only if the face mesh is as sure as the second: on true faces from 14
@@ -29,9 +29,9 @@ class BlazeFaceConfig(PluginConfig):
     """How thoroughly faces are searched, and what counts as one."""
 
     search: Literal["quick", "full"] = "quick"
-    """quick: look at the whole picture, which finds faces from a 20th of its longer side on; a face that fills the
-    picture or is cut off by its border, only if it finds no other. full: find all of these, small faces by looking at
-    tiles, and faces upside down; it takes twice as long at least, and the longer the larger the picture."""
+    """quick: look at the whole image, which finds faces from a 20th of its longer side on; a face that fills the
+    image or is cut off by its border, only if it finds no other. full: find all of these, small faces by looking at
+    tiles, and faces upside down; it takes twice as long at least, and the longer the larger the image."""
     smallest_face_px: int = Field(default=24, ge=12)
     """Width of the smallest face that a full search looks for. Below 12 pixels the landmarks mean little."""
     min_score: float = Field(default=0.1, gt=0.0, lt=1.0)
@@ -40,7 +40,7 @@ class BlazeFaceConfig(PluginConfig):
     min_presence: float = Field(default=0.95, ge=0.0, lt=1.0)
     """Where the face mesh is less sure that it lies on a face, there is none. A covered face may need less."""
     eyes: bool = True
-    """Look at each eye by itself. Without that a picture takes two fifths less time, but no blink is followed."""
+    """Look at each eye by itself. Without that an image takes two fifths less time, but no blink is followed."""
 
 
 class BlazeFace(Extractor):
@@ -54,7 +54,7 @@ class BlazeFace(Extractor):
 
     def __init__(self, config: BlazeFaceConfig | None = None) -> None:
         super().__init__(config)
-        self._search = Search()
+        self._search = ExtractorPool()
         self._mesh = FaceMesh()
         self._eyes = Eyes() if self.config.eyes else None
 
@@ -72,7 +72,7 @@ class BlazeFace(Extractor):
     def meshes(self, image: RgbImage) -> Iterator[tuple[NDArray[np.float64], float]]:
         """The mesh of each face and its score, in no order.
 
-        Points: float64 (468, 3), x right, y down, z away from the camera, all in pixels of the picture.
+        Points: float64 (468, 3), x right, y down, z away from the camera, all in pixels of the image.
         """
         image = np.ascontiguousarray(image)
         detected: list[NDArray[np.float64]] = []

@@ -1,7 +1,7 @@
-"""BlazeFace: where a picture may show a face, with both eyes, nose, mouth and ears.
+"""BlazeFace: where an image may show a face, with both eyes, nose, mouth and ears.
 
 V. Bazarevsky et al., BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs, arXiv:1907.05047. For each anchor
-(a place on a grid over the picture) a network gives a score, a box and six points, relative to the anchor.
+(a place on a grid over the image) a network gives a score, a box and six points, relative to the anchor.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.face import RgbImage
+from mien.contracts.face import RgbImage
 from mien_extractor_blazeface.network import STEP_PX, Network, probability
 
 _POINTS = 6
@@ -25,13 +25,13 @@ class Layout(NamedTuple):
 
     file: str
     side: int
-    """Of its picture, in pixels."""
+    """Of its image, in pixels."""
     grids: tuple[tuple[int, int], ...]
     """Places along a side of the grid, and anchors at each place."""
     outputs: tuple[str, str]
     """Names of the output for boxes and points, and of that for scores."""
     enlarged: tuple[int, ...] = ()
-    """See `Network`; without them it is given square pictures only."""
+    """See `Network`; without them it is given square images only."""
 
 
 FULL_RANGE = Layout(
@@ -41,14 +41,14 @@ FULL_RANGE = Layout(
     ("reshaped_regressor_face_4", "reshaped_classifier_face_4"),
     enlarged=(12, 24, 48),
 )
-"""Faces whose width is between a 20th and two thirds of the picture's longer side."""
+"""Faces whose width is between a 20th and two thirds of the image's longer side."""
 SHORT_RANGE = Layout("face_detection_short_range.tflite", 128, ((16, 2), (8, 6)), ("regressors", "classificators"))
-"""Faces from a 10th of the longer side on, up to such as fill the picture or are cut off by its border."""
+"""Faces from a 10th of the longer side on, up to such as fill the image or are cut off by its border."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What may be a face, in pixels of the picture."""
+    """What may be a face, in pixels of the image."""
 
     corners: NDArray[np.float64]
     """(2, 2): upper left and lower right corner of the box, each x and y."""
@@ -80,13 +80,13 @@ class Detector:
         sure = np.flatnonzero(scores >= min_score)
         values = boxes.reshape(-1, 2 + _POINTS, 2)[sure].astype(np.float64)
         anchor = anchors(self._layout, *seen.shape[:2])[sure, None]
-        centre, half, points = values[:, :1] + anchor, values[:, 1:2] / 2, values[:, 2:] + anchor
-        places = np.concatenate([centre - half, centre + half, points], axis=1)
+        center, half, points = values[:, :1] + anchor, values[:, 1:2] / 2, values[:, 2:] + anchor
+        places = np.concatenate([center - half, center + half, points], axis=1)
         # An integer is the centre of a pixel.
         return _blended(places * (width / size[0], height / size[1]) - 0.5, scores[sure])
 
     def _rows_and_columns(self, width: int, height: int) -> tuple[int, int]:
-        """Of the picture that the network is given: no more than it needs, as it takes time by the pixel."""
+        """Of the image that the network is given: no more than it needs, as it takes time by the pixel."""
         if not self._layout.enlarged:
             return self._network.side, self._network.side
         return -(-height // STEP_PX) * STEP_PX, -(-width // STEP_PX) * STEP_PX
@@ -94,7 +94,7 @@ class Detector:
 
 @lru_cache(maxsize=64)
 def anchors(layout: Layout, height: int, width: int) -> NDArray[np.float64]:
-    """The anchors' places (N, 2), x and y, in pixels of a picture of that size from its upper left corner."""
+    """The anchors' places (N, 2), x and y, in pixels of an image of that size from its upper left corner."""
     places = []
     for cells, repeats in layout.grids:
         apart = layout.side / cells

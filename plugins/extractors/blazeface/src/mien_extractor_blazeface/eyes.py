@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.alignment import inverse, warp
-from mien.face import Affine, RgbImage
+from mien.contracts.face import Affine, RgbImage
+from mien.geometry.alignment import inverse, warp
 from mien_extractor_blazeface.network import Network
 
 _FILE, _SIDE, _OUTPUTS = "iris_landmark.tflite", 64, ("output_eyes_contours_and_brows",)
@@ -55,7 +55,7 @@ class Eyes:
         self._network = Network(_FILE, _SIDE, _OUTPUTS)
 
     def refine(self, image: RgbImage, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The face mesh with better lids and brows. points: (468, 3), x and y in pixels of the picture."""
+        """The face mesh with better lids and brows. points: (468, 3), x and y in pixels of the image."""
         refined = points.copy()
         for eye in (RIGHT, LEFT):
             square = _square_around(points[eye.outer_corner, :2], points[eye.inner_corner, :2], eye.mirrored)
@@ -69,7 +69,7 @@ class Eyes:
 
 
 def _square_around(outer: NDArray[np.float64], inner: NDArray[np.float64], mirrored: bool) -> Affine:
-    """From picture pixels to the network's: the eye level, its outer corner on the left."""
+    """From image pixels to the network's: the eye level, its outer corner on the left."""
     x, y = inner - outer
     width = max(float(np.hypot(x, y)), 1e-3)
     along = np.array([x, y]) / width

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.alignment import inverse, scale_of, warp
-from mien.face import Affine, RgbImage
+from mien.contracts.face import Affine, RgbImage
+from mien.geometry.alignment import inverse, scale_of, warp
 from mien_extractor_blazeface.detector import Detection
 from mien_extractor_blazeface.network import Network, probability
 
@@ -20,7 +20,7 @@ _ROOM = 1.65
 dlib's; a second look, at a square around the mesh itself, brings them hardly nearer."""
 _LOOKS, _LEVEL_DEGREES = 3, 10
 """Of a face that lies on its side the detector hardly knows how far it is turned, but the mesh does: it is laid, so
-often at most, until the eyes are level in the network's picture, to within so many degrees."""
+often at most, until the eyes are level in the network's image, to within so many degrees."""
 _RIGHT_CORNER, _LEFT_CORNER = 33, 263
 
 
@@ -29,7 +29,7 @@ class Mesh:
     """A face's surface."""
 
     points: NDArray[np.float64]
-    """(468, 3): x and y in pixels of the picture, z in the same unit, larger further away from the camera."""
+    """(468, 3): x and y in pixels of the image, z in the same unit, larger further away from the camera."""
     presence: float
     """How sure the network is, in (0, 1), that it saw a face."""
 
@@ -62,7 +62,7 @@ class FaceMesh:
 
 
 def _square(middle: NDArray[np.float64], side: float, across: NDArray[np.float64]) -> Affine:
-    """From picture pixels to the network's: `across`, from eye to eye, level, and room around a box of that side."""
+    """From image pixels to the network's: `across`, from eye to eye, level, and room around a box of that side."""
     length = float(np.hypot(*across))
     cosine, sine = across / length if length > 0 else (1.0, 0.0)
     linear = np.array([[cosine, sine], [-sine, cosine]]) * (_SIDE / max(side * _ROOM, 1.0))

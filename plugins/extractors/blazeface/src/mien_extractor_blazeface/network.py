@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from mien.errors import MienError
 
 STEP_PX = 16
-"""A picture that is not square has sides of a multiple of this: such a network halves it four times."""
+"""An image that is not square has sides of a multiple of this: such a network halves it four times."""
 
 
 class Network:
-    """A TFLite network that takes one picture. An instance is used by one thread at a time."""
+    """A TFLite network that takes one image. An instance is used by one thread at a time."""
 
     def __init__(self, file: str, side: int, outputs: tuple[str, ...], enlarged: tuple[int, ...] = ()) -> None:
-        """file: its name in networks/. side: of its square picture, in pixels. outputs: names of what is wanted of it.
+        """file: its name in networks/. side: of its square image, in pixels. outputs: names of what is wanted of it.
 
-        enlarged: sides to which it enlarges what it sees; with them, its pictures need not be square.
+        enlarged: sides to which it enlarges what it sees; with them, its images need not be square.
 
         Raises MienError if it cannot be read.
         """
@@ -32,14 +32,14 @@ class Network:
         self._file = file
         self._nets = {(side, side): self._read(side, side)}
 
-    def __call__(self, picture: NDArray[np.uint8], black: float, white: float) -> list[NDArray[np.float32]]:
-        """The outputs for a picture, uint8 (H, W, 3), RGB, whose 0 and 255 become `black` and `white`."""
-        height, width = picture.shape[:2]
+    def __call__(self, image: NDArray[np.uint8], black: float, white: float) -> list[NDArray[np.float32]]:
+        """The outputs for an image, uint8 (H, W, 3), RGB, whose 0 and 255 become `black` and `white`."""
+        height, width = image.shape[:2]
         net = self._nets.get((height, width))
         if net is None:
             net = self._nets[height, width] = self._read(height, width)
         scale = (white - black) / 255
-        net.setInput(cv2.dnn.blobFromImage(picture, scale, mean=(-black / scale,) * 3))
+        net.setInput(cv2.dnn.blobFromImage(image, scale, mean=(-black / scale,) * 3))
         return cast(list[NDArray[np.float32]], net.forward(self._outputs))
 
     def _read(self, height: int, width: int) -> cv2.dnn.Net:
@@ -47,7 +47,7 @@ class Network:
             with resources.as_file(resources.files(__package__) / "networks" / self._file) as path:
                 if (height, width) == (self.side, self.side):
                     return _opened(path)
-                network = self._for_pictures_of(height, width, path.read_bytes())
+                network = self._for_images_of(height, width, path.read_bytes())
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / self._file
                 path.write_bytes(network)
@@ -58,8 +58,8 @@ class Network:
                 "pip install --force-reinstall mien-extractor-blazeface 'opencv-python-headless>=5'",
             ) from error
 
-    def _for_pictures_of(self, height: int, width: int, network: bytes) -> bytes:
-        """All layers take pictures of any size, but those that enlarge say in the file to how many rows and columns."""
+    def _for_images_of(self, height: int, width: int, network: bytes) -> bytes:
+        """All layers take images of any size, but those that enlarge say in the file to how many rows and columns."""
         for side in self._enlarged:
             square, rectangle = _stored(side, side), _stored(side * height // self.side, side * width // self.side)
             if network.count(square) != 1:

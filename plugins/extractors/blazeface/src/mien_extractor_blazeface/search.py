@@ -1,4 +1,4 @@
-"""Which parts of a picture the detectors look at, and in which order."""
+"""Which parts of an image the detectors look at, and in which order."""
 
 import itertools
 import math
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from mien.face import RgbImage
+from mien.contracts.face import RgbImage
 from mien_extractor_blazeface.detector import FULL_RANGE, SHORT_RANGE, Detection, Detector
 
 _SMALLEST_SHARE = 0.06
@@ -20,14 +20,14 @@ above."""
 Detect = Callable[[RgbImage, float], list[Detection]]
 
 
-class Search:
-    """Looks for faces in rounds, each of which finds what the rounds before may have missed."""
+class ExtractorPool:
+    """Observations for faces in rounds, each of which finds what the rounds before may have missed."""
 
     def __init__(self) -> None:
         self._full_range, self._short_range = Detector(FULL_RANGE), Detector(SHORT_RANGE)
 
     def quick(self, image: RgbImage, min_score: float) -> Iterator[list[Detection]]:
-        """The whole picture, first for faces of all sizes, then for large and for cut ones."""
+        """The whole image, first for faces of all sizes, then for large and for cut ones."""
         yield self._full_range.detect(image, min_score)
         yield self._short_range.detect(image, min_score)
 
@@ -44,7 +44,7 @@ class Search:
     def _in_tile(self, image: RgbImage, left: int, top: int, side: int, min_score: float) -> list[Detection]:
         height, width = image.shape[:2]
         shift = np.array([left, top])
-        # A face that the edge of the tile cuts through lies in another tile whole; not so one at the picture's border.
+        # A face that the edge of the tile cuts through lies in another tile whole; not so one at the image's border.
         low = [0 if left else -np.inf, 0 if top else -np.inf]
         high = [side if left + side < width else np.inf, side if top + side < height else np.inf]
         tile = np.ascontiguousarray(image[top : top + side, left : left + side])

@@ -3,26 +3,26 @@
 import numpy as np
 from pydantic import Field
 
-from mien.extractor import Extractor
-from mien.face import Box, Face, RgbImage
-from mien.plugin import PluginConfig
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import Box, Face, RgbImage
+from mien.contracts.plugin import PluginConfig
 from mien_extractor_centerface.detector import Detections, Detector
 from mien_extractor_centerface.search import search
 
 
 class CenterFaceConfig(PluginConfig):
-    """What counts as a face, and how large the picture is in which faces are searched."""
+    """What counts as a face, and how large the image is in which faces are searched."""
 
     threshold: float = Field(default=0.6, gt=0.0, lt=1.0)
-    """What has a smaller score is left out. 0.5, as likely a face as not, is 0.2 of the network's own, and 0.8 is its 0.5.
-    Less finds more of the smallest and of the hidden faces, and more that are none."""
+    """Least score of a face. 0.5 is as likely a face as not (0.2 of the network's own scores; 0.8 is 0.5 of them). Less
+    finds more of the smallest and of the hidden faces, and more that are none."""
     search_side_px: int | None = Field(default=1920, ge=32)
-    """Faces are searched on a picture with a longer side of at most so many pixels; larger pictures are shrunk for that,
-    which loses faces smaller than 12/search_side_px of the longer side (by default a 160th). none: at full size,
-    whatever time that takes; memory stays bounded, as large pictures are looked at in overlapping parts."""
+    """Longer side of the image in which faces are searched, at most; a larger one is shrunk for that, which loses faces
+    smaller than 12/search_side_px of it (by default a 160th). none: full size, whatever time that takes; large images
+    are looked at in overlapping tiles, so that memory stays bounded."""
     overlap: float = Field(default=0.3, gt=0.0, lt=1.0)
-    """Of two boxes that share more than this, as intersection over union, the surer one counts alone. More keeps faces of
-    which one hides a part of another, and finds some faces twice."""
+    """Of two boxes that share more than this, as intersection over union, only the surer one counts. More keeps faces
+    of which one hides part of another, and finds some faces twice."""
 
 
 class CenterFace(Extractor):
@@ -44,7 +44,7 @@ class CenterFace(Extractor):
         side = self.config.search_side_px
         finest = 1.0 if side is None else min(1.0, side / max(height, width))
         found = search(image, finest, self.config.overlap, self._detect)
-        inside = (found.boxes[:, 1] > 0).all(1) & (found.boxes[:, 0] < [width, height]).all(1)
+        inside = np.all((found.boxes[:, 1] > 0) & (found.boxes[:, 0] < [width, height]), axis=1)
         return _faces(found[inside])
 
     def _detect(self, image: RgbImage) -> Detections:

@@ -1,8 +1,8 @@
-"""CenterFace: where a picture may show a face, with both eyes, nose and corners of the mouth.
+"""CenterFace: where an image may show a face, with both eyes, nose and corners of the mouth.
 
-Y. Xu et al., CenterFace: Joint Face Detection and Alignment Using Face as Point, arXiv:1911.03599. A face is one cell of a
-grid over the picture, the one that its center lies in; the network says of each cell how sure it is of that, where in it
-the center lies, and how large the face is.
+Y. Xu et al., CenterFace: Joint Face Detection and Alignment Using Face as Point, arXiv:1911.03599. A face is one cell
+of a grid over the image, the one in which its center lies. Of each cell the network says how sure it is of that, where
+in it the center lies, how large the face is, and where its points are.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.face import RgbImage
+from mien.contracts.face import RgbImage
 from mien_extractor_centerface.network import CELL_PX, Network
 
 Values = TypeVar("Values", float, NDArray[np.float64])
@@ -23,12 +23,12 @@ AS_LIKELY_AS_NOT = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What may be faces, in pixels of the picture, in no order."""
+    """What may be faces, in pixels of the image, in no order."""
 
     boxes: NDArray[np.float64]
     """(N, 2, 2): upper left and lower right corner, each x and y."""
     points: NDArray[np.float64]
-    """(N, 5, 2): the eyes, the tip of the nose and the corners of the mouth, left before right where a face is upright."""
+    """(N, 5, 2): eyes, tip of the nose, corners of the mouth; of an upright face the left one of the image first."""
     scores: NDArray[np.float64]
     """(N,), in (0, 1): see `probability`."""
 
@@ -51,11 +51,11 @@ class Detections:
         return sides
 
     def scaled(self, factors: NDArray[np.float64]) -> "Detections":
-        """In pixels of the picture before it was resampled: factors (2,), its width and height by those of the new."""
+        """In pixels of the image before it was resampled: factors (2,), its width and height by those of the new."""
         return Detections((self.boxes + 0.5) * factors - 0.5, (self.points + 0.5) * factors - 0.5, self.scores)
 
     def moved(self, shift: NDArray[np.int64]) -> "Detections":
-        """In pixels of the picture that a part was cut from, at the place (x, y)."""
+        """In pixels of the image that a part was cut from, at the place (x, y)."""
         return Detections(self.boxes + shift, self.points + shift, self.scores)
 
 

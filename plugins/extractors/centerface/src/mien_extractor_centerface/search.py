@@ -1,4 +1,4 @@
-"""At which sizes a picture is searched, and in which parts, so that faces of all sizes are found in bounded memory."""
+"""At which sizes an image is searched, and in which parts, so that faces of all sizes are found in bounded memory."""
 
 import itertools
 import math
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.face import RgbImage
+from mien.contracts.face import RgbImage
 from mien_extractor_centerface.detector import Detections, each_once
 
 LARGEST_PX = 400
@@ -16,7 +16,7 @@ LARGEST_PX = 400
 _LEFT_TO_FINER = 0.8
 """Faces up to this share of that are left to the search at the next finer size, which draws them more exactly."""
 _COARSEST_PX = 384
-"""Shorter side of the picture at the coarsest size: a face that fills it is found whole."""
+"""Shorter side of the image at the coarsest size: a face that fills it is found whole."""
 _COARSER = 8
 """From one size to the next, at most: what is too large at one is still large enough at the next."""
 TILE_PX = 2048
@@ -26,7 +26,7 @@ Detect = Callable[[RgbImage], Detections]
 
 
 def search(image: RgbImage, finest: float, overlap: float, detect: Detect) -> Detections:
-    """The faces of a picture, surest first, each once: what `detect` finds in it at the size `finest` and at smaller ones.
+    """The faces of an image, surest first, each once: what `detect` finds at the size `finest` and at smaller ones.
 
     finest: in (0, 1], what both sides are multiplied by. overlap: see `each_once`.
     """
@@ -41,7 +41,7 @@ def search(image: RgbImage, finest: float, overlap: float, detect: Detect) -> De
 
 
 def sizes(shorter_px: int, finest: float) -> list[float]:
-    """What a picture with that shorter side is shrunk by: from `finest` to where no face in it is too large."""
+    """What an image with that shorter side is shrunk by: from `finest` to where no face in it is too large."""
     coarsest = _COARSEST_PX / shorter_px
     scales = [finest]
     while scales[-1] * shorter_px > LARGEST_PX:
@@ -68,15 +68,15 @@ def _in_tiles(image: RgbImage, detect: Detect) -> Detections:
     found = []
     for left, top, right, bottom in tiles(width, height):
         here = detect(image[top:bottom, left:right]).moved(np.array([left, top]))
-        # A face that the edge of the tile cuts through lies in another tile whole; not so one at the picture's border.
+        # A face that the edge of the tile cuts through lies in another tile whole; not so one at the image's border.
         low = [left if left else -np.inf, top if top else -np.inf]
         high = [right if right < width else np.inf, bottom if bottom < height else np.inf]
-        found.append(here[((here.boxes[:, 0] >= low) & (here.boxes[:, 1] <= high)).all(1)])
+        found.append(here[np.all((here.boxes[:, 0] >= low) & (here.boxes[:, 1] <= high), axis=1)])
     return Detections.joined(found)
 
 
 def _resized(image: RgbImage, scale: float) -> tuple[RgbImage, NDArray[np.float64]]:
-    """The picture at that size, and what places in it are multiplied by to be places in the picture: (2,)."""
+    """The image at that size, and what places in it are multiplied by to be places in the image: (2,)."""
     height, width = image.shape[:2]
     if scale == 1:
         return image, np.ones(2)

@@ -1,6 +1,6 @@
 """Registers the extractor `face_recognition`."""
 
-from mien.hooks import PluginSpec, hookimpl
+from mien.contracts.hooks import PluginSpec, hookimpl
 
 
 @hookimpl

@@ -9,28 +9,28 @@ import cv2
 import numpy as np
 from pydantic import Field
 
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import Box, Face, RgbImage
+from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
-from mien.extractor import Extractor
-from mien.face import Box, Face, RgbImage
-from mien.plugin import PluginConfig
 
 SMALLEST_FACE_PX = 80
 """Side of the smallest face that dlib's detector knows, at the scale it looks at."""
 QUICK_SIDE_PX = 480
-"""Side of the picture that a quick search begins with: there a face of a sixth of the side is found."""
+"""Side of the image that a quick search begins with: there a face of a sixth of the side is found."""
 
 
 class FaceRecognitionConfig(PluginConfig):
-    """How thoroughly dlib's frontal face detector searches. The landmarks always come from the whole picture."""
+    """How thoroughly dlib's frontal face detector searches. The landmarks always come from the whole image."""
 
     upsample: int = Field(default=1, ge=0, le=3)
-    """How often the picture is doubled before faces are searched: faces from 80/2**upsample pixels on are found."""
+    """How often the image is doubled before faces are searched: faces from 80/2**upsample pixels on are found."""
     search: Literal["quick", "full"] = "quick"
-    """quick: look for large faces first (a sixth of the picture's longer side), and for smaller ones only if there are
+    """quick: look for large faces first (a sixth of the image's longer side), and for smaller ones only if there are
     none. It is four times as fast, but small faces beside a large one are missed, and in a video a second face near
-    that size may come and go. full: look for all sizes at once; for pictures of several people."""
+    that size may come and go. full: look for all sizes at once; for images of several people."""
     max_side_px: int = Field(default=1920, ge=SMALLEST_FACE_PX)
-    """Faces are searched on a picture with a longer side of at most so many pixels, doubled or not. Larger pictures are
+    """Faces are searched on an image with a longer side of at most so many pixels, doubled or not. Larger images are
     shrunk for that, which loses faces smaller than 80/max_side_px of the longer side (by default a 24th)."""
     min_score: float = Field(default=0.0, allow_inf_nan=False)
     """Detections below are dropped: dlib's threshold. More finds fewer false faces, less than 0 finds doubtful ones."""
@@ -64,7 +64,7 @@ class FaceRecognition(Extractor):
         return sorted(faces, key=lambda face: -face.score)
 
     def _scales(self, side: int) -> list[float]:
-        """What to shrink or enlarge a picture by, one after the other until a face is found."""
+        """What to shrink or enlarge an image by, one after the other until a face is found."""
         finest = min(2.0**self.config.upsample, self.config.max_side_px / side)
         coarsest = min(1.0, QUICK_SIDE_PX / side, finest) if self.config.search == "quick" else finest
         doublings = math.ceil(math.log2(finest / coarsest) - 1e-9)

@@ -7,17 +7,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.alignment import inverse, transform_points
+from mien.contracts.face import FaceCrop
+from mien.contracts.feature import Feature
+from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
-from mien.face import FaceCrop
-from mien.feature import Feature
-from mien.plugin import PluginConfig
+from mien.geometry.alignment import inverse, transform_points
 
 
 class Encoding(Feature):
     """dlib's face encoding (dlib_face_recognition_resnet_model_v1): 128 numbers of Euclidean length about 1.5.
 
-    Pictures of one person lie within 0.6 of each other; the net was trained to that radius. It looks at a chip of
+    Images of one person lie within 0.6 of each other; the net was trained to that radius. It looks at a chip of
     150 px that dlib cuts from the scene by the landmarks, so the crop has to know its scene.
     """
 
@@ -53,7 +53,7 @@ class Encoding(Feature):
     def _chip(self, crop: FaceCrop, row: int) -> NDArray[np.uint8]:
         if crop.scene is None:
             raise MienError(
-                f"The feature encoding looks at the picture around a face, and face {row} has only its crop.",
+                f"The feature encoding looks at the image around a face, and face {row} has only its crop.",
                 "It can be added to a dataset as long as its sources are there: "
                 "mien preprocess DATASET --features encoding",
             )

@@ -1,6 +1,6 @@
 """Registers the feature `histogram`."""
 
-from mien.hooks import PluginSpec, hookimpl
+from mien.contracts.hooks import PluginSpec, hookimpl
 
 
 @hookimpl
@@ -10,6 +10,6 @@ def register_features() -> list[PluginSpec]:
         PluginSpec(
             "histogram",
             "mien_feature_histogram.histogram:Histogram",
-            "how the face's colours are spread, bins per channel",
+            "how the face's colors are spread, bins per channel",
         )
     ]

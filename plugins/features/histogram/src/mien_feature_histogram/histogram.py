@@ -1,4 +1,4 @@
-"""How the colours of a face are spread."""
+"""How the colors of a face are spread."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mien.face import FaceCrop
-from mien.feature import Feature
-from mien.plugin import PluginConfig
+from mien.contracts.face import FaceCrop
+from mien.contracts.feature import Feature
+from mien.contracts.plugin import PluginConfig
 
 _LEVELS = 256
 _CHANNELS = 3

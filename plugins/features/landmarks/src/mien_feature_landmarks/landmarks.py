@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.face import FaceCrop
-from mien.feature import Feature
-from mien.plugin import PluginConfig
+from mien.contracts.face import FaceCrop
+from mien.contracts.feature import Feature
+from mien.contracts.plugin import PluginConfig
 from mien_feature_landmarks.subsets import Subset, weights
 
 

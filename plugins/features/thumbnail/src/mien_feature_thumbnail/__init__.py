@@ -1,6 +1,6 @@
 """Registers the feature `thumbnail`."""
 
-from mien.hooks import PluginSpec, hookimpl
+from mien.contracts.hooks import PluginSpec, hookimpl
 
 
 @hookimpl
@@ -10,6 +10,6 @@ def register_features() -> list[PluginSpec]:
         PluginSpec(
             "thumbnail",
             "mien_feature_thumbnail.thumbnail:Thumbnail",
-            "the crop averaged down to a few pixels: light and colour",
+            "the crop averaged down to a few pixels: light and color",
         )
     ]

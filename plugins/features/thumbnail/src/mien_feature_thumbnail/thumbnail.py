@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from mien.face import FaceCrop
-from mien.feature import Feature
-from mien.plugin import PluginConfig
+from mien.contracts.face import FaceCrop
+from mien.contracts.feature import Feature
+from mien.contracts.plugin import PluginConfig
 
 
 class ThumbnailConfig(PluginConfig):

@@ -7,21 +7,21 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from mien.contracts.model import Batch, Losses, ModelInputs, Stage
+from mien.contracts.plugin import PluginConfig
 from mien.layers import (
     AdversarialModel,
     DcganDiscriminator,
     FeatureDistribution,
     InstanceNoiseConfig,
     StandardizedFeatures,
+    adversarial_bce,
     dcgan_generator,
-    judged,
     latents_of,
     masked_l1,
     noise_stages,
     with_instance_noise,
 )
-from mien.model import Batch, Losses, ModelInputs, Stage
-from mien.plugin import PluginConfig
 
 
 class CganConfig(InstanceNoiseConfig):
@@ -37,7 +37,7 @@ class CganConfig(InstanceNoiseConfig):
     latent: int = Field(default=100, ge=1)
     """Length of the random vector beside the features: who the person is."""
     width: int = Field(default=64, ge=1)
-    """Channels next to the picture, in both networks; they double to eight times as many."""
+    """Channels next to the image, in both networks; they double to eight times as many."""
     standardize: bool = True
     """Bring features to principal components of variance 1 before the networks see them; the reference does not."""
     components: int = Field(default=64, ge=1)
@@ -63,7 +63,7 @@ class Cgan(AdversarialModel):
         self.distribution = FeatureDistribution(inputs)
         self.standardized = StandardizedFeatures(inputs, settings.components) if settings.standardize else None
         length = self.standardized.length if self.standardized else inputs.features
-        self.play(
+        self.set_networks(
             dcgan_generator(settings.latent + length, settings.size, settings.width),
             DcganDiscriminator(
                 settings.size,
@@ -76,7 +76,7 @@ class Cgan(AdversarialModel):
 
     @property
     def size(self) -> int:
-        """Side of the drawn pictures in pixels."""
+        """Side of the drawn images in pixels."""
         return self.config.size
 
     def stages(self) -> Sequence[Stage]:
@@ -88,9 +88,9 @@ class Cgan(AdversarialModel):
         from the dataset's distribution, are not, and count half each (Reed et al. 2016, arXiv:1605.05396)."""
         own, other = self._conditions(batch.features), self._drawn_conditions(batch)
         with torch.no_grad():
-            drawn = self.generator(self._inputs(other))
+            generated = self.generator(self._inputs(other))
         real = self._judged(batch.images, own, batch, True)
-        fake = self._judged(drawn, other, batch, False)
+        fake = self._judged(generated, other, batch, False)
         mismatched = self._judged(batch.images, other, batch, False)
         return {"loss": real + (fake + mismatched) / 2, "real": real, "fake": fake, "mismatched": mismatched}
 
@@ -108,8 +108,8 @@ class Cgan(AdversarialModel):
         if identity is not None:
             self.identity_index(identity)
         latents = latents_of(batch, self.config.latent)
-        drawn: Tensor = self.drawing(torch.cat([latents, self._conditions(batch.features)], 1))
-        return drawn.float()
+        generated: Tensor = self.ema_generator(torch.cat([latents, self._conditions(batch.features)], 1))
+        return generated.float()
 
     def _conditions(self, features: Tensor) -> Tensor:
         standardized: Tensor = self.standardized(features) if self.standardized else features
@@ -124,4 +124,4 @@ class Cgan(AdversarialModel):
 
     def _judged(self, images: Tensor, conditions: Tensor, batch: Batch, real: bool) -> Tensor:
         shown = with_instance_noise(images, self.config, batch.stage)
-        return judged(self.discriminator(shown, conditions), real)
+        return adversarial_bce(self.discriminator(shown, conditions), real)

@@ -1,6 +1,6 @@
 """Registers the model `cpgan`."""
 
-from mien.hooks import PluginSpec, hookimpl
+from mien.contracts.hooks import PluginSpec, hookimpl
 
 
 @hookimpl

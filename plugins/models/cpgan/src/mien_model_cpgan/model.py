@@ -7,21 +7,21 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from mien.contracts.model import Batch, Losses, ModelInputs
+from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
 from mien.layers import (
+    CriticInput,
     FeatureDistribution,
     GrowingConfig,
     GrowingDiscriminator,
     GrowingGenerator,
     GrowingModel,
-    Shown,
     StandardizedFeatures,
     faded,
     latents_of,
     masked_l1,
 )
-from mien.model import Batch, Losses, ModelInputs
-from mien.plugin import PluginConfig
 
 
 class CpganConfig(GrowingConfig):
@@ -44,15 +44,15 @@ class CpganConfig(GrowingConfig):
     components: int = Field(default=64, ge=1)
     """Principal components at most."""
     condition: Literal["projection", "channels"] = "projection"
-    """How the discriminator sees the features: compared with what it saw, or as further channels of its picture."""
+    """How the discriminator sees the features: compared with what it saw, or as further channels of its image."""
     joint_penalty: bool = True
     """Bound the slope of the verdict along the features, too. Without it, as in the reference, whether features fit a
-    face can count for ever more, and the picture for ever less."""
+    face can count for ever more, and the image for ever less."""
     drawn_from: Literal["faces", "distribution"] = "faces"
     """Where the features of drawn faces come from: other faces of the batch, or, as in the reference, the normal
     distribution of the training faces' features."""
     reconstruction: float = Field(default=0.0, ge=0)
-    """Weight of the L1 error of faces drawn from their own features as their own person. At 1 it pulls at a picture as
+    """Weight of the L1 error of faces drawn from their own features as their own person. At 1 it pulls at an image as
     strongly as the discriminator does at any resolution; the reference has none."""
 
 
@@ -76,7 +76,7 @@ class Cpgan(GrowingModel):
                 f"latent = {settings.latent} has to hold the {length} features and a random vector beside them.",
                 f"cpgan:latent={max(512, 2 * length)}, or cpgan:standardize=true,components={settings.latent // 2}",
             )
-        self.play(
+        self.set_networks(
             GrowingGenerator(settings.latent, self.widths),
             GrowingDiscriminator(self.widths, length=length, conditioning=settings.condition),
         )
@@ -88,9 +88,9 @@ class Cpgan(GrowingModel):
         level, fade = self.growth(batch)
         own, other = self._conditions(batch.features), self._drawn_conditions(batch)
         with torch.no_grad():
-            drawn = self.generator(self._vectors(other), level=level, fade=fade)
-        real, fake = Shown(batch.images, own), Shown(drawn, other)
-        return self.told_apart(real, fake, level, fade, mismatched=other, joint=self.config.joint_penalty)
+            generated = self.generator(self._vectors(other), level=level, fade=fade)
+        real, fake = CriticInput(batch.images, own), CriticInput(generated, other)
+        return self.critic_loss(real, fake, level, fade, mismatched=other, joint=self.config.joint_penalty)
 
     def generator_losses(self, batch: Batch) -> Losses:
         """Minus the verdict on drawn faces, and the error of reconstructed ones. In validation also the L1 error of
@@ -98,8 +98,8 @@ class Cpgan(GrowingModel):
         """
         level, fade = self.growth(batch)
         conditions = self._drawn_conditions(batch)
-        drawn = self.generator(self._vectors(conditions), level=level, fade=fade)
-        losses = {"loss": -self.discriminator(drawn, conditions, level=level, fade=fade).mean()}
+        generated = self.generator(self._vectors(conditions), level=level, fade=fade)
+        losses = {"loss": -self.discriminator(generated, conditions, level=level, fade=fade).mean()}
         own, wanted = self._conditions(batch.features), faded(batch.images, fade)
         if self.config.reconstruction:
             vectors = torch.cat([self.known[batch.identities], own], 1)
@@ -109,7 +109,7 @@ class Cpgan(GrowingModel):
             losses = {"loss": losses["loss"] + weight * error, "reconstruction": error}
         if not self.training:
             vectors = torch.cat([latents_of(batch, self._random), own], 1)
-            losses["l1"] = masked_l1(self.drawing(vectors, level=level, fade=fade), wanted, batch.masks)
+            losses["l1"] = masked_l1(self.ema_generator(vectors, level=level, fade=fade), wanted, batch.masks)
         return losses
 
     def generate(self, batch: Batch, identity: str | None) -> Tensor:
@@ -117,7 +117,7 @@ class Cpgan(GrowingModel):
         if identity is not None:
             self.identity_index(identity)
         latents = latents_of(batch, self._random)
-        return self.drawn(torch.cat([latents, self._conditions(batch.features)], 1))
+        return self.generated(torch.cat([latents, self._conditions(batch.features)], 1))
 
     def _conditions(self, features: Tensor) -> Tensor:
         standardized: Tensor = self.standardized(features) if self.standardized else features

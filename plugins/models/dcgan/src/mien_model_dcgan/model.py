@@ -6,18 +6,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from mien.contracts.model import Batch, Losses, ModelInputs, Stage
+from mien.contracts.plugin import PluginConfig
 from mien.layers import (
     AdversarialModel,
     DcganDiscriminator,
     InstanceNoiseConfig,
+    adversarial_bce,
     dcgan_generator,
-    judged,
     latents_of,
     noise_stages,
     with_instance_noise,
 )
-from mien.model import Batch, Losses, ModelInputs, Stage
-from mien.plugin import PluginConfig
 
 
 class DcganConfig(InstanceNoiseConfig):
@@ -28,7 +28,7 @@ class DcganConfig(InstanceNoiseConfig):
     latent: int = Field(default=100, ge=1)
     """Length of the random vector."""
     width: int = Field(default=64, ge=1)
-    """Channels next to the picture, in both networks; they double to eight times as many."""
+    """Channels next to the image, in both networks; they double to eight times as many."""
 
 
 class Dcgan(AdversarialModel):
@@ -42,11 +42,11 @@ class Dcgan(AdversarialModel):
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)
         size, width = self.config.size, self.config.width
-        self.play(dcgan_generator(self.config.latent, size, width), DcganDiscriminator(size, width))
+        self.set_networks(dcgan_generator(self.config.latent, size, width), DcganDiscriminator(size, width))
 
     @property
     def size(self) -> int:
-        """Side of the drawn pictures in pixels."""
+        """Side of the drawn images in pixels."""
         return self.config.size
 
     def stages(self) -> Sequence[Stage]:
@@ -56,8 +56,8 @@ class Dcgan(AdversarialModel):
     def discriminator_losses(self, batch: Batch) -> Losses:
         """Binary cross-entropy on real and on drawn faces."""
         with torch.no_grad():
-            drawn = self.generator(self._noise(batch))
-        real, fake = self._judged(batch.images, batch, True), self._judged(drawn, batch, False)
+            generated = self.generator(self._noise(batch))
+        real, fake = self._judged(batch.images, batch, True), self._judged(generated, batch, False)
         return {"loss": real + fake, "real": real, "fake": fake}
 
     def generator_losses(self, batch: Batch) -> Losses:
@@ -68,11 +68,11 @@ class Dcgan(AdversarialModel):
         """Draw a stranger for each face; nothing of the face itself is looked at."""
         if identity is not None:
             self.identity_index(identity)
-        drawn: Tensor = self.drawing(latents_of(batch, self.config.latent))
-        return drawn.float()
+        generated: Tensor = self.ema_generator(latents_of(batch, self.config.latent))
+        return generated.float()
 
     def _noise(self, batch: Batch) -> Tensor:
         return torch.randn(len(batch), self.config.latent, device=batch.images.device)
 
     def _judged(self, images: Tensor, batch: Batch, real: bool) -> Tensor:
-        return judged(self.discriminator(with_instance_noise(images, self.config, batch.stage)), real)
+        return adversarial_bce(self.discriminator(with_instance_noise(images, self.config, batch.stage)), real)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from mien.hooks import PluginSpec, hookimpl
+from mien.contracts.hooks import PluginSpec, hookimpl
 
 
 @hookimpl

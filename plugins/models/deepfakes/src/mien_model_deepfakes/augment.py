@@ -33,7 +33,7 @@ class Strengths:
     contrast: float
     saturation: float
     hue: float
-    colour_swap: float
+    color_swap: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Example:
 def augment(images: Tensor, masks: Tensor, strengths: Strengths) -> Example:
     """Make training examples. images: float32 (N, 3, S, S) in [-1, 1]; masks: float32 (N, 1, S, S)."""
     count, _, size, _ = images.shape
-    exchanged = exchange_colours((images + 1) / 2, masks, strengths.colour_swap)
-    coloured = jitter_colours(exchanged, strengths) * masks
-    layers = torch.cat([coloured, masks], 1)
+    exchanged = exchange_colors((images + 1) / 2, masks, strengths.color_swap)
+    colored = jitter_colors(exchanged, strengths) * masks
+    layers = torch.cat([colored, masks], 1)
     places = _pixel_places(size, images.device) * (1 - strengths.trim)
     offsets_std = strengths.warp_px * 2 / _OFFSETS_MEASURED_AT_PX
     coarse = torch.linspace(-1, 1, _GRID, device=images.device)
@@ -71,7 +71,7 @@ def augment(images: Tensor, masks: Tensor, strengths: Strengths) -> Example:
 
 
 def zoom(images: Tensor, factor: float) -> Tensor:
-    """Enlarge pictures (N, 3, S, S) in [-1, 1] about their centre; below 1 they shrink, black around."""
+    """Enlarge images (N, 3, S, S) in [-1, 1] about their centre; below 1 they shrink, black around."""
     if factor == 1:
         return images
     where = (_pixel_places(images.shape[-1], images.device) / factor).expand(images.shape[0], -1, -1)
@@ -84,13 +84,13 @@ def fit_similarity(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
     before, after: complex64 (N, P), x + iy. Returns factor and shift, complex64 (N,).
     """
     mean_before, mean_after = before.mean(1, keepdim=True), after.mean(1, keepdim=True)
-    centred = before - mean_before
-    factor = (centred.conj() * (after - mean_after)).sum(1) / centred.abs().square().sum(1)
+    centered = before - mean_before
+    factor = (centered.conj() * (after - mean_after)).sum(1) / centered.abs().square().sum(1)
     return factor, (mean_after - factor[:, None] * mean_before)[:, 0]
 
 
-def exchange_colours(images: Tensor, masks: Tensor, share: float) -> Tensor:
-    """Give that share of the faces another face's colours: mean and spread of each channel inside the mask.
+def exchange_colors(images: Tensor, masks: Tensor, share: float) -> Tensor:
+    """Give that share of the faces another face's colors: mean and spread of each channel inside the mask.
 
     images: (N, 3, S, S) in [0, 1]. (Reinhard et al. 2001, doi:10.1109/38.946629, in RGB.)
     """
@@ -106,17 +106,17 @@ def exchange_colours(images: Tensor, masks: Tensor, share: float) -> Tensor:
     return torch.where(chosen, changed, images).clamp(0, 1)
 
 
-def jitter_colours(images: Tensor, strengths: Strengths) -> Tensor:
-    """Change brightness, contrast, saturation and hue of (N, 3, S, S) in [0, 1]; each picture its own way."""
+def jitter_colors(images: Tensor, strengths: Strengths) -> Tensor:
+    """Change brightness, contrast, saturation and hue of (N, 3, S, S) in [0, 1]; each image its own way."""
     count, device = images.shape[0], images.device
     brightness, contrast, saturation = (
         1 + strength * (2 * torch.rand(count, 1, 1, 1, device=device) - 1)
         for strength in (strengths.brightness, strengths.contrast, strengths.saturation)
     )
     images = images * brightness
-    grey = (images * torch.tensor(_TO_YIQ[0], device=device)[:, None, None]).sum(1, keepdim=True)
-    images = (images - grey.mean((2, 3), keepdim=True)) * contrast + grey.mean((2, 3), keepdim=True)
-    images = (images - grey) * saturation + grey
+    gray = (images * torch.tensor(_TO_YIQ[0], device=device)[:, None, None]).sum(1, keepdim=True)
+    images = (images - gray.mean((2, 3), keepdim=True)) * contrast + gray.mean((2, 3), keepdim=True)
+    images = (images - gray) * saturation + gray
     if strengths.hue:
         images = _turn_hue(images, strengths.hue * 2 * math.pi * (2 * torch.rand(count, device=device) - 1))
     return images.clamp(0, 1)

@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
+from mien.contracts.plugin import PluginConfig
 from mien.layers import NEGATIVE_SLOPE, Convolution, Upscale, masked_edge_l1, masked_l1
-from mien.model import Batch, Losses, Model, ModelInputs, Stage
-from mien.plugin import PluginConfig
 from mien_model_deepfakes.augment import Strengths, augment, zoom
 
 _CODE_SIDE = 4
@@ -24,12 +24,12 @@ class DeepfakesConfig(PluginConfig):
         "small": {
             "size": 64, "width": 32, "bottleneck": 256, "code_channels": 256, "shared_channels": 128,
             "decoder_width": 128, "batch_size": 16, "learning_rate": 5e-4, "trim": 0.0, "flip": 0.0,
-            "colour_swap": 0.5, "edges": 3.0,
+            "color_swap": 0.5, "edges": 3.0,
         }
     }  # fmt: skip
 
     size: Literal[32, 64, 128] = 128
-    """Side of the pictures in pixels."""
+    """Side of the images in pixels."""
     width: int = Field(default=128, ge=1)
     """Channels of the first convolution; each further one doubles them, down to 4×4 pixels."""
     bottleneck: int = Field(default=1024, ge=1)
@@ -47,9 +47,9 @@ class DeepfakesConfig(PluginConfig):
     edges: float = Field(default=0.0, ge=0)
     """Weight of the error in edges beside the L1 error: sharper eyes and lips; the reference has none."""
     warp_px: float = Field(default=2.5, ge=0)
-    """Standard deviation of the 5×5 grid's offsets, in pixels of a picture 128 wide."""
+    """Standard deviation of the 5×5 grid's offsets, in pixels of an image 128 wide."""
     trim: float = Field(default=0.1, ge=0, lt=0.5)
-    """Outer share of the warped picture and of its target that is cut off, counted over both sides together."""
+    """Outer share of the warped image and of its target that is cut off, counted over both sides together."""
     rotation_degrees: float = Field(default=5.0, ge=0)
     """Largest rotation of a face, either way."""
     shift: float = Field(default=0.03, ge=0)
@@ -67,9 +67,9 @@ class DeepfakesConfig(PluginConfig):
     saturation: float = Field(default=0.1, ge=0, le=1)
     """Largest change of saturation, as a share."""
     hue: float = Field(default=0.05, ge=0, le=0.5)
-    """Largest turn of the hue, as a share of the colour circle."""
-    colour_swap: float = Field(default=0.0, ge=0, le=1)
-    """How often a face takes on the colours of another in the batch. It keeps the encoder from telling people apart by
+    """Largest turn of the hue, as a share of the color circle."""
+    color_swap: float = Field(default=0.0, ge=0, le=1)
+    """How often a face takes on the colors of another in the batch. It keeps the encoder from telling people apart by
     their light, so that their expressions share one code; the reference has none."""
 
 
@@ -87,7 +87,7 @@ class Deepfakes(Model):
 
     @property
     def size(self) -> int:
-        """Side of the drawn pictures in pixels."""
+        """Side of the drawn images in pixels."""
         return self.config.size
 
     def stages(self) -> Sequence[Stage]:
@@ -116,8 +116,8 @@ class Deepfakes(Model):
         """Draw the faces as that person; None takes the run's first."""
         person = 0 if identity is None else self.identity_index(identity)
         enlarged = 1 / (1 - self.config.trim)
-        drawn = self.decoders[person](self.encoder(zoom(batch.images, enlarged)))
-        return zoom(drawn.float(), 1 / enlarged)
+        generated = self.decoders[person](self.encoder(zoom(batch.images, enlarged)))
+        return zoom(generated.float(), 1 / enlarged)
 
 
 def _encoder(config: DeepfakesConfig) -> nn.Sequential:

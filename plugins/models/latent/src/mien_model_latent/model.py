@@ -6,9 +6,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
+from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
+from mien.contracts.plugin import PluginConfig
 from mien.layers import DecoderConfig, feature_decoder, masked_l1
-from mien.model import Batch, Losses, Model, ModelInputs, Stage
-from mien.plugin import PluginConfig
 
 
 class LatentConfig(DecoderConfig):
@@ -40,7 +40,7 @@ class Latent(Model):
 
     @property
     def size(self) -> int:
-        """Side of the drawn pictures in pixels."""
+        """Side of the drawn images in pixels."""
         return self.config.size
 
     def stages(self) -> Sequence[Stage]:
@@ -59,5 +59,5 @@ class Latent(Model):
         """Draw the person from the batch's features."""
         if identity is not None:
             self.identity_index(identity)
-        drawn: Tensor = self.decoder(batch.features)
-        return drawn.float()
+        generated: Tensor = self.decoder(batch.features)
+        return generated.float()

@@ -6,17 +6,17 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from mien.contracts.model import Batch, Losses, ModelInputs, Stage
+from mien.contracts.plugin import PluginConfig
 from mien.layers import (
     AdversarialConfig,
     AdversarialModel,
     DcganDiscriminator,
     DecoderConfig,
+    adversarial_bce,
     feature_decoder,
-    judged,
     masked_l1,
 )
-from mien.model import Batch, Losses, ModelInputs, Stage
-from mien.plugin import PluginConfig
 
 
 class LatentGanConfig(DecoderConfig, AdversarialConfig):
@@ -52,14 +52,14 @@ class LatentGan(AdversarialModel):
 
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)
-        self.play(
+        self.set_networks(
             feature_decoder(inputs.features, self.config),
             DcganDiscriminator(self.config.size, self.config.discriminator_width),
         )
 
     @property
     def size(self) -> int:
-        """Side of the drawn pictures in pixels."""
+        """Side of the drawn images in pixels."""
         return self.config.size
 
     def stages(self) -> Sequence[Stage]:
@@ -69,15 +69,18 @@ class LatentGan(AdversarialModel):
     def discriminator_losses(self, batch: Batch) -> Losses:
         """Binary cross-entropy on real and on drawn faces, half each."""
         with torch.no_grad():
-            drawn = self._drawn(batch)
-        real, fake = judged(self.discriminator(batch.images), True), judged(self.discriminator(drawn), False)
+            generated = self._drawn(batch)
+        real, fake = (
+            adversarial_bce(self.discriminator(batch.images), True),
+            adversarial_bce(self.discriminator(generated), False),
+        )
         return {"loss": (real + fake) / 2, "real": real, "fake": fake}
 
     def generator_losses(self, batch: Batch) -> Losses:
         """α·L1 + (1 − α)·BCE."""
-        drawn = self._drawn(batch)
-        l1 = masked_l1(drawn, batch.images, batch.masks)
-        passed = judged(self.discriminator(drawn), True)
+        generated = self._drawn(batch)
+        l1 = masked_l1(generated, batch.images, batch.masks)
+        passed = adversarial_bce(self.discriminator(generated), True)
         share = self.config.l1_share
         return {"loss": share * l1 + (1 - share) * passed, "l1": l1, "passed": passed}
 
@@ -85,10 +88,10 @@ class LatentGan(AdversarialModel):
         """Draw the person from the batch's features."""
         if identity is not None:
             self.identity_index(identity)
-        drawn: Tensor = self.drawing(batch.features)
-        return drawn.float()
+        generated: Tensor = self.ema_generator(batch.features)
+        return generated.float()
 
     def _drawn(self, batch: Batch) -> Tensor:
         # Black around the face, as real ones are: the discriminator would look at nothing else.
-        drawn: Tensor = self.generator(batch.features)
-        return (drawn + 1) * batch.masks - 1
+        generated: Tensor = self.generator(batch.features)
+        return (generated + 1) * batch.masks - 1

@@ -1,11 +1,11 @@
-"""The progressive GAN: faces of people who do not exist, from noise alone, by networks that grow with the pictures."""
+"""The progressive GAN: faces of people who do not exist, from noise alone, by networks that grow with the images."""
 
 import torch
 from torch import Tensor
 
-from mien.layers import GrowingConfig, GrowingDiscriminator, GrowingGenerator, GrowingModel, Shown, latents_of
-from mien.model import Batch, Losses, ModelInputs
-from mien.plugin import PluginConfig
+from mien.contracts.model import Batch, Losses, ModelInputs
+from mien.contracts.plugin import PluginConfig
+from mien.layers import CriticInput, GrowingConfig, GrowingDiscriminator, GrowingGenerator, GrowingModel, latents_of
 
 
 class PganConfig(GrowingConfig):
@@ -27,26 +27,26 @@ class Pgan(GrowingModel):
 
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)
-        self.play(GrowingGenerator(self.config.latent, self.widths), GrowingDiscriminator(self.widths))
+        self.set_networks(GrowingGenerator(self.config.latent, self.widths), GrowingDiscriminator(self.widths))
 
     def discriminator_losses(self, batch: Batch) -> Losses:
         """WGAN-GP on real and on drawn faces."""
         level, fade = self.growth(batch)
         with torch.no_grad():
             fakes = self.generator(self._noise(batch), level=level, fade=fade)
-        return self.told_apart(Shown(batch.images), Shown(fakes), level, fade)
+        return self.critic_loss(CriticInput(batch.images), CriticInput(fakes), level, fade)
 
     def generator_losses(self, batch: Batch) -> Losses:
         """Minus the verdict on drawn faces."""
         level, fade = self.growth(batch)
-        drawn = self.generator(self._noise(batch), level=level, fade=fade)
-        return {"loss": -self.discriminator(drawn, level=level, fade=fade).mean()}
+        generated = self.generator(self._noise(batch), level=level, fade=fade)
+        return {"loss": -self.discriminator(generated, level=level, fade=fade).mean()}
 
     def generate(self, batch: Batch, identity: str | None) -> Tensor:
         """Draw a stranger for each face; nothing of the face itself is looked at."""
         if identity is not None:
             self.identity_index(identity)
-        return self.drawn(latents_of(batch, self.config.latent))
+        return self.generated(latents_of(batch, self.config.latent))
 
     def _noise(self, batch: Batch) -> Tensor:
         return torch.randn(len(batch), self.config.latent, device=batch.images.device)

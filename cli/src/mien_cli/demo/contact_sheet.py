@@ -1,0 +1,50 @@
+"""The contact sheet: for some frames the original, its crop, the generated crop, and the result."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mien.contracts.face import Face, RgbImage
+from mien.inference.generator import Scene
+from mien.inference.session import Session
+from mien.media.grid import write_grid
+from mien.media.video_reader import VideoSource
+from mien.tracking.tracker import TrackedFace
+
+_CELL_PX = 160
+
+
+def write_sheet(path: Path, session: Session, original: Path, result: Path, frames: int = 6) -> None:
+    """Write the sheet as PNG, of frames spread over the clip; the whole frames around the face.
+
+    The crops are cut and drawn anew, each frame for itself, while swapping steadies them over neighbouring frames.
+    """
+    before, after, names = [], [], []
+    with VideoSource(original) as old, VideoSource(result) as new:
+        for number in np.linspace(0, len(old.frame_times()) - 1, frames).round().astype(int):
+            before.append(next(old.frames(number, number + 1)).image)
+            after.append(next(new.frames(number, number + 1)).image)
+            names.append(f"frame {number}")
+    faces = [session.detector.find(image)[0] for image in before]
+    scenes = [
+        Scene(image, [TrackedFace(0, face.landmarks, face.landmarks)], None)
+        for image, face in zip(before, faces, strict=True)
+    ]
+    drawn = list(session.generator.generate(scenes))
+    columns = [
+        [_around(image, face) for image, face in zip(before, faces, strict=True)],
+        [scene.crops[0].image for scene in drawn],
+        [scene.generated[0] for scene in drawn],
+        [_around(image, face) for image, face in zip(after, faces, strict=True)],
+    ]
+    titles = ["original", "crop", "generated crop", "result"]
+    write_grid(path, columns, titles, names, synthetic=session.provenance, cell_px=_CELL_PX)
+
+
+def _around(image: RgbImage, face: Face) -> RgbImage:
+    """The square around a face, twice as large as it, as far as the image reaches."""
+    center = face.landmarks.mean(0)
+    half = float(np.ptp(face.landmarks, axis=0).max())
+    half = min(half, *center, image.shape[1] - center[0], image.shape[0] - center[1])
+    left, top = (center - half).astype(int)
+    return image[top : top + int(2 * half), left : left + int(2 * half)]

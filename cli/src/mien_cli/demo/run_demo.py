@@ -1,0 +1,141 @@
+"""The demo's way through the repository: preprocess, train, swap, judge; each stage is what a user would call."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import cast
+
+from mien import Registry, TrainOptions, preprocess, swap, train
+from mien.contracts.extractor import Extractor
+from mien.errors import MienError
+from mien.inference.session import Session
+from mien.inference.target import OnePerson
+from mien.media.files import whole_file
+from mien.media.video_writer import DEFAULT_QUALITY
+from mien.progress import Progress
+from mien.tracking.recognizer import Recognizer
+from mien.training.run import RunRecord
+from mien_cli.demo.contact_sheet import write_sheet
+from mien_cli.demo.video_comparison import VideoComparison, compare_videos
+
+EXTRACTOR = "face_recognition"
+MODEL = "deepfakes:preset=small"
+BLENDER = "feather"
+NEW_FACE, OLD_FACE = "E", "J"
+TARGET = "target_J_2s_audio.mp4"
+START = "start.safetensors"
+REPEAT_RARE = 8
+_LEARNING_RATE_FROM_START = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What the demo found, all of it measured in this call."""
+
+    folder: Path
+    video: Path
+    sheet: Path
+    faces: dict[str, int]
+    """Person → faces in their dataset."""
+    steps: int
+    began_with: str
+    """Which weights training began with."""
+    seconds: dict[str, float]
+    """Stage → how long it took."""
+    comparison: VideoComparison
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        with whole_file(path) as partial:
+            partial.write_text(json.dumps(asdict(self), indent=1, default=str), encoding="utf-8")
+
+
+def run_demo(folder: Path, *, steps: int, from_scratch: bool, progress: Progress) -> DemoReport:
+    """Swap person E onto person J in a clip of two seconds, and measure what came of it.
+
+    folder: where everything is written; it must not hold anything but an earlier demo. steps: of training.
+    from_scratch: begin with random weights rather than with those that come along.
+    Raises MienError if the folder holds something else or a plugin is missing.
+    """
+    _make_room(folder)
+    registry = Registry()
+    extractor = cast(Extractor, registry.create("extractor", EXTRACTOR))
+    seconds: dict[str, float] = {}
+    with resources.as_file(resources.files("mien_cli.demo") / "data") as data:
+        people = {name: sorted((data / name).glob("*.mp4")) for name in (NEW_FACE, OLD_FACE)}
+        with _timed(seconds, "preprocess"):
+            made = {
+                name: preprocess(
+                    folder / name, extractor=EXTRACTOR, features="", sources=clips, progress=progress, registry=registry
+                )
+                for name, clips in people.items()
+            }
+        with _timed(seconds, "train"):
+            options = TrainOptions(
+                steps=steps,
+                repeat_rare=REPEAT_RARE,
+                init_from=None if from_scratch else str(data / START),
+                steps_per_validation=100,
+                steps_per_checkpoint=1000,
+            )
+            trained = train(
+                MODEL,
+                [folder / name for name in people],
+                folder / "run",
+                settings={} if from_scratch else {"learning_rate": _LEARNING_RATE_FROM_START},
+                options=options,
+                progress=progress,
+                registry=registry,
+            )
+            if trained.step < steps:  # training takes Ctrl-C for "stop in order"; the demo stops with it
+                raise KeyboardInterrupt
+        original, video, sheet = data / TARGET, folder / "swapped.mp4", folder / "contact_sheet.png"
+        with _timed(seconds, "swap"):
+            swap(folder / "run", original, video, NEW_FACE, blender=BLENDER, progress=progress, registry=registry)
+        with _timed(seconds, "judge"):
+            comparison = compare_videos(original, video, people, NEW_FACE, extractor, Recognizer(registry), progress)
+            session = Session.open(
+                folder / "run", OnePerson(NEW_FACE), blender=BLENDER, person=None, quality=DEFAULT_QUALITY,
+                threads=None, device=None, progress=progress, registry=registry,
+            )  # fmt: skip
+            write_sheet(sheet, session, original, video)
+    report = DemoReport(
+        folder=folder,
+        video=video,
+        sheet=sheet,
+        faces={name: done.faces for name, done in made.items()},
+        steps=trained.steps_here,
+        began_with="random weights" if from_scratch else f"{START}, trained on the same clips",
+        seconds=seconds,
+        comparison=comparison,
+    )
+    report.write(folder / "report.json")
+    return report
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - began, 1)
+
+
+def _make_room(folder: Path) -> None:
+    if not folder.exists():
+        return
+    ours = {NEW_FACE, OLD_FACE, "run", "swapped.mp4", "contact_sheet.png", "report.json"}
+    others = sorted(path.name for path in folder.iterdir() if path.name not in ours and not path.name.startswith("."))
+    run = folder / "run"
+    if run.exists() and RunRecord.read(run).identities != [NEW_FACE, OLD_FACE]:
+        others.append("a run of other people")
+    if others:
+        raise MienError(f"{folder} holds something else than a demo: {others[0]}.", f"mien demo --out {folder}-2")
+    # The datasets stay: preprocessing notices that nothing has changed.
+    shutil.rmtree(run, ignore_errors=True)
+    for name in ("swapped.mp4", "contact_sheet.png", "report.json"):
+        (folder / name).unlink(missing_ok=True)

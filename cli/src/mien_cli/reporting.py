@@ -1,0 +1,48 @@
+"""How what came of files is told: a row of figures, and a line for each file that a person has to look at."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from mien import FrameRange
+
+LINES_SHOWN = 10
+
+
+def row_of(figures: Mapping[str, str]) -> Table:
+    """A table of one row: heading → figure."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+    for heading in figures:
+        table.add_column(heading, justify="right")
+    table.add_row(*figures.values())
+    return table
+
+
+def listed(ranges: Sequence["FrameRange"]) -> str:
+    """The first of them, and how many there are more."""
+    more = f" and {len(ranges) - LINES_SHOWN} more stretches" if len(ranges) > LINES_SHOWN else ""
+    return ", ".join(str(part) for part in ranges[:LINES_SHOWN]) + more
+
+
+def print_lines(heading: str, lines: Sequence[str], console: Console) -> None:
+    """The first lines, each after its heading, and how many there are more."""
+    for line in lines[:LINES_SHOWN]:
+        console.print(Text.assemble((heading, "yellow"), line), soft_wrap=True)
+    if len(lines) > LINES_SHOWN:
+        console.print(Text(f"… and so in {len(lines) - LINES_SHOWN} more files."))
+
+
+def print_failures(failures: Mapping[Path, str], console: Console) -> None:
+    """Each file that failed, with the reason, but without what to do about it if there are many."""
+    for path, why in list(failures.items())[:LINES_SHOWN]:
+        reason = why.partition("\n")[0]
+        named = reason if str(path) in reason else f"{path}: {reason}"
+        console.print(Text.assemble(("Failed: ", "bold red"), named), soft_wrap=True)
+    if len(failures) > LINES_SHOWN:
+        console.print(Text(f"… and {len(failures) - LINES_SHOWN} more."))

@@ -1,0 +1,1 @@
+"""Images and videos in which nobody can be recognized any more."""

@@ -1,0 +1,67 @@
+"""A face where it was found, and the same face cut out. Nothing else travels between the plugins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+RgbImage: TypeAlias = NDArray[np.uint8]
+"""uint8 (H, W, 3), red first."""
+Landmarks: TypeAlias = NDArray[np.float32]
+"""float32 (68, 2) in iBUG-68 order: x to the right, y down, in pixels; an integer is the centre of a pixel."""
+Mask: TypeAlias = NDArray[np.float32]
+"""float32 (S, S) in [0, 1]; 1 is face."""
+Affine: TypeAlias = NDArray[np.float64]
+"""float64 (2, 3): a similarity transform from image pixels to crop pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in image pixels; it may reach over the image's border."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def area(self) -> float:
+        """In square pixels."""
+        return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A face as an extractor found it."""
+
+    box: Box
+    landmarks: Landmarks | None
+    """In image pixels; None if the extractor does not know them."""
+    score: float
+    """How sure the extractor is, in [0, 1]; ½: as likely a face as not."""
+    points: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """What else the extractor knows, in image pixels. "five", float32 (5, 2): the eyes, the tip of the nose and the
+    corners of the mouth, of each pair the one on the left of an upright image first."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCrop:
+    """A face cut out of its scene, upright and square. `mien.geometry.alignment.align` makes it."""
+
+    image: RgbImage
+    """uint8 (S, S, 3), black where the mask is 0."""
+    mask: Mask
+    """float32 (S, S): the dilated hull of the landmarks, 0 where the crop reaches over the scene's border."""
+    landmarks: Landmarks
+    """float32 (68, 2) in crop pixels."""
+    to_crop: Affine
+    """Image pixels to crop pixels. Its inverse is all that the way back needs."""
+    scene: RgbImage | None = None
+    """The whole image the face was cut from, while it is at hand."""
+
+    @property
+    def size(self) -> int:
+        """The crop's side S in pixels."""
+        return int(self.image.shape[0])

@@ -1,0 +1,34 @@
+"""Contract: a masker says what of a crop is face."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contracts.face import FaceCrop
+from mien.contracts.plugin import Plugin
+from mien.geometry.alignment import AlignmentConfig
+
+
+class Masker(Plugin):
+    """Says what of a crop is face, or what stands in front of it. Several are joined with `+`.
+
+    The mask is the union of those that add, less what those that subtract see. An instance is used by one thread at a
+    time.
+    """
+
+    needs_scene: ClassVar[bool] = False
+    """Whether `mask` looks at `FaceCrop.scene`."""
+    subtracts: ClassVar[bool] = False
+    """Whether it says what stands in front of the face, as a hand does; that is taken away from what others add."""
+    alignment: AlignmentConfig | None = None
+    """The cut that it needs, if that is another than the crops'; None: whatever they were cut by."""
+
+    @abstractmethod
+    def mask(self, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
+        """Masks of N ≥ 0 crops of one side S: uint8 (N, S, S); 255 is face, or, if it subtracts, what stands in front.
+
+        The crops are left as they were, and their own masks mean nothing. A face may be without landmarks (None).
+        """

@@ -1,0 +1,168 @@
+"""The figures of an evaluation as columns of a table: title, format, which way is better, and what it means."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mien.evaluation.report import Metrics
+
+Better = Literal["higher", "lower"]
+_NOTHING = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A figure, as it is shown."""
+
+    title: str
+    of: Callable[[Metrics], float | None]
+    form: str
+    """As of `str.format`."""
+    better: Better
+    meaning: str
+    better_of_own: Better | None = None
+    """Which way is better when a person is drawn on frames of their own, where that is not the same."""
+
+    def wanted(self, metrics: Metrics) -> Better:
+        """Which way is better for what was drawn."""
+        return self.better_of_own if self.better_of_own and _is_own(metrics) else self.better
+
+    def heading(self, metrics: Metrics) -> str:
+        """The title, and an arrow up if more is better."""
+        return f"{self.title} {'↑' if self.wanted(metrics) == 'higher' else '↓'}"
+
+    def text(self, metrics: Metrics) -> str:
+        """The figure, or a dash where there is none."""
+        value = self.of(metrics)
+        return _NOTHING if value is None or not math.isfinite(value) else self.form.format(value)
+
+    def is_better(self, one: Metrics, other: Metrics) -> bool | None:
+        """Whether one is better than the other; None if one makes no sense, or nothing was there to measure it on."""
+        first, second = self.of(one), self.of(other)
+        if first is None or second is None or not (math.isfinite(first) and math.isfinite(second)):
+            return None
+        return first > second if self.wanted(one) == "higher" else first < second
+
+
+def _is_own(metrics: Metrics) -> bool:
+    """Whether a person was drawn on frames of their own: only then pixels are compared."""
+    return metrics.drawn_as is not None and metrics.l1 is not None
+
+
+COLUMNS = (
+    Column("found", lambda f: f.found, "{:.0%}", "higher", "share of the faces that are found again in the result"),
+    Column(
+        "to target", lambda f: f.to_target, "{:.2f}", "lower",
+        "median identity distance to the person drawn: to the mean encoding of their training faces",
+    ),
+    Column(
+        "is target", lambda f: f.verified_as_target, "{:.0%}", "higher", "share of the faces taken for the person drawn"
+    ),
+    Column(
+        "to original", lambda f: f.to_original, "{:.2f}", "higher",
+        "median identity distance to the face that was there: large is wanted, except of a reconstruction",
+        better_of_own="lower",
+    ),
+    Column(
+        "is original", lambda f: f.verified_as_original, "{:.0%}", "lower",
+        "share of the faces still taken for the same person as before",
+        better_of_own="higher",
+    ),
+    Column("eyes", lambda f: f.expression_eyes, "{:.3f}", "lower", "expression error of the eyes"),
+    Column("mouth", lambda f: f.expression_mouth, "{:.3f}", "lower", "expression error of the mouth"),
+    Column(
+        "expression", lambda f: f.expression, "{:.3f}", "lower",
+        "mean distance of all landmarks after Procrustes alignment, as a share of the eye distance; the shape of "
+        "another person's face is part of it",
+    ),
+    Column(
+        "mouth r", lambda f: f.follows.get("mouth_opening"), "{:.2f}", "higher",
+        "correlation over the faces of how far the mouth is open, original against result: it does not mind another "
+        "person's face shape",
+    ),
+    Column("pose °", lambda f: f.pose_degrees, "{:.1f}", "lower", "mean angle between the head poses"),
+    Column("L1", lambda f: f.l1, "{:.3f}", "lower", "mean absolute error of the colors in [0, 1], within the mask"),
+    Column("SSIM", lambda f: f.ssim, "{:.3f}", "higher", "structural similarity of the crops"),
+    Column("PSNR", lambda f: f.psnr, "{:.1f}", "higher", "peak signal-to-noise ratio of the crops, in dB"),
+    Column(
+        "Fréchet", lambda f: f.frechet, "{:.3f}", "lower",
+        "Fréchet distance between normal distributions fitted to the encodings of drawn and of real faces. They "
+        "are a face recognizer's: it says whether faces look like those people, not whether an image is sharp, it is "
+        "not the FID of papers, and it grows when faces are few",
+    ),
+    Column(
+        "diversity", lambda f: f.diversity, "{:.2f}", "higher",
+        "mean identity distance between different strangers drawn from one face",
+    ),
+    Column(
+        "constancy", lambda f: f.constancy, "{:.2f}", "lower",
+        "mean identity distance between images of the same stranger, drawn from different faces",
+    ),
+    Column(
+        "copies", lambda f: None if f.drawn_as else f.verified_as_known, "{:.0%}", "lower",
+        "share of the strangers taken for a person of the run, and so not strangers",
+    ),
+    *(
+        Column(
+            f"score {key}", lambda f, key=key: None if _is_own(f) else f.combined.get(key),  # type: ignore[misc]
+            "{:.3f}", "higher",
+            "the reference study's 1 / (1 + exp(α·expression − β·(to original − 0.6))) with these α, β: somebody "
+            "else's face, with the same expression; a face that is not found again counts 0. It makes no sense for a "
+            "reconstruction",
+        )
+        for key in ("1,1", "6,1")
+    ),
+)  # fmt: skip
+COMPARED = tuple(
+    column
+    for column in COLUMNS
+    if column.title in ("found", "expression", "mouth r", "L1", "SSIM", "Fréchet", "score 1,1", "score 6,1")
+)
+"""What a model and a baseline are compared by."""
+
+
+def shown(metrics: Sequence[Metrics]) -> list[Column]:
+    """The columns in which any of them has a figure."""
+    return [column for column in COLUMNS if any(column.text(one) != _NOTHING for one in metrics)]
+
+
+def best(column: Column, metrics: Sequence[Metrics]) -> list[bool]:
+    """Which of them are the best of a column, as far as the digits shown tell; none if all are alike."""
+    texts = [column.text(one) for one in metrics]
+    unbeaten = {
+        text
+        for text, one in zip(texts, metrics, strict=True)
+        if text != _NOTHING and not any(column.is_better(other, one) for other in metrics)
+    }
+    return [len(set(texts)) > 1 and text in unbeaten for text in texts]
+
+
+def beats(model: Metrics, baseline: Metrics) -> dict[str, bool]:
+    """Title of a column → whether the model is better; the same is not better.
+
+    Of those that are compared, and that one of the two has: where nothing was found to measure, the other is better.
+    """
+    return {
+        column.title: column.text(baseline) == _NOTHING or bool(column.is_better(model, baseline))
+        for column in COMPARED
+        if column.text(model) != _NOTHING or column.text(baseline) != _NOTHING
+    }
+
+
+def beaten(model: Metrics, baselines: Sequence[Metrics]) -> list[str]:
+    """A sentence for each baseline: on which of the compared figures the model is better, as good, and worse.
+
+    As good is what reads the same in the digits shown.
+    """
+    sentences = []
+    for baseline in baselines:
+        said: dict[str, list[str]] = {"better on": [], "as good on": [], "worse on": []}
+        for column in COMPARED:
+            verdict = beats(model, baseline).get(column.title)
+            if verdict is not None:
+                alike = column.text(model) == column.text(baseline)
+                said["as good on" if alike else "better on" if verdict else "worse on"].append(column.title)
+        parts = [f"{how} {', '.join(titles)}" for how, titles in said.items() if titles]
+        sentences.append(f"{model.name} beside the {baseline.name}: {'; '.join(parts) or 'nothing to compare'}.")
+    return sentences

@@ -1,0 +1,78 @@
+"""From what was seen of drawn faces to figures."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.evaluation.formulas import (
+    WEIGHTS,
+    combined_score,
+    expression_error,
+    frechet_distance,
+    mean_of_finite,
+    median_of_finite,
+)
+from mien.evaluation.observation import Observations
+from mien.evaluation.pixels import pixel_errors
+from mien.evaluation.report import Metrics
+from mien.evaluation.results import Originals, PredictorResult
+from mien.evaluation.synthetic_people import Strangers
+from mien.geometry.expression import correlations, expression
+from mien.geometry.pose import head_pose, pose_error_degrees
+from mien.tracking.recognizer import Recognizer
+
+
+def compute_metrics(
+    one: PredictorResult,
+    observations: Observations,
+    seen: Originals,
+    known: dict[str, NDArray[np.float32]],
+    real: NDArray[np.float32],
+    dataset: str,
+    recognizer: Recognizer,
+    strangers: Strangers,
+) -> Metrics:
+    """The figures of one way of drawing.
+
+    looks: at its results, which belong to `seen`. known: person → encodings of their training faces. real: encodings
+    of the faces that drawn ones should look like. dataset: whose faces were judged. strangers: what else the
+    model drew.
+    """
+    limit = recognizer.same_person_below
+    to_original = observations.distances_to(seen.encodings)
+    to_people = {name: observations.distances_to(encodings.mean(0)) for name, encodings in known.items()}
+    to_target = to_people[one.drawn_as] if one.drawn_as else None
+    nearest = np.min(list(to_people.values()), axis=0)
+    invented = one.predictor.is_model and one.drawn_as is None
+    error = expression_error(seen.landmarks, observations.landmarks)
+    pose = pose_error_degrees(head_pose(seen.landmarks), head_pose(observations.landmarks))
+    is_swap = one.drawn_as is not None and one.drawn_as != dataset
+    pixels = None if is_swap else pixel_errors(one.images, seen.crops)
+    return Metrics(
+        name=one.predictor.name,
+        is_model=one.predictor.is_model,
+        drawn_as=one.drawn_as,
+        found=float(observations.found.mean()),
+        to_target=None if to_target is None else median_of_finite(to_target),
+        to_target_mean=None if to_target is None else mean_of_finite(to_target),
+        verified_as_target=None if to_target is None else float((to_target < limit).mean()),
+        to_original=median_of_finite(to_original),
+        to_original_mean=mean_of_finite(to_original),
+        verified_as_original=float((to_original < limit).mean()),
+        verified_as_known=float((nearest < limit).mean()),
+        to_people={name: median_of_finite(values) for name, values in to_people.items()},
+        expression_eyes=mean_of_finite(error.eyes),
+        expression_mouth=mean_of_finite(error.mouth),
+        expression=mean_of_finite(error.all),
+        follows=correlations(expression(seen.landmarks), expression(observations.landmarks)),
+        pose_degrees=mean_of_finite(pose),
+        l1=pixels.l1 if pixels else None,
+        ssim=pixels.ssim if pixels else None,
+        psnr=pixels.psnr if pixels else None,
+        frechet=frechet_distance(observations.encodings[observations.found], real),
+        diversity=strangers.diversity() if invented else None,
+        constancy=strangers.constancy() if invented else None,
+        combined={
+            f"{alpha:g},{beta:g}": float(combined_score(error.all, to_original, alpha, beta).mean())
+            for alpha, beta in WEIGHTS
+        },
+    )

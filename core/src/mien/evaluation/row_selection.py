@@ -1,0 +1,80 @@
+"""Which faces a run is judged by: of a dataset it was trained on, only what training never saw."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path, PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.dataset import Dataset
+from mien.errors import MienError
+from mien.training.run import TrainedRun
+from mien.training.sampling import split
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRows:
+    """Rows of a dataset, and what they are."""
+
+    rows: NDArray[np.int64]
+    """Ascending."""
+    of: int
+    """How many there were to choose from."""
+    held_out: bool
+    """Whether they are what training held out; otherwise the run was not trained on the dataset at all."""
+    told: tuple[str, ...]
+    """From which files and frames, a line each."""
+
+
+def choose_rows(run: TrainedRun, dataset: Dataset, most: int, last: float | None = None) -> ChosenRows:
+    """The end of each clip, if the run was trained on the dataset, otherwise all of it; at most so many, spread evenly.
+
+    last: this share at the end of each clip; so a run that was not trained on the dataset is judged by the same rows as
+    one that held them out. Raises MienError if there is none, if it is more than training held out, or if the dataset
+    has changed since the run was trained on it and `last` does not say what to take.
+    """
+    known = any(record.digest == dataset.info.digest for record in run.record.datasets)
+    if not known and any(Path(record.path) == dataset.path.resolve() for record in run.record.datasets):
+        if last is None:
+            raise MienError(
+                f"{dataset.path} has changed since {run.path} was trained on it: which of its faces training saw "
+                "cannot be told. If only clips were added, the end of each clip is still what it held out.",
+                f"mien evaluate {run.path} --on {dataset.path} --last {run.record.options.held_out:g}",
+            )
+        known = True
+    candidates = training_split(run, dataset)[1] if known else np.arange(len(dataset))
+    if last is not None:
+        end = split(dataset.index(["source", "frame"]), last).held_out
+        if known and len(np.setdiff1d(end, candidates)):
+            raise MienError(
+                f"Training saw some of the last {last:g} of {dataset.path}'s clips; it held out "
+                f"{run.record.options.held_out:g}.",
+                f"mien evaluate {run.path} --on {dataset.path} --last {run.record.options.held_out:g}",
+            )
+        candidates = end
+    if not len(candidates):
+        what = "training held nothing out of it" if known else "it holds no face"
+        raise MienError(
+            f"There is nothing in {dataset.path} to judge {run.path} by: {what}.",
+            f"mien evaluate {run.path} --on ANOTHER_DATASET",
+        )
+    picked = np.linspace(0, len(candidates) - 1, min(most, len(candidates))).round().astype(np.int64)
+    rows = candidates[picked]
+    return ChosenRows(rows, len(candidates), known, _told(dataset, rows))
+
+
+def training_split(run: TrainedRun, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows that the run was trained on, and those that it held out."""
+    parts = split(dataset.index(["source", "frame"]), run.record.options.held_out)
+    return parts.training, parts.held_out
+
+
+def _told(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[str, ...]:
+    index = dataset.index(["source", "frame"]).take(rows).to_pylist()
+    lines = []
+    for source, faces in groupby(index, key=lambda row: row["source"]):
+        frames = [face["frame"] for face in faces]
+        name = PurePath(source).name
+        lines.append(name if frames[0] is None else f"{name}: {len(frames)} of frames {frames[0]} to {frames[-1]}")
+    return tuple(lines)

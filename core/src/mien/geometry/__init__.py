@@ -1,0 +1,1 @@
+"""Alignment, expression and head pose: from landmarks to numbers and transforms."""

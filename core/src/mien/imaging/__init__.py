@@ -1,0 +1,1 @@
+"""Color matching, compositing, inpainting and seam quality of images in memory."""

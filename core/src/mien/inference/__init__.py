@@ -1,0 +1,1 @@
+"""From images and videos to the same with other faces."""

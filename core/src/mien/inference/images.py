@@ -1,0 +1,112 @@
+"""Images, each for itself: reading, finding, drawing, blending and writing overlap."""
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from mien.contracts.face import RgbImage
+from mien.errors import MienError
+from mien.inference.generator import Scene
+from mien.inference.jobs import Job
+from mien.inference.report import FileReport, as_ranges
+from mien.inference.session import Session
+from mien.media.files import whole_file
+from mien.media.images import read_image, write_image
+from mien.tracking.tracker import TrackedFace, untracked
+from mien.workers.threads import ordered_map
+
+IMAGES_AHEAD = 2
+"""So many images wait between two stages."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedImage:
+    """An image and its faces; or why it has none of both."""
+
+    job: Job
+    image: RgbImage | None = None
+    faces: Sequence[TrackedFace] = ()
+    failure: MienError | None = None
+
+
+def swap_image(job: Job, session: Session) -> FileReport:
+    """Swap one image.
+
+    Raises MienError if it is unreadable, if there is nothing to be drawn in it, or if it cannot be written.
+    """
+    loaded = load_image(job, session)
+    if loaded.failure:
+        raise loaded.failure
+    loaded = _only_wanted(loaded, session)
+    if not loaded.faces:
+        who = "The person's face" if session.person_filter else "No face"
+        raise MienError(
+            f"{who} was {'not ' if session.person_filter else ''}found in {job.source.path}; nothing was written.",
+            "Give an image that shows the face larger or less turned.",
+        )
+    session.progress.start(job.source.path.name, 1)
+    return next(iter(_swapped([loaded], session)))
+
+
+def swap_images(jobs: Sequence[Job], session: Session) -> list[FileReport]:
+    """Swap the images of a folder. One in which nothing is to be drawn is copied as it is.
+
+    One that is unreadable stands in its report. Raises MienError if a plugin other than the extractor fails, or if an
+    output cannot be written: the disk is full, or a permission is missing.
+    """
+    session.progress.start("images", len(jobs))
+    failed: list[FileReport] = []
+
+    def readable(loaded: Iterable[LoadedImage]) -> Iterator[LoadedImage]:
+        for one in loaded:
+            if one.failure:
+                failed.append(FileReport(one.job.source.path, None, failure=str(one.failure)))
+            else:
+                yield _only_wanted(one, session)
+
+    with closing(
+        ordered_map(lambda job: load_image(job, session), jobs, session.threads, 2 * session.threads)
+    ) as loaded:
+        done = list(_swapped(readable(loaded), session))
+    return done + failed
+
+
+def load_image(job: Job, session: Session) -> LoadedImage:
+    """Read an image and find its faces; what goes wrong stands in the result. May be called by several threads."""
+    try:
+        with session.clock.running("decode"):
+            image = read_image(job.source.path)
+        faces = untracked(session.detector.find(image))
+        return LoadedImage(job, image, faces)
+    except MienError as error:
+        return LoadedImage(job, failure=error)
+
+
+def _only_wanted(loaded: LoadedImage, session: Session) -> LoadedImage:
+    """Apart from `_look`, since that runs in several threads and a feature in one."""
+    if session.person_filter is None or loaded.image is None:
+        return loaded
+    return replace(loaded, faces=session.person_filter.of_image(loaded.image, loaded.faces))
+
+
+def _swapped(images: Iterable[LoadedImage], session: Session) -> Iterator[FileReport]:
+    scenes = (Scene(one.image, one.faces, one.job) for one in images if one.image is not None)
+    with session.redrawn(scenes, IMAGES_AHEAD) as blended:
+        for scene, image in blended:
+            job = scene.context
+            with session.clock.running("encode"):
+                _write(job, image, session, is_drawn=bool(scene.faces))
+            report = FileReport(job.source.path, job.output, 1, len(scene.faces))
+            session.progress.advance(1)
+            yield report if scene.faces else replace(report, no_face=as_ranges([0]))
+
+
+def _write(job: Job, image: RgbImage, session: Session, *, is_drawn: bool) -> None:
+    if is_drawn:
+        write_image(job.output, image, synthetic=session.provenance)
+    elif job.output.suffix == job.source.path.suffix:
+        with whole_file(job.output) as partial:
+            shutil.copyfile(job.source.path, partial)
+    else:
+        write_image(job.output, image, synthetic=None)

@@ -1,0 +1,82 @@
+"""Where each result goes, checked before any work is done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mien.errors import MienError
+from mien.media.discovery import Source, find_sources
+from mien.media.images import LABELLED_SUFFIXES
+from mien.media.video_writer import WRITABLE_SUFFIXES
+
+_IMAGE_ELSE, _VIDEO_ELSE = ".png", ".mkv"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file, and where its result goes."""
+
+    source: Source
+    output: Path
+
+
+def list_jobs(source: Path, output: Path, *, overwrite: bool, done: str = "swapped") -> list[Job]:
+    """What there is to do for an image, a video or a folder of such.
+
+    A folder's tree is mirrored. Files of formats that are read but not written get a suffix more: `a.gif.png`,
+    `b.avi.mkv`. done: what is done to them, in a word, for messages.
+
+    Raises MienError if the source is missing or is or holds neither an image nor a video; if the output is the source,
+    lies inside of it, or is there already and may not be overwritten; if two files would become one, as `a.gif` and
+    `a.gif.png`; if a file is to become a folder or the reverse.
+    """
+    if source.is_dir():
+        return _jobs_of_folder(source, output, overwrite, done)
+    found = find_sources([source])[0]
+    if found.kind == "unreadable":
+        raise MienError(f"{source} cannot be {done}: {found.reason}.", "Give an image, a video or a folder of them.")
+    if output.is_dir():
+        raise MienError(f"{output} is a folder, {source} is a file.", f"Write to {output / source.name}.")
+    jobs = [Job(found, output)]
+    _refuse_losses(jobs, overwrite)
+    return jobs
+
+
+def _jobs_of_folder(source: Path, output: Path, overwrite: bool, done: str) -> list[Job]:
+    if output.exists() and not output.is_dir():
+        raise MienError(f"{output} is a file, {source} is a folder.", "Give a new folder to write to.")
+    if output.resolve().is_relative_to(source.resolve()):
+        raise MienError(
+            f"The output {output} lies inside of the input {source}: the next run would take it for input.",
+            f"Write to {source.resolve().with_name(f'{source.resolve().name}_{done}')}.",
+        )
+    jobs = [Job(found, _mirrored(found, source, output)) for found in find_sources([source])]
+    if not jobs:
+        raise MienError(f"{source} holds no image and no video.", f"ls {source}")
+    _refuse_losses(jobs, overwrite)
+    return jobs
+
+
+def _mirrored(found: Source, source: Path, output: Path) -> Path:
+    path = output / found.path.relative_to(source)
+    writable, other = (LABELLED_SUFFIXES, _IMAGE_ELSE) if found.kind == "image" else (WRITABLE_SUFFIXES, _VIDEO_ELSE)
+    return path if path.suffix.lower() in writable else path.with_name(path.name + other)
+
+
+def _refuse_losses(jobs: Sequence[Job], overwrite: bool) -> None:
+    inputs = {job.source.path.resolve() for job in jobs}
+    for job in jobs:
+        if job.output.resolve() in inputs or (job.output.exists() and job.output.samefile(job.source.path)):
+            raise MienError(f"{job.output} would take the place of the input.", "Write to another path.")
+    origins: dict[Path, Path] = {}
+    for job in (job for job in jobs if job.source.kind != "unreadable"):
+        other = origins.setdefault(job.output, job.source.path)
+        if other != job.source.path:
+            raise MienError(
+                f"{other} and {job.source.path} would both become {job.output}.",
+                "Rename one of the two, or move it to another folder.",
+            )
+    standing = [job.output for job in jobs if job.output.exists()]
+    if standing and not overwrite:
+        more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
+        raise MienError(f"{standing[0]}{more} would be overwritten.", "Add --overwrite, or write to another path.")

@@ -1,0 +1,221 @@
+"""What came of swapping or anonymizing, in numbers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mien.inference.blender_scores import BlenderComparison
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRange:
+    """Frames of a video that follow each other."""
+
+    first: int
+    last: int
+    """Included."""
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}–{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What came of one image or video."""
+
+    source: Path
+    output: Path | None
+    """None if it failed: then nothing was written."""
+    frames: int = 0
+    """1 for an image."""
+    faces: int = 0
+    """Faces drawn, over all frames."""
+    interpolated: int = 0
+    """Those of them that the extractor had missed: their landmarks are interpolated between the frames around."""
+    no_face: tuple[FrameRange, ...] = ()
+    """Frames that are as they were: no face was found in them, or not the one that was asked for."""
+    partial: tuple[FrameRange, ...] = ()
+    """Frames in which something was drawn, but a face that was seen before and after was not found: it stays as it was.
+    """
+    failure: str = ""
+    """Why it failed, and what to do."""
+
+    @property
+    def frames_no_face(self) -> int:
+        """How many frames nothing was drawn in."""
+        return _length(self.no_face)
+
+    @property
+    def frames_partial(self) -> int:
+        """How many frames a face was missing in, while something was drawn."""
+        return _length(self.partial)
+
+
+@dataclass(frozen=True, slots=True)
+class SwapReport:
+    """What came of all files, and how long it took."""
+
+    files: tuple[FileReport, ...]
+    seconds: float
+    """From beginning to end, without opening the run."""
+    stage_seconds: dict[str, float]
+    """decode, extract, draw, blend, encode, check when anonymizing, and choose when blenders were compared: seconds at
+    work, over all threads. Stages overlap, so the sum may be more than `seconds`."""
+    blender: str = ""
+    """What set the faces in, as a plugin choice."""
+    comparison: BlenderComparison | None = None
+    """How it was chosen; None if it was named."""
+
+    @property
+    def frames(self) -> int:
+        """Images and frames written."""
+        return sum(file.frames for file in self.files)
+
+    @property
+    def faces(self) -> int:
+        """Faces drawn."""
+        return sum(file.faces for file in self.files)
+
+    @property
+    def interpolated(self) -> int:
+        """Faces drawn where the extractor had missed them."""
+        return sum(file.interpolated for file in self.files)
+
+    @property
+    def frames_no_face(self) -> int:
+        """Images and frames in which nothing was drawn."""
+        return sum(file.frames_no_face for file in self.files)
+
+    @property
+    def frames_partial(self) -> int:
+        """Frames in which something was drawn, but a face seen before and after was not found."""
+        return sum(file.frames_partial for file in self.files)
+
+    @property
+    def frames_per_second(self) -> float:
+        """Over the whole time."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+    @property
+    def failures(self) -> dict[Path, str]:
+        """Files that were not written, and why."""
+        return {file.source: file.failure for file in self.files if file.failure}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How many of the new faces are still taken for those whom they replace."""
+
+    distances: tuple[float, ...]
+    """How far each new face lies from the one that was at its place in the same frame, in the space of encodings."""
+    same_person_below: float
+    """Below this distance it is the same person."""
+
+    @property
+    def faces(self) -> int:
+        """How many faces were compared."""
+        return len(self.distances)
+
+    @property
+    def verified(self) -> int:
+        """How many of them are still the same person."""
+        return sum(distance < self.same_person_below for distance in self.distances)
+
+    @property
+    def share_verified(self) -> float:
+        """In [0, 1]; 0 if none was compared."""
+        return self.verified / self.faces if self.faces else 0.0
+
+    @property
+    def smallest_distance(self) -> float | None:
+        """None if none was compared."""
+        return min(self.distances, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymizedFile(FileReport):
+    """What came of one image or video whose people are to be no longer known.
+
+    `missed` and `incomplete` are what the extractor did not find; those frames are as they were only if they are not
+    in `hidden` as well. If too many faces are still taken for the person who was filmed, it `failed`.
+    """
+
+    people: int = 0
+    """How many strangers were invented for it."""
+    hidden: tuple[FrameRange, ...] = ()
+    """Frames that are hidden all over."""
+    hidden_in_part: tuple[FrameRange, ...] = ()
+    """Frames in which the place of a face that was just lost, or is just coming, is hidden."""
+    sound: bool = False
+    """Whether sound was kept, by which people may be known."""
+    check: Check | None = None
+    """How many faces are still taken for whom they replace; None: that was not looked at."""
+    rejected: Path | None = None
+    """Where it was put instead of the output, since too many are."""
+
+    @property
+    def frames_hidden(self) -> int:
+        """How many frames are hidden all over."""
+        return _length(self.hidden)
+
+    @property
+    def frames_hidden_in_part(self) -> int:
+        """How many frames are hidden in part."""
+        return _length(self.hidden_in_part)
+
+    @property
+    def unchanged(self) -> tuple[FrameRange, ...]:
+        """Frames that are as they were: no face was found in them, and they were to be kept."""
+        return () if self.hidden else self.no_face
+
+    @property
+    def left_in(self) -> tuple[FrameRange, ...]:
+        """Frames in which a face that was seen before and after is left as it was, since it was not found."""
+        return () if self.hidden else self.partial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnonymizeReport(SwapReport):
+    """What came of all files, and with which seed it comes again."""
+
+    files: tuple[AnonymizedFile, ...]
+    seed: int
+    not_checked: str = ""
+    """Why new faces were not compared with those that were there; empty if they were."""
+
+    @property
+    def people(self) -> int:
+        """Strangers invented: one for each person of each file."""
+        return sum(file.people for file in self.files)
+
+    @property
+    def frames_hidden(self) -> int:
+        """Images and frames that are hidden all over."""
+        return sum(file.frames_hidden for file in self.files)
+
+    @property
+    def frames_hidden_in_part(self) -> int:
+        """Frames in which the place of a face that was just lost, or is just coming, is hidden."""
+        return sum(file.frames_hidden_in_part for file in self.files)
+
+    @property
+    def check(self) -> Check | None:
+        """The checks of all files together; None if nothing was looked at."""
+        checks = [file.check for file in self.files if file.check]
+        distances = tuple(distance for check in checks for distance in check.distances)
+        return Check(distances, checks[0].same_person_below) if checks else None
+
+
+def as_ranges(indices: Iterable[int]) -> tuple[FrameRange, ...]:
+    """Ascending numbers as ranges of numbers that follow each other."""
+    ranges: list[FrameRange] = []
+    for index in indices:
+        if ranges and ranges[-1].last == index - 1:
+            ranges[-1] = FrameRange(ranges[-1].first, index)
+        else:
+            ranges.append(FrameRange(index, index))
+    return tuple(ranges)
+
+
+def _length(ranges: Iterable[FrameRange]) -> int:
+    return sum(part.last - part.first + 1 for part in ranges)

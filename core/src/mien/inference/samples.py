@@ -1,0 +1,70 @@
+"""Some faces of a job, spread over all of it: what to try something on before the work begins."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mien.contracts.face import RgbImage
+from mien.errors import MienError
+from mien.inference.generator import Scene
+from mien.inference.jobs import Job
+from mien.inference.session import Session
+from mien.media.images import read_image
+from mien.media.video_reader import VideoSource
+from mien.tracking.tracker import untracked
+
+PLACES_PER_FACE = 3
+"""For each face that is wanted, so many images or frames are looked at, at most."""
+_GOLDEN_SECTION = 0.6180339887498949
+
+
+def sample_faces(jobs: Sequence[Job], session: Session, most: int) -> list[Scene[str]]:
+    """At most so many faces that are to be drawn, a scene each, from images and frames all over the jobs.
+
+    A scene's ticket says where it is from. A single image gives as many of its faces as are wanted; otherwise each
+    image or frame gives one, so that all others are from elsewhere. What cannot be read is passed over. The same jobs
+    give the same faces. Raises MienError if what tells people apart fails.
+    """
+    scenes: list[Scene[str]] = []
+    is_single = len(jobs) == 1 and jobs[0].source.kind == "image"
+    for name, image in _looked_at(jobs, PLACES_PER_FACE * most):
+        try:
+            faces = untracked(session.detector.find(image))
+        except MienError:
+            continue
+        if session.person_filter is not None:
+            faces = session.person_filter.of_image(image, faces)
+        if faces and not is_single:
+            faces = [faces[len(scenes) % len(faces)]]
+        scenes += [Scene(image, [face], name) for face in faces]
+        if len(scenes) >= most:
+            break
+    return scenes[:most]
+
+
+def _looked_at(jobs: Sequence[Job], places: int) -> Iterator[tuple[str, RgbImage]]:
+    """So many images and frames at most, with their names, each far from those before; none comes twice."""
+    sources = [job.source for job in jobs if job.source.kind != "unreadable"]
+    visits: Counter[Path] = Counter()
+    shown: set[tuple[Path, int]] = set()
+    for step in range(places if sources else 0):
+        source = sources[int(_spread(step) * len(sources))]
+        path, visit = source.path, visits[source.path]
+        visits[path] += 1
+        try:
+            video = None if source.kind == "image" else VideoSource(path)
+            frame = 0 if video is None else int(_spread(visit) * len(video.frame_times()))
+            if (path, frame) in shown:
+                continue
+            shown.add((path, frame))
+            if video is None:
+                yield path.name, read_image(path)
+            else:
+                yield f"{path.name}, frame {frame}", next(video.frames(frame, frame + 1)).image
+        except MienError:
+            continue
+
+
+def _spread(number: int) -> float:
+    """Numbers in [0, 1) that lie evenly however many there are, from the middle on: multiples of the golden section."""
+    return (0.5 + number * _GOLDEN_SECTION) % 1

@@ -1,0 +1,66 @@
+"""One video: decoding, finding, drawing, blending and encoding overlap, and the frames keep their order."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+
+from mien.contracts.face import Face
+from mien.inference.generator import Scene
+from mien.inference.jobs import Job
+from mien.inference.report import FileReport, as_ranges
+from mien.inference.session import Session
+from mien.media.video_reader import Frame, VideoSource
+from mien.media.video_writer import VideoSink
+from mien.tracking.track_gaps import TrackGaps
+from mien.tracking.tracker import TrackedFace, follow
+from mien.workers.threads import ordered_map, prefetched
+
+FRAMES_AHEAD = 4
+"""So many frames wait between two stages."""
+
+
+def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
+    """Swap a video that is whole; the output appears when its last frame is encoded.
+
+    Raises MienError if a frame does not decode, a plugin fails, or the output cannot be written.
+    """
+    session.progress.start(video.path.name, len(video.frame_times()))
+    frames = faces = interpolated = 0
+    no_face: list[int] = []
+    gaps = TrackGaps()
+    with (
+        VideoSink(job.output, video, synthetic=session.provenance, quality=session.quality) as sink,
+        followed(video, session) as tracked,
+        session.redrawn(
+            _scenes(session.person_filter.of_video(tracked) if session.person_filter else tracked), FRAMES_AHEAD
+        ) as blended,
+    ):
+        for scene, image in blended:
+            with session.clock.running("encode"):
+                sink.write(image, scene.context.pts, scene.context.duration)
+            frames += 1
+            faces += len(scene.faces)
+            interpolated += sum(face.interpolated for face in scene.faces)
+            gaps.note(scene.context.index, scene.faces)
+            if not scene.faces:
+                no_face.append(scene.context.index)
+            session.progress.advance(1, faces=faces)
+    partial = sorted(set(gaps.frames).difference(no_face))
+    return FileReport(video.path, job.output, frames, faces, interpolated, as_ranges(no_face), as_ranges(partial))
+
+
+@contextmanager
+def followed(video: VideoSource, session: Session) -> Iterator[Iterator[tuple[Frame, list[TrackedFace]]]]:
+    """The frames of a video with their faces; decoding and finding go on in threads of their own."""
+
+    def find(frame: Frame) -> tuple[Frame, Sequence[Face]]:
+        return frame, session.detector.find(frame.image)
+
+    with (
+        closing(prefetched(session.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,
+        closing(ordered_map(find, decoded, session.threads, 2 * session.threads)) as found,
+    ):
+        yield follow(found)
+
+
+def _scenes(frames: Iterable[tuple[Frame, list[TrackedFace]]]) -> Iterator[Scene[Frame]]:
+    return (Scene(frame.image, faces, frame) for frame, faces in frames)

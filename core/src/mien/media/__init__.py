@@ -1,0 +1,1 @@
+"""Image and video files: found, read, and written whole or not at all."""

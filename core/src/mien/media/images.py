@@ -1,0 +1,176 @@
+"""Reading and writing images: every format and mode that people have, upright, as RGB."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+
+from mien.contracts.face import RgbImage
+from mien.errors import MienError
+from mien.media.files import whole_file
+from mien.media.provenance import Provenance
+
+_JPEG_BLOCK_PX = 8
+_JPEG_FILLING = (127, 128)  # 127 where CMYK is stored inverted
+_JPEG_FORMATS = ("JPEG", "MPO")
+_FORMAT_OF_SUFFIX = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+}
+WRITABLE_SUFFIXES = tuple(_FORMAT_OF_SUFFIX)
+"""What `write_image` can write."""
+LABELLED_SUFFIXES = tuple(suffix for suffix in _FORMAT_OF_SUFFIX if suffix != ".bmp")
+"""Those of them that can say that they are synthetic."""
+
+
+def read_image(path: Path) -> RgbImage:
+    """Read an image as uint8 (H, W, 3), RGB, upright; the array is the caller's own.
+
+    - EXIF orientation is applied. Of an animation, the first frame is read.
+    - 16 bits a channel are scaled to 8. Gray, palette, bilevel and CMYK become RGB; where a color profile other than
+      sRGB is embedded, it is converted to sRGB.
+    - Transparent pixels are shown on white, as on a page.
+
+    Raises MienError naming the file and the reason if it is missing, empty, no image, damaged anywhere, larger than
+    Pillow's limit against decompression bombs, or of 32-bit numbers, whose range nobody can know.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            if image.format in _JPEG_FORMATS and _ends_in_gray(image):
+                _refuse_gray_filling(path)
+            ImageOps.exif_transpose(image, in_place=True)
+            return _as_rgb(image)
+    except UnidentifiedImageError:
+        reason = "it is empty" if path.stat().st_size == 0 else "it is not an image of a known format"
+    except FileNotFoundError:
+        raise MienError(f"There is no image {path}.", f"ls {path.parent}") from None
+    except MemoryError:
+        reason = "it does not fit into memory"
+    # Decoders raise SyntaxError, ValueError, struct.error and more on damaged files; none of it may end a long run.
+    except Exception as error:
+        reason = _in_words(error)
+    raise MienError(f"{path} cannot be read: {reason}.", "Leave it out, or export it again from its origin.")
+
+
+def write_image(path: Path, image: RgbImage, *, synthetic: Provenance | None) -> None:
+    """Write uint8 (H, W, 3), RGB, whole or not at all, in the format that the suffix names.
+
+    JPEG and WebP are written at quality 95, JPEG without thinning its colors (4:4:4); the others lose nothing.
+    synthetic: the mark of an image that was drawn or changed; None for one that shows what the camera saw.
+
+    Raises MienError for an unknown suffix, for a synthetic image as .bmp, which has no place for the mark, for a
+    side of more than 65500 (JPEG) or 16383 px (WebP), for a full disk or a missing permission.
+    """
+    written_as = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if written_as is None:
+        raise MienError(
+            f"{path}: images are not written as {path.suffix or 'a file without suffix'}.",
+            f"Use one of {', '.join(WRITABLE_SUFFIXES)}.",
+        )
+    if synthetic and path.suffix.lower() not in LABELLED_SUFFIXES:
+        raise MienError(
+            f"{path}: a {path.suffix} has no place to say that it is synthetic.",
+            f"Use one of {', '.join(LABELLED_SUFFIXES)}.",
+        )
+    options = {**_quality(written_as), **(_mark(written_as, synthetic) if synthetic else {})}
+    encoded = io.BytesIO()
+    try:
+        Image.fromarray(image).save(encoded, written_as, **options)
+    except (OSError, ValueError) as error:
+        height, width = image.shape[:2]
+        raise MienError(
+            f"{path}: an image of {width}×{height} px cannot be written as {written_as}: {error}.",
+            "Use .png or .tiff.",
+        ) from error
+    with whole_file(path) as partial:
+        partial.write_bytes(encoded.getbuffer())
+
+
+def _as_rgb(image: Image.Image) -> RgbImage:
+    if image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.uint32)
+        gray = ((values * 255 + 32767) // 65535).astype(np.uint8)
+        return np.repeat(gray[..., None], 3, axis=2)
+    if image.mode in ("I", "F"):
+        raise ValueError("it holds 32-bit numbers, whose range is not known; save it with 8 or 16 bits a channel")
+    if image.has_transparency_data:
+        page = Image.new("RGBA", image.size, "white")
+        page.alpha_composite(image.convert("RGBA"))
+        image = _in_srgb(page.convert("RGB"), image.info.get("icc_profile"))
+    else:
+        image = _in_srgb(image, image.info.get("icc_profile"))
+    return np.array(image)
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The image as RGB; converted if its profile is of its mode and not sRGB's own."""
+    if profile:
+        try:
+            embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if "sRGB" not in ImageCms.getProfileDescription(embedded):
+                converted = ImageCms.profileToProfile(image, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB")
+                return converted or image.convert("RGB")
+        except ImageCms.PyCMSError:
+            pass  # a profile that is damaged or of another mode: the pixels are still what viewers show
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _ends_in_gray(image: Image.Image) -> bool:
+    """Whether the last pixels are of the one gray with which libjpeg fills what is missing, without an error."""
+    width, height = image.size
+    last = np.asarray(image.crop((max(0, width - _JPEG_BLOCK_PX), height - 1, width, height)))
+    return bool(np.isin(last, _JPEG_FILLING).all())
+
+
+def _refuse_gray_filling(path: Path) -> None:
+    """Raise an error if a decoder that tells finds data missing."""
+    import av  # most images do without
+
+    strict = av.CodecContext.create("mjpeg", "r")
+    strict.options = {"err_detect": "explode"}
+    try:
+        strict.decode(av.Packet(path.read_bytes()))
+    except av.error.InvalidDataError:
+        raise ValueError("its data end before the image does") from None
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, Image.DecompressionBombError):
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+        return f"it has more than {limit:.0f} million pixels, as a decompression bomb would"
+    text = str(error).strip().rstrip(".")
+    return text or type(error).__name__
+
+
+def _quality(written_as: str) -> dict[str, Any]:
+    if written_as == "JPEG":
+        return {"quality": 95, "subsampling": "4:4:4"}
+    if written_as == "WEBP":
+        return {"quality": 95}
+    if written_as == "TIFF":
+        return {"compression": "tiff_deflate"}
+    return {}
+
+
+def _mark(written_as: str, synthetic: Provenance) -> dict[str, Any]:
+    """Where each format keeps an XMP packet and a comment for people."""
+    xmp, note = synthetic.to_xmp(), synthetic.note()
+    if written_as == "PNG":
+        chunks = PngImagePlugin.PngInfo()
+        chunks.add_itxt("XML:com.adobe.xmp", xmp)
+        chunks.add_itxt("Comment", note)
+        return {"pnginfo": chunks}
+    if written_as == "JPEG":
+        return {"xmp": xmp.encode(), "comment": note.encode()}
+    if written_as == "TIFF":
+        xmp_tag, description_tag = 700, 270
+        return {"tiffinfo": {xmp_tag: xmp.encode(), description_tag: note}}
+    return {"xmp": xmp.encode()}

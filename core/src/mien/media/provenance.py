@@ -1,0 +1,110 @@
+"""How an image or video says of itself that it is synthetic, and how that is read back.
+
+The mark is IPTC's Digital Source Type "composite with trained algorithmic media" (https://cv.iptc.org/newscodes/
+digitalsourcetype) in an XMP packet, where programs look for it, and a sentence for people. Anybody can remove it: it is
+a label for the honest, not a proof.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape, quoteattr
+
+import av
+from PIL import Image
+
+from mien.errors import MienError
+
+DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""IPTC's identifier of the term; http, not https, as the vocabulary writes it."""
+
+_NAMESPACES = {
+    "x": "adobe:ns:meta/",
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "mien": "urn:mien:provenance:1#",
+}
+_PACKET = re.compile(r"<x:xmpmeta.*?</x:xmpmeta>", re.DOTALL)
+_TIFF_XMP_TAG = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What made an image or video what it is."""
+
+    version: str
+    """mien's version."""
+    action: str
+    """What was done, as a person would say it: "faces drawn as E"."""
+    run: str
+    """The digest of the run that drew."""
+
+    def note(self) -> str:
+        """The sentence for people, on one line."""
+        return f"Synthetic: {_on_one_line(self.action)} by mien {self.version} (run {self.run})."
+
+    def to_xmp(self) -> str:
+        """The XMP packet for programs, on one line."""
+        spaces = " ".join(f'xmlns:{name}="{uri}"' for name, uri in _NAMESPACES.items() if name not in ("x", "rdf"))
+        return (
+            '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+            f'<x:xmpmeta xmlns:x="{_NAMESPACES["x"]}"><rdf:RDF xmlns:rdf="{_NAMESPACES["rdf"]}">'
+            f'<rdf:Description rdf:about="" {spaces}'
+            f' Iptc4xmpExt:DigitalSourceType="{DIGITAL_SOURCE_TYPE}"'
+            f" xmp:CreatorTool={quoteattr(f'mien {self.version}')}"
+            f" mien:version={quoteattr(self.version)}"
+            f" mien:action={quoteattr(_on_one_line(self.action))}"
+            f" mien:run={quoteattr(self.run)}>"
+            f'<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{escape(self.note())}</rdf:li></rdf:Alt>'
+            "</dc:description></rdf:Description></rdf:RDF></x:xmpmeta>"
+            '<?xpacket end="w"?>'
+        )
+
+
+def read_provenance(path: Path) -> Provenance | None:
+    """What an image or video says of its making; None if it bears no mark of mien.
+
+    Raises MienError if the file is missing or neither an image nor a video.
+    """
+    try:
+        with Image.open(path) as image:
+            texts = [image.info.get("xmp"), image.info.get("XML:com.adobe.xmp"), image.getexif().get(_TIFF_XMP_TAG)]
+    except FileNotFoundError:
+        raise MienError(f"There is no file {path}.", f"ls {path.parent}") from None
+    except (OSError, Image.DecompressionBombError):  # no image, so it may be a video
+        texts = list(_video_metadata(path))
+    found = (from_xmp(text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)) for text in texts)
+    return next((provenance for provenance in found if provenance), None)
+
+
+def from_xmp(text: str) -> Provenance | None:
+    """Read a text that holds the packet of `Provenance.to_xmp`; None if there is none in it."""
+    for packet in _PACKET.findall(text):
+        try:
+            tree = ElementTree.fromstring(packet)
+        except ElementTree.ParseError:
+            continue
+        for element in tree.iter(f"{{{_NAMESPACES['rdf']}}}Description"):
+            values = [element.get(f"{{{_NAMESPACES['mien']}}}{name}") for name in ("version", "action", "run")]
+            if None not in values:
+                return Provenance(*map(str, values))
+    return None
+
+
+def _video_metadata(path: Path) -> list[str]:
+    try:
+        with av.open(str(path), options={"export_xmp": "1"}) as container:
+            shows_anything = any(stream.width for stream in container.streams.video)
+            metadata = list(container.metadata.values())
+    except (av.error.FFmpegError, OSError) as error:
+        raise MienError(f"{path} is neither an image nor a video: {error}.", f"file {path}") from error
+    if not shows_anything:
+        raise MienError(f"{path} is neither an image nor a video.", f"file {path}")
+    return metadata
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,245 @@
+"""Writing a video, whole or not at all: new images with the times, colors, sound and titles of their source."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from math import lcm
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.codec.context import Flags
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange
+from av.video.stream import VideoStream
+
+from mien.contracts.face import RgbImage
+from mien.errors import MienError
+from mien.media.files import whole_file
+from mien.media.provenance import Provenance
+from mien.media.video_reader import CONVERSION, VideoSource
+
+WRITABLE_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+"""What `VideoSink` can write."""
+BEST_QUALITY, WORST_QUALITY, DEFAULT_QUALITY = 0, 51, 18
+"""On x264's scale of constant rate factors: 18 looks like the original, and 6 more are about half as many bytes."""
+_WORST_VP9_QUALITY = 63
+_ENCODER_THREADS = 4  # fixed, since x264's output depends on it
+_MP4_SUFFIXES = (".mp4", ".m4v", ".mov")
+_LARGEST_TIMESCALE = 2**31 - 1
+_TECHNICAL_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "duration")
+_PLACE = "location"  # as in `location-eng` and `com.apple.quicktime.location.ISO6709`
+# Macroblock-tree rate control is off since, in the build that PyAV brings, it decides differently from run to run.
+_X264_OPTIONS = {"preset": "superfast", "mbtree": "0"}
+_VP9_OPTIONS = {"deadline": "good", "cpu-used": "5", "row-mt": "1", "tile-columns": "1", "b": "0"}
+
+
+def check_quality(quality: int) -> None:
+    """Raises MienError for a quality that is not on the scale."""
+    if not BEST_QUALITY <= quality <= WORST_QUALITY:
+        raise MienError(
+            f"Quality {quality} is not between {BEST_QUALITY} (best) and {WORST_QUALITY}.",
+            f"--quality {DEFAULT_QUALITY}",
+        )
+
+
+class VideoSink:
+    """A video file to write to, as a context manager; the file stands there when the block ends without an error.
+
+    - .mp4, .m4v, .mov and .mkv hold H.264, .webm holds VP9. Colors are stored at the resolution of the source (4:2:0,
+      4:2:2, 4:4:4) in 8 bits, with its range, matrix, primaries and transfer curve; an image with an odd side, which
+      H.264 cannot store in 4:2:0, as 4:4:4.
+    - Every frame keeps its time. (.mkv and .webm count in milliseconds, and round to them.)
+    - All sound is copied packet by packet, unchanged; or none. Subtitles and other streams are not copied.
+    - Titles and other metadata are kept, but not where it was filmed: no key with "location" in it is carried over; or
+      none at all. Pixels are upright, so there is no mark of a rotation.
+
+    path: where to. like: the video that the images come from. synthetic: the mark of images that were drawn.
+    quality: from 0 (best) to 51, x264's constant rate factor; for VP9 it is scaled to 0…63.
+    sound, titles: whether those of `like` are kept.
+
+    Raises MienError for an unknown suffix, a quality out of range, sound that the format cannot hold, a full disk and a
+    missing permission.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        like: VideoSource,
+        *,
+        synthetic: Provenance | None,
+        quality: int = DEFAULT_QUALITY,
+        sound: bool = True,
+        titles: bool = True,
+    ) -> None:
+        if path.suffix.lower() not in WRITABLE_SUFFIXES:
+            raise MienError(
+                f"{path}: videos are not written as {path.suffix or 'a file without suffix'}.",
+                f"Use one of {', '.join(WRITABLE_SUFFIXES)}.",
+            )
+        check_quality(quality)
+        self.path = path
+        self._like = like
+        self._synthetic = synthetic
+        self._quality = quality
+        self._keeps_sound, self._keeps_titles = sound, titles
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "VideoSink":
+        with ExitStack() as stack:
+            partial = stack.enter_context(whole_file(self.path))
+            source = stack.enter_context(av.open(str(self._like.path)))
+            self._output = self._created(partial, source)
+            stack.push(self._close)
+            self._output.metadata.update(self._metadata())
+            self._video = self._video_stream()
+            heard = source.streams.audio if self._keeps_sound else ()
+            copies = {stream.index: self._copy_of(stream) for stream in heard}
+            self._sound = _packets_of(source, copies)
+            self._next_sound = next(self._sound, None)
+            self._write_header([stream.codec_context.name for stream in heard])
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, image: RgbImage, pts: int, duration: int = 0) -> None:
+        """Add a frame: uint8 (H, W, 3) of the source's size, to be shown from pts on; pts has to grow.
+
+        pts, duration: in units of the source's time_base.
+
+        Raises MienError if the disk is full.
+        """
+        if image.shape != (self._like.height, self._like.width, 3):
+            raise ValueError(f"a frame of shape {image.shape} in a video of {self._like.width}×{self._like.height}")
+        frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")
+        frame.pts, frame.time_base, frame.duration = pts, self._like.time_base, duration
+        self._mux(self._video.encode(self._in_source_colors(frame)))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Entered last, the end of the streams is written first; then the file is closed and takes its place.
+        if kind is None:
+            self._stack.push(self._finish)
+        self._stack.__exit__(kind, error, trace)
+
+    def _finish(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._mux(self._video.encode(None))
+        self._copy_sound(until_seconds=float("inf"))
+
+    def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._output.close()
+        else:
+            with suppress(OSError, av.error.FFmpegError):  # the error that led here is the one to tell
+                self._output.close()
+
+    def _created(self, path: Path, source: InputContainer) -> OutputContainer:
+        options = {"fflags": "+bitexact"}  # the same images give the same file
+        if path.suffix.lower() in _MP4_SUFFIXES:
+            # The unit in which the file says how long its streams are; in milliseconds, sound would lose samples.
+            rates = [stream.rate for stream in source.streams.audio if self._keeps_sound]
+            common = lcm(self._like.time_base.denominator, *rates)
+            options["movie_timescale"] = str(common if common <= _LARGEST_TIMESCALE else max(rates, default=1000))
+            options["movflags"] = "+faststart"
+        return av.open(str(path), "w", options=options)
+
+    def _metadata(self) -> dict[str, str]:
+        kept = {
+            key: text
+            for key, text in self._like.metadata.items()
+            if self._keeps_titles and key.lower() not in _TECHNICAL_METADATA and _PLACE not in key.lower()
+        }
+        if self._synthetic is None:
+            return kept
+        said = {key.lower(): text for key, text in kept.items()}
+        # QuickTime has a place for XMP itself, and none for a description.
+        place = "xmp" if self.path.suffix.lower() == ".mov" else "description"
+        marks = {"comment": self._synthetic.note(), place: self._synthetic.to_xmp()}
+        kept = {key: text for key, text in kept.items() if key.lower() not in marks}
+        return kept | {key: "\n".join(filter(None, [said.get(key), mark])) for key, mark in marks.items()}
+
+    def _video_stream(self) -> VideoStream:
+        like = self._like
+        vp9 = self.path.suffix.lower() == ".webm"
+        quality = round(self._quality * _WORST_VP9_QUALITY / WORST_QUALITY) if vp9 else self._quality
+        options = {**(_VP9_OPTIONS if vp9 else _X264_OPTIONS), "crf": str(quality)}
+        stream = self._output.add_stream("libvpx-vp9" if vp9 else "libx264", rate=like.rate, options=options)
+        context = stream.codec_context
+        context.width, context.height = like.width, like.height
+        context.pix_fmt = _pixel_format(like, any_size=vp9)
+        context.sample_aspect_ratio = like.pixel_shape
+        context.time_base = stream.time_base = like.time_base
+        context.thread_count, context.thread_type = _ENCODER_THREADS, "FRAME"
+        context.flags |= Flags.frame_duration
+        context.color_range, context.colorspace = like.color.range, like.color.stored_space
+        context.color_primaries, context.color_trc = like.color.primaries, like.color.transfer
+        return stream
+
+    def _copy_of(self, stream: AudioStream) -> AudioStream:
+        try:
+            copy = self._output.add_stream_from_template(stream)
+        except ValueError as error:
+            raise self._unheld([stream.codec_context.name]) from error
+        copy.metadata.update({key: text for key, text in stream.metadata.items() if key.lower() == "language"})
+        return copy
+
+    def _write_header(self, sound: list[str]) -> None:
+        try:
+            self._output.start_encoding()
+        except OSError:
+            raise
+        except (av.error.FFmpegError, ValueError) as error:
+            raise self._unheld(sound) from error
+
+    def _unheld(self, sound: list[str]) -> MienError:
+        what = f"the sound of {self._like.path} ({', '.join(sound)})" if sound else "such a video"
+        return MienError(f"{self.path}: a {self.path.suffix} cannot hold {what}.", "Use .mkv, which holds every sound.")
+
+    def _in_source_colors(self, frame: VideoFrame) -> VideoFrame:
+        like, context = self._like, self._video.codec_context
+        return frame.reformat(
+            format=context.pix_fmt,
+            dst_colorspace=like.color.matrix(like.height),
+            dst_color_range=like.color.range or ColorRange.MPEG,
+            interpolation=CONVERSION,
+            threads=1,
+        )
+
+    def _mux(self, packets: "list[Packet[VideoStream]]") -> None:
+        for packet in packets:
+            if packet.dts is not None:
+                self._copy_sound(until_seconds=float(packet.dts * packet.time_base))
+            self._output.mux(packet)
+
+    def _copy_sound(self, until_seconds: float) -> None:
+        """Sound goes into the file beside the images that it is heard with."""
+        while self._next_sound is not None:
+            packet = self._next_sound
+            if packet.dts is not None and float(packet.dts * packet.time_base) > until_seconds:
+                return
+            self._output.mux(packet)
+            self._next_sound = next(self._sound, None)
+
+
+def _packets_of(source: InputContainer, copies: dict[int, AudioStream]) -> "Iterator[Packet[AudioStream]]":
+    for packet in source.demux(source.streams.audio) if copies else ():
+        if packet.size:
+            packet.stream = copies[packet.stream_index]
+            yield packet
+
+
+def _pixel_format(like: VideoSource, *, any_size: bool) -> str:
+    """The 8-bit format that keeps as much of the colors' resolution as the source has."""
+    if like.pixel_format.startswith(("yuv444", "yuvj444", "yuva444", "gbr", "rgb", "bgr")):
+        return "yuv444p"
+    half_height = not like.pixel_format.startswith(("yuv422", "yuvj422", "yuva422", "nv16"))
+    if not any_size and (like.width % 2 or (half_height and like.height % 2)):
+        return "yuv444p"
+    return "yuv420p" if half_height else "yuv422p"

@@ -1,0 +1,1 @@
+"""Which plugins are installed, how one is chosen, configured and checked."""

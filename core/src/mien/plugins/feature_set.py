@@ -1,0 +1,142 @@
+"""What several features together say of a face: the vector that a model draws from."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contracts.face import FaceCrop
+from mien.contracts.feature import Feature
+from mien.contracts.plugin import PluginConfig
+from mien.errors import MienError
+from mien.plugins.choice import parse_choices
+from mien.plugins.registry import InstalledPlugin, Registry
+
+
+class FeatureSet:
+    """Features joined to one vector per face, as in `landmarks:points=28+thumbnail:size=8`; "" is the empty set.
+
+    Raises MienError for an unknown feature or setting, one that cannot be made, and one that stands there twice.
+    """
+
+    def __init__(self, text: str, registry: Registry) -> None:
+        self.features: list[tuple[str, Feature]] = []
+        """Key and feature, in the order of the vector. A key is the name with all settings, usable as a file's stem."""
+        self.choices: dict[str, str] = {}
+        """Key → what the user would type for exactly this feature, all settings spelled out."""
+        self.plugins: dict[str, InstalledPlugin] = {}
+        """Key → the distribution and version that the feature comes from."""
+        self._ranges: list[tuple[float, float]] = []
+        for choice in parse_choices(text):
+            feature = cast(Feature, registry.create("feature", choice))
+            key = feature_key(choice.name, feature.config)
+            if key in self.choices:
+                raise MienError(f"{text!r} names the feature {choice_text(choice.name, feature.config)!r} twice.")
+            plugin = registry.find("feature", choice.name)
+            self.features.append((key, feature))
+            self.choices[key] = choice_text(choice.name, feature.config)
+            self.plugins[key] = plugin
+            self._ranges.append(_checked_bounds(feature, plugin))
+
+    @property
+    def text(self) -> str:
+        """The set as the user would type it, all settings spelled out."""
+        return "+".join(self.choices.values())
+
+    @property
+    def length(self) -> int:
+        """Length F of the vector."""
+        return sum(math.prod(feature.shape) for _, feature in self.features)
+
+    @property
+    def needs_scene(self) -> bool:
+        """Whether any of the features looks at the scene that a crop was cut from."""
+        return any(feature.needs_scene for _, feature in self.features)
+
+    def compute(
+        self, crops: Sequence[FaceCrop], known: Mapping[str, NDArray[np.float32]] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Measure N faces: key → float32 (N, *shape), in the feature's own units.
+
+        known: values of these crops that were measured before, by key; they are not measured again.
+
+        Raises MienError naming the plugin if a feature fails, or answers with another shape or dtype than it promised,
+        or with values that are not finite.
+        """
+        known = known or {}
+        return {
+            key: known[key] if key in known else self._checked(key, feature, crops) for key, feature in self.features
+        }
+
+    def vector(self, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
+        """Measure N faces: float32 (N, F), each value mapped to about [-1, 1]. Raises MienError as `compute`."""
+        return self.join(self.compute(crops), rows=len(crops))
+
+    def join(self, values: Mapping[str, NDArray[np.float32]], rows: int | None = None) -> NDArray[np.float32]:
+        """Join measured values, key → float32 (N, *shape), to float32 (N, F).
+
+        Each feature is flattened and mapped by its bounds to [-1, 1]; what lies outside of its bounds stays outside.
+        rows: N, which an empty set cannot know otherwise (0 if not given).
+        """
+        parts = [
+            (values[key].reshape(len(values[key]), math.prod(feature.shape)) - low) * (2 / (high - low)) - 1
+            for (key, feature), (low, high) in zip(self.features, self._ranges, strict=True)
+        ]
+        if not parts:
+            return np.zeros((rows or 0, 0), np.float32)
+        return np.concatenate(parts, axis=1, dtype=np.float32)
+
+    def _checked(self, key: str, feature: Feature, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
+        plugin = self.plugins[key]
+        try:
+            values: Any = feature.compute(crops)
+        except MienError:
+            raise
+        except Exception as error:  # a stranger's code may raise anything; its name and distribution have to be said
+            raise _at_fault(plugin, f"failed: {type(error).__name__}: {error}") from error
+        wanted = (len(crops), *feature.shape)
+        if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.shape != wanted:
+            given = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+            raise _at_fault(plugin, f"answered {given} where it promised float32 {wanted}")
+        if not np.isfinite(values).all():
+            row = int(np.argwhere(~np.isfinite(values))[0][0])
+            raise _at_fault(plugin, f"answered values that are not finite (face {row} of {len(crops)})")
+        return values
+
+
+def feature_key(name: str, config: PluginConfig) -> str:
+    """A feature's name with all its settings, as `landmarks-points=28`; safe as a file's stem on every system."""
+    settings = [f"{field}={value}" for field, value in _settings(config).items()]
+    return quote("-".join([name, ",".join(settings)] if settings else [name]), safe="=,[]+ ")
+
+
+def choice_text(name: str, config: PluginConfig) -> str:
+    """What the user would type for a plugin with exactly this configuration, as `landmarks:points=28`."""
+    settings = ",".join(f"{field}={value}" for field, value in _settings(config).items())
+    return f"{name}:{settings}" if settings else name
+
+
+def _settings(config: PluginConfig) -> dict[str, str]:
+    values = config.model_dump(mode="json", exclude_none=True)
+    return {
+        field: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+        for field, value in values.items()
+    }
+
+
+def _checked_bounds(feature: Feature, plugin: InstalledPlugin) -> tuple[float, float]:
+    low, high = feature.bounds
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise _at_fault(plugin, f"has the bounds ({low}, {high}), which hold nothing")
+    return float(low), float(high)
+
+
+def _at_fault(plugin: InstalledPlugin, what: str) -> MienError:
+    return MienError(
+        f"The feature {plugin.spec.name!r} of {plugin.distribution} {plugin.version} {what}.",
+        f"Report it to the makers of {plugin.distribution}, or leave {plugin.spec.name} out.",
+    )

@@ -1,0 +1,249 @@
+"""Which plugins are installed, and how one is made from its name.
+
+Discovery loads the entry points of the group `mien` and asks each for its specs; that imports no plugin class. What
+does not load is kept with its reason and stops nobody else.
+"""
+
+import importlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from importlib import resources
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, cast
+
+import pluggy
+
+from mien.contracts import hooks
+from mien.contracts.hooks import CONTRACT, GROUP, HOOK_OF_KIND, PluginSpec
+from mien.contracts.plugin import Plugin, PluginConfig, read_config
+from mien.errors import MienError
+from mien.plugins.choice import PluginChoice, parse_choice
+from mien.plugins.requirements import how_to_install, missing_requirements
+
+KINDS = tuple(HOOK_OF_KIND)
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledPlugin:
+    """A plugin that registered itself."""
+
+    kind: str
+    spec: PluginSpec
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPlugin:
+    """A plugin that cannot be used: its entry point did not load or answered its hook with something else than specs,
+    or it was written for another version of the contracts."""
+
+    entry_point: str
+    distribution: str
+    version: str
+    reason: str
+    fix: str = ""
+    """What to do about it, best a command."""
+
+
+class Registry:
+    """The plugins of this environment. Making a Registry is cheap; discovery runs at the first question.
+
+    points: what to discover from; by default the installed distributions' entry points of the group `mien`.
+    """
+
+    def __init__(self, points: list[EntryPoint] | None = None) -> None:
+        self._points = points
+
+    @cached_property
+    def _discovered(self) -> tuple[list[InstalledPlugin], list[BrokenPlugin]]:
+        points = self._points if self._points is not None else list(entry_points(group=GROUP))
+        installed: list[InstalledPlugin] = []
+        broken: list[BrokenPlugin] = []
+        for point in sorted(points, key=lambda point: point.name):
+            distribution = point.dist.name if point.dist else "?"
+            version = point.dist.version if point.dist else "?"
+            try:
+                specs = _specs_of(point)
+            # A stranger's module may raise anything while it is imported, or even exit as face_recognition does, and
+            # none of it may stop the others.
+            except (Exception, SystemExit) as error:
+                missing = missing_requirements(distribution)
+                fix = how_to_install(missing) if missing else f"pip install --force-reinstall {distribution}"
+                reason = f"{type(error).__name__}: {error}"
+                broken.append(BrokenPlugin(point.name, distribution, version, reason, fix))
+                continue
+            for kind, spec in specs:
+                if spec.contract == CONTRACT:
+                    installed.append(InstalledPlugin(kind, spec, distribution, version))
+                    continue
+                reason = f"made for version {spec.contract} of mien's contracts; this mien has {CONTRACT}"
+                outdated = "mien-core" if spec.contract > CONTRACT else distribution
+                broken.append(
+                    BrokenPlugin(spec.name, distribution, version, reason, f"pip install --upgrade {outdated}")
+                )
+        installed.sort(key=lambda plugin: (KINDS.index(plugin.kind), plugin.spec.name))
+        return installed, broken
+
+    @property
+    def plugins(self) -> list[InstalledPlugin]:
+        """Every registered plugin, by kind and name; a name used twice is listed twice."""
+        return list(self._discovered[0])
+
+    @property
+    def broken(self) -> list[BrokenPlugin]:
+        """Every entry point that did not load, with its reason."""
+        return list(self._discovered[1])
+
+    def names(self, kind: str) -> list[str]:
+        """The names of a kind, sorted."""
+        return sorted({plugin.spec.name for plugin in self.plugins if plugin.kind == kind})
+
+    def default(self, kind: str) -> str:
+        """The name of the plugin of a kind to take when the choice was left open.
+
+        It is the only one installed; of several, the one that the project lists first in known_plugins.toml.
+        Raises MienError if none is installed, or several of which the project knows none.
+        """
+        names, known = self.names(kind), known_distributions().get(kind, {})
+        if not names:
+            commands = [f"pip install {distribution}" for distribution in known.values()]
+            raise MienError(f"No {kind} is installed.", commands[0] if commands else "mien plugins")
+        first = names[0] if len(names) == 1 else next((name for name in known if name in names), None)
+        if first is None:
+            raise MienError(
+                f"Several {kind}s are installed: {', '.join(names)}. Which is it to be?", f"--{kind} {names[0]}"
+            )
+        return first
+
+    def trouble(self, plugin: InstalledPlugin) -> tuple[str, str]:
+        """Why a plugin cannot be used, and what to do about it; two empty texts if it can.
+
+        It is imported and, unless it is a model, made with its own settings: that loads whatever it needs.
+        """
+        kind, name = plugin.kind, plugin.spec.name
+        try:
+            self.load(kind, name) if kind == "model" else self.create(kind, name)
+        except MienError as error:
+            return error.message, error.fix
+        return "", ""
+
+    def find(self, kind: str, name: str) -> InstalledPlugin:
+        """The plugin of that kind and name.
+
+        Raises MienError if there is none (with the nearest name, and the pip command where the project knows a
+        distribution of that name) or if two distributions register it.
+        """
+        found = [plugin for plugin in self.plugins if plugin.kind == kind and plugin.spec.name == name]
+        if len(found) > 1:
+            both = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in found)
+            raise MienError(
+                f"Two distributions register the {kind} {name!r}: {both}.", f"pip uninstall {found[-1].distribution}"
+            )
+        if not found:
+            raise self._unknown(kind, name)
+        return found[0]
+
+    def load(self, kind: str, name: str) -> type[Plugin]:
+        """Import the plugin's class. Raises MienError if it does not import or is not of that kind."""
+        plugin = self.find(kind, name)
+        module, _, attribute = plugin.spec.target.partition(":")
+        try:
+            loaded = getattr(importlib.import_module(module), attribute)
+        # Whatever a stranger's module raises, its name and distribution have to be said.
+        except (Exception, SystemExit) as error:
+            missing = missing_requirements(plugin.distribution)
+            needs = f". It needs {' and '.join(missing)}." if missing else ""
+            raise MienError(
+                f"The {kind} {name!r} of {plugin.distribution} {plugin.version} does not import "
+                f"({plugin.spec.target}): {type(error).__name__}: {error}{needs}",
+                how_to_install(missing) if missing else f"pip install --force-reinstall {plugin.distribution}",
+            ) from error
+        base = _base_of(kind)
+        if not (isinstance(loaded, type) and issubclass(loaded, base)):
+            raise MienError(
+                f"{plugin.spec.target} of {plugin.distribution} is not a mien.{base.__name__}, "
+                f"but it is registered as {kind} {name!r}.",
+                f"pip uninstall {plugin.distribution}",
+            )
+        return loaded
+
+    def configure(
+        self, kind: str, choice: str | PluginChoice, more: Mapping[str, Any] | None = None
+    ) -> tuple[type[Plugin], PluginConfig]:
+        """The class and the checked configuration of `name:key=value,…`; `more` adds settings and wins.
+
+        Raises MienError for an unknown plugin, an unknown setting or a value out of range.
+        """
+        choice = parse_choice(choice) if isinstance(choice, str) else choice
+        loaded = self.load(kind, choice.name)
+        settings: dict[str, Any] = {**choice.settings, **(more or {})}
+        return loaded, read_config(loaded.Config, settings, f"the {kind} {choice.name}")
+
+    def create(self, kind: str, choice: str | PluginChoice, more: Mapping[str, Any] | None = None) -> Plugin:
+        """Make an extractor, feature or blender of `name:key=value,…`.
+
+        Raises MienError as `configure`, and if the plugin fails while it is constructed. A model is made by
+        `mien.training` and `mien.inference`, since it needs to know the data.
+        """
+        choice = parse_choice(choice) if isinstance(choice, str) else choice
+        loaded, config = self.configure(kind, choice, more)
+        try:
+            return loaded(config)
+        except MienError:
+            raise
+        except (Exception, SystemExit) as error:
+            plugin = self.find(kind, choice.name)
+            raise MienError(
+                f"The {kind} {choice.name!r} of {plugin.distribution} {plugin.version} cannot be made: "
+                f"{type(error).__name__}: {error}",
+                f"mien plugins show {choice.name}",
+            ) from error
+
+    def _unknown(self, kind: str, name: str) -> MienError:
+        names = self.names(kind)
+        elsewhere = [plugin.kind for plugin in self.plugins if plugin.spec.name == name]
+        near = get_close_matches(name, names, n=1)
+        if elsewhere:
+            hint = f" {name!r} is a plugin of the kind {elsewhere[0]}."
+        elif near:
+            hint = f" Did you mean {near[0]!r}?"
+        else:
+            hint = f" Installed: {', '.join(names) or 'none'}."
+        reasons = [b for b in self.broken if name in (b.entry_point, b.distribution.rpartition("-")[2])]
+        if reasons:
+            hint = f" {reasons[0].distribution} {reasons[0].version} does not load: {reasons[0].reason}."
+        known = known_distributions().get(kind, {}).get(name)
+        fix = reasons[0].fix if reasons else f"pip install {known}" if known else "mien plugins"
+        return MienError(f"No {kind} named {name!r} is installed.{hint}", fix)
+
+
+def known_distributions() -> dict[str, dict[str, str]]:
+    """Distributions that the project knows of, installed or not: kind → plugin's name → distribution."""
+    text = resources.files("mien.plugins").joinpath("known_plugins.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def _specs_of(point: EntryPoint) -> list[tuple[str, PluginSpec]]:
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hooks)
+    plugin = point.load()
+    manager.register(plugin)
+    manager.check_pending()  # a misspelled hook would otherwise be ignored in silence
+    found = [
+        (kind, spec) for kind, hook in HOOK_OF_KIND.items() for specs in getattr(manager.hook, hook)() for spec in specs
+    ]
+    wrong = [spec for _, spec in found if not isinstance(spec, PluginSpec)]
+    if wrong:
+        raise TypeError(f"a hook returned {type(wrong[0]).__name__}, not mien.contracts.hooks.PluginSpec")
+    if not found:
+        raise LookupError(f"answers none of the hooks {', '.join(HOOK_OF_KIND.values())}")
+    return found
+
+
+def _base_of(kind: str) -> type[Plugin]:
+    # Imported here and not above: mien.contracts.model imports torch, and listing plugins must not.
+    return cast(type[Plugin], getattr(importlib.import_module(f"mien.contracts.{kind}"), kind.capitalize()))

@@ -1,0 +1,1 @@
+"""Faces followed over the frames of a video, and who they are."""

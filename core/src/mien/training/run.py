@@ -1,0 +1,247 @@
+"""A run on disk: run.toml says how it was made, model.safetensors holds what swapping needs."""
+
+import hashlib
+import shutil
+import tomllib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from mien.contracts.model import Model, ModelInputs
+from mien.errors import MienError, MienWarning
+from mien.geometry.alignment import AlignmentConfig
+from mien.media.files import whole_file
+from mien.plugins.registry import Registry
+from mien.training.options import TrainOptions
+
+FORMAT_VERSION = 1
+RECORD = "run.toml"
+WEIGHTS = "model.safetensors"
+_MEAN, _COVARIANCE = "inputs.feature_mean", "inputs.feature_covariance"
+
+
+class PluginRecord(BaseModel):
+    """A plugin that the run was made with."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+
+
+class DatasetRecord(BaseModel):
+    """A dataset that the run was trained on."""
+
+    name: str
+    path: str
+    digest: str
+    faces: int
+
+
+class RunRecord(BaseModel):
+    """Everything that a run was made with, resolved: no default is left to be guessed later."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format_version: int = FORMAT_VERSION
+    mien_version: str
+    torch_version: str
+    model: str
+    """Name of the model plugin."""
+    settings: dict[str, Any]
+    """All settings of the model."""
+    extractor: str
+    features: str
+    alignment: AlignmentConfig
+    identities: list[str]
+    training_rows: int
+    feature_length: int
+    processes: int
+    datasets: list[DatasetRecord]
+    plugins: list[PluginRecord]
+    options: TrainOptions
+
+    def differences(self, registry: Registry) -> list[str]:
+        """Which plugins, and which torch, are installed in other versions than the run was made with: a line each.
+
+        Raises MienError for a plugin that is not installed or cannot be used, with what to install.
+        """
+        versions = {("torch", self.torch_version, str(torch.__version__))}
+        for plugin in self.plugins:
+            versions.add((plugin.distribution, plugin.version, self._installed(plugin, registry)))
+        return [
+            f"was made with {name} {before}; {now} is installed."
+            for name, before, now in sorted(versions)
+            if before != now
+        ]
+
+    @staticmethod
+    def _installed(plugin: PluginRecord, registry: Registry) -> str:
+        try:
+            return registry.find(plugin.kind, plugin.name).version
+        except MienError as error:
+            named = f"{plugin.kind} {plugin.name!r} of {plugin.distribution} {plugin.version}"
+            broken = any(one.distribution == plugin.distribution for one in registry.broken)
+            if broken or plugin.name in registry.names(plugin.kind):  # there, but useless, or there twice
+                raise
+            raise MienError(
+                f"The run was made with the {named}, which is not installed. {error.message}",
+                f"pip install '{plugin.distribution}=={plugin.version}'",
+            ) from error
+
+    def write(self, run: Path) -> None:
+        """Write RUN/run.toml. Raises MienError if it may not be written."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        with whole_file(run / RECORD) as partial:
+            partial.write_bytes(tomli_w.dumps(values).encode())
+
+    @classmethod
+    def read(cls, run: Path) -> "RunRecord":
+        """Read RUN/run.toml. Raises MienError if there is none or it is not understood."""
+        path = run / RECORD
+        if not path.is_file():
+            raise MienError(f"{run} is not a run: it has no {RECORD}.", f"mien train MODEL DATASET --run {run}")
+        try:
+            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except (ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise MienError(
+                f"{path} is not understood: {error}.", "Install the version of mien that made the run."
+            ) from error
+
+
+class TrainedRun:
+    """A run whose model can draw. Open it with `TrainedRun.open`."""
+
+    def __init__(self, path: Path, record: RunRecord, model: Model, digest: str) -> None:
+        self.path = path
+        self.record = record
+        self.model = model
+        """With its weights, in evaluation mode."""
+        self.digest = digest
+        """Of the weights: hexadecimal SHA-256."""
+
+    @classmethod
+    def open(cls, path: Path, registry: Registry | None = None) -> "TrainedRun":
+        """Make the run's model and load its weights.
+
+        Warns with MienWarning of each plugin that is installed in another version than the run was made with.
+        Raises MienError if there is no run, no weights yet, a plugin of it is not installed, or the weights do not fit.
+        """
+        record = RunRecord.read(path)
+        weights = path / WEIGHTS
+        if not weights.is_file():
+            raise MienError(f"{path} has no {WEIGHTS} yet.", f"mien train --run {path} --resume")
+        registry = registry or Registry()
+        for line in record.differences(registry):
+            warnings.warn(f"{path} {line}", MienWarning, stacklevel=2)
+        try:
+            with safe_open(weights, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            mean, covariance = tensors.pop(_MEAN), tensors.pop(_COVARIANCE)
+        except (SafetensorError, KeyError, OSError) as error:
+            raise MienError(
+                f"{weights} is damaged or was not written by mien: {error}.", f"mien train --run {path} --resume"
+            ) from error
+        inputs = ModelInputs(
+            tuple(record.identities), record.feature_length, record.training_rows, mean.numpy(), covariance.numpy()
+        )
+        model = make_model(registry, record.model, record.settings, inputs)
+        try:
+            model.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise MienError(
+                f"The weights of {path} do not fit the model {record.model}: {str(error).splitlines()[-1].strip()}",
+                "Install the version of the plugin that run.toml names.",
+            ) from error
+        return cls(path, record, model.eval(), hashlib.sha256(weights.read_bytes()).hexdigest())
+
+    @property
+    def extractor(self) -> str:
+        """The extractor that the run's datasets were made with, as a plugin choice."""
+        return self.record.extractor
+
+    @property
+    def features(self) -> str:
+        """The feature set the model draws from; empty if none."""
+        return self.record.features
+
+    @property
+    def alignment(self) -> AlignmentConfig:
+        """How faces have to be cut out for this model."""
+        return self.record.alignment
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """The people the model was trained on."""
+        return tuple(self.record.identities)
+
+
+def make_model(registry: Registry, name: str, settings: dict[str, Any], inputs: ModelInputs) -> Model:
+    """Make a model from its name and settings.
+
+    registry: where it is looked for. name: of the plugin alone. settings: as values or as text; {"preset": NAME} begins
+    with a preset. inputs: what the model is told of the data, as `TrainingData.inputs`.
+    Returns it with random weights from torch's global generator, in training mode, on the CPU.
+    Raises MienError if it is unknown, a setting is wrong, or it cannot be made for these inputs.
+    """
+    loaded, config = registry.configure("model", name, settings)
+    if not issubclass(loaded, Model):
+        raise MienError(f"{name!r} is not a mien.Model.", f"mien plugins show {name}")
+    _check_inputs(name, loaded, inputs)
+    try:
+        return loaded(config, inputs)
+    except MienError:
+        raise
+    except Exception as error:  # a stranger's plugin may raise anything; its name has to be said
+        raise MienError(
+            f"The model {name!r} cannot be made: {type(error).__name__}: {error}", f"mien plugins show {name}"
+        ) from error
+
+
+def _check_inputs(name: str, model: type[Model], inputs: ModelInputs) -> None:
+    fewest, most = model.people
+    people = len(inputs.identities)
+    if people < fewest or (most is not None and people > most):
+        wanted = str(fewest) if most == fewest else f"{fewest} to {most or 'any number of'}"
+        raise MienError(
+            f"{name} is trained on {wanted} {'person' if wanted == '1' else 'people'}, "
+            f"but {people} were given: {', '.join(inputs.identities)}.",
+            f"mien train {name} {' '.join(f'PERSON_{number}' for number in range(1, fewest + 1))} --run RUN",
+        )
+    if model.needs_features and inputs.features == 0:
+        raise MienError(
+            f"{name} draws from features, but none were named.",
+            f"mien train {name} {' '.join(inputs.identities)} --features landmarks+thumbnail:size=8 --run RUN",
+        )
+
+
+def write_weights(run: Path, model: Model) -> None:
+    """Write RUN/model.safetensors. Raises MienError if the disk is full or the run may not be written."""
+    tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}
+    tensors[_MEAN] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_mean))
+    tensors[_COVARIANCE] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_covariance))
+    with weights_written(run / WEIGHTS), whole_file(run / WEIGHTS) as partial:
+        save_file(tensors, partial, metadata={"format": "pt"})  # two entries would be written in a random order
+
+
+@contextmanager
+def weights_written(path: Path) -> Iterator[None]:
+    """Turn what torch and safetensors say of a failed write, which is no OSError, into a MienError with the path."""
+    try:
+        yield
+    except (RuntimeError, SafetensorError) as error:
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        free = shutil.disk_usage(folder).free
+        raise MienError(
+            f"{path} was not written ({free / 1e6:.0f} MB free on its disk): {str(error).splitlines()[0]}",
+            f"df -h {folder}",
+        ) from error

@@ -1,0 +1,230 @@
+"""Beginning a run, and going on with one."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs, set_seed
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from mien.contracts.model import Model
+from mien.contracts.plugin import read_config
+from mien.dataset import Dataset
+from mien.errors import MienError
+from mien.plugins.choice import parse_choice, parse_choices
+from mien.plugins.feature_set import FeatureSet
+from mien.plugins.registry import Registry
+from mien.progress import Progress, Silent
+from mien.training import checkpoints
+from mien.training.data import TrainingData
+from mien.training.loop import Loop
+from mien.training.options import TrainOptions
+from mien.training.run import RECORD, DatasetRecord, PluginRecord, RunRecord, make_model
+from mien.training.stopping import StopRequest
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """What a call of `train` or `resume` did."""
+
+    run: Path
+    step: int
+    """Steps done since the run's start."""
+    steps_here: int
+    """Steps done by this call."""
+    seconds: float
+    """Time trained, over all calls."""
+    reason: str
+    """Why it stopped."""
+    model: Model
+    """As trained, in evaluation mode, on the device it was trained on."""
+
+
+def train(
+    model: str,
+    datasets: Sequence[Path],
+    run: Path,
+    *,
+    features: str = "",
+    settings: Mapping[str, Any] | None = None,
+    options: TrainOptions | None = None,
+    progress: Progress | None = None,
+    registry: Registry | None = None,
+) -> TrainReport:
+    """Train a model on datasets, one person each (for some models just one), and keep everything in RUN.
+
+    model: a plugin choice, as "deepfakes:preset=small". datasets: their folders; a folder's name is the person's.
+    run: a folder that holds no run yet. features: a feature set, as "landmarks:points=28+thumbnail", which the datasets
+    have to hold; "": none. settings: further settings of the model, which win over those in `model`.
+    options: of the loop, when to stop among them; None: the defaults, by which the model's stages alone end it.
+    progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
+    SIGINT and SIGTERM write a checkpoint and end the call in order.
+
+    Returns where and why it stopped, and the trained model.
+    Raises MienError if RUN exists, a plugin or a dataset is missing or does not fit, or a loss is not finite.
+    """
+    registry = registry or Registry()
+    options = options or TrainOptions()
+    options = options.model_copy(update={"precision": resolved_precision(options.precision)})
+    if (run / RECORD).exists():
+        raise MienError(f"{run} holds a run already.", f"mien train --run {run} --resume")
+    if not datasets:
+        raise MienError("No dataset was named.", f"mien train {model} DATASET --run {run}")
+    choice = parse_choice(model)
+    _, config = registry.configure("model", choice, settings)
+    data = _data([Path(path) for path in datasets], features, options, registry)
+    accelerator = _accelerator(options, run)
+    made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
+    record = RunRecord(
+        mien_version=version("mien-core"),
+        torch_version=str(torch.__version__),
+        model=choice.name,
+        settings=config.model_dump(mode="json"),
+        extractor=data.datasets[0].info.extractor,
+        features=data.features.text,
+        alignment=data.datasets[0].info.alignment,
+        identities=list(data.identities),
+        training_rows=data.inputs.rows,
+        feature_length=data.inputs.features,
+        processes=accelerator.num_processes,
+        datasets=[
+            DatasetRecord(name=d.name, path=str(d.path.resolve()), digest=d.info.digest, faces=len(d))
+            for d in data.datasets
+        ],
+        plugins=_plugins(registry, choice.name, data.datasets[0].info.extractor, features),
+        options=options,
+    )
+    if accelerator.is_main_process:
+        record.write(run)
+    accelerator.wait_for_everyone()
+    return _run_loop(accelerator, made, data, options, run, None, progress or Silent())
+
+
+def resume(
+    run: Path,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    on_nan: str | None = None,
+    progress: Progress | None = None,
+    registry: Registry | None = None,
+) -> TrainReport:
+    """Go on with a run from its newest checkpoint, exactly as if it had not stopped.
+
+    run: its folder. steps, minutes: when to stop this time; steps count from the run's very start; None: the model's
+    stages alone decide. on_nan: changes that option; None: as it was. progress, registry: as for `train`.
+    Returns what `train` does. Raises MienError as `train`, but needs a run; and if a dataset has changed since, the
+    number of processes is another, or the checkpoint is damaged.
+    """
+    registry = registry or Registry()
+    record = RunRecord.read(run)
+    changed = {"steps": steps, "minutes": minutes, **({"on_nan": on_nan} if on_nan else {})}
+    kept = record.options.model_dump()
+    options = read_config(TrainOptions, {**kept, **changed}, "training", shown_by="mien train --list-options")
+    progress = progress or Silent()
+    for line in record.differences(registry):
+        progress.say(f"The run {line} Going on may not be exact.")
+    data = _data([Path(dataset.path) for dataset in record.datasets], record.features, options, registry)
+    for old, dataset in zip(record.datasets, data.datasets, strict=True):
+        if old.digest != dataset.info.digest:
+            raise MienError(
+                f"{dataset.path} has changed since {run} was begun; going on exactly is not possible.",
+                f"mien train {record.model} {' '.join(d.path for d in record.datasets)} --run {run}-2",
+            )
+    accelerator = _accelerator(options, run)
+    if accelerator.num_processes != record.processes:
+        raise MienError(
+            f"{run} was trained by {record.processes} processes, this call has {accelerator.num_processes}.",
+            f"accelerate launch --num_processes {record.processes} -m mien_cli train --run {run} --resume",
+        )
+    checkpoint = checkpoints.newest(run)
+    if checkpoint is not None:  # it holds the weights: where the first ones came from does not matter any more
+        options = options.model_copy(update={"init_from": None})
+    made = _seeded_model(registry, record.model, record.settings, data, options)
+    return _run_loop(accelerator, made, data, options, run, checkpoint, progress)
+
+
+def _run_loop(
+    accelerator: Accelerator,
+    model: Model,
+    data: TrainingData,
+    options: TrainOptions,
+    run: Path,
+    checkpoint: Path | None,
+    progress: Progress,
+) -> TrainReport:
+    loop = Loop(accelerator, model, data, options, run, progress)
+    if checkpoint is not None:
+        loop.restore(checkpoint)
+    before, stop = loop.at.step, StopRequest(options.minutes)
+    with stop.listening():
+        reason = loop.run(stop)
+    return TrainReport(run, loop.at.step, loop.at.step - before, loop.at.seconds, reason, model.eval())
+
+
+def _data(paths: list[Path], features: str, options: TrainOptions, registry: Registry) -> TrainingData:
+    return TrainingData([Dataset.open(path) for path in paths], FeatureSet(features, registry), options)
+
+
+def _accelerator(options: TrainOptions, run: Path) -> Accelerator:
+    # A phase or stage uses some of the weights only.
+    several_parts = DistributedDataParallelKwargs(find_unused_parameters=True)
+    # Accelerate keeps the precision for the whole process; an earlier training in it may have had another.
+    AcceleratorState._reset_state()
+    return Accelerator(
+        mixed_precision=resolved_precision(options.precision),
+        log_with="tensorboard",
+        project_dir=str(run),
+        kwargs_handlers=[several_parts],
+    )
+
+
+def resolved_precision(wanted: str) -> str:
+    """What "auto" stands for on this machine: bf16 where it is computed natively, otherwise no mixed precision."""
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
+    able = torch.cpu.get_capabilities()
+    native = any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return "bf16" if native else "no"
+
+
+def _seeded_model(
+    registry: Registry, name: str, settings: dict[str, Any], data: TrainingData, options: TrainOptions
+) -> Model:
+    set_seed(options.seed)  # the same in every process: all begin with the same weights
+    if options.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # Filling all new memory guards against reading it before writing, and costs a pass over it.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    model = make_model(registry, name, settings, data.inputs)
+    if options.init_from is not None:
+        _load_weights(model, Path(options.init_from))
+    return model
+
+
+def _load_weights(model: Model, weights: Path) -> None:
+    try:
+        tensors = {name: tensor for name, tensor in load_file(weights).items() if not name.startswith("inputs.")}
+        model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise MienError(
+            f"{weights} cannot be the start of this model: {str(error).splitlines()[-1].strip()}",
+            "Give the model the settings that the weights were trained with (run.toml has them).",
+        ) from error
+
+
+def _plugins(registry: Registry, model: str, extractor: str, features: str) -> list[PluginRecord]:
+    named = [("model", model), ("extractor", parse_choice(extractor).name)]
+    named += [("feature", choice.name) for choice in parse_choices(features)]
+    found = [registry.find(kind, name) for kind, name in named]
+    return [PluginRecord(kind=p.kind, name=p.spec.name, distribution=p.distribution, version=p.version) for p in found]

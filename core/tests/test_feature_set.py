@@ -1,0 +1,123 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mien import FaceCrop, MienError, Registry
+from mien.contracts.plugin import PluginConfig
+from mien.geometry.alignment import align
+from mien.plugins.feature_set import FeatureSet, feature_key
+
+
+@pytest.fixture
+def crops(stranger: Any, frames: list[Any]) -> list[FaceCrop]:
+    extractor = stranger.registry.create("extractor", "template")
+    return [align(frame, face.landmarks) for frame in frames[:3] for face in extractor.extract(frame)]
+
+
+def test_a_set_joins_its_features_in_order_and_maps_them_to_minus_one_to_one(
+    stranger: Any, crops: list[FaceCrop]
+) -> None:
+    features = FeatureSet("surroundings+tint", stranger.registry)
+    values = features.compute(crops)
+    vector = features.vector(crops)
+    assert [key for key, _ in features.features] == ["surroundings-whole=false", "tint"]
+    assert features.length == 6
+    assert features.needs_scene
+    assert vector.dtype == np.float32
+    expected = np.concatenate([values["surroundings-whole=false"], values["tint"]], axis=1) / 127.5 - 1
+    np.testing.assert_allclose(vector, expected, atol=1e-6)
+    np.testing.assert_array_equal(features.join(values), vector)
+
+
+def test_a_set_s_text_makes_the_same_set(stranger: Any) -> None:
+    features = FeatureSet("surroundings:whole=1+tint", stranger.registry)
+    assert features.text == "surroundings:whole=true+tint"
+    assert FeatureSet(features.text, stranger.registry).choices == features.choices
+
+
+def test_the_empty_set_has_vectors_of_length_0(stranger: Any, crops: list[FaceCrop]) -> None:
+    features = FeatureSet("", stranger.registry)
+    assert features.length == 0
+    assert not features.needs_scene
+    assert features.vector(crops).shape == (3, 0)
+
+
+def test_no_crops_give_no_rows(stranger: Any) -> None:
+    assert FeatureSet("tint+surroundings", stranger.registry).vector([]).shape == (0, 6)
+
+
+def test_a_feature_twice_is_refused_however_it_is_written(stranger: Any) -> None:
+    with pytest.raises(MienError, match="twice"):
+        FeatureSet("surroundings+surroundings:whole=false", stranger.registry)
+
+
+def test_one_feature_with_two_settings_makes_two(stranger: Any) -> None:
+    features = FeatureSet("surroundings+surroundings:whole=true", stranger.registry)
+    assert [key for key, _ in features.features] == ["surroundings-whole=false", "surroundings-whole=true"]
+
+
+@given(value=arrays(np.float32, (4, 3), elements=st.floats(0, 255, width=32)))
+def test_what_lies_within_the_bounds_is_mapped_into_minus_one_to_one(stranger: Any, value: Any) -> None:
+    vector = FeatureSet("tint", stranger.registry).join({"tint": value})
+    assert (np.abs(vector) <= 1).all()
+    np.testing.assert_allclose((vector + 1) * 127.5, value, atol=1e-4)
+
+
+class _Settings(PluginConfig):
+    path: str = "../a b"
+    widths: tuple[int, ...] = (64, 128)
+    scale: float | None = None
+
+
+def test_a_key_is_a_file_s_stem_whatever_the_settings_hold() -> None:
+    key = feature_key("shape", _Settings())
+    assert key == "shape-path=..%2Fa b,widths=[64,128]"
+    assert Path(key).name == key
+
+
+FEATURE = """
+    import numpy as np
+    from mien import Feature
+    from mien.contracts.hooks import PluginSpec, hookimpl
+
+    class Odd(Feature):
+        shape = (2,)
+        bounds = {bounds}
+
+        def compute(self, crops):
+            return {answer}
+
+    @hookimpl
+    def register_features():
+        return [PluginSpec("odd", "mien_feature_odd:Odd", "an odd one")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ("np.zeros((len(crops), 3), np.float32)", r"answered float32 \(3, 3\) where it promised float32 \(3, 2\)"),
+        ("np.zeros((len(crops), 2))", r"answered float64 \(3, 2\)"),
+        ("[[0, 0]] * len(crops)", "answered list"),
+        ("np.array([[0, 0], [0, np.nan], [0, 0]], np.float32)", r"not finite \(face 1 of 3\)"),
+        ("1 / 0", "failed: ZeroDivisionError"),
+    ],
+)
+def test_a_feature_that_breaks_its_promise_is_named_with_its_distribution(
+    environment: Any, crops: list[FaceCrop], answer: str, fault: str
+) -> None:
+    environment.install("mien-feature-odd", {"mien_feature_odd": FEATURE.format(bounds=(0, 1), answer=answer)}, "1.2")
+    features = FeatureSet("odd", Registry(environment.points))
+    with pytest.raises(MienError, match=rf"'odd' of mien-feature-odd 1\.2 .*{fault}"):
+        features.compute(crops)
+
+
+def test_bounds_that_hold_nothing_are_the_plugin_s_fault(environment: Any) -> None:
+    environment.install("mien-feature-odd", {"mien_feature_odd": FEATURE.format(bounds=(1, 1), answer="None")})
+    with pytest.raises(MienError, match=r"mien-feature-odd 1\.0 has the bounds \(1, 1\)"):
+        FeatureSet("odd", Registry(environment.points))

@@ -1,0 +1,181 @@
+"""Images as people have them: every mode and every way of being broken."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from mien.errors import MienError
+from mien.media.images import LABELLED_SUFFIXES, WRITABLE_SUFFIXES, read_image, write_image
+from mien.media.provenance import DIGITAL_SOURCE_TYPE, Provenance, read_provenance
+
+FORMATS = Path(__file__).resolve().parents[2] / "tests" / "data" / "images" / "formats"
+BROKEN = {
+    "bitflips.jpg": "broken data stream",
+    "empty.jpg": "it is empty",
+    "header_only.jpg": "Truncated",
+    "text_named.jpg": "not an image",
+    "truncated.jpg": "truncated",
+    "truncated.png": "truncated",
+}
+SMALL = {"one_pixel.png": (1, 1), "tiny_face_40x40.png": (40, 40), "half_face_at_border.jpg": (340, 170)}
+SMALL |= {"rotated30_no_exif.png": (466, 466), "upscaled_1360x1360.jpg": (1360, 1360)}
+TOLERANCE = {"bilevel.png": 15, "palette.png": 7}
+MADE = Provenance("0.1.0", 'faces drawn as "E" & <J>', "3fa2")
+
+
+def gradient(height: int = 24, width: int = 32) -> np.ndarray:
+    """A smooth image whose sides and corners all differ."""
+    y, x = np.mgrid[0:height, 0:width]
+    return np.stack([x * 255 // width, y * 255 // height, (x + y) % 256], -1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("path", sorted(FORMATS.iterdir()), ids=lambda path: path.name)
+def test_an_image_is_read_or_refused_with_its_name_and_the_reason(path: Path) -> None:
+    if reason := BROKEN.get(path.name):
+        with pytest.raises(MienError, match=reason) as error:
+            read_image(path)
+        assert str(path) in error.value.message and error.value.fix
+    else:
+        image = read_image(path)
+        assert image.shape == (*SMALL.get(path.name, (340, 340)), 3)
+        assert image.dtype == np.uint8 and image.flags.writeable and image.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bilevel.png", "cmyk.jpg", "gray.jpg", "gray.png", "gray16.png", "gray_alpha.png", "palette.gif", "palette.png"]
+    + [f"exif_orientation_{orientation}.jpg" for orientation in (2, 3, 6, 8)]
+    + ["png_named.jpg", "progressive.jpg", "rgb.bmp", "rgb.tiff", "rgb.webp", "rgb16.png", "rgb_q90.jpg"],
+)
+def test_every_mode_and_orientation_shows_the_same_scene(name: str) -> None:
+    image = read_image(FORMATS / name).astype(float)
+    reference = read_image(FORMATS / "rgb.png").astype(float)
+    if name.startswith(("gray", "bilevel")):
+        assert (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all()
+        reference = np.repeat((reference @ [0.299, 0.587, 0.114])[..., None], 3, 2)
+    coarse = [values.reshape(10, 34, 10, 34, 3).mean((1, 3)) for values in (image, reference)]  # dither averages out
+    assert np.abs(coarse[0] - coarse[1]).max() < TOLERANCE.get(name, 4)
+
+
+def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    assert (read_image(tmp_path / "ramp.png")[..., 0].ravel() == np.arange(256)).all()
+
+
+def test_transparent_pixels_are_shown_on_white(tmp_path: Path) -> None:
+    rgba = np.dstack([gradient(), np.zeros((24, 32), np.uint8)])
+    rgba[:, 16:, 3] = 255
+    Image.fromarray(rgba).save(tmp_path / "half.png")
+    image = read_image(tmp_path / "half.png")
+    assert (image[:, :16] == 255).all() and (image[:, 16:] == gradient()[:, 16:]).all()
+
+
+def test_an_embedded_color_profile_is_converted_to_srgb(tmp_path: Path) -> None:
+    gray = Image.fromarray(np.full((8, 8, 3), 128, np.uint8))
+    lab = ImageCms.createProfile("LAB")
+    for name, profile in (("srgb", ImageCms.createProfile("sRGB")), ("other mode", lab)):
+        gray.save(tmp_path / "p.png", icc_profile=ImageCms.ImageCmsProfile(profile).tobytes())
+        assert (read_image(tmp_path / "p.png") == 128).all(), name
+    swapped = _profile_with_red_and_green_exchanged()
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "swapped.png", icc_profile=swapped)
+    assert (read_image(tmp_path / "swapped.png")[0, 0].astype(int) - (0, 255, 0)).max() < 6
+
+
+def _profile_with_red_and_green_exchanged() -> bytes:
+    """sRGB's own profile, with the tags of its red and green primaries renamed to each other."""
+    data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for tag in (b"XYZ", b"TRC"):
+        data = data.replace(b"r" + tag, b"?" + tag).replace(b"g" + tag, b"r" + tag).replace(b"?" + tag, b"g" + tag)
+    return data.replace("sRGB built-in".encode("utf-16-be"), "some display!".encode("utf-16-be"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["rgb_q90.jpg", "progressive.jpg", "rgb.png", "rgb.webp", "rgb.tiff", "rgb.bmp"]),
+    st.floats(0, 0.98),
+)
+def test_an_image_that_is_cut_off_anywhere_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, name: str, share: float
+) -> None:
+    data = (FORMATS / name).read_bytes()
+    path = tmp_path_factory.mktemp("cut") / name
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(MienError, match="cannot be read"):
+        read_image(path)
+
+
+def test_a_jpeg_that_ends_too_early_does_not_pass_as_half_gray(tmp_path: Path) -> None:
+    data = (FORMATS / "rgb_q90.jpg").read_bytes()
+    (tmp_path / "closed.jpg").write_bytes(data[: len(data) // 2] + b"\xff\xd9")  # Pillow reads it without a word
+    with pytest.raises(MienError, match="end before the image"):
+        read_image(tmp_path / "closed.jpg")
+    Image.new("RGB", (40, 40), (128, 128, 128)).save(tmp_path / "gray.jpg")
+    assert (read_image(tmp_path / "gray.jpg") == 128).all()
+
+
+def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
+    Image.new("1", (20000, 20000)).save(tmp_path / "bomb.png")
+    with pytest.raises(MienError, match="million pixels"):
+        read_image(tmp_path / "bomb.png")
+
+
+def test_a_missing_image_and_32_bit_numbers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(MienError, match="There is no image"):
+        read_image(tmp_path / "none.png")
+    Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tiff")
+    with pytest.raises(MienError, match="32-bit numbers"):
+        read_image(tmp_path / "float.tiff")
+
+
+@pytest.mark.parametrize("suffix", [*WRITABLE_SUFFIXES, ".JPG"])
+def test_what_is_written_is_read_back(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / "made" / f"p{suffix}"
+    write_image(path, gradient(), synthetic=None)
+    tolerance = 12 if suffix.lower() in (".jpg", ".jpeg", ".webp") else 0
+    assert np.abs(read_image(path).astype(int) - gradient()).max() <= tolerance
+    assert read_provenance(path) is None
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", LABELLED_SUFFIXES)
+def test_a_synthetic_image_says_so_to_programs_and_to_people(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"p{suffix}"
+    write_image(path, gradient(), synthetic=MADE)
+    assert read_provenance(path) == MADE
+    assert DIGITAL_SOURCE_TYPE.encode() in path.read_bytes()
+    with Image.open(path) as image:
+        said = str(image.info) + str(dict(getattr(image, "tag_v2", {})))
+    assert suffix == ".webp" or MADE.note() in said or MADE.note().encode() in path.read_bytes()
+
+
+def test_a_bitmap_cannot_say_that_it_is_synthetic(tmp_path: Path) -> None:
+    with pytest.raises(MienError, match="no place to say"):
+        write_image(tmp_path / "p.bmp", gradient(), synthetic=MADE)
+
+
+def test_an_unknown_suffix_lists_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(MienError, match=r"\.xyz") as error:
+        write_image(tmp_path / "p.xyz", gradient(), synthetic=None)
+    assert ".webp" in error.value.fix
+
+
+def test_an_image_too_large_for_its_format_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(MienError, match="17000×1"):
+        write_image(tmp_path / "p.webp", np.zeros((1, 17000, 3), np.uint8), synthetic=None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_provenance_is_not_read_out_of_another_program_s_packet(tmp_path: Path) -> None:
+    other = MADE.to_xmp().replace("mien:", "else:").encode()
+    data = io.BytesIO()
+    Image.fromarray(gradient()).save(data, "JPEG", xmp=other)
+    (tmp_path / "p.jpg").write_bytes(data.getvalue())
+    assert read_provenance(tmp_path / "p.jpg") is None
+    with pytest.raises(MienError, match="neither an image nor a video"):
+        read_provenance(FORMATS / "text_named.jpg")

@@ -1,0 +1,129 @@
+"""What is hidden shows nobody; where a video is cut; and which sightings are the same person."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mien.anonymization.redaction import Region, hidden, redact_regions
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import RgbImage
+from mien.geometry.alignment import align
+from mien.media.video_reader import VideoSource
+from mien.plugins.registry import Registry
+from mien.testing import portraits
+from mien.tracking.recognizer import Recognizer
+from mien.tracking.reidentification import joined_by_encodings, joined_by_place
+from mien.tracking.shots import frame_signature, shots_of
+from mien.tracking.tracker import face_size
+
+CLIPS = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips"
+MOST_THOROUGH = "face_recognition:search=full,upsample=1"
+
+
+def images_of_people() -> dict[str, RgbImage]:
+    """Faces as large as a fifth of the frame, and as the frame itself."""
+    frame = next(VideoSource(CLIPS / "target_E_4s_silent.mp4").frames()).image
+    first, second = (portrait.image for portrait in portraits())
+    large = cv2.resize(frame, (1280, 720), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    return {
+        "400×300": frame,
+        "1280×720": large,
+        "filling the frame": np.ascontiguousarray(frame[100:260, 130:290]),
+        "portrait": first,
+        "another portrait": second,
+    }
+
+
+@pytest.mark.parametrize("name", images_of_people())
+def test_in_a_hidden_image_no_face_is_found_and_nobody_is_known(name: str) -> None:
+    registry, image = Registry(), images_of_people()[name]
+    extractor = cast(Extractor, registry.create("extractor", MOST_THOROUGH))
+    face, *_ = extractor.extract(image)
+    recognizer = Recognizer(registry)
+    before, after = (recognizer.encode([align(shown, face.landmarks)]) for shown in (image, hidden(image)))
+    assert extractor.extract(hidden(image)) == []
+    assert recognizer.distances(after, before[0])[0] > recognizer.same_person_below
+
+    x, y = face.landmarks.mean(0)
+    in_part = redact_regions(image, [Region(float(x), float(y), 3 * face_size(face.landmarks))])
+    assert extractor.extract(in_part) == []
+    within = recognizer.encode([align(in_part, face.landmarks)])
+    assert recognizer.distances(within, before[0])[0] > recognizer.same_person_below
+
+
+@given(
+    image=arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))),
+    x=st.floats(-50, 90),
+    y=st.floats(-50, 90),
+    side=st.floats(1, 200),
+)
+def test_hiding_a_part_leaves_the_rest_and_the_image_itself(image: RgbImage, x: float, y: float, side: float) -> None:
+    before = image.copy()
+    result = redact_regions(image, [Region(x, y, side)])
+    assert (image == before).all() and result.shape == image.shape and hidden(image).shape == image.shape
+    rows, columns = np.indices(image.shape[:2])
+    outside = (np.abs(rows - y) > side / 2 + 1) | (np.abs(columns - x) > side / 2 + 1)
+    assert (result[outside] == image[outside]).all()
+
+
+def test_a_cut_begins_a_shot_and_a_flash_does_not() -> None:
+    """The clip's face ends with frame 71; one frame later there is another scene."""
+    signatures = [
+        frame_signature(frame.image) for frame in VideoSource(CLIPS / "face_then_noface_6s.mp4").frames(40, 110)
+    ]
+    shots = np.array(shots_of(signatures))
+    assert (shots[:31] == 0).all() and (shots[33:] == shots[33]).all() and shots[33] > 0
+
+    still = [frame_signature(frame.image) for frame in VideoSource(CLIPS / "target_E_4s_silent.mp4").frames(0, 30)]
+    flash = [*still[:12], *[np.full_like(still[0], 255)] * 3, *still[15:]]
+    assert set(shots_of(flash)) == {0}
+    assert shots_of([]) == []
+
+
+@dataclass
+class Ruler:
+    """Tells people apart by a number, as a Recognizer does by encodings."""
+
+    same_person_below: float = 1.0
+
+    def distances(self, encodings: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        return np.abs(encodings - reference)[:, 0].astype(np.float64)
+
+
+STRETCHES = st.dictionaries(
+    st.integers(0, 20),
+    st.tuples(st.sets(st.integers(0, 30), min_size=1), st.lists(st.floats(0, 5, width=32), max_size=4)),
+    max_size=8,
+)
+
+
+@given(STRETCHES)
+def test_whoever_is_seen_together_is_not_one_person(tracklets: dict[int, tuple[set[int], list[float]]]) -> None:
+    frames = {number: seen for number, (seen, _) in tracklets.items()}
+    encodings = {
+        number: np.array(values, np.float32).reshape(-1, 1) for number, (_, values) in tracklets.items() if values
+    }
+    people = joined_by_encodings(frames, encodings, cast(Recognizer, Ruler()))
+    assert people.keys() == frames.keys() and set(people.values()) == set(range(len(set(people.values()))))
+    count = len(set(people.values()))
+    begins = [min(min(frames[n]) for n in frames if people[n] == person) for person in range(count)]
+    assert begins == sorted(begins)
+    for one in frames:
+        for other in frames:
+            if one != other and people[one] == people[other]:
+                assert frames[one].isdisjoint(frames[other])
+
+
+def test_the_nearest_are_joined_first_and_those_too_far_never() -> None:
+    frames = {0: {0, 1}, 1: {0, 1}, 2: {5}, 3: {5}, 4: {9}}
+    encodings = {number: np.array([[value]], np.float32) for number, value in enumerate((0.0, 0.9, 0.7, 0.2, 3.0))}
+    people = joined_by_encodings(frames, encodings, cast(Recognizer, Ruler()))
+    assert people == {0: 0, 1: 1, 2: 1, 3: 0, 4: 2}
+    assert joined_by_place(frames, {3: 0, 4: 3}) == {0: 0, 1: 1, 2: 2, 3: 0, 4: 0}
