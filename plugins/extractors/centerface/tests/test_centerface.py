@@ -44,7 +44,7 @@ def frames(clip, every):
 
 
 def load(name):
-    return read_image(DATA / "pictures" / name)
+    return read_image(DATA / "images" / name)
 
 
 def resized(portrait, width_px):
