@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -74,6 +74,14 @@ def anonymize(
             help="Compare new faces with those that were there, in up to 50 frames a file.", rich_help_panel=_SAFE
         ),
     ] = True,
+    recognizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What tells people, and new faces from old ones, apart; by default as RUN was trained.",
+            rich_help_panel=_SAFE,
+        ),
+    ] = None,
     max_verified: Annotated[
         float,
         typer.Option(
@@ -116,7 +124,7 @@ def anonymize(
     from mien import anonymize as run_anonymize
 
     registry = Registry()
-    options = {} if quality is None else {"quality": quality}
+    options: dict[str, Any] = {} if quality is None else {"quality": quality}
     with shown_on(messages()) as progress:
         report = run_anonymize(
             run,
@@ -124,8 +132,8 @@ def anonymize(
             output,
             blender=blender or registry.default("blender"),
             seed=seed,
-            extractor=extractor,
-            also_find=also_find or (),
+            extractor="+".join(filter(None, (extractor, *(also_find or ())))) or None,
+            recognizer=recognizer,
             missing=missing.value,
             margin_seconds=margin,
             check=check,

@@ -1,7 +1,6 @@
 """An image, a video or a folder, with the faces of people who do not exist, and no frame that shows who was there."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from mien.anonymization.images import anonymize_image, anonymize_images
@@ -11,26 +10,27 @@ from mien.errors import MienError
 from mien.inference.job_runner import run_jobs
 from mien.inference.jobs import list_jobs
 from mien.inference.report import AnonymizedFile, AnonymizeReport
-from mien.inference.session import Session
-from mien.inference.target import Strangers
+from mien.inference.session import Session, SessionOptions
+from mien.inference.target import check_seed
 from mien.media.video_writer import DEFAULT_QUALITY, check_quality
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
+from mien.training.run import TrainedRun
 
 DEFAULT_MARGIN_SECONDS = 1.0
 """See `anonymize`."""
 
 
 def anonymize(
-    run: Path,
+    run: Path | str,
     source: Path,
     output: Path,
     *,
-    blender: str,
+    blender: str | None = None,
     seed: int = 0,
     extractor: str | None = None,
-    also_find: Sequence[str] = (),
+    recognizer: str | None = None,
     missing: Missing = "hide",
     margin_seconds: float = DEFAULT_MARGIN_SECONDS,
     check: bool = True,
@@ -51,8 +51,8 @@ def anonymize(
     seed: whom to invent. A person of a video is the same stranger in all its frames, also after they were lost or the
     video was cut, if a feature that tells people apart is installed. In an image every face is a stranger of its own.
     The strangers follow from the seed, a file's path below the source, and who appears first in it.
-    extractor: what searches for faces; None: what the run's datasets were made with. also_find: more extractors, whose
-    faces are added where those before found none.
+    extractor: what searches for faces; None: what the run's datasets were made with. Several are joined by `+`.
+    recognizer: what tells people apart, and new faces from old ones: a feature choice; None: the run's, or the default.
 
     missing: what becomes of an image or frame in which no face was found, and of a frame in which a face was not found
     that is seen before and after it in the same shot. "hide": it is hidden all over. "refuse": nothing is written.
@@ -67,38 +67,32 @@ def anonymize(
     Whatever is drawn or hidden is labelled as synthetic.
 
     Returns what came of each file: faces drawn, strangers invented, frames hidden, and what the comparison said.
-    Raises MienError, with nothing lost: as `mien.swap` does; for a run whose model draws only people that it knows; and
-    for values out of their range. For a single file also if it is refused.
+    Raises MienError, with nothing lost: as `mien.swap` does; for a recognizer that was named and cannot be used; for a
+    run whose model draws only people that it knows; and for values out of their range. For a single file also if it is
+    refused.
     """
     check_quality(quality)
     registry, progress = registry or Registry(), progress or Silent()
     jobs = list_jobs(source, output, overwrite=overwrite, done="anonymized")
-    strangers = Strangers(seed)
-    recognizer, why_none = _recognizer(registry)
+    check_seed(seed)
+    options = SessionOptions(
+        extractor=extractor, blender=blender, threads=threads, device=device, quality=quality, overwrite=overwrite
+    )
+    session = Session.open(run, options=options, progress=progress, registry=registry)
+    session.require("synthetic")
+    session = session.saying(f"faces drawn as people who do not exist, seed {seed}")
+    tells_apart, why_none = _recognizer(session.run, recognizer, registry)
     rules = Rules(
-        strangers=strangers,
+        seed=seed,
         missing=missing,
         margin_seconds=margin_seconds,
         sound=sound,
         max_verified=max_verified if check else None,
-        recognizer=recognizer,
+        recognizer=tells_apart,
         source=source,
         output=output,
     )
     rules.check_values()
-    session = Session.open(
-        run,
-        strangers,
-        blender=blender,
-        extractor=extractor,
-        also_find=also_find,
-        person=None,
-        quality=quality,
-        threads=threads,
-        device=device,
-        progress=progress,
-        registry=registry,
-    )
     start = time.perf_counter()
     files = run_jobs(
         jobs,
@@ -113,15 +107,21 @@ def anonymize(
         files=files,
         seconds=time.perf_counter() - start,
         stage_seconds=session.clock.seconds,
-        blender=blender,
+        blender=session.blender,
+        recognizer=tells_apart.record if tells_apart else None,
         seed=seed,
         not_checked="" if rules.checks else why_none or "it was not asked for",
     )
 
 
-def _recognizer(registry: Registry) -> tuple[Recognizer | None, str]:
-    """What tells people apart; None and the reason if nothing that is installed does."""
+def _recognizer(run: TrainedRun, choice: str | None, registry: Registry) -> tuple[Recognizer | None, str]:
+    """What tells people apart; None and the reason if nothing that is installed does.
+
+    Raises MienError for a choice of the user's that cannot be used.
+    """
+    if choice is not None:
+        return Recognizer(registry, choice), ""
     try:
-        return Recognizer(registry), ""
+        return Recognizer(registry, run.recognizer), ""
     except MienError as error:
         return None, str(error)

@@ -67,7 +67,7 @@ def _refusal(loaded: LoadedImage, rules: Rules) -> MienError | None:
 
 def _anonymized(images: Iterable[LoadedImage], session: Session, rules: Rules) -> Iterator[AnonymizedFile]:
     scenes = (
-        Scene(one.image, one.faces, one.job, [rules.stranger(one.job, face.track) for face in one.faces])
+        Scene(one.image, one.faces, one.job, [rules.synthetic_person(one.job, face.track) for face in one.faces])
         for one in images
         if one.image is not None
     )

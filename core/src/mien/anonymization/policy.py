@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from mien.errors import MienError
 from mien.inference.jobs import Job
 from mien.inference.report import Check
-from mien.inference.target import Strangers
+from mien.inference.target import SyntheticPerson, synthetic_id
 from mien.media.files import whole_file
 from mien.tracking.recognizer import Recognizer
 
@@ -22,7 +22,8 @@ Missing = Literal["hide", "refuse", "keep"]
 class Rules:
     """What is to become of every face, and of what is no face for sure."""
 
-    strangers: Strangers
+    seed: int
+    """Other people with another seed."""
     missing: Missing
     margin_seconds: float
     sound: bool
@@ -49,10 +50,10 @@ class Rules:
         """What compares new faces with those that were there; None if they are not to be compared, or cannot be."""
         return None if self.max_verified is None else self.recognizer
 
-    def stranger(self, job: Job, person: int) -> int:
-        """The number of the stranger as whom a person of a file is drawn."""
+    def synthetic_person(self, job: Job, person: int) -> SyntheticPerson:
+        """The synthetic person as whom a person of a file is drawn."""
         root = self.source if self.source.is_dir() else self.source.parent
-        return self.strangers.number(job.source.path.relative_to(root).as_posix(), person)
+        return SyntheticPerson(synthetic_id(self.seed, job.source.path.relative_to(root).as_posix(), person))
 
     def fails(self, check: Check | None) -> bool:
         """Whether too many of the new faces are still those whom they replace."""
@@ -72,7 +73,7 @@ class Rules:
             f"{job.output} was not written: {check.verified} of {check.faces} faces looked at are still taken for the "
             f"person who was filmed (distance down to {check.smallest_distance:.2f}; the same person below "
             f"{check.same_person_below:g}). Look at it in {aside}.",
-            f"--seed {self.strangers.seed + 1}, a run of other people, or --max-verified {check.share_verified:.2f}",
+            f"--seed {self.seed + 1}, a run of other people, or --max-verified {check.share_verified:.2f}",
         )
         return None, aside, str(why)
 

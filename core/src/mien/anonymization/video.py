@@ -90,12 +90,12 @@ def _draw(
     analysis: VideoAnalysis,
     redaction: Redaction,
 ) -> None:
-    strangers = [rules.stranger(job, person) for person in range(analysis.people)]
+    people = [rules.synthetic_person(job, person) for person in range(analysis.people)]
 
     def scenes() -> Iterator[Scene[Frame]]:
         for frame in decoded:
             faces = () if frame.index in redaction.whole else analysis.faces[frame.index]
-            yield Scene(frame.image, faces, frame, [strangers[face.track] for face in faces])
+            yield Scene(frame.image, faces, frame, [people[face.track] for face in faces])
 
     session.progress.start(video.path.name, len(analysis.faces))
     faces_drawn = 0

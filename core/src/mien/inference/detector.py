@@ -6,7 +6,7 @@ from typing import cast
 
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Face, RgbImage
-from mien.inference.generator import failures_told
+from mien.plugins.guard import guarded_extract
 from mien.plugins.registry import Registry
 from mien.workers.threads import Pool, Stopwatch
 
@@ -41,12 +41,8 @@ class FaceDetector:
         """All faces of an image, each extractor's surest first. Raises MienError naming an extractor that fails."""
         faces: list[Face] = []
         for search in self.extractor_pools:
-            with (
-                search.extractors.borrowed() as extractor,
-                self.clock.running("extract"),
-                failures_told("extractor", search.choice),
-            ):
-                found = extractor.extract(image)
+            with search.extractors.borrowed() as extractor, self.clock.running("extract"):
+                found = guarded_extract(extractor, search.choice, image)
             known = tuple(faces)
             faces += [face for face in found if not any(_is_same(face, other) for other in known)]
         return faces

@@ -9,7 +9,6 @@ from mien.contracts.extractor import Extractor
 from mien.contracts.face import RgbImage
 from mien.geometry.alignment import align
 from mien.media.video_reader import Frame
-from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import TrackedFace
 
@@ -24,11 +23,11 @@ LOOKS_REMEMBERED = 5
 class PersonFilter:
     """Picks the faces of the person whom an image shows.
 
-    Raises MienError if no installed feature tells people apart, or the image is unreadable or shows no face.
+    Raises MienError if the image is unreadable or shows no face, or several.
     """
 
-    def __init__(self, person: Path, extractor: Extractor, registry: Registry) -> None:
-        self._recognizer = Recognizer(registry)
+    def __init__(self, person: Path, extractor: Extractor, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
         self._reference = self._recognizer.reference(person, extractor)
 
     def of_image(self, image: RgbImage, faces: Sequence[TrackedFace]) -> list[TrackedFace]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.inference.blender_scores import BlenderComparison
+from mien.tracking.recognizer_record import RecognizerRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class SwapReport:
     """What set the faces in, as a plugin choice."""
     comparison: BlenderComparison | None = None
     """How it was chosen; None if it was named."""
+    recognizer: RecognizerRecord | None = None
+    """What told people apart; None: nothing did."""
 
     @property
     def frames(self) -> int:

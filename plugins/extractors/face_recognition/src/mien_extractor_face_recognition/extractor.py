@@ -40,7 +40,7 @@ class FaceRecognition(Extractor):
     """dlib's detector of frontal faces (HOG) and its 68 landmarks (Kazemi and Sullivan, CVPR 2014).
 
     Instances run in threads side by side: each has its own detector, and dlib does not hold Python's lock while it
-    detects. The scores are dlib's: 0 is its own threshold, above 1 is sure.
+    detects. A score is the logistic function of dlib's: ½ is its own threshold, above 0.73 is sure.
     """
 
     Config = FaceRecognitionConfig
@@ -93,7 +93,7 @@ class FaceRecognition(Extractor):
         points = self._predictor(image, rectangle).parts()
         landmarks = np.array([(point.x, point.y) for point in points], np.float32)
         box = Box(rectangle.left(), rectangle.top(), rectangle.right() + 1, rectangle.bottom() + 1)
-        return Face(box, landmarks, float(score))
+        return Face(box, landmarks, 1 / (1 + math.exp(-score)))
 
 
 def _load_dlib() -> tuple[Any, Any]:
