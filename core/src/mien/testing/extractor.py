@@ -4,9 +4,10 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mien.contracts.extractor import Extractor
-from mien.contracts.face import Face, Landmarks, RgbImage
+from mien.contracts.face import Box, Face, Landmarks, RgbImage
 from mien.contracts.plugin import PluginConfig
 from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE
 from mien.plugins.registry import Registry
@@ -14,7 +15,10 @@ from mien.testing.images import no_face, portraits, side_by_side
 from mien.testing.plugin import PluginContract, in_fresh_process
 
 _NEAR = 0.25
-"""Landmarks of another extractor lie within this share of the distance between the eyes, on the mean."""
+"""Landmarks of another extractor lie within this share of the distance between the eyes, on the mean; so does each
+of the five points."""
+_NOSE_TIP = 30
+_MOUTH_CORNERS = [48, 54]
 
 
 class ExtractorContract(PluginContract):
@@ -27,14 +31,30 @@ class ExtractorContract(PluginContract):
         return cast(Extractor, super().create())
 
     def test_finds_the_face_of_a_portrait(self) -> None:
-        """With 68 landmarks in iBUG order, in pixels of the image."""
+        """In a box in pixels of the image."""
         extractor = self.create()
         for portrait in portraits():
             faces = _checked(extractor.extract(portrait.image), portrait.image)
             assert len(faces) == 1, f"extract() finds {len(faces)} faces in a portrait of one."
-            _assert_near(faces[0].landmarks, portrait.landmarks)
-            box, (x, y) = faces[0].box, portrait.landmarks.mean(0)
-            assert box.left < x < box.right and box.top < y < box.bottom, f"{box} does not hold the face at {x}, {y}."
+            _assert_holds(faces[0].box, portrait.landmarks)
+
+    def test_the_landmarks_lie_on_the_face(self) -> None:
+        """68 of them in iBUG order, in pixels of the image, if the extractor knows landmarks."""
+        extractor = self.create()
+        for portrait in portraits():
+            (face,) = _checked(extractor.extract(portrait.image), portrait.image)
+            if face.landmarks is None:
+                pytest.skip(f"{self.name} knows no landmarks: those of its faces are None")
+            _assert_near(face.landmarks, portrait.landmarks)
+
+    def test_the_five_points_lie_on_the_face(self) -> None:
+        """Eyes, tip of the nose and corners of the mouth, in pixels of the image, if the extractor gives them."""
+        extractor = self.create()
+        for portrait in portraits():
+            (face,) = _checked(extractor.extract(portrait.image), portrait.image)
+            if "five" not in face.points:
+                pytest.skip(f'{self.name} gives no five points: its faces have no points["five"]')
+            _assert_five_near(face.points["five"], portrait.landmarks)
 
     def test_finds_nothing_where_there_is_no_face(self) -> None:
         """An empty list, not an error."""
@@ -54,8 +74,8 @@ class ExtractorContract(PluginContract):
         scores = [face.score for face in faces]
         assert scores == sorted(scores, reverse=True), f"Return the surest face first; the scores are {scores}."
         first, second = sorted(faces, key=lambda face: face.box.left)
-        _assert_near(first.landmarks, left.landmarks)
-        _assert_near(second.landmarks, right.landmarks + np.array([left.image.shape[1], 0], np.float32))
+        _assert_lies(first, left.landmarks)
+        _assert_lies(second, right.landmarks + np.array([left.image.shape[1], 0], np.float32))
 
     @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
     def test_a_face_cut_in_half_by_the_border_does_no_harm(self, side: str) -> None:
@@ -74,7 +94,7 @@ class ExtractorContract(PluginContract):
         image = np.repeat(gray[..., None], 3, axis=2)
         faces = _checked(self.create().extract(image), image)
         assert len(faces) == 1, f"extract() finds {len(faces)} faces in a gray portrait."
-        _assert_near(faces[0].landmarks, portrait.landmarks)
+        _assert_lies(faces[0], portrait.landmarks)
 
     def test_leaves_the_image_as_it_was(self) -> None:
         """Even if it could write into it."""
@@ -120,15 +140,36 @@ def _faces(name: str, config: PluginConfig) -> list[list[Face]]:
 def _checked(faces: list[Face], image: RgbImage) -> list[Face]:
     height, width = image.shape[:2]
     for face in faces:
-        landmarks, box = face.landmarks, face.box
-        assert landmarks.shape == (68, 2), f"Landmarks have to be (68, 2), not {landmarks.shape}."
-        assert landmarks.dtype == np.float32, f"Landmarks have to be float32, not {landmarks.dtype}."
-        assert np.isfinite(landmarks).all(), "Landmarks have to be finite; leave a face out that has none."
+        box = face.box
+        if face.landmarks is not None:
+            _assert_points(face.landmarks, (68, 2), "Landmarks")
+        if "five" in face.points:
+            _assert_points(face.points["five"], (5, 2), 'points["five"]')
         assert np.isfinite(face.score), "The score has to be finite."
         assert box.left < box.right and box.top < box.bottom, f"{box} is empty or its edges are swapped."
         inside = box.left < width and box.right > 0 and box.top < height and box.bottom > 0
         assert inside, f"{box} lies outside of the image of {width}×{height}: give pixels of the image itself."
     return faces
+
+
+def _assert_points(points: NDArray[Any], shape: tuple[int, int], what: str) -> None:
+    assert points.shape == shape, f"{what} have to be {shape}, not {points.shape}."
+    assert points.dtype == np.float32, f"{what} have to be float32, not {points.dtype}."
+    assert np.isfinite(points).all(), f"{what} have to be finite; leave out what is not known."
+
+
+def _assert_lies(face: Face, expected: Landmarks) -> None:
+    """That box, and landmarks and points if there are any, lie where the portrait's landmarks do."""
+    _assert_holds(face.box, expected)
+    if face.landmarks is not None:
+        _assert_near(face.landmarks, expected)
+    if "five" in face.points:
+        _assert_five_near(face.points["five"], expected)
+
+
+def _assert_holds(box: Box, expected: Landmarks) -> None:
+    x, y = expected.mean(0)
+    assert box.left < x < box.right and box.top < y < box.bottom, f"{box} does not hold the face at {x}, {y}."
 
 
 def _assert_near(landmarks: Landmarks, expected: Landmarks) -> None:
@@ -140,8 +181,26 @@ def _assert_near(landmarks: Landmarks, expected: Landmarks) -> None:
     )
 
 
+def _assert_five_near(five: NDArray[Any], landmarks: Landmarks) -> None:
+    eyes = [landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)]
+    expected = np.stack([*eyes, landmarks[_NOSE_TIP], *landmarks[_MOUTH_CORNERS]])
+    distance = float(np.linalg.norm(five - expected, axis=1).max() / np.linalg.norm(eyes[1] - eyes[0]))
+    assert distance < _NEAR, (
+        f'One of points["five"] is {distance:.2f} of the distance between the eyes off. They have to be the eyes, the '
+        "tip of the nose and the corners of the mouth, of each pair the one on the left of the image first, x before y."
+    )
+
+
 def _assert_same(faces: list[Face], expected: list[Face], when: str) -> None:
     assert len(faces) == len(expected), f"extract() finds {len(faces)} faces instead of {len(expected)} {when}."
     for one, other in zip(faces, expected, strict=True):
-        same = one.box == other.box and one.score == other.score and np.array_equal(one.landmarks, other.landmarks)
-        assert same, f"extract() answers something else {when}."
+        alike = one.box == other.box and one.score == other.score and one.points.keys() == other.points.keys()
+        alike = alike and _equal(one.landmarks, other.landmarks)
+        alike = alike and all(np.array_equal(points, other.points[name]) for name, points in one.points.items())
+        assert alike, f"extract() answers something else {when}."
+
+
+def _equal(one: Landmarks | None, other: Landmarks | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)
