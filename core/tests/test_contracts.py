@@ -68,14 +68,14 @@ class TestABlender(WellBehaved, BlenderContract): ...
         ("landmarks, 0.9", "landmarks[::-1], 1.0", "test_the_landmarks_lie_on_the_face", "iBUG-68"),
         ("landmarks, 0.9", "landmarks * np.nan, 1.0", "test_finds_the_face_of_a_portrait", "finite"),
         (
-            "0.9 - len(faces)",
-            "0.9 - len(faces), {'five': landmarks[[36, 45, 30, 54, 48]]}",
+            "0.9 - 0.1 * len(faces)",
+            "0.9 - 0.1 * len(faces), {'five': landmarks[[36, 45, 30, 54, 48]]}",
             "test_the_five_points_lie_on_the_face",
             "left of the image first",
         ),
         (
-            "0.9 - len(faces)",
-            "0.9 - len(faces), {'five': landmarks[:4]}",
+            "0.9 - 0.1 * len(faces)",
+            "0.9 - 0.1 * len(faces), {'five': landmarks[:4]}",
             "test_finds_both_faces_surest_first",
             r"five.* have to be \(5, 2\)",
         ),
@@ -101,12 +101,12 @@ def test_an_extractor_that_breaks_it_is_told(install, line, by, check, says):
 @pytest.mark.parametrize(
     ("by", "check", "reason"),
     [
-        ("None, 1.0", "test_the_landmarks_lie_on_the_face", "no landmarks"),
-        ("landmarks, 0.9", "test_the_five_points_lie_on_the_face", "no five points"),
+        ("None, 0.9", "test_the_landmarks_lie_on_the_face", "no landmarks"),
+        ("landmarks, 0.8", "test_the_five_points_lie_on_the_face", "no five points"),
     ],
 )
 def test_what_an_extractor_does_not_know_is_skipped_and_the_rest_still_checked(install, by, check, reason):
-    install("extractor", EXTRACTOR, "landmarks, 0.9", by)
+    install("landmarks, 0.9", by)
     with pytest.raises(pytest.skip.Exception, match=reason):
         getattr(TestAnExtractor(), check)()
     TestAnExtractor().test_finds_both_faces_surest_first()
