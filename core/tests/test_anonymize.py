@@ -295,13 +295,13 @@ def test_strangers_have_numbers_that_a_batch_can_hold_and_nobody_shares(seed: in
 def test_where_one_of_two_faces_is_lost_nobody_is_shown(house: House, tmp_path: Path) -> None:
     clip = cut(TWO, tmp_path / "two.mp4", slice(0, 20), left_covered(range(6, 16)))
     file = house.anonymize(clip, tmp_path / "out.mp4").files[0]
-    assert file.partial == file.hidden == (FrameRange(6, 15),) and file.no_face == () == file.left_in
+    assert file.partial == file.hidden == (FrameRange(6, 15),) and file.no_face == () == file.partial_unchanged
     assert (file.faces, file.frames_hidden) == (20, 10)
     shown = [not is_hidden(frame.image) for frame in VideoSource(tmp_path / "out.mp4").frames()]
     assert [index for index, is_shown in enumerate(shown) if not is_shown] == list(range(6, 16))
 
     kept = house.anonymize(clip, tmp_path / "kept.mp4", missing="keep").files[0]
-    assert (kept.hidden, kept.hidden_in_part, kept.left_in) == ((), (), (FrameRange(6, 15),))
+    assert (kept.hidden, kept.hidden_in_part, kept.partial_unchanged) == ((), (), (FrameRange(6, 15),))
     assert not any(is_hidden(frame.image) for frame in VideoSource(tmp_path / "kept.mp4").frames())
 
 

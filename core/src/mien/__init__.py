@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mien.inference.report import FrameRange as FrameRange
     from mien.inference.report import SwapReport as SwapReport
     from mien.inference.swap import swap as swap
+    from mien.plugins.extractor_set import ExtractorSet as ExtractorSet
     from mien.plugins.feature_set import FeatureSet as FeatureSet
     from mien.plugins.registry import Registry as Registry
     from mien.training.data import TrainingData as TrainingData
@@ -55,6 +56,7 @@ _HOMES = {
     "mien.contracts.extractor": ("Extractor",),
     "mien.contracts.face": ("Box", "Face", "FaceCrop"),
     "mien.contracts.feature": ("Feature",),
+    "mien.plugins.extractor_set": ("ExtractorSet",),
     "mien.plugins.feature_set": ("FeatureSet",),
     "mien.contracts.model": ("Batch", "Losses", "Model", "ModelInputs", "Stage"),
     "mien.anonymization.anonymize": ("anonymize",),

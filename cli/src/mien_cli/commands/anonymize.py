@@ -195,9 +195,9 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
         "Left in: ",
         [
             f"{file.output}: a face seen before and after was not found and stays as it was "
-            f"in frames {listed(file.left_in)}."
+            f"in frames {listed(file.partial_unchanged)}."
             for file in written
-            if file.left_in
+            if file.partial_unchanged
         ],
         console,
     )

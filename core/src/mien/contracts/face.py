@@ -1,6 +1,7 @@
 """A face where it was found, and the same face cut out. Nothing else travels between the plugins."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -10,6 +11,8 @@ RgbImage: TypeAlias = NDArray[np.uint8]
 """uint8 (H, W, 3), red first."""
 Landmarks: TypeAlias = NDArray[np.float32]
 """float32 (68, 2) in iBUG-68 order: x to the right, y down, in pixels; an integer is the centre of a pixel."""
+Points: TypeAlias = Mapping[str, NDArray[np.float32]]
+"""Name → float32 (n, 2), counted as landmarks are."""
 Mask: TypeAlias = NDArray[np.float32]
 """float32 (S, S) in [0, 1]; 1 is face."""
 Affine: TypeAlias = NDArray[np.float64]
@@ -24,11 +27,22 @@ class Box:
     top: float
     right: float
     bottom: float
+    angle_degrees: float = 0.0
+    """How far the rectangle is turned about its centre, clockwise as one sees it. The sides above are those before."""
 
     @property
     def area(self) -> float:
         """In square pixels."""
         return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
+
+    @property
+    def corners(self) -> NDArray[np.float32]:
+        """float32 (4, 2) in image pixels: left top, right top, right bottom, left bottom of the face."""
+        angle = np.deg2rad(self.angle_degrees)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        center = np.array([self.left + self.right, self.top + self.bottom]) / 2
+        half = np.array([self.right - self.left, self.bottom - self.top]) / 2
+        return (center + (half * [[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ turn.T).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +50,13 @@ class Face:
     """A face as an extractor found it."""
 
     box: Box
-    landmarks: Landmarks
-    """In image pixels."""
+    landmarks: Landmarks | None
+    """In image pixels; None if the extractor knows boxes alone."""
     score: float
-    """How sure the extractor is; larger is surer. The scale is the extractor's own."""
+    """How sure the extractor is, in [0, 1]; ½: as likely a face as not."""
+    points: Points = field(default_factory=dict)
+    """What else the extractor knows, in image pixels. "five": the eyes, the tip of the nose and the corners of the
+    mouth, float32 (5, 2), those to the left in the image first; other names are the extractor's own, as "mesh478"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ INDEX_SCHEMA = pa.schema(
         pa.field("face", pa.int32()),  # from 0, surest first; null where there is no face
         pa.field("box", pa.list_(pa.float64(), 4)),  # left, top, right, bottom in image pixels
         pa.field("to_crop", pa.list_(pa.float64(), 6)),  # rows of the (2, 3) transform, image to crop pixels
-        pa.field("score", pa.float64()),  # the extractor's own scale
+        pa.field("score", pa.float64()),  # in [0, 1]; ½: as likely a face as not
         pa.field("sharpness", pa.float64()),  # variance of the Laplacian of the gray levels (0 to 255) in the mask
         pa.field("dropped", pa.string()),  # null for the N faces; else "why" or "why: details"
         pa.field("source_size", pa.int64(), nullable=False),  # bytes

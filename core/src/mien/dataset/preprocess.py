@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from mien.contracts.extractor import Extractor
 from mien.dataset.format import Dataset
 from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, finish_swap, read_info
 from mien.dataset.job import Job
@@ -19,6 +18,7 @@ from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import writing_to
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
@@ -164,8 +164,8 @@ def _with_features_of(recipe: Recipe, info: DatasetInfo, registry: Registry) -> 
 
 
 def _encoding(image: Path, extractor: str, registry: Registry) -> tuple[float, ...]:
-    detector = cast(Extractor, registry.create("extractor", extractor))
-    return tuple(float(value) for value in Recognizer(registry).reference(image, detector))
+    extractors = ExtractorSet(extractor, registry)
+    return tuple(float(value) for value in Recognizer(registry).reference(image, extractors))
 
 
 @contextmanager

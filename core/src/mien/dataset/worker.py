@@ -3,12 +3,11 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.extractor import Extractor
 from mien.contracts.face import Face, FaceCrop, RgbImage
 from mien.dataset.chunk import ANOTHER_PERSON, FAILED, NO_FACE, NOT_LARGEST, UNREADABLE, Chunk, SourceFile
 from mien.dataset.messages import Advanced, Begin
@@ -18,6 +17,7 @@ from mien.dataset.sharpness import sharpness
 from mien.errors import MienError
 from mien.geometry.alignment import align
 from mien.media.images import read_image
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
@@ -61,7 +61,7 @@ class ChunkWorker:
 
     def __init__(self, registry: Registry, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._extractor = cast(Extractor, registry.create("extractor", recipe.extractor))
+        self._extractor = ExtractorSet(recipe.extractor, registry)
         self._features = FeatureSet(recipe.features_text, registry)
         self._recognizer = Recognizer(registry) if recipe.keep_person is not None else None
         self._video: Any = None
@@ -118,7 +118,8 @@ class ChunkWorker:
             yield _LoadedImage(source, None, reached if frames else None, reason=error.message)
 
     def _measured(self, image: RgbImage) -> list[_FoundFace]:
-        found = [self._cut_out(number, face, image) for number, face in enumerate(self._found(image))]
+        faces = [face for face in self._extractor.extract(image) if face.landmarks is not None]
+        found = [self._cut_out(number, face, image) for number, face in enumerate(faces)]
         if not found:
             return []
         measured = self._recognizer.features.compute([face.crop for face in found]) if self._recognizer else {}
@@ -133,25 +134,9 @@ class ChunkWorker:
             found[number] = replace(found[number], values={key: value[position] for key, value in values.items()})
         return found
 
-    def _found(self, image: RgbImage) -> Sequence[Face]:
-        try:
-            faces = self._extractor.extract(image)
-        except MienError:
-            raise
-        except Exception as error:
-            raise self._at_fault(f"failed: {_in_words(error)}") from error
-        for face in faces:
-            if face.landmarks.shape != (68, 2) or not np.isfinite(face.landmarks).all():
-                raise self._at_fault(f"found landmarks of the shape {face.landmarks.shape}, or not finite")
-        return faces
-
-    def _at_fault(self, what: str) -> MienError:
-        recipe = self._recipe
-        return MienError(
-            f"The extractor {recipe.extractor} of {recipe.extractor_distribution} {recipe.extractor_version} {what}."
-        )
-
     def _cut_out(self, number: int, face: Face, image: RgbImage) -> _FoundFace:
+        if face.landmarks is None:
+            raise ValueError("a face without landmarks cannot be cut out")
         crop = align(image, face.landmarks, self._recipe.alignment)
         mask = np.rint(crop.mask * 255).astype(np.uint8)
         # As the dataset gives it back, so that a feature that is added later sees the very same.

@@ -7,10 +7,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.extractor import Extractor
 from mien.contracts.face import Landmarks, RgbImage
 from mien.geometry.alignment import align
-from mien.inference.generator import failures_told
+from mien.plugins.extractor_set import ExtractorSet
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import face_size, mean_distance
 
@@ -45,9 +44,8 @@ class Observations:
 class FaceLocator:
     """Observations at images with an extractor and a recognizer; what it does is done by one thread."""
 
-    def __init__(self, extractor: Extractor, recognizer: Recognizer, choice: str) -> None:
-        """choice: which extractor it is, for an error message."""
-        self._extractor, self._recognizer, self._choice = extractor, recognizer, choice
+    def __init__(self, extractors: ExtractorSet, recognizer: Recognizer) -> None:
+        self._extractors, self._recognizer = extractors, recognizer
 
     def look(self, image: RgbImage, place: Landmarks) -> Observation:
         """The face at a place; NaN if there is none.
@@ -55,9 +53,8 @@ class FaceLocator:
         image: uint8 (H, W, 3). place: landmarks of the face that was there before. Raises MienError if a plugin fails.
         """
         size = face_size(place)
-        with failures_told("extractor", self._choice):
-            found = self._extractor.extract(image)
-        faces = [(mean_distance(face.landmarks, place) / size, face.landmarks) for face in found]
+        found = [face.landmarks for face in self._extractors.extract(image) if face.landmarks is not None]
+        faces = [(mean_distance(landmarks, place) / size, landmarks) for landmarks in found]
         distance, landmarks = min(faces, key=lambda found: found[0], default=(np.inf, place))
         if distance > _AT_ITS_PLACE:
             length = self._recognizer.features.length

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from mien.contracts.blender import Blender
-from mien.contracts.extractor import Extractor
 from mien.contracts.face import FaceCrop, Landmarks, RgbImage
 from mien.evaluation.observation import FaceLocator, Observation
 from mien.geometry.alignment import inverse, transform_points
 from mien.inference.generator import blended_by, resized
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
 
@@ -63,8 +63,7 @@ class FaceObserver:
         self._plugins = plugins
         self._blender = cast(Blender, registry.create("blender", plugins.blender))
         self._recognizer = Recognizer(registry)
-        extractor = cast(Extractor, registry.create("extractor", plugins.extractor))
-        self._viewer = FaceLocator(extractor, self._recognizer, plugins.extractor)
+        self._viewer = FaceLocator(ExtractorSet(plugins.extractor, registry), self._recognizer)
 
     def look(self, task: ObservationTask) -> SceneObservation:
         """Raises MienError if a plugin fails."""

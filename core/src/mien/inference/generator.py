@@ -115,7 +115,13 @@ class FaceGenerator:
         other._blender, other._blenders = blender, blenders
         return other
 
+    def can_draw(self, face: TrackedFace) -> bool:
+        """Whether the points of a face suffice to cut it out as the model needs it."""
+        return face.landmarks is not None and face.steady is not None
+
     def _cut(self, image: RgbImage, face: TrackedFace) -> FaceCrop:
+        if face.landmarks is None or face.steady is None:
+            raise ValueError("a face without landmarks cannot be drawn: ask can_draw first")
         return cut(image, face.landmarks, similarity_to_crop(face.steady, self._alignment), self._alignment)
 
     def _drawn(self, waiting: list[tuple[Scene[T], list[FaceCrop]]]) -> list[GeneratedScene[T]]:

@@ -1,7 +1,7 @@
 """What all files share: the run's model and plugins, made once and checked before any work is done."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -50,7 +50,6 @@ class Session:
         *,
         blender: str,
         extractor: str | None = None,
-        also_find: Sequence[str] = (),
         person: Path | None,
         quality: int,
         threads: int | None,
@@ -60,7 +59,7 @@ class Session:
     ) -> "Session":
         """Load the run's model and make its plugins.
 
-        extractor: another choice than the run's own; None: that. also_find: extractors whose finds are added to it.
+        extractor: another choice than the run's own, as in `ExtractorSet`; None: that.
 
         Raises MienError if the run cannot be opened or cannot draw whom it is to draw, a plugin cannot be made, the
         person's image shows no face, or the device is none.
@@ -70,7 +69,7 @@ class Session:
         clock = Stopwatch()
         threads = threads or os.cpu_count() or 1
         choice = trained.extractor if extractor is None else extractor
-        detector = FaceDetector.open([choice, *also_find], threads, clock, registry)
+        detector = FaceDetector.open(choice, threads, clock, registry)
         generator = FaceGenerator(
             trained,
             FeatureSet(trained.features, registry),
@@ -82,7 +81,7 @@ class Session:
         )
         person_filter = None
         if person is not None:
-            with detector.extractor_pools[0].extractors.borrowed() as borrowed:
+            with detector.borrowed() as borrowed:
                 person_filter = PersonFilter(person, borrowed, registry)
         return cls(
             detector=detector,

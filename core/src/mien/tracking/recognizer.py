@@ -12,6 +12,7 @@ from mien.contracts.face import FaceCrop
 from mien.contracts.feature import Feature
 from mien.errors import MienError
 from mien.geometry.alignment import align
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry, known_distributions
 
@@ -42,7 +43,7 @@ class Recognizer:
         distances: NDArray[np.float64] = np.linalg.norm(encodings - reference.astype(np.float64), axis=1)
         return distances
 
-    def reference(self, path: Path, extractor: Extractor) -> NDArray[np.float32]:
+    def reference(self, path: Path, extractor: Extractor | ExtractorSet) -> NDArray[np.float32]:
         """Encode the surest face of an image file: float32 (D,).
 
         Raises MienError if the file is unreadable or shows no face.
@@ -50,10 +51,10 @@ class Recognizer:
         from mien.media.images import read_image
 
         image = read_image(path)
-        faces = extractor.extract(image)
-        if not faces:
+        measured = [face.landmarks for face in extractor.extract(image) if face.landmarks is not None]
+        if not measured:
             raise MienError(f"No face was found in {path}.", "Give an image that shows the person's face larger.")
-        encoding: NDArray[np.float32] = self.encode([align(image, faces[0].landmarks)])[0]
+        encoding: NDArray[np.float32] = self.encode([align(image, measured[0])])[0]
         return encoding
 
 

@@ -224,7 +224,7 @@ def _load_weights(model: Model, weights: Path) -> None:
 
 
 def _plugins(registry: Registry, model: str, extractor: str, features: str) -> list[PluginRecord]:
-    named = [("model", model), ("extractor", parse_choice(extractor).name)]
+    named = [("model", model), *(("extractor", choice.name) for choice in parse_choices(extractor))]
     named += [("feature", choice.name) for choice in parse_choices(features)]
     found = [registry.find(kind, name) for kind, name in named]
     return [PluginRecord(kind=p.kind, name=p.spec.name, distribution=p.distribution, version=p.version) for p in found]
