@@ -230,12 +230,18 @@ def _tracked(window: deque[_Entry], at: int, track: int, detection: _Detection) 
         landmarks=face.landmarks,
         steady=None
         if face.landmarks is None
-        else _steady_points(face.landmarks, [(one.landmarks, other.landmarks) for one, other in pairs], JITTER),
+        else _steady_points(
+            face.landmarks,
+            [(one.landmarks, other.landmarks) for one, other in pairs],
+            JITTER * face_size(face.landmarks),
+        ),
         score=face.score,
         points=face.points,
         steady_points={
             name: _steady_points(
-                points, [(one.points.get(name), other.points.get(name)) for one, other in pairs], BOX_JITTER
+                points,
+                [(one.points.get(name), other.points.get(name)) for one, other in pairs],
+                BOX_JITTER * longer_side(face.box),
             )
             for name, points in face.points.items()
         },
@@ -265,16 +271,15 @@ def _steady_box(here: Box, pairs: Sequence[tuple[Box, Box]]) -> Box:
 def _steady_points(
     here: NDArray[np.float32],
     pairs: Sequence[tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]],
-    jitter: float,
+    jitter_px: float,
 ) -> NDArray[np.float32]:
     """here: float32 (K, 2) or (K, 3)."""
-    size = face_size(here)
     total, weights = here.astype(np.float64), 1.0
     for distance, (earlier, later) in enumerate(pairs, 1):
         if earlier is None or later is None:
             break
-        moved = max(mean_distance(here, points) for points in (earlier, later)) / size
-        weight = _weight(distance, moved / jitter)
+        moved = max(mean_distance(here, points) for points in (earlier, later))
+        weight = _weight(distance, moved / jitter_px)
         total += weight * (earlier.astype(np.float64) + later)
         weights += 2 * weight
     return (total / weights).astype(np.float32)

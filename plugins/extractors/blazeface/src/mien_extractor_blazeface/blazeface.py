@@ -13,7 +13,7 @@ from mien.contracts.extractor import Extractor
 from mien.contracts.face import Box, Face, RgbImage
 from mien.contracts.plugin import PluginConfig
 from mien.geometry.boxes import box_of, edges, is_same_face
-from mien.geometry.closeup import turned_by
+from mien.geometry.closeup import measured_in_closeup, turned_by
 from mien_extractor_blazeface.detector import SAME_FACE, Detection, share_in_common, share_of_smaller
 from mien_extractor_blazeface.eyes import Eyes
 from mien_extractor_blazeface.ibug import on_mesh
@@ -32,9 +32,6 @@ accepted, true and false faces are equally frequent where the detector says 0.18
 (Platt's method, 2.1 and 2.9; faces were those of another extractor): core/bench/scores.py fits it anew."""
 _SUREST = 1e-12
 """Nearer to 0 or 1 than this no score lies: its log odds are finite."""
-_TIGHTER = (1.0, 0.7)
-"""Sides of the squares in which a face of another extractor is measured, as shares of its box: one around the head is
-wider than BlazeFace's own."""
 _Share = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -84,21 +81,18 @@ class BlazeFace(Extractor):
         return sorted(faces, key=lambda face: -face.score)
 
     def measure(self, image: RgbImage, faces: Sequence[Face]) -> list[Face | None]:
-        """Lay the face mesh over each face. See `Extractor.measure`."""
+        """Find each face again from close by, or lay the face mesh over its box. See `Extractor.measure`."""
         image = np.ascontiguousarray(image)
-        return [self._measured(image, face) for face in faces]
+        return [measured_in_closeup(image, face, self.extract) or self._laid_over(image, face) for face in faces]
 
-    def _measured(self, image: RgbImage, face: Face) -> Face | None:
-        low, high = edges(face.box)
-        middle, angle = (low + high) / 2, turned_by(face)
-        across = np.array([np.cos(angle), np.sin(angle)])
-        for share in _TIGHTER:
-            corners = middle + (np.stack([low, high]) - middle) * share
-            mesh = self._mesh.lay(image, Detection(corners, np.stack([middle, middle + across]), face.score))
-            if mesh.presence >= self.config.min_presence and is_same_face(box_of(mesh.points[:, :2]), face.box):
-                points = self._eyes.refine(image, mesh.points) if self._eyes else mesh.points
-                return replace(face, landmarks=on_mesh(points[:, :2]).astype(np.float32))
-        return None
+    def _laid_over(self, image: RgbImage, face: Face) -> Face | None:
+        angle = turned_by(face)
+        eyes = np.array([[0.0, 0.0], [np.cos(angle), np.sin(angle)]])
+        mesh = self._mesh.lay(image, Detection(edges(face.box), eyes, face.score))
+        if mesh.presence < _BEYOND_DOUBT or not is_same_face(box_of(mesh.points[:, :2]), face.box):
+            return None
+        points = self._eyes.refine(image, mesh.points) if self._eyes else mesh.points
+        return replace(face, landmarks=on_mesh(points[:, :2]).astype(np.float32))
 
     def meshes(self, image: RgbImage) -> Iterator[tuple[NDArray[np.float64], float]]:
         """The mesh of each face and the detector's score, in no order.
