@@ -18,7 +18,9 @@ def main() -> bool:
     """Look at each image; returns whether one could not be read."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path, nargs="+")
-    parser.add_argument("--extractor", default="face_recognition", help="any that are installed: name:key=value,…+name:…")
+    parser.add_argument(
+        "--extractor", default="face_recognition", help="any that are installed: name:key=value,…+name:…"
+    )
     parser.add_argument("--out", type=Path, default=Path("faces"))
     given = parser.parse_args()
     extractors = ExtractorSet(given.extractor, Registry())
