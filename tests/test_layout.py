@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-KIND_OF_FOLDER = {"extractors": "extractor", "features": "feature", "models": "model", "blenders": "blender"}
+KIND_OF_FOLDER = {
+    "extractors": "extractor",
+    "features": "feature",
+    "maskers": "masker",
+    "models": "model",
+    "blenders": "blender",
+}
 PLUGINS = sorted(path for path in REPOSITORY.glob("plugins/*/*") if path.is_dir() and not path.name.startswith("."))
 DISTRIBUTIONS = [REPOSITORY / "core", REPOSITORY / "cli", *PLUGINS]
 BUILT = sorted(path.parent for path in REPOSITORY.rglob("pyproject.toml") if ".venv" not in path.parts)

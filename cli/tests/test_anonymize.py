@@ -24,8 +24,7 @@ CLASSES = """
     from mien import Model, Stage
 
     class Mirror(Model):
-        invents, swaps = True, False
-        size = 64
+        targets = frozenset({"synthetic"})
 
         def __init__(self, config, inputs):
             super().__init__(config, inputs)
@@ -40,15 +39,15 @@ CLASSES = """
         def forward(self, batch, phase):
             return {"loss": (batch.images * self.weight).abs().mean()}
 
-        def generate(self, batch, identity):
+        def generate(self, batch, target):
             return batch.images
 
     class Green(Mirror):
-        def generate(self, batch, identity):
+        def generate(self, batch, target):
             return torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(batch.images)
 
     class Known(Mirror):
-        invents, swaps = False, True
+        targets = frozenset({"known"})
 """
 
 

@@ -35,6 +35,20 @@ def test_one_run_is_nothing_to_compare(mien, run, people):
     assert told.exit_code == 2 and "nothing to compare" in told.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--recognizer", "encodin"], "Did you mean 'encoding'?"),
+        (["--recognizer", "thumbnail"], "does not tell people apart"),
+        (["--judge", "encoding"], "encoding cannot judge"),
+    ],
+)
+def test_what_is_no_recognizer_or_no_judge_is_told(mien, run, people, options, part):
+    told = mien("evaluate", str(run), "--on", str(people[0]), *options)
+    assert told.exit_code == 2 and part in told.stderr
+    assert told.stderr.splitlines()[1].startswith("Try: ")
+
+
 def test_a_dataset_that_is_not_there_is_told(mien, run, tmp_path):
     told = mien("evaluate", str(run), "--on", str(tmp_path / "nobody"))
     assert told.exit_code == 2 and "mien preprocess" in told.stderr

@@ -68,6 +68,8 @@ def test_its_options_reach_the_dataset(mien, tmp_path, raw):
         (["--extractor", "face_recognition:upsampl=0"], "Did you mean 'upsample'?"),
         (["--from", "nowhere.jpg"], "nowhere.jpg"),
         (["--keep-person", "nobody.jpg"], "nobody.jpg"),
+        (["--keep-person", "nobody.jpg", "--recognizer", "encodin"], "Did you mean 'encoding'?"),
+        (["--recognizer", "encoding"], "No person was named"),
     ],
 )
 def test_what_cannot_be_meant_is_told_before_any_work(mien, tmp_path, raw, options, part):

@@ -89,6 +89,8 @@ def test_frames_in_which_one_of_two_faces_was_lost_are_told(mien, run_folder, tm
         (["--to", "E", "--blender", "father"], "Did you mean 'feather'?"),
         (["--to", "E", "--extractor", "face_recogniton"], "Did you mean 'face_recognition'?"),
         (["--to", "E", "--person", "nobody.jpg"], "nobody.jpg"),
+        (["--to", "E", "--person", "nobody.jpg", "--recognizer", "encodin"], "Did you mean 'encoding'?"),
+        (["--to", "E", "--recognizer", "encoding"], "No person was named"),
     ],
 )
 def test_what_cannot_be_meant_is_told_and_nothing_is_written(mien, run_folder, tmp_path, options, part):

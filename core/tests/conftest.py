@@ -27,7 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from mien import Box, Extractor, Face, Feature, PluginConfig
-from mien.geometry.alignment import covered_region
+from mien.contracts.masker import Masker
+from mien.geometry.alignment import covered_region, with_hull
 from mien.contracts.hooks import PluginSpec, hookimpl
 
 # The 68 landmarks of person E in the middle of his clips' frames, as shares of width and height.
@@ -85,7 +86,7 @@ class Tint(Feature):
     bounds = (0.0, 255.0)
 
     def compute(self, crops):
-        return np.array([crop.image.mean((0, 1)) for crop in crops], np.float32).reshape(-1, 3)
+        return np.array([crop.masked_image.mean((0, 1)) for crop in crops], np.float32).reshape(-1, 3)
 
 
 class SurroundingsConfig(PluginConfig):
@@ -93,6 +94,14 @@ class SurroundingsConfig(PluginConfig):
 
     whole: bool = False
     """The whole scene, not only what the crop covers."""
+
+
+class Outline(Masker):
+    """The hull of the landmarks."""
+
+    def mask(self, crops):
+        masks = [with_hull(crop).mask * 255 for crop in crops]
+        return np.rint(masks).astype(np.uint8) if masks else np.zeros((0, 0, 0), np.uint8)
 
 
 class Surroundings(Feature):
@@ -116,6 +125,11 @@ class Surroundings(Feature):
 @hookimpl
 def register_extractors():
     return [PluginSpec("template", "mien_stranger:Template", "a face in the middle")]
+
+
+@hookimpl
+def register_maskers():
+    return [PluginSpec("outline", "mien_stranger:Outline", "the hull of the landmarks")]
 
 
 @hookimpl

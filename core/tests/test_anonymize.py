@@ -74,8 +74,7 @@ from mien.geometry.alignment import composite, erode_and_feather
 
 
 class Mirror(Model):
-    invents, swaps = True, False
-    size = 64
+    targets = frozenset({"synthetic"})
 
     def __init__(self, config, inputs):
         super().__init__(config, inputs)
@@ -90,13 +89,12 @@ class Mirror(Model):
     def forward(self, batch, phase):
         return {"loss": (batch.images * self.weight).abs().mean()}
 
-    def generate(self, batch, identity):
-        assert identity is None
+    def generate(self, batch, target):
         return batch.images
 
 
 class Known(Mirror):
-    invents, swaps = False, True
+    targets = frozenset({"known"})
 
     def generate(self, batch, identity):
         return batch.images
@@ -104,9 +102,8 @@ class Known(Mirror):
 
 class Colors(Mirror):
     # All the face in the one of 360 hues that its stranger's number says.
-    def generate(self, batch, identity):
-        assert identity is None
-        hue = (batch.strangers % 360) / 60
+    def generate(self, batch, target):
+        hue = (target.ids % 360) / 60
         away = torch.stack([(hue - 3).abs() - 1, 2 - (hue - 2).abs(), 2 - (hue - 4).abs()], 1)
         return (away.clamp(0, 1) * 2 - 1)[:, :, None, None].float().expand_as(batch.images)
 
@@ -520,8 +517,13 @@ def test_a_face_that_is_no_longer_known_passes(house: House, tmp_path: Path) -> 
     assert report.check is not None and report.not_checked == "" and report.failures == {}
     assert (report.check.verified, report.check.faces) == (0, 6) and report.check.smallest_distance > 0.6
 
+    assert report.recognizer is not None and report.recognizer.choice == "encoding"
+
     unchecked = house.anonymize(clip, tmp_path / "b.mp4", check=True, registry=without_encoding())
-    assert unchecked.check is None and "tells people apart" in unchecked.not_checked
+    assert unchecked.check is None and unchecked.recognizer is None
+    assert "No feature named 'encoding'" in unchecked.not_checked and "mien-feature-encoding" in unchecked.not_checked
+    with pytest.raises(MienError, match="No feature named 'encoding'"):
+        house.anonymize(clip, tmp_path / "c.mp4", recognizer="encoding", registry=without_encoding())
     assert house.anonymize(clip, tmp_path / "c.mp4").not_checked == "it was not asked for"
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mien import SwapReport, swap
+from mien import SessionOptions, SwapReport, swap
 from mien.contracts.model import ModelInputs
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
@@ -42,10 +42,9 @@ class Flip(Model):
         super().__init__(config, inputs)
         self.weight = torch.nn.Parameter(torch.ones(1))
 
-    size = 128
 
     def stages(self):
-        return [Stage(self.size, 1)]
+        return [Stage(128, 1)]
 
     def optimizer(self, phase):
         return torch.optim.SGD(self.parameters(), lr=0.1)
@@ -53,7 +52,7 @@ class Flip(Model):
     def forward(self, batch, phase):
         return {"loss": self.weight.sum()}
 
-    def generate(self, batch, identity):
+    def generate(self, batch, target):
         return batch.images.flip(3) * self.weight - 0.1
 
 
@@ -109,9 +108,9 @@ class Trial:
     registry: Registry
     run: Path
 
-    def swap(self, source: Path, output: Path, **options: Any) -> SwapReport:
-        settings = {"blender": "auto", "threads": 2, "registry": self.registry, **options}
-        return swap(self.run, source, output, "anyone", **settings)
+    def swap(self, source: Path, output: Path, registry: Registry | None = None, **settings: Any) -> SwapReport:
+        options = SessionOptions(**{"blender": "auto", "threads": 2, **settings})
+        return swap(self.run, source, output, "anyone", options=options, registry=registry or self.registry)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +135,9 @@ def a_run(run: Path, registry: Registry) -> Path:
         extractor="face_recognition:search=full",
         features="",
         alignment=AlignmentConfig(),
-        identities=list(inputs.identities),
+        masker="hull",
+        people=list(inputs.people),
+        people_count=len(inputs.people),
         training_rows=1,
         feature_length=0,
         processes=1,

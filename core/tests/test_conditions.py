@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.contracts.model import Batch, ModelInputs
+from mien.contracts.model import ModelInputs
+from mien.contracts.target import Synthetic
 from mien.layers import FeatureDistribution, MovingAverage, StandardizedFeatures, latents_of
 
 
@@ -74,11 +75,8 @@ def test_an_average_lies_between_the_first_and_the_last_weights(decay: float) ->
     assert not any(parameter.requires_grad for parameter in average.parameters())
 
 
-def test_a_stranger_s_number_decides_their_latents_alone() -> None:
-    numbers = torch.tensor([7, 3, 7, 2**62])
-    batch = Batch(
-        torch.zeros(4, 3, 8, 8), torch.zeros(4, 1, 8, 8), torch.zeros(4, 0), torch.zeros(4), strangers=numbers
-    )
-    latents = latents_of(batch, 5)
+def test_a_synthetic_persons_number_decides_their_latents_alone() -> None:
+    target = Synthetic(torch.tensor([7, 3, 7, 2**62]))
+    latents = latents_of(target, 5)
     assert torch.equal(latents[0], latents[2]) and not torch.equal(latents[0], latents[1])
-    assert torch.equal(latents_of(batch.rows(torch.tensor([3])), 5)[0], latents[3])
+    assert torch.equal(latents_of(target.rows(torch.tensor([3])), 5)[0], latents[3])

@@ -35,6 +35,22 @@ FEATURE = '''
                 value[:] = crop.image.mean((0, 1)) / 255
             return values
 '''
+NETWORK = """
+        def network(self):
+            return Mean(self.config.rows)
+
+    import torch
+    from torch import nn
+
+    class Mean(nn.Module):
+        def __init__(self, rows):
+            super().__init__()
+            self.rows = rows
+
+        def forward(self, images):
+            means = (images.mean((2, 3)) + 1) / 2
+            return means[:, None].expand(-1, self.rows, 3)
+"""
 BLENDER = """
     from mien import Blender
     from mien.geometry.alignment import composite
@@ -53,7 +69,6 @@ MODEL = """
     from torch import nn
 
     class Stranger(Model):
-        size = 16
 
         def __init__(self, config, inputs):
             super().__init__(config, inputs)
@@ -72,9 +87,7 @@ MODEL = """
         def after_step(self, phase):
             self.steps += 1
 
-        def generate(self, batch, identity):
-            if identity is not None:
-                self.identity_index(identity)
+        def generate(self, batch, target):
             return self._drawn(batch).float()
 
         def _drawn(self, batch):
@@ -130,6 +143,14 @@ class TestAFeature(FeatureContract):
     @pytest.fixture(autouse=True)
     def _installed(self, install):
         install("feature", FEATURE)
+
+
+class TestAFeatureWithANetwork(FeatureContract):
+    name = "stranger"
+
+    @pytest.fixture(autouse=True)
+    def _installed(self, install):
+        install("feature", FEATURE + NETWORK)
 
 
 class TestAModel(ModelContract):
@@ -204,6 +225,21 @@ def test_a_feature_that_breaks_it_is_told(install, line, by, check, says):
 
 
 @pytest.mark.parametrize(
+    ("line", "by", "says"),
+    [
+        ("+ 1) / 2", "+ 2) / 2", "something else than compute"),
+        ("means[:, None].expand(-1, self.rows, 3)", "means", "instead of"),
+        ("images.mean", "images.detach().mean", "gradient"),
+        ("self.rows = rows", "self.rows, self.gain = rows, nn.Parameter(torch.ones(1))", "asks for a gradient"),
+    ],
+)
+def test_a_network_that_breaks_it_is_told(install, line, by, says):
+    install("feature", FEATURE + NETWORK.replace(line, by))
+    with pytest.raises(AssertionError, match=says):
+        TestAFeatureWithANetwork().test_its_network_says_what_compute_does()
+
+
+@pytest.mark.parametrize(
     ("line", "by", "check", "says"),
     [
         ("return result", "return scene.copy()", "test_changes_the_face_and_nothing_else", "leaves the scene"),
@@ -241,13 +277,13 @@ def test_a_blender_that_breaks_it_is_told(install, line, by, check, says):
         ("self.layer = ", "self.idle = nn.Linear(1, 1); self.layer = ", "test_every_parameter_gets", "idle"),
         ("lr=1e-2", "lr=9.0", "test_a_few_steps_lower", "took the loss"),
         ("torch.tanh(self.layer", "9 * (self.layer", "test_draws_images_in_range", "lie in"),
-        ("size = 16", "size, swaps = 16, False", "test_it_says_whom_it_draws", "swaps or invents"),
+        ("self.layer = ", "self.targets = frozenset(); self.layer = ", "test_it_says_whom_it_draws", "Name in targets"),
     ],
 )
 def test_a_model_that_breaks_it_is_told(install, line, by, check, says):
     install("model", MODEL, line, by)
     (name,) = (name for name in dir(TestAModel) if name.startswith(check))
-    arguments = (3,) if check == "test_draws_images_in_range" else ()
+    arguments = (3, "known") if check == "test_draws_images_in_range" else ()
     with pytest.raises(AssertionError, match=says):
         getattr(TestAModel(), name)(*arguments)
 

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from mien import Dataset, MienError, TrainOptions, compare, evaluate, train
 from mien.dataset.preprocess import preprocess
 from mien.evaluation import Evaluation
 from mien.evaluation.report import folder_of
+from mien.tracking.recognizer_record import RecognizerRecord
+from mien.training.run import RunRecord, TrainedRun
 
 HELD_OUT = 0.25
 START = Path(__file__).resolve().parents[2] / "cli/src/mien_cli/demo/data/start.safetensors"
@@ -96,6 +99,47 @@ def test_what_is_written_is_read_again_and_the_page_needs_no_other_file(
     for shown in ("Swap: drawn as J", "Reconstruction: drawn as E", "nearest training face", "Synthetic"):
         assert shown in page
     assert (folder / "faces_J.png").stat().st_size > 10_000
+
+
+def test_a_judge_says_by_its_own_encodings_whose_faces_they_are(
+    swapping: Path, people: list[Path], environment: Any, tmp_path: Path
+) -> None:
+    source = Path(__file__).resolve().parents[2] / "tests/plugins/mien_angular.py"
+    environment.install("mien-feature-angular", {"mien_angular": source.read_text()})
+    trained = TrainedRun.open(swapping)
+    assert trained.recognizer == "encoding"
+    evaluation = evaluate(swapping, people[0], to="J", faces=3, judges=["angular"], out=tmp_path)
+    (judge,) = evaluation.judges
+    assert (evaluation.recognizer.choice, judge.distribution) == ("encoding", "mien-feature-angular")
+    (swap,) = evaluation.of("J", is_model=True)
+    (judged,) = swap.judges.values()
+    assert judged.to_target < judged.same_person_below < judged.to_original
+    assert judged.to_target != swap.to_target and judged.verified_as_target == 1 and judged.verified_as_original == 0
+    page = (tmp_path / "index.html").read_text()
+    assert page.count(f"<dt>to target, {judge.choice}</dt>") == 1 and f"judged by {judge.choice}" in page
+    other = evaluate(swapping, people[0], to="J", faces=3, recognizer="angular", out=tmp_path)
+    assert other.recognizer == judge and other.of("J", is_model=True)[0].to_target == pytest.approx(judged.to_target)
+    for recognizer, judges, told in (
+        (None, ["encoding"], "encoding cannot judge: it is what recognizes"),
+        ("angular", ["encoding"], "encoding cannot judge: it is what .* trained with"),
+        (None, ["angular", "angular"], "named twice"),
+    ):
+        with pytest.raises(MienError, match=told):
+            evaluate(swapping, people[0], recognizer=recognizer, judges=judges, out=tmp_path)
+
+
+def test_runs_of_different_recognizers_are_compared_by_one_that_is_named(
+    evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(swapping, tmp_path / "other"))
+    record = RunRecord.read(other)
+    record.recognizer = RecognizerRecord(choice="vanished", distribution="mien-feature-vanished", version="1.0")
+    record.write(other)
+    with pytest.raises(MienError, match="different recognizers") as caught:
+        compare([swapping, other], people[0], faces=5)
+    assert caught.value.fix.endswith("--recognizer encoding")
+    comparison = compare([swapping, other], people[0], faces=5, recognizer="encoding")
+    assert [one.recognizer for one in comparison.evaluations] == [evaluated.recognizer] * 2
 
 
 def test_strangers_are_told_apart_by_the_seed(inventing: Path, people: list[Path], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mien.evaluation.observation import gathered
 from mien.evaluation.observer import FaceObserver, ObservationTask, Plugins, around
 from mien.evaluation.observer_pool import looking_with
 from mien.evaluation.row_selection import choose_rows
-from mien.evaluation.synthetic_people import Strangers
+from mien.evaluation.synthetic_people import SyntheticPeople
 from mien.geometry.alignment import align
 from mien.testing import portraits
 
@@ -56,7 +56,7 @@ def test_with_another_extractor_the_originals_are_found_by_it_too() -> None:
 
 def test_several_processes_see_what_one_onlooker_sees_in_the_same_order() -> None:
     here = FaceObserver(Registry(), PLUGINS)
-    looking = looking_with(Registry(), PLUGINS, looks=0, processes=2)
+    looking = looking_with(Registry(), PLUGINS, observations=0, processes=2)
     with looking(sittings()) as found:
         pairs = list(found)
     assert [sitting.number for sitting, _ in pairs] == [0, 1]
@@ -72,7 +72,7 @@ def test_what_is_wrong_in_a_process_is_told_as_it_would_be_here() -> None:
     broken = [ObservationTask(0, sittings()[0].crop, [np.zeros((128, 128, 2), np.uint8)])]
     with (
         pytest.raises(MienError, match="feather"),
-        looking_with(Registry(), PLUGINS, looks=0, processes=2)(broken) as found,
+        looking_with(Registry(), PLUGINS, observations=0, processes=2)(broken) as found,
     ):
         list(found)
 
@@ -85,12 +85,12 @@ def test_around_a_face_at_the_border_there_is_grey() -> None:
 
 def test_strangers_are_compared_with_each_other_and_with_themselves() -> None:
     landmarks = np.zeros((68, 2), np.float32)
-    strangers = Strangers({0: np.zeros((2, 4, 4, 3), np.uint8), 5: np.zeros((2, 4, 4, 3), np.uint8)})
+    people = SyntheticPeople({0: np.zeros((2, 4, 4, 3), np.uint8), 5: np.zeros((2, 4, 4, 3), np.uint8)})
     at = {0: [[0, 0], [3, 4]], 5: [[1, 0], [4, 4]]}  # two strangers, 5 apart; each moves by 1 from face to face
     for number, encodings in at.items():
-        strangers.looks[number] = [(landmarks, np.array(one, np.float32)) for one in encodings]
-    assert strangers.diversity() == pytest.approx(5) and strangers.constancy() == pytest.approx(1)
-    assert np.isnan(Strangers.none().diversity())
+        people.observations[number] = [(landmarks, np.array(one, np.float32)) for one in encodings]
+    assert people.diversity() == pytest.approx(5) and people.constancy() == pytest.approx(1)
+    assert np.isnan(SyntheticPeople.none().diversity())
 
 
 @pytest.fixture(scope="module")

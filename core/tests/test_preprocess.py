@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,23 @@ def test_worker_processes_do_not_change_the_result(stranger: Any, finished: Path
     shutil.copytree(finished / "raw", tmp_path / "E" / "raw")
     stranger.preprocess(tmp_path / "E", workers=3)
     assert contents(tmp_path / "E") == contents(finished)
+
+
+@pytest.mark.parametrize("workers", [None, 1])
+def test_another_executor_gives_the_same_bit_for_bit(
+    stranger: Any, finished: Path, tmp_path: Path, workers: int | None
+) -> None:
+    shutil.copytree(finished / "raw", tmp_path / "E" / "raw")
+    listener = Listener()
+    with ThreadPoolExecutor(2) as executor:
+        stranger.preprocess(tmp_path / "E", executor=executor, workers=workers, progress=listener)
+        assert contents(tmp_path / "E") == contents(finished)
+        assert listener.tracklets[0] == ("faces", 10, 10)
+        report = stranger.preprocess(tmp_path / "E", executor=executor, features="tint+surroundings")
+    assert report.features_added == ("surroundings-whole=false",)
+    shutil.copytree(finished / "raw", tmp_path / "new" / "raw")
+    stranger.preprocess(tmp_path / "new", features="tint+surroundings")
+    assert contents(tmp_path / "E") == contents(tmp_path / "new")
 
 
 def test_files_and_folders_elsewhere_are_sources_too(stranger: Any, finished: Path, tmp_path: Path) -> None:

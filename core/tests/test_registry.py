@@ -318,7 +318,7 @@ def test_what_the_project_knows_of_says_kind_and_name():
     for kind in KINDS:
         for name, distribution in known[kind].items():
             assert distribution == f"mien-{kind}-{name.replace('_', '-')}"
-    assert known["identity"].items() <= known["feature"].items()
+    assert known["recognizer"].items() <= known["feature"].items()
 
 
 def test_a_plugin_of_another_contract_version_is_told_and_not_used(environment):

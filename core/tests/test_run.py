@@ -53,7 +53,7 @@ def test_with_another_version_it_is_opened_with_a_warning(run: Path) -> None:
         r'distribution = "mien-feature-landmarks"\nversion = "7.2"',
     )
     with pytest.warns(MienWarning, match=r"was made with mien-feature-landmarks 7\.2; 0\.1\.0 is installed"):
-        assert TrainedRun.open(run).identities == ("E",)
+        assert TrainedRun.open(run).people == ("E",)
 
 
 def test_without_one_of_them_it_says_what_to_install(run: Path) -> None:

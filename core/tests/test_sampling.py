@@ -1,9 +1,11 @@
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.training.sampling import Order, repeat_rare, split
+from mien import MienError
+from mien.training.sampling import Order, StepSampler, repeat_rare, split, spread
 
 
 @given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 2**31))
@@ -54,3 +56,61 @@ def test_the_one_blink_comes_oftener_than_open_eyes() -> None:
     repeated = repeat_rare(np.arange(100), opening, 4)
     times = np.bincount(repeated)
     assert (times[40:44] == 3).all() and (np.delete(times, slice(40, 44)) == 1).all()
+
+
+PEOPLE = [np.arange(0, 40), np.arange(40, 43), np.arange(43, 44)]
+
+
+def person_of(rows: np.ndarray) -> np.ndarray:
+    return np.searchsorted([40, 43], rows, side="right")
+
+
+@given(st.integers(1, 12), st.integers(0, 200))
+def test_balanced_steps_hold_every_person_alike_however_many_faces_they_have(size: int, seed: int) -> None:
+    sampler = StepSampler("balanced", PEOPLE, size, seed, 0)
+    rows = np.concatenate([sampler.rows(step) for step in range(30)])
+    times = np.bincount(person_of(rows), minlength=3)
+    assert times.max() - times.min() <= 1
+    # Of a person every face comes once before one comes twice.
+    own = np.bincount(rows[person_of(rows) == 1] - 40, minlength=3)
+    assert own.max() - own.min() <= 1
+
+
+def test_uniform_steps_hold_every_face_alike() -> None:
+    sampler = StepSampler("uniform", PEOPLE, 11, 7)
+    rows = np.concatenate([sampler.rows(step) for step in range(8)])
+    assert np.bincount(rows).tolist() == [2] * 44
+
+
+def test_pairs_are_two_faces_of_one_person_or_a_single_one_twice() -> None:
+    sampler = StepSampler("pairs", PEOPLE, 6, 3)
+    rows = np.concatenate([sampler.rows(step) for step in range(40)]).reshape(-1, 2)
+    people = person_of(rows)
+    assert (people[:, 0] == people[:, 1]).all()
+    assert ((rows[:, 0] == rows[:, 1]) == (people[:, 0] == 2)).all()
+    with pytest.raises(MienError, match="7 faces"):
+        StepSampler("pairs", PEOPLE, 7, 3)
+
+
+@pytest.mark.parametrize("sampling", ["balanced", "uniform", "pairs"])
+def test_a_step_does_not_depend_on_those_before(sampling: str) -> None:
+    asked, fresh = StepSampler(sampling, PEOPLE, 8, 5), StepSampler(sampling, PEOPLE, 8, 5)
+    steps = [asked.rows(step) for step in range(20)]
+    assert (fresh.rows(17) == steps[17]).all() and (fresh.rows(3) == steps[3]).all()
+    assert not (StepSampler(sampling, PEOPLE, 8, 6).rows(0) == steps[0]).all()
+
+
+def test_of_many_people_some_are_held_out_with_all_their_faces() -> None:
+    people = np.repeat(np.arange(20), 3)
+    index = pa.table({"source": [f"{person}/{n}.jpg" for n, person in enumerate(people)], "frame": [None] * 60})
+    parts = split(index, 0.1, people)
+    assert set(people[parts.held_out]) == {9, 19} and not set(people[parts.training]) & {9, 19}
+    few = split(index.slice(0, 15), 0.1, people[:15])
+    assert not len(few.held_out), "nobody of five is held out"
+
+
+@given(st.integers(1, 100), st.integers(1, 30))
+def test_spread_rows_reach_from_the_first_to_the_last(count: int, most: int) -> None:
+    chosen = spread(np.arange(count), most)
+    assert len(chosen) == min(count, most) and chosen[0] == 0 and (most == 1 or chosen[-1] == count - 1)
+    assert len(set(chosen.tolist())) == len(chosen)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
+from mien.contracts.target import Target
 from mien.training.speed import convolution_peak_gflops, step_gflop
 
 INPUTS = ModelInputs(("a",), 0, 10, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
@@ -13,7 +14,6 @@ INPUTS = ModelInputs(("a",), 0, 10, np.zeros(0, np.float32), np.zeros((0, 0), np
 class TwoLayers(Model):
     """One layer for each phase; the second phase goes through both."""
 
-    size = 8
     phases = ("first", "second")
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class TwoLayers(Model):
         code = self.first(batch.images.flatten(1)[:, :100])
         return {"loss": (code if phase == "first" else self.second(code)).sum()}
 
-    def generate(self, batch: Batch, identity: str | None) -> torch.Tensor:
+    def generate(self, batch: Batch, target: Target) -> torch.Tensor:
         return batch.images
 
 

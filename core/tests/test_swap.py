@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mien import FrameRange, SwapReport, swap
+from mien import FrameRange, SessionOptions, SwapReport, swap
 from mien.contracts.model import ModelInputs
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, align
@@ -26,6 +26,7 @@ from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
+from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training import TrainOptions
 from mien.training.run import PluginRecord, RunRecord, make_model, write_weights
 
@@ -60,12 +61,8 @@ class Mirror(Model):
         super().__init__(config, inputs)
         self.weight = torch.nn.Parameter(torch.ones(1))
 
-    @property
-    def size(self):
-        return self.config.size
-
     def stages(self):
-        return [Stage(self.size, 1)]
+        return [Stage(self.config.size, 1)]
 
     def optimizer(self, phase):
         return torch.optim.SGD(self.parameters(), lr=0.1)
@@ -73,12 +70,10 @@ class Mirror(Model):
     def forward(self, batch, phase):
         return {"loss": self.weight.sum()}
 
-    def generate(self, batch, identity):
-        if self.identity_index(identity) == 0:
-            return batch.images * self.weight
-        if identity == "nobody":
-            return batch.images * float("nan")
-        return torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(batch.images)
+    def generate(self, batch, target):
+        green = torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(batch.images)
+        drawn = torch.stack([batch.images * self.weight, green, batch.images * float("nan")])
+        return drawn[target.people, torch.arange(len(batch))]
 
 
 class PasteConfig(PluginConfig):
@@ -130,9 +125,10 @@ class Mirror:
     registry: Registry
     run: Path
 
-    def swap(self, source: Path, output: Path, identity: str = "green", **options: Any) -> SwapReport:
-        settings = {"blender": "paste", "threads": 2, "registry": self.registry, **options}
-        return swap(settings.pop("run", self.run), source, output, identity, **settings)
+    def swap(self, source: Path, output: Path, to: str = "green", **settings: Any) -> SwapReport:
+        run, progress = settings.pop("run", self.run), settings.pop("progress", None)
+        options = SessionOptions(**{"blender": "paste", "threads": 2, **settings})
+        return swap(run, source, output, to, options=options, progress=progress, registry=self.registry)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +152,9 @@ def a_run(run: Path, registry: Registry, **settings: Any) -> Path:
         extractor="blinkered",
         features="",
         alignment=AlignmentConfig(),
-        identities=list(inputs.identities),
+        masker="hull",
+        people=list(inputs.people),
+        people_count=len(inputs.people),
         training_rows=1,
         feature_length=0,
         processes=1,
@@ -305,6 +303,7 @@ def test_only_the_person_asked_for_is_drawn(mirror: Mirror, tmp_path: Path) -> N
     report = mirror.swap(clip, tmp_path / "out.mp4", person=person)
     assert report.faces == 9 and report.interpolated == 1
     recognizer = Recognizer(mirror.registry)
+    assert report.recognizer == recognizer.record
     extractor = mirror.registry.create("extractor", "blinkered")
     reference = recognizer.reference(person, extractor)
     for before, after in zip(VideoSource(clip).frames(), VideoSource(tmp_path / "out.mp4").frames(), strict=True):
@@ -328,6 +327,22 @@ def test_nobody_of_that_kind_in_an_image_is_told_and_nothing_is_written(mirror: 
         mirror.swap(NO_FACE, tmp_path / "out.png")
     with pytest.raises(MienError, match="No face was found"):
         mirror.swap(STILL, tmp_path / "out.png", person=NO_FACE)
+
+
+def test_the_run_says_who_tells_people_apart_unless_another_is_named(mirror: Mirror, tmp_path: Path) -> None:
+    person = DATA / "images" / "formats" / "rgb.png"
+    assert mirror.swap(person, tmp_path / "every.png").recognizer is None, "every face is drawn: nobody is told apart"
+    run = Path(shutil.copytree(mirror.run, tmp_path / "run"))
+    record = RunRecord.read(run)
+    record.recognizer = RecognizerRecord(choice="vanished", distribution="mien-feature-vanished", version="1.0")
+    record.write(run)
+    with pytest.raises(MienError, match="No feature named 'vanished'"):
+        mirror.swap(person, tmp_path / "run's.png", run=run, person=person)
+    named = mirror.swap(person, tmp_path / "named.png", run=run, person=person, recognizer="encoding")
+    assert named.recognizer == Recognizer(mirror.registry, "encoding").record
+    with pytest.raises(MienError, match="No person was named") as caught:
+        mirror.swap(person, tmp_path / "vain.png", recognizer="encoding")
+    assert "--person IMAGE --recognizer encoding" in caught.value.fix
     assert list(tmp_path.iterdir()) == [person]
 
 
@@ -407,11 +422,11 @@ def test_what_would_lose_something_or_cannot_be_is_refused(mirror: Mirror, tmp_p
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"identity": "X"}, "knows no 'X'.*seen, green"),
+        ({"to": "X"}, "knows no 'X'.*seen, green"),
         ({"blender": "glue"}, "No blender named 'glue'"),
         ({"blender": "paste:breaks=yes"}, "'paste:breaks=yes' failed: ArithmeticError: out of paste"),
         ({"extractor": "eagle"}, "No extractor named 'eagle'"),
-        ({"identity": "nobody"}, "'mirror' drew .* not finite"),
+        ({"to": "nobody"}, "'mirror' drew .* not finite"),
         ({"device": "toaster"}, "no device 'toaster'"),
         ({"quality": 99}, "Quality 99"),
         ({"run": Path("no/such/run")}, "is not a run"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,6 @@ TINY_CLASS = """
 
     class Tiny(Model):
         Config = TinyConfig
-        size = 8
 
         def __init__(self, config, inputs):
             super().__init__(config, inputs)
@@ -74,7 +74,7 @@ TINY_CLASS = """
                     loss = loss * float("nan")
             return {"loss": loss}
 
-        def generate(self, batch, identity):
+        def generate(self, batch, target):
             return self.net(batch.images).clamp(-1, 1).float()
 """
 
@@ -175,6 +175,22 @@ def test_what_a_resumed_run_is_told_is_checked(wrong: dict, people: list[Path], 
     train("tiny", people[:1], tmp_path / "run", options=TrainOptions(steps=1), registry=tiny)
     with pytest.raises(MienError, match=next(iter(wrong))):
         resume(tmp_path / "run", registry=tiny, **wrong)
+
+
+def test_a_run_records_the_recognizer_that_is_named_or_the_default_or_none(
+    people: list[Path], tiny: Registry, environment, tmp_path: Path
+) -> None:
+    def recorded(name: str, registry: Registry, **options: str) -> str | None:
+        train("tiny", people[:1], tmp_path / name, options=TrainOptions(steps=1), registry=registry, **options)
+        return TrainedRun.open(tmp_path / name, registry).recognizer
+
+    pytest.importorskip("mien_feature_encoding")
+    assert recorded("default", tiny) == recorded("named", tiny, recognizer="encoding") == "encoding"
+    extractors = [point for point in entry_points(group="mien") if point.name == "face_recognition"]
+    assert recorded("none", Registry([*environment.points, *extractors])) is None
+    with pytest.raises(MienError, match=r"thumbnail:size=8 .* does not tell people apart"):
+        recorded("wrong", tiny, recognizer="thumbnail")
+    assert not (tmp_path / "wrong").exists()
 
 
 def test_the_seed_decides_everything(people: list[Path], tiny: Registry, tmp_path: Path) -> None:

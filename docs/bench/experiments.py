@@ -57,7 +57,7 @@ def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
         assert issubclass(loaded, Model)  # noqa: S101 (for the type checker)
         choice = f"{name}:preset={PRESET}" if PRESET in loaded.Config.presets else name
         people = PEOPLE[: loaded.people[1]]
-        features = (FEW if loaded.invents else BEST_REPORTED) if loaded.needs_features else ""
+        features = (FEW if "synthetic" in loaded.targets else BEST_REPORTED) if loaded.needs_features else ""
         yield Experiment(name, choice, people, features, minutes)
 
 

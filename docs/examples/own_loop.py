@@ -13,11 +13,22 @@ from pathlib import Path
 
 import torch
 
-from mien import Dataset, FeatureSet, MienError, Registry, TrainingData, TrainOptions, make_model
+from mien import (
+    Dataset,
+    FeatureSet,
+    Generated,
+    Known,
+    MienError,
+    Registry,
+    TrainingData,
+    TrainOptions,
+    make_model,
+)
 from mien.contracts.model import to_uint8_images
 from mien.media.grid import write_grid
 from mien.media.provenance import Provenance
 from mien.plugins.choice import parse_choice
+from mien.plugins.guard import guarded_generate
 
 
 def main() -> None:
@@ -35,11 +46,12 @@ def main() -> None:
     data = TrainingData(datasets, FeatureSet(given.features, registry), TrainOptions(held_out=0.2))
     torch.manual_seed(given.seed)
     model = make_model(registry, choice.name, dict(choice.settings), data.inputs).train()
-    model.identity_index(data.identities[0])  # refuses a model that only invents people, before it is trained
+    if "known" not in model.targets:  # before it is trained
+        raise MienError(f"{choice.name} draws none of the people it is trained on.", "--model deepfakes:preset=small")
     optimizers = {phase: model.optimizer(phase) for phase in model.phases}
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(one, given.steps) for one in optimizers.values()]
-    stages = enumerate(model.stages())  # one for most models; those that grow have several
-    batches = chain.from_iterable(data.batches(number, stage, given.seed) for number, stage in stages)
+    stages = range(len(model.stages()))  # one for most models; those that grow have several
+    batches = chain.from_iterable(data.batches(model, stage, given.seed) for stage in stages)
     for step, batch in zip(range(given.steps), batches, strict=False):
         for phase, optimizer in optimizers.items():
             optimizer.zero_grad(set_to_none=True)
@@ -53,11 +65,15 @@ def main() -> None:
                 print(f"step {step + 1}, {phase}: loss {float(losses['loss'].detach()):.4f}")
         for schedule in schedules:
             schedule.step()
-    shown = data.batch(data.held_out(3) or data.spread(3), batch.images.shape[-1], stage=batch.stage)
-    with torch.inference_mode():
-        drawn = [list(to_uint8_images(model.eval().generate(shown, person))) for person in data.identities]
-    titles = ["face", *(f"as {person}" for person in data.identities)]
-    names = [data.identities[number] for number in shown.identities.tolist()]
+    rows = data.held_out(6) or data.spread(6)
+    shown = data.batch(rows, model, batch.size, stage=batch.stage)
+    drawn = []
+    for number in range(len(data.people)):
+        target = Known(torch.full_like(shown.people, number))
+        generated = guarded_generate(model.eval(), choice.name, shown, target)
+        drawn.append(list(to_uint8_images(generated.images if isinstance(generated, Generated) else generated)))
+    titles = ["face", *(f"as {person}" for person in data.people)]
+    names = data.names_of(rows)
     made = Provenance(version("mien-core"), "faces drawn", "own_loop.py")
     write_grid(given.out, [list(to_uint8_images(shown.images)), *drawn], titles, names, synthetic=made)
     print(f"Drawn: {given.out}")

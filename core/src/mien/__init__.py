@@ -9,18 +9,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mien.anonymization.anonymize import anonymize as anonymize
     from mien.contracts.blender import Blender as Blender
+    from mien.contracts.enhancer import Enhancer as Enhancer
     from mien.contracts.extractor import Extractor as Extractor
     from mien.contracts.face import Box as Box
     from mien.contracts.face import Face as Face
     from mien.contracts.face import FaceCrop as FaceCrop
     from mien.contracts.feature import Feature as Feature
+    from mien.contracts.masker import Masker as Masker
     from mien.contracts.model import Batch as Batch
+    from mien.contracts.model import Generated as Generated
     from mien.contracts.model import Losses as Losses
     from mien.contracts.model import Model as Model
     from mien.contracts.model import ModelInputs as ModelInputs
     from mien.contracts.model import Stage as Stage
     from mien.contracts.plugin import Plugin as Plugin
     from mien.contracts.plugin import PluginConfig as PluginConfig
+    from mien.contracts.target import Given as Given
+    from mien.contracts.target import Known as Known
+    from mien.contracts.target import Reference as Reference
+    from mien.contracts.target import Synthetic as Synthetic
+    from mien.contracts.target import Target as Target
     from mien.dataset.format import Dataset as Dataset
     from mien.dataset.preprocess import preprocess as preprocess
     from mien.errors import MienError as MienError
@@ -33,6 +41,8 @@ if TYPE_CHECKING:
     from mien.inference.report import AnonymizeReport as AnonymizeReport
     from mien.inference.report import FrameRange as FrameRange
     from mien.inference.report import SwapReport as SwapReport
+    from mien.inference.session import Session as Session
+    from mien.inference.session import SessionOptions as SessionOptions
     from mien.inference.swap import swap as swap
     from mien.plugins.extractor_set import ExtractorSet as ExtractorSet
     from mien.plugins.feature_set import FeatureSet as FeatureSet
@@ -58,7 +68,11 @@ _HOMES = {
     "mien.contracts.feature": ("Feature",),
     "mien.plugins.extractor_set": ("ExtractorSet",),
     "mien.plugins.feature_set": ("FeatureSet",),
-    "mien.contracts.model": ("Batch", "Losses", "Model", "ModelInputs", "Stage"),
+    "mien.contracts.model": ("Batch", "Generated", "Losses", "Model", "ModelInputs", "Stage"),
+    "mien.contracts.target": ("Given", "Known", "Reference", "Synthetic", "Target"),
+    "mien.contracts.masker": ("Masker",),
+    "mien.contracts.enhancer": ("Enhancer",),
+    "mien.inference.session": ("Session", "SessionOptions"),
     "mien.anonymization.anonymize": ("anonymize",),
     "mien.inference.report": ("AnonymizeReport", "FrameRange", "SwapReport"),
     "mien.inference.swap": ("swap",),

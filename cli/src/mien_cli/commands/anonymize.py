@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -67,6 +67,14 @@ def anonymize(
             help="Compare new faces with the original ones, in up to 50 frames a file.", rich_help_panel=_SAFETY
         ),
     ] = True,
+    recognizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Recognizer: the feature that tells people apart; the run's own by default.",
+            rich_help_panel=_SAFETY,
+        ),
+    ] = None,
     max_verified: Annotated[
         float,
         typer.Option(
@@ -107,7 +115,7 @@ def anonymize(
     from mien import anonymize as run_anonymize
 
     registry = Registry()
-    options = {} if quality is None else {"quality": quality}
+    options: dict[str, Any] = {} if quality is None else {"quality": quality}
     with shown_on(messages()) as progress:
         report = run_anonymize(
             run,
@@ -116,6 +124,7 @@ def anonymize(
             blender=blender or registry.default("blender"),
             seed=seed,
             extractor=extractor,
+            recognizer=recognizer,
             missing=missing.value,
             margin_seconds=margin,
             check=check,

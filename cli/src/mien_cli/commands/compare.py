@@ -23,6 +23,9 @@ def compare(
             help="Only this share at the end of each clip; needed where runs held out different shares.",
         ),
     ] = None,
+    recognizer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What recognizes faces; by default as the runs were trained.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where to write comparison.json and index.html; or nowhere.")
     ] = None,
@@ -38,7 +41,7 @@ def compare(
     from mien.evaluation.compare import compare as run_compare
 
     with shown_on(messages()) as progress:
-        comparison = run_compare(runs, on, faces=faces, last=last, out=out, progress=progress)
+        comparison = run_compare(runs, on, faces=faces, last=last, recognizer=recognizer, out=out, progress=progress)
     console = results()
     for person, rows in comparison.tables().items():
         console.print("People who do not exist" if person is None else f"Drawn as {person}", style="bold")

@@ -19,6 +19,9 @@ def demo(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Begin with random weights, not with those that come along.")
     ] = False,
+    recognizer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What recognizes the faces of the result; encoding by default.")
+    ] = None,
 ) -> None:
     """Swap one person onto another in a clip of two seconds, and measure the result; under 5 minutes on 2 cores.
 
@@ -33,7 +36,7 @@ def demo(
     from mien_cli.demo.run_demo import run_demo  # when it runs, so that `mien --help` need not wait for torch
 
     with shown_on(messages()) as progress:
-        report = run_demo(out, steps=steps, from_scratch=from_scratch, progress=progress)
+        report = run_demo(out, steps=steps, from_scratch=from_scratch, recognizer=recognizer, progress=progress)
     _tell(report)
 
 

@@ -34,6 +34,15 @@ def evaluate(
     extractor: Annotated[
         str | None, typer.Option(metavar="SPEC", help="What searches for faces; by default as the dataset was made.")
     ] = None,
+    recognizer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What recognizes faces; by default as RUN was trained.")
+    ] = None,
+    judges: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--judge", metavar="NAME", help="A further recognizer, used for nothing else. May be given repeatedly."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where to write; by default RUN/evaluations/DATASET.")
     ] = None,
@@ -63,6 +72,8 @@ def evaluate(
             seed=seed,
             blender=blender,
             extractor=extractor,
+            recognizer=recognizer,
+            judges=judges or (),
             out=out,
             progress=progress,
         )

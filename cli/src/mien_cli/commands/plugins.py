@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from mien.errors import MienError
+from mien.plugins.kinds import KINDS
 from mien_cli.console import messages, results
 from mien_cli.plugin_tables import doubled_names, print_broken, print_checks, print_doubled, print_plugin, print_plugins
 from mien_cli.progress import shown_on
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
 
-_USE = {
-    "extractor": "mien preprocess DATASET --extractor {}",
-    "feature": "mien preprocess DATASET --features {}",
-    "blender": "mien swap RUN INPUT OUTPUT --to IDENTITY --blender {}",
-}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -36,17 +32,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 def plugins(
     context: typer.Context,
     as_json: Json = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Do not try whether each can be used: import nothing but registrations.")
+    try_each: Annotated[
+        bool, typer.Option("--check", help="Import and make each plugin, to see whether it can be used.")
     ] = False,
 ) -> None:
     """List the installed plugins, and those that cannot be used with the reason.
 
-    Each is imported and made once, to see whether it can be used; --quick leaves that out.
+    Nothing is imported but their registrations; --check imports and makes each of them.
 
     [bold]Examples[/bold]
 
       mien plugins
+      mien plugins --check
       mien plugins --json
       mien plugins show landmarks
       mien plugins check landmarks
@@ -57,7 +54,7 @@ def plugins(
     from mien.plugins.registry import Registry  # when the command runs, so that `mien --help` need not wait for it
 
     registry = Registry()
-    unusable = [] if quick else _unusable(registry)
+    unusable = _unusable(registry) if try_each else []
     if as_json:
         typer.echo(json.dumps(_as_data(registry, unusable), indent=2, ensure_ascii=False))
         return
@@ -72,7 +69,7 @@ def plugins(
 
 @app.command()
 def new(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="extractor, feature, model or blender.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")],
     name: Annotated[str, typer.Argument(metavar="NAME", help="What users will type: lower case, digits, underscores.")],
     folder: Annotated[Path | None, typer.Option(help="Where to write it; mien-KIND-NAME by default.")] = None,
 ) -> None:
@@ -126,8 +123,11 @@ def check(
         typer.echo(json.dumps([asdict(one) for one in checks], indent=2, ensure_ascii=False))
     else:
         print_checks(checks, results())
-        told = f"{failed} of {len(checks)} checks failed." if failed else f"All {len(checks)} checks passed."
-        results().print(Text(f"{kind} {plugin}: {told}", "bold red" if failed else "bold green"))
+        skipped = sum(one.outcome == "skipped" for one in checks)
+        ran = len(checks) - skipped
+        outcome = f"{failed} of {ran} checks failed" if failed else f"All {ran} checks passed"
+        rest = f"; {skipped} do not apply." if skipped else "."
+        results().print(Text(f"{kind} {plugin}: {outcome}{rest}", "bold red" if failed else "bold green"))
     if failed:
         raise typer.Exit(1)
 
@@ -176,7 +176,7 @@ def show(
 
 
 def _kind_and_name(registry: "Registry", asked: str) -> tuple[str, str]:
-    from mien.plugins.registry import KINDS, known_distributions
+    from mien.plugins.registry import known_distributions
 
     kind, slash, name = asked.rpartition("/")
     if slash:
@@ -254,7 +254,7 @@ def _use(plugin: "InstalledPlugin", loaded: "type[Plugin]", settings: list[Setti
         datasets = " ".join(f"DATASET_{number + 1}" for number in range(fewest)) if fewest > 1 else "DATASET"
         features = " --features SPEC" if getattr(loaded, "needs_features", False) else ""
         return f"mien train {choice} {datasets} --run RUN{features}"
-    return _USE[plugin.kind].format(choice)
+    return KINDS[plugin.kind].use.format(choice)
 
 
 def _as_data(registry: "Registry", unusable: list["BrokenPlugin"]) -> dict[str, Any]:

@@ -50,6 +50,10 @@ def preprocess(
         Path | None,
         typer.Option(metavar="REFERENCE", help="Keep only faces of the person in that image.", rich_help_panel=_WHAT),
     ] = None,
+    recognizer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What tells that person apart; encoding by default.", rich_help_panel=_WHAT),
+    ] = None,
     largest: Annotated[
         bool, typer.Option("--largest", help="Keep one face of each image: the largest.", rich_help_panel=_WHAT)
     ] = False,
@@ -84,6 +88,7 @@ def preprocess(
             features=features,
             sources=sources,
             keep_person=keep_person,
+            recognizer=recognizer,
             largest=largest,
             workers=workers,
             images=not no_images,

@@ -23,10 +23,24 @@ def swap(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of mien train.")],
     source: Source,
     output: Output,
-    identity: Annotated[str, typer.Option("--to", metavar="IDENTITY", help="Whom to draw: one of the run's people.")],
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="PERSON", help="Whom to draw: one of the run's people; needed if it knows several."),
+    ] = None,
+    reference: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="IMAGE",
+            help="Whom to draw instead: an image of somebody whom the run has never seen; may be repeated.",
+        ),
+    ] = None,
     person: Annotated[
         Path | None,
         typer.Option(metavar="REFERENCE", help="Draw only the person in that image anew; otherwise every face."),
+    ] = None,
+    recognizer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What tells that person apart; by default as RUN was trained."),
     ] = None,
     overwrite: Overwrite = False,
     blender: Annotated[
@@ -46,6 +60,18 @@ def swap(
             rich_help_panel=HOW,
         ),
     ] = None,
+    masker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="What of a drawn face is set in; by default as the run's datasets were made.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    enhance: Annotated[
+        str,
+        typer.Option(metavar="SPEC", help="Enhancers of drawn faces, joined by +.", rich_help_panel=HOW),
+    ] = "",
     quality: Quality = None,
     threads: Threads = None,
     device: Device = None,
@@ -65,27 +91,24 @@ def swap(
       mien swap anna-ben holiday.mp4 swapped.mp4 --to anna --blender auto
     """
     # When the command runs, so that `mien --help` need not wait for torch.
-    from mien import Registry
+    from mien import SessionOptions
     from mien import swap as run_swap
+    from mien.media.video_writer import DEFAULT_QUALITY
 
-    registry = Registry()
-    options = {} if quality is None else {"quality": quality}
+    options = SessionOptions(
+        extractor=extractor,
+        masker=masker,
+        recognizer=recognizer,
+        blender=blender,
+        enhancers=enhance,
+        threads=threads,
+        device=device,
+        person=person,
+        overwrite=overwrite,
+        quality=DEFAULT_QUALITY if quality is None else quality,
+    )
     with shown_on(messages()) as progress:
-        report = run_swap(
-            run,
-            source,
-            output,
-            identity,
-            blender=blender or registry.default("blender"),
-            extractor=extractor,
-            person=person,
-            overwrite=overwrite,
-            threads=threads,
-            device=device,
-            progress=progress,
-            registry=registry,
-            **options,
-        )
+        report = run_swap(run, source, output, to, reference=reference or (), options=options, progress=progress)
     console = results()
     if report.comparison:
         print_comparison(report.comparison, console)

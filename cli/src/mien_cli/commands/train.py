@@ -40,6 +40,13 @@ def train(
     features: Annotated[
         str, typer.Option(metavar="SPEC", help="What the model draws from, as landmarks:points=28+thumbnail:size=8.")
     ] = "",
+    recognizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What makes the encodings that a model sees, and tells people apart; encoding by default.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="model.KEY=VALUE or train.KEY=VALUE; may be given repeatedly."),
@@ -88,7 +95,7 @@ def train(
     with shown_on(messages()) as shown:
         progress = shown if first else Silent()
         if resume:
-            if model or features or settings or seed is not None or precision:
+            if model or features or recognizer or settings or seed is not None or precision:
                 raise MienError(
                     f"{run} keeps its model, datasets and settings; only when to stop can be said anew.",
                     f"mien train --run {run} --resume",
@@ -105,6 +112,7 @@ def train(
                 datasets or [],
                 run,
                 features=features,
+                recognizer=recognizer,
                 settings=of_model,
                 options=_options(of_training),
                 progress=progress,
@@ -144,9 +152,11 @@ def _tell(report: "TrainReport") -> None:
         f"{report.reason}."
     )
     next_commands = [("Go on", f"mien train --run {report.run} --resume")]
-    if model.swaps:
-        next_commands.append(("Swap ", f"mien swap {report.run} INPUT OUTPUT --to {record.identities[0]}"))
-    if model.invents:
+    if "known" in model.targets:
+        next_commands.append(("Swap ", f"mien swap {report.run} INPUT OUTPUT --to {record.people[0]}"))
+    if "reference" in model.targets:
+        next_commands.append(("Swap ", f"mien swap {report.run} INPUT OUTPUT --reference IMAGE"))
+    if "synthetic" in model.targets:
         next_commands.append(("Anonymize", f"mien anonymize INPUT OUTPUT --run {report.run}"))
     for what, command in next_commands:
         console.print(Text.assemble((f"{what}  ", "bold"), (command, "cyan")), soft_wrap=True)

@@ -31,8 +31,8 @@ def write_sheet(path: Path, session: Session, original: Path, result: Path, fram
     drawn = list(session.generator.generate(scenes))
     columns = [
         [_around(image, face) for image, face in zip(before, faces, strict=True)],
-        [scene.crops[0].image for scene in drawn],
-        [scene.generated[0] for scene in drawn],
+        [scene.faces[0].crop.image for scene in drawn],
+        [scene.faces[0].image for scene in drawn],
         [_around(image, face) for image, face in zip(after, faces, strict=True)],
     ]
     titles = ["original", "crop", "generated crop", "result"]

@@ -13,10 +13,8 @@ from typing import cast
 from mien import Registry, TrainOptions, preprocess, swap, train
 from mien.contracts.extractor import Extractor
 from mien.errors import MienError
-from mien.inference.session import Session
-from mien.inference.target import OnePerson
+from mien.inference.session import Session, SessionOptions
 from mien.media.files import whole_file
-from mien.media.video_writer import DEFAULT_QUALITY
 from mien.progress import Progress
 from mien.tracking.recognizer import Recognizer
 from mien.training.run import RunRecord
@@ -55,16 +53,20 @@ class DemoReport:
             partial.write_text(json.dumps(asdict(self), indent=1, default=str), encoding="utf-8")
 
 
-def run_demo(folder: Path, *, steps: int, from_scratch: bool, progress: Progress) -> DemoReport:
+def run_demo(
+    folder: Path, *, steps: int, from_scratch: bool, progress: Progress, recognizer: str | None = None
+) -> DemoReport:
     """Swap person E onto person J in a clip of two seconds, and measure what came of it.
 
     folder: where everything is written; it must not hold anything but an earlier demo. steps: of training.
-    from_scratch: begin with random weights rather than with those that come along.
+    from_scratch: begin with random weights rather than with those that come along. recognizer: a feature choice, what
+    recognizes the faces of the result; None: the default.
     Raises MienError if the folder holds something else or a plugin is missing.
     """
     _make_room(folder)
     registry = Registry()
     extractor = cast(Extractor, registry.create("extractor", EXTRACTOR))
+    recognizes = Recognizer(registry, recognizer)  # before anything takes long
     seconds: dict[str, float] = {}
     with resources.as_file(resources.files("mien_cli.demo") / "data") as data:
         people = {name: sorted((data / name).glob("*.mp4")) for name in (NEW_FACE, OLD_FACE)}
@@ -87,6 +89,7 @@ def run_demo(folder: Path, *, steps: int, from_scratch: bool, progress: Progress
                 MODEL,
                 [folder / name for name in people],
                 folder / "run",
+                recognizer=recognizes.record.choice,
                 settings={} if from_scratch else {"learning_rate": _LEARNING_RATE_FROM_START},
                 options=options,
                 progress=progress,
@@ -96,13 +99,12 @@ def run_demo(folder: Path, *, steps: int, from_scratch: bool, progress: Progress
                 raise KeyboardInterrupt
         original, video, sheet = data / TARGET, folder / "swapped.mp4", folder / "contact_sheet.png"
         with _timed(seconds, "swap"):
-            swap(folder / "run", original, video, NEW_FACE, blender=BLENDER, progress=progress, registry=registry)
+            how = SessionOptions(blender=BLENDER, overwrite=True)
+            swap(folder / "run", original, video, NEW_FACE, options=how, progress=progress, registry=registry)
         with _timed(seconds, "judge"):
-            comparison = compare_videos(original, video, people, NEW_FACE, extractor, Recognizer(registry), progress)
-            session = Session.open(
-                folder / "run", OnePerson(NEW_FACE), blender=BLENDER, person=None, quality=DEFAULT_QUALITY,
-                threads=None, device=None, progress=progress, registry=registry,
-            )  # fmt: skip
+            comparison = compare_videos(original, video, people, NEW_FACE, extractor, recognizes, progress)
+            session = Session.open(folder / "run", options=how, progress=progress, registry=registry)
+            session = session.drawing(session.target_of(NEW_FACE))
             write_sheet(sheet, session, original, video)
     report = DemoReport(
         folder=folder,
@@ -131,7 +133,7 @@ def _make_room(folder: Path) -> None:
     ours = {NEW_FACE, OLD_FACE, "run", "swapped.mp4", "contact_sheet.png", "report.json"}
     others = sorted(path.name for path in folder.iterdir() if path.name not in ours and not path.name.startswith("."))
     run = folder / "run"
-    if run.exists() and RunRecord.read(run).identities != [NEW_FACE, OLD_FACE]:
+    if run.exists() and RunRecord.read(run).people != [NEW_FACE, OLD_FACE]:
         others.append("a run of other people")
     if others:
         raise MienError(f"{folder} holds something else than a demo: {others[0]}.", f"mien demo --out {folder}-2")

@@ -30,6 +30,8 @@ class VideoComparison:
     """Person → median identity distance of the result's faces to them."""
     nearer_to_new_face: float
     """Share of the frames whose face is nearer to the new person than to the old one."""
+    recognizer: str
+    """What those distances are by, as a plugin choice."""
     same_person_below: float
     follows: dict[str, float]
     """Measure of the expression → correlation over the frames, original against result."""
@@ -68,6 +70,7 @@ def compare_videos(
         distance_to={person: float(np.median(values)) for person, values in distances.items()},
         # A frame without a face counts against the result.
         nearer_to_new_face=float((distances[new_face] < others).sum() / len(after)),
+        recognizer=recognizer.record.choice,
         same_person_below=recognizer.same_person_below,
         follows=correlations(expression(np.array(before)), expression(np.array(after))),
     )

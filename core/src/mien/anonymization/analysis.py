@@ -90,7 +90,10 @@ def analyze(
 
 
 def encode(recognizer: Recognizer, image: RgbImage, faces: Sequence[TrackedFace]) -> NDArray[np.float32]:
-    """The encodings of N faces of an image, all with landmarks: float32 (N, D). Raises MienError if the feature fails."""
+    """The encodings of N faces of an image, all with landmarks: float32 (N, D).
+
+    Raises MienError if the feature fails.
+    """
     return encode_landmarks(recognizer, image, [face.landmarks for face in faces if face.landmarks is not None])
 
 

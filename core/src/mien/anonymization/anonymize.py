@@ -11,22 +11,24 @@ from mien.errors import MienError
 from mien.inference.job_runner import run_jobs
 from mien.inference.jobs import list_jobs
 from mien.inference.report import AnonymizedFile, AnonymizeReport
-from mien.inference.session import Session
-from mien.inference.target import Strangers
+from mien.inference.session import Session, SessionOptions
+from mien.inference.target import check_seed
 from mien.media.video_writer import DEFAULT_QUALITY, check_quality
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
+from mien.training.run import TrainedRun
 
 
 def anonymize(
-    run: Path,
+    run: Path | str,
     source: Path,
     output: Path,
     *,
-    blender: str,
+    blender: str | None = None,
     seed: int = 0,
     extractor: str | None = None,
+    recognizer: str | None = None,
     missing: Missing = "hide",
     margin_seconds: float = DEFAULT_MARGIN_SECONDS,
     check: bool = True,
@@ -50,6 +52,8 @@ def anonymize(
     extractor: what finds faces, as a plugin choice, or several joined by `+`, of which each adds the faces that none
     before it found; None: what the run's datasets were made with. A face that is found but has not the points that the
     model needs is hidden in every frame.
+    recognizer: what tells people apart, and new faces from the original ones: a feature choice; None: the run's, or
+    the default.
 
     missing: what becomes of an image or frame in which no face was found, and of a frame in which a face was not found
     that is seen before and after it in the same shot. "hide": all of it is hidden. "refuse": nothing is written.
@@ -65,28 +69,27 @@ def anonymize(
     Whatever is drawn or hidden is labelled as synthetic.
 
     Returns what came of each file: faces drawn, synthetic people, frames hidden, and what the comparison said.
-    Raises MienError, with nothing lost: as `mien.swap` does; for a run whose model draws only people that it knows; and
-    for values out of their range. For a single file also if it is refused.
+    Raises MienError, with nothing lost: as `mien.swap` does; for a recognizer that was named and cannot be used; for a
+    run whose model draws only people that it knows; and for values out of their range. For a single file also if it is
+    refused.
     """
     check_quality(quality)
     options = AnonymizeOptions(missing, margin_seconds, check, max_verified, sound)
     registry, progress = registry or Registry(), progress or Silent()
     jobs = list_jobs(source, output, overwrite=overwrite, done="anonymized")
-    people = Strangers(seed)
-    recognizer, why_none = _recognizer(registry)
-    policy = Policy(options, people, recognizer, source, StagedOutput(output))
+    check_seed(seed)
     session = Session.open(
         run,
-        people,
-        blender=blender,
-        extractor=extractor,
-        person=None,
-        quality=quality,
-        threads=threads,
-        device=device,
+        options=SessionOptions(
+            extractor=extractor, blender=blender, threads=threads, device=device, quality=quality, overwrite=overwrite
+        ),
         progress=progress,
         registry=registry,
     )
+    session.require("synthetic")
+    session = session.saying(f"faces drawn as people who do not exist, seed {seed}")
+    tells_apart, why_none = _recognizer(session.run, recognizer, registry)
+    policy = Policy(options, seed, tells_apart, source, StagedOutput(output))
     start = time.perf_counter()
     files = run_jobs(
         jobs,
@@ -101,15 +104,21 @@ def anonymize(
         files=files,
         seconds=time.perf_counter() - start,
         stage_seconds=session.clock.seconds,
-        blender=blender,
+        blender=session.blender,
+        recognizer=tells_apart.record if tells_apart else None,
         seed=seed,
         not_checked="" if policy.verifier else why_none or "it was not asked for",
     )
 
 
-def _recognizer(registry: Registry) -> tuple[Recognizer | None, str]:
-    """What tells people apart; None and the reason if nothing that is installed does."""
+def _recognizer(run: TrainedRun, choice: str | None, registry: Registry) -> tuple[Recognizer | None, str]:
+    """What tells people apart; None and the reason if nothing that is installed does.
+
+    Raises MienError for a choice of the user's that cannot be used.
+    """
+    if choice is not None:
+        return Recognizer(registry, choice), ""
     try:
-        return Recognizer(registry), ""
+        return Recognizer(registry, run.recognizer), ""
     except MienError as error:
         return None, str(error)

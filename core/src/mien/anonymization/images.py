@@ -74,8 +74,8 @@ def _anonymized(images: Iterable[LoadedImage], session: Session, policy: Policy)
 
 
 def _scene(image: RgbImage, loaded: LoadedImage, session: Session, policy: Policy) -> Scene[LoadedImage]:
-    faces = [face for face in loaded.faces if session.generator.can_draw(face)]
-    return Scene(image, faces, loaded, [policy.synthetic_id(loaded.job, face.track) for face in faces])
+    faces = session.generator.drawable(loaded.faces)
+    return Scene(image, faces, loaded, [policy.synthetic_person(loaded.job, face.track) for face in faces])
 
 
 def _written(scene: Scene[LoadedImage], image: RgbImage, session: Session, policy: Policy) -> AnonymizedFile:

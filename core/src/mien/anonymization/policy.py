@@ -8,7 +8,7 @@ from mien.anonymization.staged_output import StagedOutput
 from mien.errors import MienError
 from mien.inference.jobs import Job
 from mien.inference.report import Check
-from mien.inference.target import Strangers
+from mien.inference.target import SyntheticPerson, synthetic_id
 from mien.tracking.recognizer import Recognizer
 
 Missing = Literal["hide", "refuse", "keep"]
@@ -49,7 +49,8 @@ class Policy:
     """The options, and what is needed to follow them for the files of one call."""
 
     options: AnonymizeOptions
-    people: Strangers
+    seed: int
+    """Another seed, other people."""
     recognizer: Recognizer | None
     """Tells people apart; None if no installed feature does."""
     source: Path
@@ -61,10 +62,10 @@ class Policy:
         """What compares new faces with the original ones; None if they are not to be compared, or cannot be."""
         return self.recognizer if self.options.check else None
 
-    def synthetic_id(self, job: Job, person: int) -> int:
-        """The number of the synthetic person as whom a person of a file is drawn."""
+    def synthetic_person(self, job: Job, person: int) -> SyntheticPerson:
+        """The synthetic person as whom a person of a file is drawn."""
         root = self.source if self.source.is_dir() else self.source.parent
-        return self.people.number(job.source.path.relative_to(root).as_posix(), person)
+        return SyntheticPerson(synthetic_id(self.seed, job.source.path.relative_to(root).as_posix(), person))
 
     def put_in_place(self, draft: Path, job: Job, check: Check | None) -> tuple[Path | None, Path | None, str]:
         """Move a draft to the output, or beside it if too many of its faces are still the original ones.
@@ -78,7 +79,7 @@ class Policy:
             f"{job.output} was not written: {check.verified} of {check.faces} compared faces are still taken for the "
             f"person who was filmed (distance down to {check.smallest_distance:.2f}; the same person below "
             f"{check.same_person_below:g}). It was put in {aside}.",
-            f"--seed {self.people.seed + 1}, another --run, or --max-verified {check.share_verified:.2f}",
+            f"--seed {self.seed + 1}, another --run, or --max-verified {check.share_verified:.2f}",
         )
         return None, aside, str(why)
 

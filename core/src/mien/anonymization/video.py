@@ -97,13 +97,13 @@ def _generate(
     analysis: VideoAnalysis,
     redaction: Redaction,
 ) -> None:
-    synthetic_ids = [policy.synthetic_id(job, person) for person in range(analysis.people)]
+    people = [policy.synthetic_person(job, person) for person in range(analysis.people)]
 
     def scenes() -> Iterator[Scene[Frame]]:
         for frame in decoded:
             found = () if frame.index in redaction.whole else analysis.faces[frame.index]
-            faces = [face for face in found if session.generator.can_draw(face)]
-            yield Scene(frame.image, faces, frame, [synthetic_ids[face.track] for face in faces])
+            faces = session.generator.drawable(found)
+            yield Scene(frame.image, faces, frame, [people[face.track] for face in faces])
 
     session.progress.start(video.path.name, len(analysis.faces))
     faces_generated = 0

@@ -64,17 +64,26 @@ class FaceCrop:
     """A face cut out of its scene, upright and square. `mien.geometry.alignment.align` makes it."""
 
     image: RgbImage
-    """uint8 (S, S, 3), black where the mask is 0."""
+    """uint8 (S, S, 3), whole: the mask has taken nothing away. Black where the crop reaches over the scene's border."""
     mask: Mask
-    """float32 (S, S): the dilated hull of the landmarks, 0 where the crop reaches over the scene's border."""
-    landmarks: Landmarks
-    """float32 (68, 2) in crop pixels."""
+    """float32 (S, S), multiples of 1/255: how much of each pixel is face. 0 outside of the scene."""
+    landmarks: Landmarks | None
+    """float32 (68, 2) in crop pixels; None if they are not known."""
     to_crop: Affine
     """Image pixels to crop pixels. Its inverse is all that the way back needs."""
     scene: RgbImage | None = None
     """The whole image the face was cut from, while it is at hand."""
+    points: Points = field(default_factory=dict)
+    """What else is known, in crop pixels: the face's `points`, and "box", the corners of its box, float32 (4, 2).
+    A dataset keeps the box alone."""
 
     @property
     def size(self) -> int:
         """The crop's side S in pixels."""
         return int(self.image.shape[0])
+
+    @property
+    def masked_image(self) -> RgbImage:
+        """The image times the mask: uint8 (S, S, 3), black where the mask is 0. A new array at every call."""
+        masked: RgbImage = np.rint(self.image * self.mask[..., None]).astype(np.uint8)
+        return masked

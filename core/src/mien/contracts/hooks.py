@@ -1,25 +1,29 @@
-"""Every hook of mien on one screen. A plugin answers one of them with light specs; nothing heavy is imported for that.
+"""How a plugin registers itself: a hook answers with light specs, and nothing heavy is imported for that.
 
     from mien.contracts.hooks import PluginSpec, hookimpl
 
     @hookimpl
     def register_features():
-        return [PluginSpec("thumbnail", "mien_feature_thumbnail.thumbnail:Thumbnail", "the crop at n×n pixels")]
+        return [
+            PluginSpec(
+                "thumbnail", "mien_feature_thumbnail.thumbnail:Thumbnail", "the crop at n×n pixels", contract=2
+            )
+        ]
 
 and in the plugin's pyproject.toml
 
     [project.entry-points.mien]
     thumbnail = "mien_feature_thumbnail"
+
+Each kind has a hook of its own, `register_extractors` and so on: the table of kinds, `mien.plugins.kinds`, lists them.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import pluggy
 
 GROUP = "mien"
-CONTRACT = 1
-"""Version of the contracts: the four base classes, and what crosses them. It grows when a plugin has to be changed."""
+"""The group of entry points, and the name of the project for pluggy."""
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
@@ -34,47 +38,9 @@ class PluginSpec:
     """Where the class is, as "package.module:Class"; imported when the plugin is first used."""
     summary: str
     """One line for the table of plugins."""
+    _: KW_ONLY
+    contract: int
+    """Which version of its kind's contract the plugin was written for, as `mien.plugins.kinds` has it. One that was
+    written for another version than the installed core's is listed with that reason, and not used."""
     weights_license: str = "no weights"
-    """Under which licence the weights stand that the plugin brings or loads."""
-    contract: int = 1
-    """Which version of the contracts the plugin was written for: `mien.contracts.hooks.CONTRACT` at that time. One
-    that was written for another version than the installed core's is listed with that reason, and not used."""
-
-
-@hookspec
-def register_extractors() -> Iterable[PluginSpec]:
-    """Classes that find faces and their landmarks: subclasses of `mien.Extractor`."""
-    raise NotImplementedError
-
-
-@hookspec
-def register_features() -> Iterable[PluginSpec]:
-    """Classes that measure a face: subclasses of `mien.Feature`."""
-    raise NotImplementedError
-
-
-@hookspec
-def register_maskers() -> Iterable[PluginSpec]:
-    """Classes that say what of a crop is face: subclasses of `mien.contracts.masker.Masker`."""
-    raise NotImplementedError
-
-
-@hookspec
-def register_models() -> Iterable[PluginSpec]:
-    """Classes that draw a face: subclasses of `mien.Model`."""
-    raise NotImplementedError
-
-
-@hookspec
-def register_blenders() -> Iterable[PluginSpec]:
-    """Classes that set a face back into the scene: subclasses of `mien.Blender`."""
-    raise NotImplementedError
-
-
-HOOK_OF_KIND = {
-    "extractor": "register_extractors",
-    "feature": "register_features",
-    "masker": "register_maskers",
-    "model": "register_models",
-    "blender": "register_blenders",
-}
+    """Under which license the weights stand that the plugin brings or loads."""

@@ -1,9 +1,9 @@
 """Contract: a model draws faces, and is trained by the one loop."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -12,34 +12,51 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mien.contracts.plugin import Plugin, PluginConfig
-from mien.errors import MienError
+from mien.contracts.target import Target, TargetKind
+from mien.geometry.alignment import AlignmentConfig
 
 Losses: TypeAlias = dict[str, Tensor]
 """Scalars by name. The loop steps on "loss" and logs the others."""
+Sampling: TypeAlias = Literal["balanced", "uniform", "pairs"]
+"""Which faces come together in a step: of every person alike, of all faces alike, or rows 2i and 2i + 1 of one
+person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Faces as a model gets them."""
+    """Faces as a model gets them. `mien.training.batch.make_batch` makes every one of them."""
 
     images: Tensor
-    """float32 (N, 3, S, S) in [-1, 1], RGB; black (-1) where the mask is 0."""
+    """float32 (N, 3, S, S) in [-1, 1], RGB. Whole crops; for a model that is `masked`, black (-1) where the mask is
+    0."""
     masks: Tensor
-    """float32 (N, 1, S, S) in [0, 1]."""
+    """float32 (N, 1, S, S) in [0, 1]: what of the crop is face, by the run's masker."""
     features: Tensor
     """float32 (N, F), each value mapped to about [-1, 1]; F = 0 if the run uses no features."""
-    identities: Tensor
-    """int64 (N,): which of `ModelInputs.identities` the face belongs to; -1 for a person the run does not know."""
-    progress: float = 1.0
-    """How much of the stage is done, in [0, 1]; 1 when nothing is being trained."""
+    people: Tensor
+    """int64 (N,): which of `ModelInputs.people` the face belongs to; -1 for nobody of the run."""
+    landmarks: Tensor = field(default_factory=lambda: torch.zeros(0, 68, 2))
+    """float32 (N, 68, 2), iBUG-68, in pixels of `images`; NaN where they are not known."""
+    tracks: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
+    """int64 (N,): faces of one number are one face followed over the frames of a video; -1: of a single image."""
+    encodings: Tensor | None = None
+    """float32 (N, D), by the run's recognizer; in the training of a model that draws a reference, otherwise None."""
+    around: "Batch | None" = None
+    """For a model with a `window`: the faces of each row's track in the frames around it, before + 1 + after of them
+    for each row in order of time, rows one after the other, the row itself among them; where the track ends, the
+    nearest."""
     stage: int = -1
     """Which of `Model.stages()` is being trained; the last one (-1) when nothing is."""
-    strangers: Tensor | None = None
-    """int64 (N,): the number of the invented person that each face is to be drawn as; one number, one person. None: all
-    faces as the same person, number 0."""
+    progress: float = 1.0
+    """How much of the stage is done, in [0, 1]; 1 when nothing is being trained."""
 
     def __len__(self) -> int:
         return int(self.images.shape[0])
+
+    @property
+    def size(self) -> int:
+        """The crops' side S in pixels."""
+        return int(self.images.shape[-1])
 
     def to(self, device: torch.device | str, memory_format: torch.memory_format = torch.contiguous_format) -> "Batch":
         """The same batch on another device, the images in that memory format."""
@@ -48,20 +65,41 @@ class Batch:
             images=self.images.to(device, memory_format=memory_format),
             masks=self.masks.to(device),
             features=self.features.to(device),
-            identities=self.identities.to(device),
-            strangers=None if self.strangers is None else self.strangers.to(device),
+            people=self.people.to(device),
+            landmarks=self.landmarks.to(device),
+            tracks=self.tracks.to(device),
+            encodings=None if self.encodings is None else self.encodings.to(device),
+            around=None if self.around is None else self.around.to(device, memory_format),
         )
 
     def rows(self, chosen: Tensor) -> "Batch":
         """The chosen rows: a bool (N,) or int64 index tensor."""
+        around = self.around
+        if around is not None:
+            numbers = torch.arange(len(self), device=chosen.device)[chosen]
+            width = len(around) // max(len(self), 1)
+            around = around.rows((numbers[:, None] * width + torch.arange(width, device=chosen.device)).reshape(-1))
         return replace(
             self,
             images=self.images[chosen],
             masks=self.masks[chosen],
             features=self.features[chosen],
-            identities=self.identities[chosen],
-            strangers=None if self.strangers is None else self.strangers[chosen],
+            people=self.people[chosen],
+            landmarks=self.landmarks[chosen] if len(self.landmarks) else self.landmarks,
+            tracks=self.tracks[chosen] if len(self.tracks) else self.tracks,
+            encodings=None if self.encodings is None else self.encodings[chosen],
+            around=around,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a model draws when it also says where: images with masks of their own."""
+
+    images: Tensor
+    """float32 (N, 3, T, T) in [-1, 1], RGB; T is any side, the area is that of the crop."""
+    masks: Tensor
+    """float32 (N, 1, T, T) in [0, 1]: what of it is to be set into the scene, instead of the run's mask."""
 
 
 def to_uint8_images(images: Tensor) -> NDArray[np.uint8]:
@@ -76,47 +114,71 @@ class Stage:
     """A stretch of training at one resolution. Most models have one."""
 
     resolution: int
-    """Side of the crops in pixels: a power of two, 2 to 128."""
+    """Side of the crops in pixels, from 2 to 1024."""
     batch_size: int
-    """Faces of each identity in one step of one process."""
+    """Faces in one step of one process, whoever is in them."""
     steps: int | None = None
     """Length in optimizer steps; None: until training is stopped."""
     fade: bool = False
     """Whether the model blends a new resolution in, by `Batch.progress`."""
 
 
+Recognize: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""Images (N, 3, S, S) in [-1, 1] and landmarks (N, 68, 2) in their pixels → encodings (N, D), differentiable."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelInputs:
     """What a model is told of the data when it is made; a run keeps it, so that swapping makes the same model."""
 
-    identities: tuple[str, ...]
-    """The people of the run, in the order of `Batch.identities`."""
+    people: tuple[str, ...]
+    """The people of the run, in the order of `Batch.people`; numbers as text if the model does not draw "known"."""
     features: int
     """Length F of the feature vector."""
     rows: int
-    """Faces to train on, over all identities."""
+    """Faces to train on, over all people."""
     feature_mean: NDArray[np.float32]
-    """float32 (F,): mean of the feature vectors, as a batch holds them: every identity counts alike."""
+    """float32 (F,): mean of the feature vectors, with every person alike if the model's sampling is "balanced"."""
     feature_covariance: NDArray[np.float32]
     """float32 (F, F), likewise."""
+    encoding_length: int = 0
+    """Length D of an encoding by the run's recognizer; 0 if the run has none."""
+    recognize: Recognize | None = None
+    """The run's recognizer as a network, for a loss; None if it has none, and when nothing is being trained."""
 
 
 class Model(Plugin, nn.Module):
-    """Draws faces. The loop calls the module itself, `model(batch, phase)`, so that hooks of DDP and FSDP run."""
+    """Draws faces. The loop calls the module itself, `model(batch, phase)`, so that hooks of DDP and FSDP run.
 
+    What a plugin does not use it need not name: each attribute below but the methods has a default. A model without
+    stages and without `fit` needs no run: its name will do.
+    """
+
+    targets: ClassVar[frozenset[TargetKind]] = frozenset({"known"})
+    """Whom it can draw."""
     phases: ClassVar[tuple[str, ...]] = ("main",)
     """Steps of one iteration, in order: each has an optimizer and a loss, as ("discriminator", "generator")."""
     people: ClassVar[tuple[int, int | None]] = (1, None)
     """Fewest and most people that it can be trained on; None: any number."""
     needs_features: ClassVar[bool] = False
     """Whether it draws from features, so that a run has to name some."""
-    swaps: ClassVar[bool] = True
-    """Whether it draws the people it was trained on: what `mien swap --to PERSON` asks for."""
-    invents: ClassVar[bool] = False
-    """Whether it draws people who do not exist, as `Batch.strangers` numbers them: what `mien anonymize` asks for."""
     lowers_rate_on_plateau: ClassVar[bool] = True
     """Whether the loop lowers the learning rate when a phase's loss on held-out faces no longer falls. False where that
     loss does not tell how good the model is, as with two networks that play against each other."""
+    window: ClassVar[tuple[int, int]] = (0, 0)
+    """How many frames before and after each one it looks at, in `Batch.around`."""
+    unsaved: ClassVar[tuple[str, ...]] = ()
+    """Children, by name, that a run does not keep: for training alone, or loaded by `__init__`."""
+    sampling: Sampling = "balanced"
+    """Which faces come together in a step."""
+    masked: bool = False
+    """Whether the network sees nothing but the face: its images are black where the mask is 0."""
+    alignment: AlignmentConfig | None = None
+    """The cut that it needs, if that is another than the dataset's; None: the dataset's."""
+    recognizer: str | None = None
+    """The recognizer that its encodings have to come from, as a plugin choice; None: the run's."""
+    faces_per_batch: int = 8
+    """How many faces `generate` is given at once, at most."""
     inputs: ModelInputs
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
@@ -131,51 +193,45 @@ class Model(Plugin, nn.Module):
         Plugin.__init__(self, config)
         self.inputs = inputs
 
-    def identity_index(self, identity: str) -> int:
-        """The number of a person in `Batch.identities`.
+    def fit(self, faces: Iterable[Batch]) -> None:
+        """Learn what no optimizer is needed for, from all training faces once, before the first stage.
 
-        Raises MienError if the run does not know them, or if the model draws none of the people it was trained on.
+        faces: batches of whole crops at the dataset's size, each face once. What it learns it keeps in buffers; one
+        that is registered empty takes the shape with which it was saved.
         """
-        if not self.swaps:
-            raise MienError(
-                f"This run's model draws people who do not exist; it cannot draw {identity!r}.",
-                "mien anonymize INPUT OUTPUT --run RUN",
-            )
-        if identity not in self.inputs.identities:
-            known = ", ".join(self.inputs.identities)
-            raise MienError(f"This run knows no {identity!r}; it knows {known}.", f"--to {self.inputs.identities[0]}")
-        return self.inputs.identities.index(identity)
 
-    @property
-    @abstractmethod
-    def size(self) -> int:
-        """Side of the images that `generate` draws, in pixels."""
-
-    @abstractmethod
     def stages(self) -> Sequence[Stage]:
-        """How training goes: at least one stage. Only the last may be without an end."""
+        """How training goes. Only the last may be without an end. None at all: there is nothing to train by steps."""
+        return ()
 
-    @abstractmethod
     def optimizer(self, phase: str) -> Optimizer:
-        """A new optimizer over the parameters that this phase trains."""
+        """A new optimizer over the parameters that this phase trains. Every model with stages has one."""
+        raise NotImplementedError(f"{type(self).__name__} has stages, and no optimizer({phase!r})")
 
-    @abstractmethod
     def forward(self, batch: Batch, phase: str) -> Losses:
-        """The phase's losses on a batch: {"loss": scalar to step on, other scalars to log}.
+        """The phase's losses on a batch: {"loss": scalar to step on, other scalars to log}. Every model with stages
+        has it.
 
-        Random numbers come from torch's global generator, which the loop seeds before each step. In evaluation mode
-        (validation) it is called without gradients.
+        Nobody of the run's people is sure to be in a batch. Random numbers come from torch's global generator, which
+        the loop seeds before each step. In evaluation mode (validation) it is called without gradients.
         """
+        raise NotImplementedError(f"{type(self).__name__} has stages, and no forward()")
 
     def after_step(self, phase: str) -> None:
         """Called after each optimizer step of a phase: the place for a moving average of the weights."""
 
     @abstractmethod
-    def generate(self, batch: Batch, identity: str | None) -> Tensor:
-        """Draw the faces of a batch: float32 (N, 3, size, size) in [-1, 1], RGB.
+    def generate(self, batch: Batch, target: Target) -> Tensor | Generated:
+        """Draw the faces of a batch: float32 (N, 3, T, T) in [-1, 1], RGB, or `Generated` with masks of its own.
 
-        batch: crops at `size` (or the size the model was last trained at). identity: one of `inputs.identities`, for a
-        model that swaps; None: for a model that invents people, those whom `batch.strangers` numbers, for others whom
-        the model likes. The same batch gives the same images, and a face's image does not depend on the others.
-        Raises MienError for an identity that the run does not know, or that the model cannot draw.
+        batch: crops at the last stage's resolution, or at their own size if there are no stages; it says what each face
+        does. target: who each is to be, a row for each of the batch; of one of the kinds in `targets`. T is any side,
+        the area is that of the crop. The same batch and target give the same images, and a face's image does not
+        depend on the other rows.
         """
+
+    @property
+    def resolution(self) -> int | None:
+        """Side of the crops that `generate` is given: that of the last stage; None: as large as they are cut."""
+        stages = self.stages()
+        return stages[-1].resolution if stages else None

@@ -23,10 +23,13 @@ ConfigT = TypeVar("ConfigT", bound=PluginConfig)
 
 
 class Plugin(ABC):
-    """Base of the four kinds. A subclass names its settings in `Config` and annotates `config` with that type."""
+    """Base of all kinds. A subclass names its settings in `Config` and annotates `config` with that type."""
 
     Config: ClassVar[type[PluginConfig]] = PluginConfig
     config: PluginConfig
+    origin: str = ""
+    """Distribution and version that the plugin comes from, which the registry notes; empty if it was made by hand.
+    Error messages name them."""
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         self.config = config if config is not None else self.Config()

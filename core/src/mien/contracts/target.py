@@ -96,3 +96,27 @@ class Reference:
 
 
 Target: TypeAlias = Known | Synthetic | Reference
+
+
+def known(target: Target) -> Known:
+    """The target as one of people whom the run was trained on.
+
+    Raises TypeError for another: the model draws no such.
+    """
+    if isinstance(target, Known):
+        return target
+    raise TypeError(f"a target of the kind {target.kind!r}, for a model that draws people it was trained on")
+
+
+def synthetic(target: Target) -> Synthetic:
+    """The target as one of people who do not exist. Raises TypeError for another: the model draws no such."""
+    if isinstance(target, Synthetic):
+        return target
+    raise TypeError(f"a target of the kind {target.kind!r}, for a model that draws people who do not exist")
+
+
+def reference(target: Target) -> Reference:
+    """The target as one of people whom images show. Raises TypeError for another: the model draws no such."""
+    if isinstance(target, Reference):
+        return target
+    raise TypeError(f"a target of the kind {target.kind!r}, for a model that draws a reference")

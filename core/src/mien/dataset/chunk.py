@@ -10,6 +10,7 @@ UNREADABLE = "unreadable"
 FAILED = "failed"
 ANOTHER_PERSON = "another person"
 NOT_LARGEST = "not the largest face"
+NO_LANDMARKS = "no landmarks"
 
 
 @dataclass(frozen=True, slots=True)

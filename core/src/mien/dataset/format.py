@@ -1,15 +1,27 @@
 """Opening a finished dataset and reading it."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mien.dataset.info import FACES, LANDMARKS, MASKS, DatasetInfo, array_file, finish_swap, read_info
+from mien.dataset.info import (
+    CROPS,
+    FACES,
+    LANDMARKS,
+    MASKS,
+    DatasetInfo,
+    array_file,
+    command_to_remake,
+    finish_swap,
+    read_info,
+)
 from mien.errors import MienError
 from mien.plugins.feature_set import FeatureSet
 
@@ -40,29 +52,67 @@ class Dataset:
 
     @property
     def name(self) -> str:
-        """The folder's name: the person."""
+        """The folder's name: that of its person, unless there are several."""
         return self.path.resolve().name
 
     def __len__(self) -> int:
         return self.info.count
 
-    def images(self, size: int) -> NDArray[np.uint8]:
-        """All crops at one size: uint8 (N, size, size, 3), RGB, black where the mask is 0; memory-mapped.
-
-        Raises MienError for a size that the dataset does not hold.
-        """
-        if size not in self.info.sizes:
-            sizes = ", ".join(str(known) for known in self.info.sizes)
-            raise MienError(f"{self.path} holds no crops of {size} px; it holds {sizes} px.")
-        return cast(NDArray[np.uint8], self._array(f"images{size}"))
+    def crops(self) -> NDArray[np.uint8]:
+        """The crops, whole: uint8 (N, S, S, 3), RGB, for the side S of `info.size`; memory-mapped."""
+        return cast(NDArray[np.uint8], self._array(CROPS))
 
     def masks(self) -> NDArray[np.uint8]:
-        """The masks of the largest crops: uint8 (N, size, size), 255 is face, 0 is background; memory-mapped."""
+        """What of them is face: uint8 (N, S, S), 255 is face, 0 is background; memory-mapped."""
         return cast(NDArray[np.uint8], self._array(MASKS))
 
     def landmarks(self) -> NDArray[np.float32]:
-        """float32 (N, 68, 2), iBUG-68, in pixels of the largest crop; memory-mapped."""
+        """float32 (N, 68, 2), iBUG-68, in pixels of the crops; NaN of a face whose landmarks are not known;
+        memory-mapped."""
         return cast(NDArray[np.float32], self._array(LANDMARKS))
+
+    def images(self, size: int) -> NDArray[np.uint8]:
+        """The small copies of one size: uint8 (N, size, size, 3), RGB, black where the mask is 0; memory-mapped.
+
+        Raises MienError for a size that was not written.
+        """
+        if size not in self.info.sizes:
+            held = ", ".join(str(known) for known in self.info.sizes)
+            raise MienError(
+                f"{self.path} holds no copies of {size} px; it holds {f'{held} px' if held else 'none'}.",
+                self._to_remake(""),
+            )
+        return cast(NDArray[np.uint8], self._array(f"images{size}"))
+
+    @cached_property
+    def people(self) -> tuple[str, ...]:
+        """Names of the people whose faces are here, in the order of their first."""
+        return tuple(self._person_column.unique().to_pylist())
+
+    def person_rows(self) -> NDArray[np.int64]:
+        """Whose face each row is: int64 (N,), an index into `people`."""
+        number = {name: index for index, name in enumerate(self.people)}
+        return np.array([number[name] for name in self._person_column.to_pylist()], np.int64)
+
+    def tracks(self) -> NDArray[np.int64]:
+        """Which face of a video each row is followed as: int64 (N,), unique in the dataset; −1: of a single image."""
+        return np.asarray(pc.fill_null(self.index(["track"])["track"], -1).to_numpy(), np.int64)
+
+    def require_size(self, size: int) -> None:
+        """Raise MienError if the crops are smaller than so many pixels, with the command that makes larger ones."""
+        if size > self.info.size:
+            larger = self.info.alignment.model_copy(update={"size": size})
+            raise MienError(
+                f"{self.path} holds crops of {self.info.size} px, which is less than {size} px.",
+                self._to_remake(f"--alignment {larger}"),
+            )
+
+    @cached_property
+    def _person_column(self) -> pa.ChunkedArray:
+        return self.index(["person"])["person"]
+
+    def _to_remake(self, options: str) -> str:
+        return command_to_remake(self.path, self.info.sources, options)
 
     def feature(self, key: str) -> NDArray[np.float32]:
         """A feature's values: float32 (N, *shape), in its own units; memory-mapped.
@@ -87,8 +137,13 @@ class Dataset:
         return features.join(values, rows=count)
 
     def index(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The N faces, in the order of the arrays. Columns: see INDEX_SCHEMA."""
-        return self._whole_index(columns).slice(0, len(self))
+        """The N faces, in the order of the arrays. Columns: see INDEX_SCHEMA; `person` is never null here."""
+        faces = self._whole_index(columns).slice(0, len(self))
+        if "person" in faces.column_names:
+            # The file does not say the dataset's own name, which is its folder's, and that may be renamed.
+            named = pc.fill_null(faces["person"], self.name)
+            faces = faces.set_column(faces.column_names.index("person"), "person", named)
+        return faces
 
     def dropped(self, columns: Sequence[str] | None = None) -> pa.Table:
         """What is not among the faces, with the reason in `dropped`: faces not kept, and images or frames without."""
@@ -102,11 +157,11 @@ class Dataset:
         try:
             array: NDArray[np.generic] = np.load(path, mmap_mode="r" if len(self) else None)
         except (OSError, ValueError) as error:
-            raise MienError(f"{path} cannot be read: {error}.", f"mien preprocess {self.path} --again") from error
+            raise MienError(f"{path} cannot be read: {error}.", self._to_remake("")) from error
         if len(array) != len(self):
             raise MienError(
                 f"{path} has {len(array)} rows, but {self.path} has {len(self)} faces.",
-                f"mien preprocess {self.path} --again",
+                self._to_remake(""),
             )
         return array
 

@@ -14,8 +14,13 @@ INDEX_SCHEMA = pa.schema(
         pa.field("frame", pa.int64()),  # from 0; null for images
         pa.field("pts", pa.int64()),  # presentation time in the video's time base
         pa.field("face", pa.int32()),  # from 0, surest first; null where there is no face
-        pa.field("box", pa.list_(pa.float64(), 4)),  # left, top, right, bottom in image pixels
-        pa.field("to_crop", pa.list_(pa.float64(), 6)),  # rows of the (2, 3) transform, image to crop pixels
+        pa.field("person", pa.string()),  # who it is; null: the dataset's own person, or nobody's face
+        pa.field("track", pa.int64()),  # the same number for one face over a video's frames; null for images
+        # Lists of any length in the file, though all are of one: of lists of a fixed length, readers older than
+        # pyarrow 26 refuse a file in which one is null (apache/arrow issue 35692).
+        pa.field("box", pa.list_(pa.float64())),  # left, top, right, bottom in image pixels
+        pa.field("box_angle", pa.float64()),  # degrees by which it is turned about its centre, clockwise
+        pa.field("to_crop", pa.list_(pa.float64())),  # rows of the (2, 3) transform, image to crop pixels
         pa.field("score", pa.float64()),  # in [0, 1]; ½: as likely a face as not
         pa.field("sharpness", pa.float64()),  # variance of the Laplacian of the gray levels (0 to 255) in the mask
         pa.field("dropped", pa.string()),  # null for the N faces; else "why" or "why: details"

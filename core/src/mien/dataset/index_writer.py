@@ -5,8 +5,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from mien.dataset.chunk import FAILED, NO_FACE, UNREADABLE
 from mien.dataset.index import INDEX_SCHEMA, count_reasons
@@ -16,17 +18,25 @@ from mien.dataset.origins import Origins, Segment
 _ROWS_PER_GROUP = 16384
 
 
-def write_index(faces: Path, segments: Sequence[Segment], origins: Origins) -> tuple[Counts, dict[str, int]]:
+def write_index(
+    faces: Path,
+    segments: Sequence[Segment],
+    origins: Origins,
+    people: Sequence[str | None],
+    tracks: NDArray[np.int64],
+) -> tuple[Counts, dict[str, int]]:
     """Write the segments' rows: first all that are kept, in order, then all that were dropped.
 
+    people, tracks: of all that are kept; None, or −1, is null in the file.
     Returns what became of the images, and why something was dropped → how often.
     """
     kept_rows, read, reasons = 0, 0, dict[str, int]()
     with (faces / "index.parquet").open("xb") as file, _RowGroups(file) as index:
         for segment in segments:
             kept = origins.of(segment).kept.slice(segment.kept.start, len(segment.kept))
+            rows = slice(kept_rows, kept_rows + len(kept))
             kept_rows += len(kept)
-            index.append(kept)
+            index.append(_with_columns(kept, people[rows], tracks[rows]))
         for segment in segments:
             origin = origins.of(segment)
             kept = origin.kept.slice(segment.kept.start, len(segment.kept))
@@ -76,6 +86,13 @@ class _RowGroups:
         if error is None:
             self._flush()
             self._writer.close()
+
+
+def _with_columns(kept: pa.Table, people: Sequence[str | None], tracks: NDArray[np.int64]) -> pa.Table:
+    columns = {"person": pa.array(people, pa.string()), "track": pa.array(tracks, pa.int64(), mask=tracks < 0)}
+    for name, values in columns.items():
+        kept = kept.set_column(kept.column_names.index(name), INDEX_SCHEMA.field(name), values)
+    return kept
 
 
 def _images_read(kept: pa.Table, dropped: pa.Table) -> int:

@@ -2,28 +2,38 @@
 
 DATASET/faces/dataset.json                  DatasetInfo; written last, so what has none is not finished
 DATASET/faces/index.parquet                 the N faces in the order of the arrays, then what was dropped
-DATASET/faces/images/S/000123.png           the crop of row 123 at S×S pixels
-DATASET/faces/arrays/imagesS.npy            uint8 (N, S, S, 3), RGB, black where the mask is 0
-DATASET/faces/arrays/masks.npy              uint8 (N, size, size), 255 is face
-DATASET/faces/arrays/landmarks68.npy        float32 (N, 68, 2), in pixels of the largest crop
+DATASET/faces/arrays/crops.npy              uint8 (N, S, S, 3), RGB, whole
+DATASET/faces/arrays/masks.npy              uint8 (N, S, S), 255 is face
+DATASET/faces/arrays/landmarks68.npy        float32 (N, 68, 2), in pixels of the crop; NaN: not known
 DATASET/faces/arrays/KEY.npy                float32 (N, *shape) for each feature, with KEY.mean.npy and KEY.cov.npy
+DATASET/faces/arrays/images64.npy           uint8 (N, 64, 64, 3), black where the mask is 0: small copies of 2, 4, … px
+DATASET/faces/images/64/000123.png          the same of row 123 as an image
 """
 
+import json
+import shlex
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import writing_to
+from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FACES = "faces"
 NEXT_FACES = ".faces.new"
 OLD_FACES = ".faces.old"
+CROPS = "crops"
 MASKS = "masks"
 LANDMARKS = "landmarks68"
+LARGEST_COPY_PX = 128
+People: TypeAlias = Literal["dataset", "folders", "recognizer"]
+"""Who is in a dataset. dataset: one person, named after it. folders: whoever a subfolder of the sources is named after;
+of files in none, the dataset's person. recognizer: groups that the recognizer takes for one person each: person1, …"""
 
 
 class FeatureInfo(BaseModel):
@@ -72,13 +82,19 @@ class DatasetInfo(BaseModel):
     extractor_distribution: str
     extractor_version: str
     alignment: AlignmentConfig
+    masker: str
+    """What the user would type for the maskers, all settings spelled out."""
+    masker_distributions: tuple[str, ...]
+    """Distribution and version of each of them."""
+    people: People
+    """How the faces' people are told."""
     features: tuple[FeatureInfo, ...]
     sizes: tuple[int, ...]
-    """Sides of the crops, in pixels, smallest first."""
+    """Sides of the small copies, in pixels, smallest first; none if there are no copies."""
     count: int
     """Number of faces N."""
     digest: str
-    """SHA-256 over the largest crops, masks and landmarks of all faces: what the dataset is, wherever it lies."""
+    """SHA-256 over the crops, masks and landmarks of all faces: what the dataset is, wherever it lies."""
     counts: Counts
     reasons: dict[str, int]
     """Why something is not among the faces → how often."""
@@ -86,10 +102,17 @@ class DatasetInfo(BaseModel):
     """Whether images/ was written."""
     largest: bool
     """Whether only the largest face of an image was kept."""
-    keep_person: tuple[float, ...] | None
-    """Encoding of the person whose faces alone were kept."""
+    recognizer: RecognizerRecord | None
+    """What told people apart when it was made; None: nothing had to."""
+    keep_person: StoredEncoding | None
+    """The person whose faces alone were kept."""
     sources: tuple[str, ...] | None
     """Absolute paths that the images came from; None: from raw/."""
+
+    @property
+    def size(self) -> int:
+        """Side S of the crops in pixels."""
+        return self.alignment.size
 
 
 def array_file(faces: Path, name: str) -> Path:
@@ -102,9 +125,17 @@ def image_file(faces: Path, size: int, row: int) -> Path:
     return faces / "images" / str(size) / f"{row:06d}.png"
 
 
-def sizes_up_to(largest: int) -> tuple[int, ...]:
-    """2, 4, 8, … up to the largest crop."""
-    return tuple(2**power for power in range(1, largest.bit_length()))
+def copy_sizes(size: int) -> tuple[int, ...]:
+    """Sides of the small copies of crops of a side: 2, 4, 8, … up to it, and to 128."""
+    return tuple(2**power for power in range(1, min(size, LARGEST_COPY_PX).bit_length()))
+
+
+def command_to_remake(path: Path, sources: tuple[str, ...] | None, options: str = "") -> str:
+    """The command that makes a dataset anew of the same sources. options: more of the command line."""
+    given = [part for source in sources or () for part in ("--from", source)]
+    return " ".join(
+        part for part in (shlex.join(["mien", "preprocess", str(path), "--again", *given]), options) if part
+    )
 
 
 def read_info(path: Path) -> DatasetInfo | None:
@@ -125,6 +156,11 @@ def read_info(path: Path) -> DatasetInfo | None:
             raise MienError(
                 f"{file} has the format version {version}; this mien knows up to {FORMAT_VERSION}.",
                 "pip install --upgrade mien",
+            )
+        if version < FORMAT_VERSION:
+            raise MienError(
+                f"{path} was made by an earlier mien, in the format {version} instead of {FORMAT_VERSION}.",
+                command_to_remake(path, _recorded_sources(text)),
             )
         return DatasetInfo.model_validate_json(text)
     except ValidationError as error:
@@ -147,6 +183,11 @@ def finish_swap(path: Path) -> None:
     # Not found: the run itself, or another reader, has just finished it.
     with writing_to(path / FACES), suppress(FileNotFoundError):
         whole.rename(path / FACES)
+
+
+def _recorded_sources(text: bytes) -> tuple[str, ...] | None:
+    sources = json.loads(text).get("sources")
+    return tuple(map(str, sources)) if isinstance(sources, list) else None
 
 
 class _FormatVersion(BaseModel):

@@ -1,23 +1,25 @@
-"""Having tasks done that are not done yet: shards of earlier runs are taken up, the rest goes to worker processes."""
+"""Having tasks done that are not done yet: shards of earlier runs are taken up, the rest goes to the workers."""
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.dataset.crew import run_tasks
 from mien.dataset.info import FACES
-from mien.dataset.messages import Begin, Task
+from mien.dataset.plan import usable_cores
 from mien.dataset.recipe import Recipe
 from mien.dataset.shard import faces_in
+from mien.dataset.tasks import Advanced, PreprocessInit, Task
 from mien.errors import MienError
 from mien.media.files import writing_to
 from mien.plugins.choice import parse_choices
 from mien.plugins.registry import Registry
 from mien.progress import Progress
+from mien.workers import Executor, WorkerPool, run_tasks
 
 _FAILURES_TO_STOP_AT = 64
+_IF_KILLED = "Run the same command again: what is done is kept. If memory is short, add --workers 1."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,10 @@ class Job:
     path: Path
     """The DATASET folder."""
     registry: Registry
-    workers: int
+    workers: int | None
     progress: Progress
+    executor: Executor | None = None
+    """What does the work; None: worker processes of this machine."""
 
     @property
     def work(self) -> Path:
@@ -54,8 +58,7 @@ class Job:
         with writing_to(self.work):
             self.work.mkdir(parents=True, exist_ok=True)
         first_failure, hopeless = "", False
-        begin = Begin(self.registry, recipe, self.work)
-        with self._told_how_to_go_on(), closing(run_tasks(begin, left, self.workers)) as steps:
+        with self._told_how_to_go_on(), closing(self._steps(left, recipe)) as steps:
             for step in steps:
                 done += step.images
                 faces += step.faces
@@ -74,6 +77,18 @@ class Job:
                 f"mien plugins show {parse_choices(recipe.extractor)[0].name}",
             )
         return done
+
+    def _steps(self, tasks: Sequence[Task], recipe: Recipe) -> Generator[Advanced, None, None]:
+        init = PreprocessInit(self.registry, recipe, self.work.absolute())
+        with ExitStack() as entered:
+            if self.executor:
+                executor, ahead = self.executor, self.workers
+            else:
+                executor, ahead = WorkerPool(self.workers or usable_cores(), if_killed=_IF_KILLED), None
+                entered.enter_context(executor)
+            for step in entered.enter_context(closing(run_tasks(executor, init, tasks, ahead))):
+                if isinstance(step, Advanced):
+                    yield step
 
     @contextmanager
     def _told_how_to_go_on(self) -> Iterator[None]:

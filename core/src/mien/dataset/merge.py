@@ -9,10 +9,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+
 import mien
 from mien.dataset.format import Dataset
+from mien.dataset.index import INDEX_SCHEMA
 from mien.dataset.index_writer import write_index
 from mien.dataset.info import (
+    CROPS,
     FACES,
     FORMAT_VERSION,
     LANDMARKS,
@@ -27,9 +32,11 @@ from mien.dataset.info import (
 )
 from mien.dataset.npy import NpyWriter, write_npy
 from mien.dataset.origins import Origins, Segment
+from mien.dataset.people import follow_boxes, people_by_encodings, people_of_folders
 from mien.dataset.recipe import Recipe
 from mien.dataset.statistics import moments_of
 from mien.media.files import whole_file, writing_to
+from mien.tracking.recognizer import Recognizer
 
 _ROWS_AT_ONCE = 256
 _NO_LINKS = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -41,21 +48,29 @@ def merge(
     segments: Sequence[Segment],
     old: Dataset | None,
     sources: tuple[str, ...] | None,
+    recognizer: Recognizer | None,
 ) -> DatasetInfo:
     """Make DATASET/faces of the segments and put it in the place of what stands there.
+
+    recognizer: what tells people apart, if that is how the recipe tells them; its feature is one of the recipe's.
 
     Stopped at any point, it leaves the old dataset or the new one. Raises MienError if the disk is full or may not be
     written; the old dataset and the shards are then as they were.
     """
     with writing_to(path / FACES):
         with _gone_if_not_whole(path / NEXT_FACES) as new:
-            info = _write_faces(new, recipe, Origins(old), segments, sources)
+            info = _write_faces(new, recipe, Origins(old), segments, sources, recognizer)
         _swap(path)
     return info
 
 
 def _write_faces(
-    new: Path, recipe: Recipe, origins: Origins, segments: Sequence[Segment], sources: tuple[str, ...] | None
+    new: Path,
+    recipe: Recipe,
+    origins: Origins,
+    segments: Sequence[Segment],
+    sources: tuple[str, ...] | None,
+    recognizer: Recognizer | None,
 ) -> DatasetInfo:
     (new / "arrays").mkdir()
     digest = _write_arrays(new, recipe, segments, origins)
@@ -63,7 +78,15 @@ def _write_faces(
         write_statistics(new, feature, sum(len(segment.kept) for segment in segments))
     if recipe.images:
         _write_images(new, recipe, segments, origins)
-    counts, reasons = write_index(new, segments, origins)
+    kept = _kept_columns(segments, origins)
+    tracks = follow_boxes(kept)
+    people: Sequence[str | None] = [None] * len(kept)
+    if recipe.people == "folders":
+        people = people_of_folders(kept["source"].to_pylist(), sources)
+    if recognizer is not None:
+        encodings = np.load(array_file(new, recognizer.key))
+        people = people_by_encodings(kept, tracks, encodings.reshape(len(kept), -1), recognizer)
+    counts, reasons = write_index(new, segments, origins, people, tracks)
     info = DatasetInfo(
         format_version=FORMAT_VERSION,
         mien_version=mien.__version__,
@@ -71,6 +94,9 @@ def _write_faces(
         extractor_distribution=recipe.extractor_distribution,
         extractor_version=recipe.extractor_version,
         alignment=recipe.alignment,
+        masker=recipe.masker,
+        masker_distributions=recipe.masker_distributions,
+        people=recipe.people,
         features=recipe.features,
         sizes=recipe.sizes,
         count=counts.faces,
@@ -79,6 +105,7 @@ def _write_faces(
         reasons=reasons,
         images=recipe.images,
         largest=recipe.largest,
+        recognizer=recipe.recognizer,
         keep_person=recipe.keep_person,
         sources=sources,
     )
@@ -112,9 +139,18 @@ def write_statistics(faces: Path, feature: FeatureInfo, count: int) -> None:
             write_npy(partial, values)
 
 
+def _kept_columns(segments: Sequence[Segment], origins: Origins) -> pa.Table:
+    """What tells faces apart, of all that are kept."""
+    columns = ["source", "frame", "box"]
+    tables = [
+        origins.of(segment).kept.select(columns).slice(segment.kept.start, len(segment.kept)) for segment in segments
+    ]
+    return pa.concat_tables([pa.schema([INDEX_SCHEMA.field(name) for name in columns]).empty_table(), *tables])
+
+
 def _write_arrays(new: Path, recipe: Recipe, segments: Sequence[Segment], origins: Origins) -> str:
     # One for each array, so that it does not matter in which blocks the rows are read.
-    digests = {name: hashlib.sha256() for name in (f"images{recipe.sizes[-1]}", MASKS, LANDMARKS)}
+    digests = {name: hashlib.sha256() for name in (CROPS, MASKS, LANDMARKS)}
     with ExitStack() as files:
         writers = {
             name: files.enter_context(NpyWriter(array_file(new, name), shape, dtype))

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from mien.dataset.format import Dataset
-from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, finish_swap, read_info
+from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, FeatureInfo, People, finish_swap, read_info
 from mien.dataset.job import Job
-from mien.dataset.plan import usable_cores
 from mien.dataset.recipe import Recipe, described, extractor_text
 from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
@@ -20,9 +18,12 @@ from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import writing_to
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
-from mien.tracking.recognizer import Recognizer
+from mien.tracking.recognizer import Recognizer, default_recognizer
+from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
+from mien.workers import Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,18 @@ def preprocess(
     features: str,
     sources: Sequence[Path] | None = None,
     keep_person: Path | None = None,
+    recognizer: str | None = None,
     largest: bool = False,
     workers: int | None = None,
+    copies: bool = True,
     images: bool = True,
     alignment: AlignmentConfig | None = None,
+    masker: str | None = None,
+    people: People | None = None,
     again: bool = False,
     progress: Progress | None = None,
     registry: Registry | None = None,
+    executor: Executor | None = None,
 ) -> PreprocessReport:
     """Find, cut out and measure the faces of images and videos, and write DATASET/faces.
 
@@ -87,35 +93,51 @@ def preprocess(
     - sources: images, videos and folders, all of them: what a dataset was made from before and is not named now drops
       out of it. None: those the dataset was made from; for a new one, DATASET/raw.
     - keep_person: an image of the person whose faces alone are kept.
+    - recognizer: what tells that person apart, a feature as the user types it. None: what the dataset was made with;
+      for a new one, what `default_recognizer` says.
     - largest: keep only the largest face of an image (of that person).
     - workers: how many processes; None: one per core.
-    - images: whether to write the crops as PNG, too.
+    - copies: whether to write small copies of the crops, black around the face, of 2, 4, … up to 128 px, as arrays.
+    - images: whether to write those copies as PNG, too.
     - alignment: how faces are cut out. None: as in the dataset; for a new one, the defaults.
+    - masker: what of a crop is face: maskers as the user types them, joined by +. None: as in the dataset; for a new
+      one, the default masker.
+    - people: who is in the dataset: "dataset", one person, named after it; "folders", whoever the subfolders of the
+      sources are named after; "recognizer", groups of faces that the recognizer takes for one person each, the
+      encodings of which are stored as a feature. None: as in the dataset; for a new one, "dataset".
     - again: make the dataset anew, whatever it was made with; it then has what is asked for now, and nothing else.
     - progress: what is told how far it is; None: nothing.
     - registry: where plugins are looked for; None: all installed.
+    - executor: what does the work, as `dask.distributed.Client.get_executor()`, or any other `mien.workers.Executor`;
+      None: worker processes of this machine. Its workers see the same files under the same paths as this process, and
+      have the same mien and plugins. `workers` then says how many tasks it is given at once; None: all. It is not shut
+      down. Progress comes task by task, some 16 images or 64 frames each.
 
     What is not asked for stays: a dataset that is there keeps its features, its filters and its images.
 
     Returns the dataset, opened, with how many images were read, and why something is not among the faces.
     Raises MienError if there is nothing to preprocess; a plugin is missing, cannot be made, or fails on every image;
-    the dataset was made by another extractor, alignment or filter; a worker process is killed; the disk is full or may
+    the dataset was made by another extractor, alignment, masker, filter or recognizer, or its people were told
+    otherwise; the image of the person shows no face, or several; a worker process is killed; the disk is full or may
     not be written. What is done is kept.
     """
     started = time.perf_counter()
     path, registry = Path(dataset), registry or Registry()
-    job = Job(path, registry, workers or usable_cores(), progress or Silent())
+    job = Job(path, registry, workers, progress or Silent(), executor)
     with _one_at_a_time(path):  # what the dataset is, too, is only certain while no other run changes it
         finish_swap(path)  # before tidying: the only whole faces may be those that a stopped run left aside
         _tidy(path)
         info = None if again else read_info(path)
-        recipe = _recipe(path, info, extractor, features, registry, alignment)
+        recipe = _recipe(info, extractor, features, registry, alignment, masker, people)
         recipe = replace(
             recipe,
-            keep_person=_encoding(keep_person, recipe.extractor, registry) if keep_person else recipe.keep_person,
+            recognizer=_recognizer(path, info, keep_person, recognizer, registry),
             largest=recipe.largest or largest,
-            images=recipe.images or images,
+            copies=recipe.copies or copies,
+            images=recipe.images or (images and copies),
         )
+        if keep_person:
+            recipe = replace(recipe, keep_person=_encoding(keep_person, recipe, registry))
         done: int | None
         if info:
             done = follow_sources(job, recipe, Dataset(path, info), sources)
@@ -133,25 +155,38 @@ def preprocess(
 
 
 def _recipe(
-    path: Path,
     info: DatasetInfo | None,
     extractor: str | None,
     features: str,
     registry: Registry,
     alignment: AlignmentConfig | None,
+    masker: str | None,
+    people: People | None,
 ) -> Recipe:
     """What is asked for, and where nothing is, what the dataset was made with."""
     if extractor is None:
         extractor = info.extractor if info else registry.default("extractor")
     text, distribution, version = extractor_text(extractor, registry)
+    if masker is None:
+        masker = info.masker if info else registry.default("masker")
+    maskers = MaskerSet(masker, registry)
+    people = people or (info.people if info else "dataset")
+    measured = described(FeatureSet(features, registry))
+    if people == "recognizer":
+        measured = _with(measured, described(Recognizer(registry).features))
     return Recipe(
         extractor=text,
         extractor_distribution=distribution,
         extractor_version=version,
         alignment=alignment or (info.alignment if info else AlignmentConfig()),
-        features=described(FeatureSet(features, registry)),
+        masker=maskers.text,
+        masker_distributions=maskers.distributions,
+        people=people,
+        features=measured,
+        recognizer=info.recognizer if info else None,
         keep_person=info.keep_person if info else None,
         largest=info.largest if info else False,
+        copies=bool(info.sizes) if info else False,
         images=info.images if info else False,
     )
 
@@ -159,13 +194,37 @@ def _recipe(
 def _with_features_of(recipe: Recipe, info: DatasetInfo, registry: Registry) -> Recipe:
     """The recipe with the dataset's features too, as the installed plugins compute them."""
     before = described(FeatureSet("+".join(feature.choice for feature in info.features), registry))
-    asked = {feature.key: feature for feature in (*before, *recipe.features)}
-    return replace(recipe, features=tuple(asked.values()))
+    return replace(recipe, features=_with(before, recipe.features))
 
 
-def _encoding(image: Path, extractor: str, registry: Registry) -> tuple[float, ...]:
-    extractors = ExtractorSet(extractor, registry)
-    return tuple(float(value) for value in Recognizer(registry).reference(image, extractors))
+def _with(features: Sequence[FeatureInfo], more: Sequence[FeatureInfo]) -> tuple[FeatureInfo, ...]:
+    return tuple({feature.key: feature for feature in (*features, *more)}.values())
+
+
+def _recognizer(
+    path: Path, info: DatasetInfo | None, keep_person: Path | None, choice: str | None, registry: Registry
+) -> RecognizerRecord | None:
+    """What is to tell people apart, as it is installed; None: nothing has to.
+
+    Raises MienError if it is named and has nothing to do.
+    """
+    before = info.recognizer if info else None
+    if keep_person is None and before is None:
+        if choice is not None:
+            raise MienError(
+                f"No person was named whom {choice} is to tell apart from others.",
+                f"mien preprocess {path} --keep-person IMAGE --recognizer {choice}",
+            )
+        return None
+    choice = choice or (before.choice if before else default_recognizer(registry))
+    return RecognizerRecord.of(choice, registry)
+
+
+def _encoding(image: Path, recipe: Recipe, registry: Registry) -> StoredEncoding:
+    extractors = ExtractorSet(recipe.extractor, registry)
+    recognizer = Recognizer(registry, recipe.recognizer.choice if recipe.recognizer else None)
+    values = recognizer.reference(image, extractors)
+    return StoredEncoding(recognizer=recognizer.record, values=tuple(float(value) for value in values))
 
 
 @contextmanager

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mien
-from mien.dataset.info import FORMAT_VERSION, LANDMARKS, MASKS, DatasetInfo, FeatureInfo, sizes_up_to
+from mien.dataset.info import CROPS, FORMAT_VERSION, LANDMARKS, MASKS, DatasetInfo, FeatureInfo, People, copy_sizes
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.plugins.choice import parse_choices
 from mien.plugins.feature_set import FeatureSet, choice_text
 from mien.plugins.registry import Registry
+from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +24,22 @@ class Recipe:
     extractor_distribution: str
     extractor_version: str
     alignment: AlignmentConfig
+    masker: str
+    masker_distributions: tuple[str, ...]
+    people: People
     features: tuple[FeatureInfo, ...]
-    keep_person: tuple[float, ...] | None
+    recognizer: RecognizerRecord | None
+    keep_person: StoredEncoding | None
     largest: bool
+    copies: bool
+    """Whether the small copies are written at all."""
     images: bool
+    """Whether they are written as images, too."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Sides of the crops in pixels, smallest first."""
-        return sizes_up_to(self.alignment.size)
+        """Sides of the small copies in pixels, smallest first."""
+        return copy_sizes(self.alignment.size) if self.copies else ()
 
     @property
     def arrays(self) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -39,6 +47,7 @@ class Recipe:
         size = self.alignment.size
         return {
             **{f"images{side}": ("uint8", (side, side, 3)) for side in self.sizes},
+            CROPS: ("uint8", (size, size, 3)),
             MASKS: ("uint8", (size, size)),
             LANDMARKS: ("float32", (68, 2)),
             **{feature.key: ("float32", feature.shape) for feature in self.features},
@@ -52,7 +61,9 @@ class Recipe:
     def key(self, *parts: object) -> str:
         """A name for a piece of work by this recipe: another recipe, other parts or another mien give another key."""
         settings = [FORMAT_VERSION, mien.__version__, self.extractor, self.extractor_distribution]
-        settings += [self.extractor_version, self.alignment.model_dump(), self.keep_person, self.largest, self.images]
+        settings += [self.extractor_version, self.alignment.model_dump(), self.largest, self.images]
+        settings += [told and told.model_dump() for told in (self.recognizer, self.keep_person)]
+        settings += [self.masker, self.masker_distributions, self.copies]
         features = [(feature.choice, feature.distribution, feature.version) for feature in self.features]
         text = json.dumps([*settings, features, *parts])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -63,7 +74,7 @@ def described(features: FeatureSet) -> tuple[FeatureInfo, ...]:
     infos = []
     for key, feature in features.features:
         plugin = features.plugins[key]
-        if key in (MASKS, LANDMARKS) or (key.startswith("images") and key[6:].isdigit()):
+        if key in (CROPS, MASKS, LANDMARKS) or (key.startswith("images") and key[6:].isdigit()):
             raise MienError(
                 f"A feature cannot be called {key!r}: a dataset has an array of that name.",
                 f"Report it to the makers of {plugin.distribution}.",
@@ -105,19 +116,45 @@ def refuse_another_recipe(path: Path, info: DatasetInfo, recipe: Recipe, detects
     """
     pairs: Sequence[tuple[str, object, object]] = [
         ("the extractor", info.extractor, recipe.extractor),
-        ("the alignment", _fields(info.alignment), _fields(recipe.alignment)),
+        ("the alignment", str(info.alignment), str(recipe.alignment)),
+        ("the masker", info.masker, recipe.masker),
+        ("the people", info.people, recipe.people),
         ("all faces of an image" if recipe.largest else "", info.largest, recipe.largest),
-        ("faces of another person", info.keep_person, recipe.keep_person),
+        ("faces of another person", _values(info.keep_person), _values(recipe.keep_person)),
+        ("no small copies", bool(info.sizes), recipe.copies),
         ("no images in images/", info.images, recipe.images),
     ]
-    made_by = (info.extractor_distribution, info.extractor_version)
+    refuse_another_recognizer(path, info, recipe, detects)
+    made_by = (f"{info.extractor_distribution} {info.extractor_version}", *info.masker_distributions)
+    installed = (f"{recipe.extractor_distribution} {recipe.extractor_version}", *recipe.masker_distributions)
     for what, before, now in pairs:
         if before != now:
             said = f"{before}, and you asked for {now}" if isinstance(now, str) else "and you asked for something else"
             raise _made_otherwise(path, f"with {what} {said}" if isinstance(now, str) else f"with {what}, {said}")
-    if detects and made_by != (recipe.extractor_distribution, recipe.extractor_version):
-        now_by = f"{recipe.extractor_distribution} {recipe.extractor_version}"
-        raise _made_otherwise(path, f"by {' '.join(made_by)}, but {now_by} is installed, which may find other faces")
+    for before_by, now_by in zip(made_by, installed, strict=True) if detects else ():
+        if before_by != now_by:
+            raise _made_otherwise(path, f"by {before_by}, but {now_by} is installed, which may see other faces")
+
+
+def refuse_another_recognizer(path: Path, info: DatasetInfo, recipe: Recipe, detects: bool) -> None:
+    """Raise MienError if the encodings that a dataset was made by are another recognizer's than is now to be used.
+
+    detects: whether new faces have to be compared with them; only then does the recognizer's version matter.
+    """
+    before, now = info.recognizer, recipe.recognizer
+    if before is None or now is None or (before == now if detects else before.agrees_with(now)):
+        return
+    held = info.keep_person or before
+    asked = recipe.keep_person if recipe.keep_person and recipe.keep_person.recognizer == now else now
+    keep_person = " --keep-person IMAGE" if info.keep_person else ""
+    raise MienError(
+        f"People were told apart in {path} by {held}, which cannot be compared with {asked}.",
+        f"mien preprocess {path} --again{keep_person} --recognizer {now.choice}",
+    )
+
+
+def _values(encoding: StoredEncoding | None) -> tuple[float, ...] | None:
+    return encoding.values if encoding else None
 
 
 def _made_otherwise(path: Path, how: str) -> MienError:
@@ -125,7 +162,3 @@ def _made_otherwise(path: Path, how: str) -> MienError:
         f"The dataset {path} was made {how}. Faces of both do not belong in one dataset.",
         f"Give another folder, or make it anew: mien preprocess {path} --again",
     )
-
-
-def _fields(config: AlignmentConfig) -> str:
-    return ",".join(f"{field}={value}" for field, value in config)

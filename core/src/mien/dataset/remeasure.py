@@ -1,28 +1,30 @@
 """Measuring features on faces that a dataset holds already, without finding them again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from mien.contracts.face import FaceCrop
 from mien.dataset.format import Dataset
-from mien.dataset.messages import Advanced, Begin, Remeasure
 from mien.dataset.npy import NpyWriter
 from mien.dataset.scenes import crops_in_scenes, crops_of
+from mien.dataset.tasks import Advanced, Remeasure, Report
 from mien.errors import MienError
 from mien.media.files import whole_folder
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.registry import Registry
 
 _FACES_AT_ONCE = 64
 
 
-def remeasure(task: Remeasure, begin: Begin, tell: Callable[[Advanced], None]) -> None:
-    """Write KEY.npy of the recipe's features for some rows of a dataset, as a folder of the work folder.
+def remeasure(task: Remeasure, features_text: str, registry: Registry, folder: Path, report: Report) -> None:
+    """Write KEY.npy of each of the features for some rows of a dataset, into a folder.
 
     Raises MienError if a feature fails, naming the face; if it needs the scene and the source is gone or unreadable.
     """
-    features = FeatureSet(begin.recipe.features_text, begin.registry)
-    with whole_folder(begin.work / task.key) as partial:
+    features = FeatureSet(features_text, registry)
+    with whole_folder(folder) as partial:
         writers = {
             key: NpyWriter(partial / f"{key}.npy", tuple(feature.shape), np.float32)
             for key, feature in features.features
@@ -34,7 +36,7 @@ def remeasure(task: Remeasure, begin: Begin, tell: Callable[[Advanced], None]) -
                 raise MienError(f"{where}: {error.message}", error.fix) from error
             for key, writer in writers.items():
                 writer.append(values[key])
-            tell(Advanced(len(crops), len(crops)))
+            report(Advanced(len(crops), len(crops)))
         for writer in writers.values():
             writer.close()
 

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from mien.contracts.face import FaceCrop, RgbImage
+from mien.contracts.face import Box, FaceCrop, RgbImage
 from mien.dataset.format import Dataset
 from mien.errors import MienError
+from mien.geometry.alignment import as_mask, transform_points
 from mien.media.images import read_image
 
 RAW = "raw"
 
 
 def crops_of(dataset: Dataset, rows: Sequence[int]) -> list[FaceCrop]:
-    """The largest crops of some rows, without their scenes."""
+    """The crops of some rows, without their scenes."""
     reader = _Reader(dataset)
     return [reader.crop(row, None) for row in rows]
 
@@ -24,7 +25,7 @@ def crops_of(dataset: Dataset, rows: Sequence[int]) -> list[FaceCrop]:
 def crops_in_scenes(
     dataset: Dataset, rows: Sequence[int], raw: Path | None = None
 ) -> Iterator[tuple[list[int], list[FaceCrop], str]]:
-    """The largest crops of some rows, in ascending order, with the scenes they come from; each scene is read once.
+    """The crops of some rows, in ascending order, with the scenes they come from; each scene is read once.
 
     Yields the rows of a scene, their crops, and where they are from, for an error message. raw: what the index's
     sources are relative to; None: DATASET/raw. Raises MienError if a source is gone or unreadable.
@@ -43,17 +44,26 @@ def crops_in_scenes(
 
 class _Reader:
     def __init__(self, dataset: Dataset) -> None:
-        self._images, self._masks = dataset.images(dataset.info.sizes[-1]), dataset.masks()
+        self._images, self._masks = dataset.crops(), dataset.masks()
         self._landmarks = dataset.landmarks()
-        self._index = dataset.index(["source", "frame", "to_crop"])
+        self._index = dataset.index(["source", "frame", "box", "box_angle", "to_crop"])
 
     def image(self, row: int) -> tuple[str, int | None]:
         return self._index["source"][row].as_py(), self._index["frame"][row].as_py()
 
     def crop(self, row: int, scene: RgbImage | None) -> FaceCrop:
         to_crop = np.array(self._index["to_crop"][row].as_py()).reshape(2, 3)
-        mask = (self._masks[row] / 255).astype(np.float32)
-        return FaceCrop(np.array(self._images[row]), mask, np.array(self._landmarks[row]), to_crop, scene)
+        landmarks = np.array(self._landmarks[row])
+        left, top, right, bottom = self._index["box"][row].as_py()
+        box = Box(left, top, right, bottom, self._index["box_angle"][row].as_py())
+        return FaceCrop(
+            image=np.array(self._images[row]),
+            mask=as_mask(self._masks[row]),
+            landmarks=None if np.isnan(landmarks).any() else landmarks,
+            to_crop=to_crop,
+            scene=scene,
+            points={"box": transform_points(to_crop, box.corners)},
+        )
 
 
 def _scenes(path: Path, frames: Sequence[Any]) -> Iterator[RgbImage]:

@@ -1,7 +1,7 @@
 """What a chunk of work leaves on disk: arrays, images and index rows in a folder that is whole or not there."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import FaceCrop, RgbImage
-from mien.dataset.info import LANDMARKS, MASKS
+from mien.dataset.info import CROPS, LANDMARKS, MASKS
 from mien.dataset.npy import NpyWriter
 from mien.dataset.recipe import Recipe
+from mien.geometry.alignment import as_uint8_mask
 from mien.media.files import whole_folder
 
 Row: TypeAlias = dict[str, Any]
@@ -41,20 +42,19 @@ class ShardWriter:
         self.kept: list[Row] = []
         self.dropped: list[Row] = []
 
-    def keep(
-        self, crop: FaceCrop, mask: NDArray[np.uint8], values: Mapping[str, NDArray[np.float32]], row: Row
-    ) -> None:
-        """Add a face. mask: uint8 (S, S). values: key → float32 (*shape)."""
-        for image in _pyramid(crop.image):
-            size = image.shape[0]
+    def keep(self, crop: FaceCrop, values: Mapping[str, NDArray[np.float32]], row: Row) -> None:
+        """Add a face, masked. values: key → float32 (*shape); what the recipe does not ask for is left out."""
+        for size, image in _copies(crop, self._recipe.sizes):
             self._arrays[f"images{size}"].append(image[None])
             if self._recipe.images:
                 png = cv2.imencode(".png", image[..., ::-1], _PNG)[1]
                 shard_image(self._folder, size, len(self.kept)).write_bytes(png.data)
-        self._arrays[MASKS].append(mask[None])
-        self._arrays[LANDMARKS].append(crop.landmarks[None].astype(np.float32))
-        for key, value in values.items():
-            self._arrays[key].append(value[None])
+        self._arrays[CROPS].append(crop.image[None])
+        self._arrays[MASKS].append(as_uint8_mask(crop.mask)[None])
+        landmarks = np.full((68, 2), np.nan) if crop.landmarks is None else crop.landmarks
+        self._arrays[LANDMARKS].append(landmarks[None].astype(np.float32))
+        for feature in self._recipe.features:
+            self._arrays[feature.key].append(values[feature.key][None])
         self.kept.append(row)
 
     def drop(self, row: Row) -> None:
@@ -82,12 +82,12 @@ def faces_in(folder: Path) -> int:
     return len(np.load(file, mmap_mode="r")) if file.exists() else 0
 
 
-def _pyramid(image: RgbImage) -> list[RgbImage]:
-    """The crop at S, S/2, …, 2 pixels: each the mean of two by two of the one before."""
-    images = [image]
-    while (size := images[-1].shape[0] // 2) >= 2:
-        images.append(cv2.resize(images[-1], (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False))
-    return images
+def _copies(crop: FaceCrop, sizes: Sequence[int]) -> Iterator[tuple[int, RgbImage]]:
+    """The small copies: the masked crop, averaged over areas. Each is made of the whole crop, and rounded once."""
+    masked = crop.masked_image if sizes else crop.image
+    for size in sizes:
+        copy = masked if size == crop.size else cv2.resize(masked, (size, size), interpolation=cv2.INTER_AREA)
+        yield size, copy.astype(np.uint8, copy=False)
 
 
 def shard_image(folder: Path, size: int, row: int) -> Path:

@@ -12,13 +12,15 @@ from mien.dataset.index import known_sources
 from mien.dataset.info import FACES, FeatureInfo, array_file
 from mien.dataset.job import Job
 from mien.dataset.merge import merge, write_info, write_statistics
-from mien.dataset.messages import Remeasure
 from mien.dataset.npy import NpyWriter
 from mien.dataset.origins import segments_of
 from mien.dataset.plan import chunks_of, list_sources, unchanged
 from mien.dataset.recipe import Recipe, described, refuse_another_recipe
+from mien.dataset.tasks import Remeasure
+from mien.errors import MienError
 from mien.media.files import whole_file, writing_to
 from mien.plugins.feature_set import FeatureSet
+from mien.tracking.recognizer import Recognizer
 
 _FACES_PER_TASK = 256
 
@@ -26,12 +28,13 @@ _FACES_PER_TASK = 256
 def make(job: Job, recipe: Recipe, sources: Sequence[Path] | None) -> int:
     """Make the dataset of its sources (None: DATASET/raw). Returns how many images and frames were gone through."""
     files = list_sources(job.path, sources)
+    recognizer = _recognizer(job, recipe)
     chunks = chunks_of(files, recipe)
     done = job.do(chunks, recipe, "faces")
     job.progress.start("writing", None)
     with writing_to(job.path / FACES):
         segments = segments_of(files, {}, chunks, job.work)
-    merge(job.path, recipe, segments, None, _recorded(sources))
+    merge(job.path, recipe, segments, None, _recorded(sources), recognizer)
     return done
 
 
@@ -67,12 +70,13 @@ def follow_sources(job: Job, recipe: Recipe, old: Dataset, sources: Sequence[Pat
             f"{left_out} of {len(known)} sources are gone or not named any more; their faces are left out."
         )
     recipe = replace(recipe, features=_still_valid(old, job))
+    recognizer = _recognizer(job, recipe)
     chunks = chunks_of(new, recipe)
     done = job.do(chunks, recipe, "faces", may_all_fail=bool(same))
     job.progress.start("writing", None)
     with writing_to(job.path / FACES):
         segments = segments_of(files, {name: known[name] for name in same}, chunks, job.work)
-    merge(job.path, recipe, segments, old, _recorded(sources))
+    merge(job.path, recipe, segments, old, _recorded(sources), recognizer)
     return done
 
 
@@ -124,6 +128,23 @@ def _still_valid(old: Dataset, job: Job) -> tuple[FeatureInfo, ...]:
     """The dataset's features that the installed plugins compute as they were computed."""
     installed = described(FeatureSet("+".join(feature.choice for feature in old.info.features), job.registry))
     return tuple(feature for feature in installed if feature in old.info.features)
+
+
+def _recognizer(job: Job, recipe: Recipe) -> Recognizer | None:
+    """What groups the faces by people, if that is asked for.
+
+    Raises MienError if the recipe does not measure what it goes by: then the dataset holds that of another version.
+    """
+    if recipe.people != "recognizer":
+        return None
+    recognizer = Recognizer(job.registry)
+    if all(feature.key != recognizer.key for feature in recipe.features):
+        raise MienError(
+            f"The people of {job.path} were told apart by another recognizer than the one that is installed, "
+            f"{recognizer.features.text}.",
+            f"mien preprocess {job.path} --again --people recognizer",
+        )
+    return recognizer
 
 
 def _recorded(sources: Sequence[Path] | None) -> tuple[str, ...] | None:

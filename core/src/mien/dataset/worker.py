@@ -1,28 +1,36 @@
 """What one worker process does with one chunk."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import Face, FaceCrop, RgbImage
-from mien.dataset.chunk import ANOTHER_PERSON, FAILED, NO_FACE, NOT_LARGEST, UNREADABLE, Chunk, SourceFile
-from mien.dataset.messages import Advanced, Begin
+from mien.dataset.chunk import (
+    ANOTHER_PERSON,
+    FAILED,
+    NO_FACE,
+    NO_LANDMARKS,
+    NOT_LARGEST,
+    UNREADABLE,
+    Chunk,
+    SourceFile,
+)
 from mien.dataset.recipe import Recipe
 from mien.dataset.shard import Row, ShardWriter, writing_shard
 from mien.dataset.sharpness import sharpness
+from mien.dataset.tasks import Advanced, Report
 from mien.errors import MienError
-from mien.geometry.alignment import align
+from mien.geometry.alignment import as_uint8_mask, can_align, cut, points_of, similarity_to_crop
 from mien.media.images import read_image
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
-
-Tell = Callable[[Advanced], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,8 @@ class _LoadedImage:
 class _FoundFace:
     number: int
     face: Face
-    crop: FaceCrop
-    mask: NDArray[np.uint8]
+    crop: FaceCrop | None
+    """Masked; None if the face cannot be cut out."""
     dropped: str = ""
     values: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
@@ -61,18 +69,26 @@ class ChunkWorker:
 
     def __init__(self, registry: Registry, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._extractor = ExtractorSet(recipe.extractor, registry)
+        self._extractors = ExtractorSet(recipe.extractor, registry)
+        self._maskers = MaskerSet(recipe.masker, registry)
         self._features = FeatureSet(recipe.features_text, registry)
-        self._recognizer = Recognizer(registry) if recipe.keep_person is not None else None
+        self._recognizer = Recognizer(registry, recipe.recognizer.choice) if recipe.recognizer else None
+        self._person: NDArray[np.float32] | None = None
+        if recipe.keep_person and self._recognizer:
+            again = "mien preprocess DATASET --again --keep-person IMAGE"
+            self._person = self._recognizer.stored(recipe.keep_person, "The dataset", again)
         self._video: Any = None
 
-    def do(self, chunk: Chunk, begin: Begin, tell: Tell) -> None:
-        """Write the chunk's shard. Raises MienError if it cannot be written; what cannot be read is noted in it."""
-        with writing_shard(begin.work / chunk.key, self._recipe) as shard:
+    def do(self, chunk: Chunk, folder: Path, report: Report) -> None:
+        """Write the chunk's shard as that folder; what cannot be read is noted in it.
+
+        Raises MienError if it cannot be written.
+        """
+        with writing_shard(folder, self._recipe) as shard:
             for loaded in self._images(chunk):
                 if loaded.image is None:
                     shard.drop(loaded.row(dropped=f"{UNREADABLE}: {loaded.reason}"))
-                    tell(Advanced(0 if chunk.frames else 1, 0, readable=False))
+                    report(Advanced(0 if chunk.frames else 1, 0, readable=False))
                     continue
                 try:
                     found = self._measured(loaded.image)
@@ -80,10 +96,10 @@ class ChunkWorker:
                 except Exception as error:
                     failure = error.message if isinstance(error, MienError) else _in_words(error)
                     shard.drop(loaded.row(dropped=f"{FAILED}: {failure}"))
-                    tell(Advanced(1, 0, failure=failure))
+                    report(Advanced(1, 0, failure=failure))
                 else:
                     _write(loaded, found, shard)
-                    tell(Advanced(1, sum(not face.dropped for face in found)))
+                    report(Advanced(1, sum(not face.dropped for face in found)))
 
     def _images(self, chunk: Chunk) -> Iterator[_LoadedImage]:
         for source in chunk.sources:
@@ -118,52 +134,79 @@ class ChunkWorker:
             yield _LoadedImage(source, None, reached if frames else None, reason=error.message)
 
     def _measured(self, image: RgbImage) -> list[_FoundFace]:
-        faces = [face for face in self._extractor.extract(image) if face.landmarks is not None]
-        found = [self._cut_out(number, face, image) for number, face in enumerate(faces)]
-        if not found:
-            return []
-        measured = self._recognizer.features.compute([face.crop for face in found]) if self._recognizer else {}
-        if self._recognizer:
-            found = self._only_this_person(found, measured, self._recognizer)
+        found = self._cut_out(self._extractors.extract(image), image)
+        if self._recognizer and self._person is not None:
+            found = _measured_by(self._recognizer.features, found)
+            found = [_checked_person(face, self._recognizer, self._person) for face in found]
         if self._recipe.largest:
             found = _only_the_largest(found)
-        kept = [number for number, face in enumerate(found) if not face.dropped]
-        known = {key: values[kept] for key, values in measured.items()}
-        values = self._features.compute([found[number].crop for number in kept], known)
-        for position, number in enumerate(kept):
-            found[number] = replace(found[number], values={key: value[position] for key, value in values.items()})
-        return found
+        return _measured_by(self._features, found)
 
-    def _cut_out(self, number: int, face: Face, image: RgbImage) -> _FoundFace:
-        if face.landmarks is None:
-            raise ValueError("a face without landmarks cannot be cut out")
-        crop = align(image, face.landmarks, self._recipe.alignment)
-        mask = np.rint(crop.mask * 255).astype(np.uint8)
-        # As the dataset gives it back, so that a feature that is added later sees the very same.
-        crop = replace(crop, mask=(mask / 255).astype(np.float32))
-        return _FoundFace(number, face, crop, mask)
-
-    def _only_this_person(
-        self, found: list[_FoundFace], measured: Mapping[str, NDArray[np.float32]], recognizer: Recognizer
-    ) -> list[_FoundFace]:
-        encodings = measured[recognizer.key].reshape(len(found), -1)
-        distances = recognizer.distances(encodings, np.array(self._recipe.keep_person, np.float32))
-        return [
-            face
-            if distance < recognizer.same_person_below
-            else replace(face, dropped=f"{ANOTHER_PERSON}: distance {distance:.2f}")
-            for face, distance in zip(found, distances, strict=True)
+    def _cut_out(self, faces: Sequence[Face], image: RgbImage) -> list[_FoundFace]:
+        """Each face with its crop, masked; those that the template cannot place without."""
+        config = self._recipe.alignment
+        numbers = [number for number, face in enumerate(faces) if can_align(face, config)]
+        crops = [
+            cut(image, face.landmarks, similarity_to_crop(face, config), config, points_of(face))
+            for face in (faces[number] for number in numbers)
         ]
+        masked = dict(zip(numbers, self._maskers.masked(crops), strict=True))
+        why = f"{NO_LANDMARKS}: the template {config.template} needs them"
+        return [
+            _FoundFace(number, face, masked.get(number), "" if number in masked else why)
+            for number, face in enumerate(faces)
+        ]
+
+
+def _checked_person(face: _FoundFace, recognizer: Recognizer, person: NDArray[np.float32]) -> _FoundFace:
+    if face.dropped:
+        return face
+    encoding = face.values[recognizer.key].reshape(1, -1)
+    (distance,) = recognizer.distances(encoding, person)
+    if distance < recognizer.same_person_below:
+        return face
+    return replace(face, dropped=f"{ANOTHER_PERSON}: distance {distance:.2f}")
+
+
+def _measured_by(features: FeatureSet, found: list[_FoundFace]) -> list[_FoundFace]:
+    """The faces with the features' values too, of those that are kept.
+
+    A face without landmarks is dropped, if a feature cannot do without. Raises MienError if a feature fails otherwise.
+    """
+    kept = [(face, face.crop) for face in found if not face.dropped and face.crop is not None]
+    if not kept:
+        return found
+    keys = [key for key, _ in features.features]
+    known = {
+        key: np.stack([face.values[key] for face, _ in kept])
+        for key in keys
+        if all(key in face.values for face, _ in kept)
+    }
+    try:
+        values = features.compute([crop for _, crop in kept], known)
+    except MienError as error:
+        bare = [face.number for face, crop in kept if crop.landmarks is None]
+        if not bare:
+            raise
+        why = f"{NO_LANDMARKS}: {error.message}"
+        return _measured_by(features, [replace(face, dropped=why) if face.number in bare else face for face in found])
+    row_of = {face.number: row for row, (face, _) in enumerate(kept)}
+    return [
+        replace(face, values={**face.values, **{key: values[key][row_of[face.number]] for key in keys}})
+        if face.number in row_of
+        else face
+        for face in found
+    ]
 
 
 def _write(loaded: _LoadedImage, found: Sequence[_FoundFace], shard: ShardWriter) -> None:
     if not found:
         shard.drop(loaded.row(dropped=NO_FACE))
     for face in found:
-        if face.dropped:
+        if face.dropped or face.crop is None:
             shard.drop(loaded.row(**_columns(face), dropped=face.dropped))
         else:
-            shard.keep(face.crop, face.mask, face.values, loaded.row(**_columns(face)))
+            shard.keep(face.crop, face.values, loaded.row(**_columns(face)))
 
 
 def _only_the_largest(found: list[_FoundFace]) -> list[_FoundFace]:
@@ -175,13 +218,14 @@ def _only_the_largest(found: list[_FoundFace]) -> list[_FoundFace]:
 
 
 def _columns(found: _FoundFace) -> Row:
-    box = found.face.box
+    box, crop = found.face.box, found.crop
     return {
         "face": found.number,
         "box": [float(side) for side in (box.left, box.top, box.right, box.bottom)],
-        "to_crop": [float(value) for value in found.crop.to_crop.ravel()],
-        "score": float(found.face.score) if math.isfinite(found.face.score) else None,
-        "sharpness": sharpness(found.crop.image, found.mask),
+        "box_angle": float(box.angle_degrees),
+        "to_crop": None if crop is None else [float(value) for value in crop.to_crop.ravel()],
+        "score": float(found.face.score),
+        "sharpness": None if crop is None else sharpness(crop.image, as_uint8_mask(crop.mask)),
     }
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import cv2
@@ -10,15 +10,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mien.contracts.model import to_uint8_images
+from mien.contracts.model import Batch, Generated, to_uint8_images
+from mien.contracts.target import Given, Known, Reference, Synthetic, Target
 from mien.dataset import Dataset
-from mien.errors import MienError
+from mien.inference.target import synthetic_id
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.guard import guarded_generate
+from mien.training.batch import CropArrays, make_batch
 from mien.training.data import BatchRows, TrainingData
 from mien.training.run import TrainedRun
+from mien.training.sampling import spread
 
-_FACES_AT_ONCE = 32
 _THUMBNAIL_PX = 8
+_REFERENCE_IMAGES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What was drawn of N faces."""
+
+    images: NDArray[np.uint8]
+    """uint8 (N, T, T, 3), RGB, in the space of the rows' crops."""
+    masks: NDArray[np.float32] | None = None
+    """float32 (N, T, T) in [0, 1], what of them is to be set in; None: what the crops' masks say."""
 
 
 class Predictor(ABC):
@@ -28,38 +42,69 @@ class Predictor(ABC):
     is_model: ClassVar[bool] = False
 
     @abstractmethod
-    def draw(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """uint8 (n, S, S, 3), RGB, in the space of the rows' crops."""
+    def draw(self, rows: NDArray[np.int64]) -> Prediction:
+        """Draw n rows."""
 
 
 class ModelPredictor(Predictor):
-    """The run's model, as a person, or as strangers: each row as one of its own, unless told otherwise."""
+    """The run's model, as a person, or as synthetic people: each row as one of its own, unless told otherwise.
+
+    drawn_as: a person's name; None: synthetic people. known: the training faces of that person, for a model that draws
+    a reference.
+    """
 
     is_model = True
 
     def __init__(
-        self, run: TrainedRun, dataset: Dataset, features: FeatureSet, identity: str | None, seed: int
+        self,
+        run: TrainedRun,
+        dataset: Dataset,
+        features: FeatureSet,
+        drawn_as: str | None,
+        seed: int,
+        given: Given | None = None,
     ) -> None:
         self.name = run.record.model
-        self._run, self._identity, self._seed = run, identity, seed
+        self._run, self._drawn_as, self._seed, self._given = run, drawn_as, seed, given
         self._data = TrainingData([dataset], features, run.record.options)
 
-    def draw(self, rows: NDArray[np.int64], strangers: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:
-        """See `Predictor.draw`. strangers: int64 (n,), whom each row is to be; None: somebody else each time."""
-        if strangers is None:
-            strangers = np.array([synthetic_id(self._seed, int(row)) for row in rows], np.int64)
-        parts = [slice(start, start + _FACES_AT_ONCE) for start in range(0, len(rows), _FACES_AT_ONCE)]
-        return np.concatenate([self._part(rows[part], strangers[part]) for part in parts])
+    def draw(self, rows: NDArray[np.int64], synthetic_ids: NDArray[np.int64] | None = None) -> Prediction:
+        """See `Predictor.draw`. synthetic_ids: int64 (n,), whom each row is to be; None: somebody else each time."""
+        if synthetic_ids is None:
+            synthetic_ids = np.array([_synthetic_id(self._seed, int(row)) for row in rows], np.int64)
+        size = self._run.model.faces_per_batch
+        parts = [slice(start, start + size) for start in range(0, len(rows), size)]
+        return _joined([self._part(rows[part], synthetic_ids[part]) for part in parts])
 
-    def _part(self, rows: NDArray[np.int64], strangers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        model = self._run.model
-        batch = self._data.batch(BatchRows((rows,)), model.size)
-        batch = replace(batch, identities=torch.full_like(batch.identities, -1), strangers=torch.from_numpy(strangers))
-        with torch.inference_mode():
-            drawn = model.generate(batch, self._identity)
-        if not bool(torch.isfinite(drawn).all()):
-            raise MienError(f"The model of {self._run.path} drew values that are not finite.", "Train it again.")
-        return to_uint8_images(drawn)
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """The model's batch of some rows, whoever they are."""
+        batch = self._data.batch(BatchRows(rows), self._run.model, self._run.model.resolution)
+        return replace(batch, people=torch.full_like(batch.people, -1))
+
+    def target(self, synthetic_ids: NDArray[np.int64]) -> Target:
+        """Whom rows are to be drawn as."""
+        if self._drawn_as is None:
+            return Synthetic(torch.from_numpy(synthetic_ids))
+        if self._given is not None:
+            return Reference(torch.zeros(len(synthetic_ids), dtype=torch.int64), (self._given,))
+        return Known(torch.full((len(synthetic_ids),), self._run.person_index(self._drawn_as)))
+
+    def _part(self, rows: NDArray[np.int64], synthetic_ids: NDArray[np.int64]) -> Prediction:
+        drawn = guarded_generate(self._run.model, self.name, self.batch(rows), self.target(synthetic_ids))
+        if isinstance(drawn, Generated):
+            return Prediction(to_uint8_images(drawn.images), drawn.masks[:, 0].float().cpu().numpy())
+        return Prediction(to_uint8_images(drawn))
+
+
+def given_of(
+    run: TrainedRun, dataset: Dataset, rows: NDArray[np.int64], features: FeatureSet, encodings: NDArray[np.float32]
+) -> Given:
+    """A person as a reference, by some of their faces: the mean of their encodings (n, D), at their usual length."""
+    data = TrainingData([dataset], features, run.record.options)
+    mean = encodings.mean(0)
+    mean = mean * (np.linalg.norm(encodings, axis=1).mean() / max(float(np.linalg.norm(mean)), 1e-12))
+    faces = data.batch(BatchRows(spread(rows, _REFERENCE_IMAGES)), run.model, run.model.resolution)
+    return Given(torch.from_numpy(mean.astype(np.float32)), faces)
 
 
 class MeanFace(Predictor):
@@ -72,14 +117,13 @@ class MeanFace(Predictor):
         total = sum(len(rows) for _, rows in known)
         sums = np.zeros((size, size, 3))
         for dataset, rows in known:
-            images = dataset.images(size)
             for start in range(0, len(rows), 512):
-                sums += images[rows[start : start + 512]].sum(0, dtype=np.float64)
+                sums += masked_images(dataset, rows[start : start + 512], size).sum(0, dtype=np.float64)
         self._mean = np.rint(sums / total).astype(np.uint8)
 
-    def draw(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def draw(self, rows: NDArray[np.int64]) -> Prediction:
         """See `Predictor.draw`."""
-        return np.repeat(self._mean[None], len(rows), 0)
+        return Prediction(np.repeat(self._mean[None], len(rows), 0))
 
 
 class Thumbnail(Predictor):
@@ -88,13 +132,14 @@ class Thumbnail(Predictor):
     name = f"thumbnail, {_THUMBNAIL_PX} px"
 
     def __init__(self, dataset: Dataset, size: int) -> None:
-        self._small, self._size = dataset.images(_THUMBNAIL_PX), size
+        self._dataset, self._size = dataset, size
 
-    def draw(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def draw(self, rows: NDArray[np.int64]) -> Prediction:
         """See `Predictor.draw`."""
         side = (self._size, self._size)
-        enlarged = [cv2.resize(np.array(self._small[row]), side, interpolation=cv2.INTER_CUBIC) for row in rows]
-        return np.stack(enlarged).astype(np.uint8)
+        small = masked_images(self._dataset, rows, _THUMBNAIL_PX)
+        enlarged = [cv2.resize(image, side, interpolation=cv2.INTER_CUBIC) for image in small]
+        return Prediction(np.stack(enlarged).astype(np.uint8))
 
 
 class NearestFace(Predictor):
@@ -116,14 +161,14 @@ class NearestFace(Predictor):
         self._vectors_known = np.concatenate(vectors) / self._spread
         self._at = [(which, int(row)) for which, (_, rows) in enumerate(known) for row in rows]
 
-    def draw(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def draw(self, rows: NDArray[np.int64]) -> Prediction:
         """See `Predictor.draw`."""
         images = []
         for vector in self._vectors(self._dataset, rows) / self._spread:
             nearest = int(((self._vectors_known - vector) ** 2).sum(1).argmin())
             which, row = self._at[nearest]
-            images.append(np.array(self._known[which][0].images(self._size)[row]))
-        return np.stack(images)
+            images.append(masked_images(self._known[which][0], np.array([row]), self._size)[0])
+        return Prediction(np.stack(images))
 
     def _vectors(self, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         if self._features.length:
@@ -131,6 +176,24 @@ class NearestFace(Predictor):
         return np.asarray(dataset.landmarks()[rows]).reshape(len(rows), -1)
 
 
-def synthetic_id(seed: int, key: int) -> int:
-    """The number of a stranger, in [0, 2**63), of a seed and a row."""
-    return int(np.random.SeedSequence([seed, key]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+def masked_images(dataset: Dataset, rows: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """Crops of some rows at a side, black where the mask is 0: uint8 (n, size, size, 3)."""
+    nothing = np.zeros(len(rows), np.int64)
+    crops = CropArrays(
+        images=np.asarray(dataset.crops()[rows]),
+        masks=np.asarray(dataset.masks()[rows]),
+        landmarks=np.asarray(dataset.landmarks()[rows]),
+        features=np.zeros((len(rows), 0), np.float32),
+        people=nothing,
+        tracks=nothing,
+    )
+    return to_uint8_images(make_batch(crops, resolution=size, masked=True).images)
+
+
+def _joined(parts: Sequence[Prediction]) -> Prediction:
+    masks = [part.masks for part in parts if part.masks is not None]
+    return Prediction(np.concatenate([part.images for part in parts]), np.concatenate(masks) if masks else None)
+
+
+def _synthetic_id(seed: int, row: int) -> int:
+    return synthetic_id(seed, "", row)

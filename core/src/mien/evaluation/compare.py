@@ -3,23 +3,22 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 from pydantic import BaseModel, ConfigDict
 
-from mien.contracts.model import Model
 from mien.dataset import Dataset
 from mien.errors import MienError
-from mien.evaluation.evaluate import DEFAULT_FACES, evaluate
+from mien.evaluation.evaluate import DEFAULT_FACES, evaluate, people_drawn
 from mien.evaluation.html import embedded, table_of, write_html
 from mien.evaluation.metric_table import beaten
 from mien.evaluation.page import PAGE, facts_of
 from mien.evaluation.report import Evaluation, Metrics, folder_of
-from mien.evaluation.row_selection import choose_rows
+from mien.evaluation.row_selection import choose_rows, training_people
 from mien.media.files import whole_file
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
-from mien.tracking.recognizer import Recognizer
+from mien.tracking.recognizer import default_recognizer
+from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training.run import WEIGHTS, RunRecord, TrainedRun
 
 _DATA = "comparison.json"
@@ -63,6 +62,7 @@ def compare(
     *,
     faces: int = DEFAULT_FACES,
     last: float | None = None,
+    recognizer: str | None = None,
     out: Path | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
@@ -72,6 +72,7 @@ def compare(
     A run that is judged already, with these weights, by these faces and settings, is not judged again; of another, what
     RUN/evaluations/NAME_OF_DATASET holds is replaced.
     runs: folders of two trained runs or more. on: a dataset. faces, last, progress, registry: as of `evaluate`.
+    recognizer: a feature choice, by what faces are recognized; None: that of all the runs, or the default.
     out: a folder to write comparison.json and index.html to; None: they are not written.
 
     Returns the evaluation of each run, and tables of them.
@@ -83,9 +84,10 @@ def compare(
     registry, progress = registry or Registry(), progress or Silent()
     paths, dataset = [Path(run) for run in runs], Dataset.open(Path(on))
     _refuse_other_faces(paths, dataset, faces, last, registry)
+    by = RecognizerRecord.of(recognizer or _common_recognizer(paths, dataset, registry), registry).choice
     evaluations = [
-        _known(path, dataset, faces, last, registry)
-        or evaluate(path, dataset.path, faces=faces, last=last, progress=progress, registry=registry)
+        _known(path, dataset, faces, last, by, registry)
+        or evaluate(path, dataset.path, faces=faces, last=last, recognizer=by, progress=progress, registry=registry)
         for path in paths
     ]
     first = evaluations[0]
@@ -119,7 +121,22 @@ def _refuse_other_faces(
             )
 
 
-def _known(run: Path, dataset: Dataset, faces: int, last: float | None, registry: Registry) -> Evaluation | None:
+def _common_recognizer(runs: Sequence[Path], dataset: Dataset, registry: Registry) -> str:
+    """What all of them were trained with. Raises MienError if they were not trained with the same one."""
+    recorded = {run: RunRecord.read(run).recognizer for run in runs}
+    choices = {run: record.choice for run, record in recorded.items() if record}
+    if len(set(choices.values())) > 1:
+        told = ", ".join(f"{run} with {choice}" for run, choice in choices.items())
+        raise MienError(
+            f"The runs were trained with different recognizers, and are to be judged by one: {told}.",
+            f"mien compare {' '.join(map(str, runs))} --on {dataset.path} --recognizer {next(iter(choices.values()))}",
+        )
+    return next(iter(choices.values()), None) or default_recognizer(registry)
+
+
+def _known(
+    run: Path, dataset: Dataset, faces: int, last: float | None, recognizer: str, registry: Registry
+) -> Evaluation | None:
     """What was judged before, if judging it again would say the same."""
     known, weights = Evaluation.read(folder_of(run, dataset.path)), run / WEIGHTS
     if known is None or known.unreadable or not weights.is_file():
@@ -127,18 +144,17 @@ def _known(run: Path, dataset: Dataset, faces: int, last: float | None, registry
     # Not only the faces: whoever tried another blender or one person alone left that evaluation here.
     results = (known.weights, known.dataset_digest, known.faces_asked, known.last_asked, known.seed, known.drawn_as)
     by = (known.blender, known.extractor, known.recognizer)
-    asked = (
-        hashlib.sha256(weights.read_bytes()).hexdigest(), dataset.info.digest, faces, last, 0, _everybody(run, registry)
-    )  # fmt: skip
-    default = (registry.default("blender"), dataset.info.extractor, Recognizer(registry).features.text)
+    drawn_as = _everybody(run, dataset, registry)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    asked = (digest, dataset.info.digest, faces, last, 0, drawn_as)
+    default = (registry.default("blender"), dataset.info.extractor, RecognizerRecord.of(recognizer, registry))
     return known if (results, by) == (asked, default) else None
 
 
-def _everybody(run: Path, registry: Registry) -> list[str | None]:
+def _everybody(run: Path, dataset: Dataset, registry: Registry) -> list[str | None]:
     """Whom `evaluate` has a run draw."""
-    record = RunRecord.read(run)
-    model = cast(type[Model], registry.load("model", record.model))
-    return [*(record.identities if model.swaps else ()), *([None] if model.invents else ())]
+    opened = TrainedRun.open(run, registry)
+    return people_drawn(opened, None, training_people(opened), dataset)
 
 
 def _last_of_all(runs: Sequence[Path], dataset: Dataset) -> float:

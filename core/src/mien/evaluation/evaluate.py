@@ -1,28 +1,29 @@
 """Judging a run: its model and baselines draw held-out faces, set into their scenes, and are looked at."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mien.contracts.target import Given
 from mien.dataset import Dataset
 from mien.errors import MienError
-from mien.evaluation.baselines import MeanFace, ModelPredictor, NearestFace, Predictor, Thumbnail
+from mien.evaluation.baselines import MeanFace, ModelPredictor, NearestFace, Thumbnail, given_of
 from mien.evaluation.formulas import expression_error, frechet_distance, mean_of_finite, mean_pairwise_distance
 from mien.evaluation.metric_table import beats
-from mien.evaluation.metrics import compute_metrics
+from mien.evaluation.metrics import Judge, compute_metrics
 from mien.evaluation.observation import gathered
 from mien.evaluation.observer import Plugins
 from mien.evaluation.observer_pool import looking_with
 from mien.evaluation.page import write_page
 from mien.evaluation.report import Beats, Evaluation, Metrics, folder_of
 from mien.evaluation.results import EvaluationResult, PredictorResult, look_at_all, readable
-from mien.evaluation.row_selection import choose_rows, training_split
+from mien.evaluation.row_selection import choose_rows, training_people
 from mien.evaluation.speed import faces_per_second
-from mien.evaluation.synthetic_people import Strangers
+from mien.evaluation.synthetic_people import SyntheticPeople
 from mien.geometry.pose import HeadAngles, angles_degrees, head_pose
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
@@ -30,11 +31,16 @@ from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
 from mien.training import checkpoints
 from mien.training.run import TrainedRun
+from mien.training.sampling import spread
 
 DEFAULT_FACES = 100
 _REFERENCE_FACES = 64
 """Training faces of a person that are recognized; of those whose encodings the dataset holds, more:"""
 _STORED_FACES = 2000
+_MOST_PEOPLE = 4
+"""So many of a run's people are drawn, if nobody is asked for."""
+_PREDICTORS = 4
+"""The model and its baselines."""
 
 
 def evaluate(
@@ -47,6 +53,8 @@ def evaluate(
     seed: int = 0,
     blender: str | None = None,
     extractor: str | None = None,
+    recognizer: str | None = None,
+    judges: Sequence[str] = (),
     out: Path | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
@@ -58,6 +66,8 @@ def evaluate(
     strangers. faces: at most so many, spread evenly. last: only this share at the end of each clip, also of a dataset
     that the run was not trained on. seed: whom to invent.
     blender, extractor: plugin choices; None: the default blender, and the extractor that the dataset was made with.
+    recognizer: a feature choice, by what faces are recognized; None: the run's, or the default. judges: further ones,
+    which say by themselves whose faces they are: neither the recognizer nor that which the run was trained with.
     out: where evaluation.json, index.html and the images are written; None: RUN/evaluations/NAME_OF_DATASET.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
 
@@ -68,8 +78,8 @@ def evaluate(
     face to judge by, or no scene can be read any more.
     """
     judgement = measure(
-        run, on, to=to, faces=faces, last=last, seed=seed, blender=blender, extractor=extractor, progress=progress,
-        registry=registry,
+        run, on, to=to, faces=faces, last=last, seed=seed, blender=blender, extractor=extractor, recognizer=recognizer,
+        judges=judges, progress=progress, registry=registry,
     )  # fmt: skip
     folder = out or folder_of(Path(run), Path(on))
     write_page(folder, judgement)
@@ -87,35 +97,48 @@ def measure(
     seed: int = 0,
     blender: str | None = None,
     extractor: str | None = None,
+    recognizer: str | None = None,
+    judges: Sequence[str] = (),
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> EvaluationResult:
     """As `evaluate`, but nothing is written."""
     registry, progress = registry or Registry(), progress or Silent()
     opened, dataset = TrainedRun.open(Path(run), registry), Dataset.open(Path(on))
+    if not opened.record.datasets:
+        raise MienError(
+            f"{run} was trained on nothing: there is nobody to compare with.", "mien evaluate RUN --on DATASET"
+        )
     features = FeatureSet(opened.features, registry)
-    people = _whom(opened, to)
+    sources = training_people(opened)
+    people = people_drawn(opened, to, sources, dataset)
     chosen = choose_rows(opened, dataset, faces, last)
     dataset.vectors(features, chosen.rows[:1])  # says early if a feature is missing
     blender = blender or registry.default("blender")
     extractor = extractor or dataset.info.extractor
-    plugins = Plugins(blender, extractor, finds_originals=extractor != dataset.info.extractor)
-    recognizer = Recognizer(registry)
-    sources = _sources(opened)
-    predictors = [
-        (predictor, person)
+    recognizes = Recognizer(registry, recognizer or opened.recognizer)
+    judging = _judges(judges, recognizes, opened, registry)
+    plugins = Plugins(
+        blender,
+        extractor,
+        finds_originals=extractor != dataset.info.extractor,
+        recognizer=recognizes.record.choice,
+        judges=tuple(judge.record.choice for judge in judging),
+    )
+    looking = looking_with(registry, plugins, observations=len(chosen.rows) * len(people) * _PREDICTORS)
+    known = _encodings(sources, people, recognizes, progress)
+    by_judges = [Judge(judge, _encodings(sources, people, judge, progress)) for judge in judging]
+    of_model = {
+        person: ModelPredictor(
+            opened, dataset, features, person, seed, _given(opened, features, person, sources, known, recognizes)
+        )
         for person in people
-        for predictor in _drawers(opened, dataset, features, person, sources, seed)
-    ]
-    looking = looking_with(registry, plugins, observations=len(chosen.rows) * len(predictors))
-    known = _encodings(sources, recognizer, progress)
-    results = _drawn(predictors, chosen.rows, progress)
-    strangers = next(
-        (Strangers.drawn_by(one.predictor, chosen.rows, seed) for one in results
-         if isinstance(one.predictor, ModelPredictor) and one.drawn_as is None),
-        Strangers.none(),
-    )  # fmt: skip
-    seen = look_at_all(dataset, chosen, results, strangers, looking, progress)
+    }
+    results = _drawn(of_model, dataset, features, sources, chosen.rows, progress)
+    synthetic = SyntheticPeople.none()
+    if None in of_model:
+        synthetic = SyntheticPeople.drawn_by(of_model[None], chosen.rows, seed)
+    seen = look_at_all(dataset, chosen, results, synthetic, looking, progress)
     kept = seen.numbers
     for one in results:
         one.images = one.images[kept]
@@ -129,7 +152,9 @@ def measure(
         distances[number] = observations.distances_to(seen.encodings)
         poses[number] = angles_degrees(head_pose(observations.landmarks))
         real = known[one.drawn_as] if one.drawn_as else seen.encodings
-        metrics.append(compute_metrics(one, observations, seen, known, real, dataset.name, recognizer, strangers))
+        metrics.append(
+            compute_metrics(one, observations, seen, known, real, dataset.people, recognizes, synthetic, by_judges)
+        )
     middle = len(seen.encodings) // 2
     record = opened.record
     newest = checkpoints.newest(opened.path)
@@ -153,12 +178,13 @@ def measure(
         unreadable=seen.unreadable,
         extractor=extractor,
         blender=blender,
-        recognizer=recognizer.features.text,
-        same_person_below=recognizer.same_person_below,
+        recognizer=recognizes.record,
+        same_person_below=recognizes.same_person_below,
+        judges=[judge.record for judge in judging],
         seed=seed,
         device="cpu",
         threads=torch.get_num_threads(),
-        faces_per_second=faces_per_second(opened.model, people[0], dataset, features, record.options),
+        faces_per_second=faces_per_second(opened.model, of_model[people[0]], dataset),
         frechet_floor=frechet_distance(seen.encodings[:middle], seen.encodings[middle:]),
         diversity_of_real=mean_pairwise_distance(np.concatenate(list(known.values()))),
         constancy_of_real=mean_of_finite([mean_pairwise_distance(encodings) for encodings in known.values()]),
@@ -177,60 +203,106 @@ def measure(
     )
 
 
-def _whom(run: TrainedRun, to: str | None) -> list[str | None]:
+def people_drawn(
+    run: TrainedRun, to: str | None, sources: Mapping[str, tuple[Dataset, NDArray[np.int64]]], dataset: Dataset
+) -> list[str | None]:
+    """Whom the model draws: what was asked for; else people of the run, at most so many, and synthetic ones."""
+    targets = run.model.targets
     if to is not None:
-        run.model.identity_index(to)
+        if "known" in targets or "reference" not in targets:
+            run.person_index(to)
+        elif to not in sources:
+            raise MienError(
+                f"{run.path} was trained on no {to!r}, but on {', '.join(sources)}.", f"--to {next(iter(sources))}"
+            )
         return [to]
-    return [*(run.identities if run.model.swaps else ()), *([None] if run.model.invents else ())]
+    people: list[str | None] = []
+    if targets & {"known", "reference"}:
+        # Those who are judged first, since a reconstruction can be compared pixel by pixel.
+        people += sorted(sources, key=lambda name: name not in dataset.people)[:_MOST_PEOPLE]
+        people = [name for name in sources if name in people]
+    return [*people, *([None] if "synthetic" in targets else ())]
 
 
-def _sources(run: TrainedRun) -> list[tuple[Dataset, NDArray[np.int64]]]:
-    """The datasets that the run was trained on, and the rows that it saw."""
-    opened = [Dataset.open(Path(record.path)) for record in run.record.datasets]
-    return [(dataset, training_split(run, dataset)[0]) for dataset in opened]
+def _judges(choices: Sequence[str], recognizer: Recognizer, run: TrainedRun, registry: Registry) -> list[Recognizer]:
+    """The judges. Raises MienError for one that took part in what it is to judge, or is named twice."""
+    judges = [Recognizer(registry, choice) for choice in choices]
+    taken = {recognizer.record.choice: "is what recognizes the faces"}
+    if run.recognizer:
+        taken.setdefault(run.recognizer, f"is what {run.path} was trained with")
+    for judge in judges:
+        if why := taken.get(judge.record.choice):
+            raise MienError(
+                f"{judge.record.choice} cannot judge: it {why}.", "Name another: --judge NAME, or leave it out."
+            )
+        taken[judge.record.choice] = "was named twice"
+    return judges
 
 
-def _drawers(
+def _given(
     run: TrainedRun,
-    dataset: Dataset,
     features: FeatureSet,
     person: str | None,
-    sources: Sequence[tuple[Dataset, NDArray[np.int64]]],
-    seed: int,
-) -> Iterator[Predictor]:
-    size = run.model.size
-    known = [source for source in sources if person is None or source[0].name == person]
-    yield ModelPredictor(run, dataset, features, person, seed)
-    yield MeanFace(known, size)
-    yield Thumbnail(dataset, size)
-    yield NearestFace(dataset, known, features, size)
+    sources: Mapping[str, tuple[Dataset, NDArray[np.int64]]],
+    known: Mapping[str, NDArray[np.float32]],
+    recognizer: Recognizer,
+) -> Given | None:
+    """The person as a reference, for a model that draws people in no other way."""
+    if person is None or "known" in run.model.targets:
+        return None
+    if run.recognizer != recognizer.record.choice:
+        raise MienError(
+            f"{run.path} draws references by encodings of {run.recognizer}, not of {recognizer.record.choice}.",
+            f"mien evaluate {run.path} --on DATASET --recognizer {run.recognizer}",
+        )
+    dataset, rows = sources[person]
+    return given_of(run, dataset, rows, features, known[person])
 
 
 def _drawn(
-    predictors: Sequence[tuple[Predictor, str | None]], rows: NDArray[np.int64], progress: Progress
+    of_model: Mapping[str | None, ModelPredictor],
+    dataset: Dataset,
+    features: FeatureSet,
+    sources: Mapping[str, tuple[Dataset, NDArray[np.int64]]],
+    rows: NDArray[np.int64],
+    progress: Progress,
 ) -> list[PredictorResult]:
-    progress.start("drawing", len(predictors) * len(rows))
+    """What the model and each baseline make of the rows, at the size that the model draws."""
+    progress.start("drawing", _PREDICTORS * len(of_model) * len(rows))
     results = []
-    for predictor, person in predictors:
-        results.append(PredictorResult(predictor, person, predictor.draw(rows)))
+    for person, model in of_model.items():
+        results.append(PredictorResult.of(model, person, model.draw(rows)))
         progress.advance(len(rows))
+        size = results[-1].images.shape[1]
+        known = [source for name, source in sources.items() if person in (None, name)]
+        for baseline in (MeanFace(known, size), Thumbnail(dataset, size), NearestFace(dataset, known, features, size)):
+            results.append(PredictorResult.of(baseline, person, baseline.draw(rows)))
+            progress.advance(len(rows))
     return results
 
 
 def _encodings(
-    sources: Sequence[tuple[Dataset, NDArray[np.int64]]], recognizer: Recognizer, progress: Progress
+    sources: Mapping[str, tuple[Dataset, NDArray[np.int64]]],
+    drawn: Sequence[str | None],
+    recognizer: Recognizer,
+    progress: Progress,
 ) -> dict[str, NDArray[np.float32]]:
-    """Person → encodings of some of their training faces, float32 (n, D): as stored, or of their scenes."""
-    stored = {source.name for source, _ in sources if any(one.key == recognizer.key for one in source.info.features)}
-    picked = {source.name: _spread(rows, _REFERENCE_FACES if source.name not in stored else _STORED_FACES)
-              for source, rows in sources}  # fmt: skip
-    if missing := sum(len(rows) for name, rows in picked.items() if name not in stored):
+    """Person → encodings of some of their training faces, float32 (n, D): as stored, or of their scenes.
+
+    drawn: who is drawn; of many others whose encodings are not stored, fewer faces are looked at.
+    """
+    picked: dict[str, NDArray[np.int64]] = {}
+    for name, (source, rows) in sources.items():
+        few = max(_REFERENCE_FACES * _MOST_PEOPLE // len(sources), 1)
+        picked[name] = spread(rows, _STORED_FACES if _stores(source, recognizer) else
+                              _REFERENCE_FACES if name in drawn else min(few, _REFERENCE_FACES))  # fmt: skip
+    if missing := sum(len(picked[name]) for name, (source, _) in sources.items() if not _stores(source, recognizer)):
         progress.start("recognizing training faces", missing)
     found = {}
-    for source, _ in sources:
-        rows = picked[source.name]
-        if source.name in stored:
-            found[source.name] = np.asarray(source.feature(recognizer.key)[rows]).reshape(len(rows), -1)
+    for name, (source, _) in sources.items():
+        rows = picked[name]
+        if _stores(source, recognizer):
+            found[name] = np.asarray(source.feature(recognizer.key)[rows]).reshape(len(rows), -1)
             continue
         encodings: list[NDArray[np.float32]] = []
         lost: list[str] = []
@@ -239,12 +311,14 @@ def _encodings(
             progress.advance(len(crops))
         if not encodings:
             raise MienError(
-                f"Nobody can tell what {source.name} looks like: {lost[0]}",
+                f"Nobody can tell what {name} looks like: {lost[0]}",
                 f"Put the images and videos of {source.path} back.",
             )
-        found[source.name] = np.concatenate(encodings)
+        found[name] = np.concatenate(encodings)
     return found
 
 
-def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64)]
+def _stores(dataset: Dataset, recognizer: Recognizer) -> bool:
+    """Whether a dataset has encodings of its faces, by this very recognizer and no other version of it."""
+    by = (recognizer.key, recognizer.record.distribution, recognizer.record.version)
+    return any((one.key, one.distribution, one.version) == by for one in dataset.info.features)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mien.evaluation.report import Metrics
@@ -120,11 +120,46 @@ COMPARED = tuple(
     if column.title in ("found", "expression", "mouth r", "L1", "SSIM", "Fréchet", "score 1,1", "score 6,1")
 )
 """What a model and a baseline are compared by."""
+_JUDGED = {
+    "to target": "to_target",
+    "is target": "verified_as_target",
+    "to original": "to_original",
+    "is original": "verified_as_original",
+}
 
 
 def shown(metrics: Sequence[Metrics]) -> list[Column]:
-    """The columns in which any of them has a figure."""
-    return [column for column in COLUMNS if any(column.text(one) != _NOTHING for one in metrics)]
+    """The columns in which any of them has a figure, and after them those of each judge."""
+    judges = dict.fromkeys(judge for one in metrics for judge in one.judges)
+    columns = (*COLUMNS, *(column for judge in judges for column in _columns_of(judge)))
+    return [column for column in columns if any(column.text(one) != _NOTHING for one in metrics)]
+
+
+@dataclass(frozen=True, slots=True)
+class _JudgesFigure:
+    """A figure by a judge; two of the same are equal, so that a page explains their column once."""
+
+    judge: str
+    figure: str
+
+    def __call__(self, metrics: Metrics) -> float | None:
+        judged = metrics.judges.get(self.judge)
+        value: float | None = getattr(judged, self.figure) if judged else None
+        return value
+
+
+def _columns_of(judge: str) -> list[Column]:
+    return [
+        replace(
+            column,
+            title=f"{column.title}, {judge}",
+            of=_JudgesFigure(judge, figure),
+            meaning=f"the same by the judge {judge}",
+        )
+        for title, figure in _JUDGED.items()
+        for column in COLUMNS
+        if column.title == title
+    ]
 
 
 def best(column: Column, metrics: Sequence[Metrics]) -> list[bool]:

@@ -1,5 +1,8 @@
 """From what was seen of drawn faces to figures."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,14 +14,23 @@ from mien.evaluation.formulas import (
     mean_of_finite,
     median_of_finite,
 )
-from mien.evaluation.observation import Observations
+from mien.evaluation.observation import Observations, identity_distances
 from mien.evaluation.pixels import pixel_errors
-from mien.evaluation.report import Metrics
+from mien.evaluation.report import JudgeMetrics, Metrics
 from mien.evaluation.results import Originals, PredictorResult
-from mien.evaluation.synthetic_people import Strangers
+from mien.evaluation.synthetic_people import SyntheticPeople
 from mien.geometry.expression import correlations, expression
 from mien.geometry.pose import head_pose, pose_error_degrees
 from mien.tracking.recognizer import Recognizer
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A recognizer that takes part in nothing else, and what it makes of the people of a run."""
+
+    recognizer: Recognizer
+    known: dict[str, NDArray[np.float32]]
+    """Person → encodings of their training faces."""
 
 
 def compute_metrics(
@@ -27,15 +39,16 @@ def compute_metrics(
     seen: Originals,
     known: dict[str, NDArray[np.float32]],
     real: NDArray[np.float32],
-    dataset: str,
+    people: Sequence[str],
     recognizer: Recognizer,
-    strangers: Strangers,
+    synthetic: SyntheticPeople,
+    judges: Sequence[Judge] = (),
 ) -> Metrics:
     """The figures of one way of drawing.
 
     looks: at its results, which belong to `seen`. known: person → encodings of their training faces. real: encodings
-    of the faces that drawn ones should look like. dataset: whose faces were judged. strangers: what else the
-    model drew.
+    of the faces that drawn ones should look like. people: whose faces were judged. synthetic: what else the model
+    drew. judges: who else says whose faces they are, in the order of `Observations.by_judges`.
     """
     limit = recognizer.same_person_below
     to_original = observations.distances_to(seen.encodings)
@@ -45,7 +58,7 @@ def compute_metrics(
     invented = one.predictor.is_model and one.drawn_as is None
     error = expression_error(seen.landmarks, observations.landmarks)
     pose = pose_error_degrees(head_pose(seen.landmarks), head_pose(observations.landmarks))
-    is_swap = one.drawn_as is not None and one.drawn_as != dataset
+    is_swap = one.drawn_as is not None and (one.drawn_as,) != tuple(people)
     pixels = None if is_swap else pixel_errors(one.images, seen.crops)
     return Metrics(
         name=one.predictor.name,
@@ -69,10 +82,29 @@ def compute_metrics(
         ssim=pixels.ssim if pixels else None,
         psnr=pixels.psnr if pixels else None,
         frechet=frechet_distance(observations.encodings[observations.found], real),
-        diversity=strangers.diversity() if invented else None,
-        constancy=strangers.constancy() if invented else None,
+        diversity=synthetic.diversity() if invented else None,
+        constancy=synthetic.constancy() if invented else None,
         combined={
             f"{alpha:g},{beta:g}": float(combined_score(error.all, to_original, alpha, beta).mean())
             for alpha, beta in WEIGHTS
         },
+        judges={
+            judge.recognizer.record.choice: _judged(judge, one.drawn_as, by_one, original)
+            for judge, by_one, original in zip(judges, observations.by_judges, seen.by_judges, strict=True)
+        },
+    )
+
+
+def _judged(
+    judge: Judge, drawn_as: str | None, encodings: NDArray[np.float32], originals: NDArray[np.float32]
+) -> JudgeMetrics:
+    limit = judge.recognizer.same_person_below
+    to_original = identity_distances(encodings, originals)
+    to_target = None if drawn_as is None else identity_distances(encodings, judge.known[drawn_as].mean(0))
+    return JudgeMetrics(
+        same_person_below=limit,
+        to_target=None if to_target is None else median_of_finite(to_target),
+        verified_as_target=None if to_target is None else float((to_target < limit).mean()),
+        to_original=median_of_finite(to_original),
+        verified_as_original=float((to_original < limit).mean()),
     )

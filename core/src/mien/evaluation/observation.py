@@ -2,19 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.face import Landmarks, RgbImage
+from mien.contracts.face import FaceCrop, Landmarks, RgbImage
 from mien.geometry.alignment import align
 from mien.plugins.extractor_set import ExtractorSet
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import face_size, mean_distance
 
-Observation: TypeAlias = tuple[Landmarks, NDArray[np.float32]]
-"""A face's landmarks, float32 (68, 2), in scene pixels, and its encoding, float32 (D,); NaN if it is not found."""
+
+class Observation(NamedTuple):
+    """A face, as it was seen; NaN throughout if it is not found."""
+
+    landmarks: Landmarks
+    """float32 (68, 2), in scene pixels."""
+    encoding: NDArray[np.float32]
+    """float32 (D,), by the recognizer."""
+    by_judges: tuple[NDArray[np.float32], ...] = ()
+    """The same by each judge."""
+
 
 _AT_ITS_PLACE = 0.5
 """A face counts as found again where its landmarks are on average nearer than this share of its size."""
@@ -27,7 +36,9 @@ class Observations:
     landmarks: NDArray[np.float32]
     """float32 (N, 68, 2), in scene pixels."""
     encodings: NDArray[np.float32]
-    """float32 (N, D)."""
+    """float32 (N, D), by the recognizer."""
+    by_judges: tuple[NDArray[np.float32], ...] = ()
+    """The same by each judge."""
 
     @property
     def found(self) -> NDArray[np.bool_]:
@@ -37,15 +48,14 @@ class Observations:
 
     def distances_to(self, encodings: NDArray[np.float32]) -> NDArray[np.float64]:
         """Identity distance of each face to one encoding (D,), or to one each (N, D): float64 (N,)."""
-        distances: NDArray[np.float64] = np.linalg.norm(self.encodings.astype(np.float64) - encodings, axis=1)
-        return distances
+        return identity_distances(self.encodings, encodings)
 
 
 class FaceLocator:
-    """Observations at images with an extractor and a recognizer; what it does is done by one thread."""
+    """Observations at images with an extractor, a recognizer and judges; what it does is done by one thread."""
 
-    def __init__(self, extractors: ExtractorSet, recognizer: Recognizer) -> None:
-        self._extractors, self._recognizer = extractors, recognizer
+    def __init__(self, extractors: ExtractorSet, recognizer: Recognizer, judges: Sequence[Recognizer] = ()) -> None:
+        self._extractors, self._recognizers = extractors, (recognizer, *judges)
 
     def look(self, image: RgbImage, place: Landmarks) -> Observation:
         """The face at a place; NaN if there is none.
@@ -57,13 +67,26 @@ class FaceLocator:
         faces = [(mean_distance(landmarks, place) / size, landmarks) for landmarks in found]
         distance, landmarks = min(faces, key=lambda found: found[0], default=(np.inf, place))
         if distance > _AT_ITS_PLACE:
-            length = self._recognizer.features.length
-            return np.full_like(place, np.nan), np.full(length, np.nan, np.float32)
-        return landmarks, self._recognizer.encode([align(image, landmarks)])[0]
+            unknown = [np.full(recognizer.length, np.nan, np.float32) for recognizer in self._recognizers]
+            return Observation(np.full_like(place, np.nan), unknown[0], tuple(unknown[1:]))
+        return self.recognize(align(image, landmarks), landmarks)
+
+    def recognize(self, crop: FaceCrop, landmarks: Landmarks) -> Observation:
+        """A face that is found already. landmarks: in scene pixels. Raises MienError if a plugin fails."""
+        encodings = [recognizer.encode([crop])[0] for recognizer in self._recognizers]
+        return Observation(landmarks, encodings[0], tuple(encodings[1:]))
 
 
 def gathered(observations: Sequence[Observation]) -> Observations:
     """Observations at N ≥ 1 faces as one."""
     return Observations(
-        np.stack([landmarks for landmarks, _ in observations]), np.stack([encoding for _, encoding in observations])
+        np.stack([one.landmarks for one in observations]),
+        np.stack([one.encoding for one in observations]),
+        tuple(np.stack(by_one) for by_one in zip(*(one.by_judges for one in observations), strict=True)),
     )
+
+
+def identity_distances(seen: NDArray[np.float32], encodings: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How far N encodings (N, D) lie from one (D,), or from one each (N, D): float64 (N,)."""
+    distances: NDArray[np.float64] = np.linalg.norm(seen.astype(np.float64) - encodings, axis=1)
+    return distances

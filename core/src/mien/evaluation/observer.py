@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 
 from mien.contracts.blender import Blender
-from mien.contracts.face import FaceCrop, Landmarks, RgbImage
+from mien.contracts.face import FaceCrop, Landmarks, Mask, RgbImage
 from mien.evaluation.observation import FaceLocator, Observation
 from mien.geometry.alignment import inverse, transform_points
-from mien.inference.generator import blended_by, resized
+from mien.inference.generator import generated_face
 from mien.plugins.extractor_set import ExtractorSet
+from mien.plugins.guard import guarded_blend
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
 
@@ -31,6 +32,10 @@ class Plugins:
     finds_originals: bool
     """Whether the originals are found anew by the extractor too; otherwise their landmarks are those of the dataset,
     which then has to be made with the same extractor."""
+    recognizer: str | None = None
+    """None: the default one."""
+    judges: tuple[str, ...] = ()
+    """Further recognizers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,11 @@ class ObservationTask:
     crop: FaceCrop
     images: Sequence[RgbImage]
     """uint8 (S, S, 3) each, in the space of the crop."""
+    masks: Sequence[Mask | None]
+    """float32 (S, S), of an image that has one of its own."""
+
+    def __str__(self) -> str:
+        return f"face {self.number} of those that are judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +72,9 @@ class FaceObserver:
     def __init__(self, registry: Registry, plugins: Plugins) -> None:
         self._plugins = plugins
         self._blender = cast(Blender, registry.create("blender", plugins.blender))
-        self._recognizer = Recognizer(registry)
-        self._viewer = FaceLocator(ExtractorSet(plugins.extractor, registry), self._recognizer)
+        recognizer = Recognizer(registry, plugins.recognizer)
+        judges = [Recognizer(registry, judge) for judge in plugins.judges]
+        self._viewer = FaceLocator(ExtractorSet(plugins.extractor, registry), recognizer, judges)
 
     def look(self, task: ObservationTask) -> SceneObservation:
         """Raises MienError if a plugin fails."""
@@ -72,12 +83,12 @@ class FaceObserver:
         if self._plugins.finds_originals:
             original = self._viewer.look(scene, place)
         else:
-            original = place, self._recognizer.encode([crop])[0]
+            original = self._viewer.recognize(crop, place)
         drawn: list[Observation] = []
         views: list[RgbImage] = []
-        for image in task.images:
-            small = resized(crop, image.shape[0])
-            result = blended_by(self._blender, self._plugins.blender, scene, image, small)
+        for image, mask in zip(task.images, task.masks, strict=True):
+            face = generated_face(crop, image, mask)
+            result = guarded_blend(self._blender, self._plugins.blender, scene, face.image, face.mask, face.to_crop)
             drawn.append(self._viewer.look(result, place))
             views.append(around(result, place))
         return SceneObservation(original, drawn, around(scene, place), views)

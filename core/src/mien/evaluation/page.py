@@ -78,7 +78,8 @@ def facts_of(evaluation: Evaluation) -> list[str]:
         f"Trained for {_counted(evaluation.step, 'step')}, {_counted(evaluation.minutes, 'minute')}"
         + (f", with the features {evaluation.features}." if evaluation.features else "."),
         f"Set into their scenes by {evaluation.blender}; found by {evaluation.extractor}; recognized by "
-        f"{evaluation.recognizer}, the same person below {evaluation.same_person_below:g}.",
+        f"{evaluation.recognizer.choice}, the same person below {evaluation.same_person_below:g}"
+        + (f"; judged by {', '.join(judge.choice for judge in evaluation.judges)}." if evaluation.judges else "."),
         f"Drawing: {evaluation.faces_per_second:.0f} faces/s on the {evaluation.device}, "
         f"{_counted(evaluation.threads, 'thread')}.",
         f"Between two halves of the real faces the Fréchet distance is {_number(evaluation.frechet_floor, '.3f')}; the "
@@ -108,7 +109,7 @@ def _write_faces(path: Path, judgement: EvaluationResult, person: str | None, ma
     numbers, worst = _shown(judgement, person)
     columns: dict[str, list[RgbImage]] = {
         "original": [judgement.views[number] for number in numbers],
-        "crop": [judgement.crops[number].image for number in numbers],
+        "crop": [judgement.crops[number].masked_image for number in numbers],
         f"{model.predictor.name} ": [_masked(model.images[number], judgement.crops[number]) for number in numbers],
         "result": [model.views[number] for number in numbers],
     }

@@ -10,8 +10,8 @@ from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from mien.contracts.face import FaceCrop
-from mien.inference.generator import resized
 from mien.layers import masked_l1
+from mien.training.batch import resampled
 
 
 class PixelErrors(NamedTuple):
@@ -27,9 +27,9 @@ class PixelErrors(NamedTuple):
 
 def pixel_errors(images: NDArray[np.uint8], crops: Sequence[FaceCrop]) -> PixelErrors:
     """Compare drawn faces, uint8 (N, S, S, 3), with the crops that they stand for, at the size that was drawn."""
-    originals = [resized(crop, images.shape[1]) for crop in crops]
-    masks = torch.from_numpy(np.stack([crop.mask for crop in originals]))[:, None]
-    wanted = _unit(np.stack([crop.image for crop in originals]))
+    side = images.shape[1]
+    masks = resampled(torch.from_numpy(np.stack([crop.mask for crop in crops]))[:, None], side)
+    wanted = resampled(_unit(np.stack([crop.image for crop in crops])), side) * masks
     drawn = _unit(images)
     shown = drawn * masks
     return PixelErrors(

@@ -6,8 +6,22 @@ from pydantic import BaseModel, ConfigDict
 
 from mien.errors import MienError
 from mien.media.files import whole_file
+from mien.tracking.recognizer_record import RecognizerRecord
 
 FILE = "evaluation.json"
+
+
+class JudgeMetrics(BaseModel):
+    """Whose face it is in the eyes of a recognizer that nothing else was done with; as in `Metrics`."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    same_person_below: float
+    """Each recognizer has a scale of its own."""
+    to_target: float | None
+    verified_as_target: float | None
+    to_original: float
+    verified_as_original: float
 
 
 class Metrics(BaseModel):
@@ -59,6 +73,8 @@ class Metrics(BaseModel):
     """Mean identity distance between images of one stranger, drawn from different faces; None likewise."""
     combined: dict[str, float]
     """"α,β" → mean combined score; a face that was not found again counts 0."""
+    judges: dict[str, JudgeMetrics]
+    """Judge, as in `Evaluation.judges` → whose face it says it is."""
 
 
 class Beats(BaseModel):
@@ -103,8 +119,10 @@ class Evaluation(BaseModel):
     """Scenes that could not be read, and were left out."""
     extractor: str
     blender: str
-    recognizer: str
+    recognizer: RecognizerRecord
     same_person_below: float
+    judges: list[RecognizerRecord]
+    """Further recognizers, each asked whose faces were drawn."""
     seed: int
     device: str
     threads: int

@@ -11,19 +11,19 @@ from mien.contracts.face import FaceCrop, RgbImage
 from mien.dataset import Dataset
 from mien.dataset.scenes import crops_in_scenes
 from mien.errors import MienError
-from mien.evaluation.baselines import Predictor
-from mien.evaluation.observation import Observation
+from mien.evaluation.baselines import Prediction, Predictor
+from mien.evaluation.observation import Observation, gathered
 from mien.evaluation.observer import ObservationTask, SceneObservation
 from mien.evaluation.report import Evaluation
 from mien.evaluation.row_selection import ChosenRows
-from mien.evaluation.synthetic_people import Strangers
+from mien.evaluation.synthetic_people import SyntheticPeople
 from mien.geometry.pose import HeadAngles
 from mien.progress import Progress
 from mien.training.run import TrainedRun
 
 Seen = Iterator[tuple[ObservationTask, SceneObservation]]
 Looking = Callable[[Iterable[ObservationTask]], AbstractContextManager[Seen]]
-"""What looks at sittings, one after the other, and gives them back in their order with what it saw."""
+"""What looks at tasks, one after the other, and gives them back in their order with what it saw."""
 
 
 @dataclass(slots=True)
@@ -34,9 +34,20 @@ class PredictorResult:
     drawn_as: str | None
     images: NDArray[np.uint8]
     """uint8 (N, S, S, 3)."""
+    masks: NDArray[np.float32] | None = None
+    """float32 (N, S, S), if what was drawn says itself what of it is to be set in."""
     observations: list[Observation] = field(default_factory=list)
     views: list[RgbImage] = field(default_factory=list)
     """uint8 (128, 128, 3) each: the result around the face."""
+
+    @classmethod
+    def of(cls, predictor: Predictor, drawn_as: str | None, prediction: Prediction) -> "PredictorResult":
+        """What was drawn, before anybody has looked at it."""
+        return cls(predictor, drawn_as, prediction.images, prediction.masks)
+
+    def mask_of(self, number: int) -> NDArray[np.float32] | None:
+        """float32 (S, S): the own mask of one of the images; None if it has none."""
+        return None if self.masks is None else self.masks[number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,8 @@ class Originals:
     landmarks: NDArray[np.float32]
     """float32 (N, 68, 2), in scene pixels."""
     encodings: NDArray[np.float32]
+    by_judges: tuple[NDArray[np.float32], ...]
+    """The same by each judge."""
     unreadable: list[str]
     """Why others were left out."""
 
@@ -81,7 +94,7 @@ def look_at_all(
     dataset: Dataset,
     chosen: ChosenRows,
     results: Sequence[PredictorResult],
-    strangers: Strangers,
+    synthetic: SyntheticPeople,
     looking: Looking,
     progress: Progress,
 ) -> Originals:
@@ -96,19 +109,19 @@ def look_at_all(
     originals: list[Observation] = []
     unreadable: list[str] = []
     unseen: list[int] = []
-    with looking(_sittings(dataset, chosen, results, strangers, unreadable)) as observations:
+    with looking(_tasks(dataset, chosen, results, synthetic, unreadable)) as observations:
         for task, observation in observations:
             progress.advance(1)
-            if not np.isfinite(observation.original[0]).all():
+            if not np.isfinite(observation.original.landmarks).all():
                 unseen.append(int(chosen.rows[task.number]))
                 continue
             for one, look, view in zip(
                 results, observation.drawn, observation.views, strict=False
-            ):  # then come the strangers
+            ):  # then come the synthetic people
                 one.observations.append(look)
                 one.views.append(view)
-            if strangers.of(task.number):
-                strangers.observations[task.number] = observation.drawn[len(results) :]
+            if synthetic.of(task.number):
+                synthetic.observations[task.number] = observation.drawn[len(results) :]
             numbers.append(task.number)
             crops.append(replace(task.crop, scene=None))
             views.append(observation.original_view)
@@ -120,23 +133,26 @@ def look_at_all(
             f"No face of {dataset.path} is left to judge by: {unreadable[0] if unreadable else ''}",
             f"Put the images and videos back, or mien preprocess {dataset.path} --from PATH",
         )
-    landmarks, encodings = (np.stack(part) for part in zip(*originals, strict=True))
-    return Originals(numbers, chosen.rows[numbers], crops, views, landmarks, encodings, unreadable)
+    seen = gathered(originals)
+    return Originals(
+        numbers, chosen.rows[numbers], crops, views, seen.landmarks, seen.encodings, seen.by_judges, unreadable
+    )
 
 
-def _sittings(
+def _tasks(
     dataset: Dataset,
     chosen: ChosenRows,
     results: Sequence[PredictorResult],
-    strangers: Strangers,
+    synthetic: SyntheticPeople,
     unreadable: list[str],
 ) -> Generator[ObservationTask, None, None]:
     number_of = {int(row): number for number, row in enumerate(chosen.rows)}
     for rows, of_scene in readable(dataset, chosen.rows, unreadable):
         for row, crop in zip(rows, of_scene, strict=True):
             number = number_of[row]
-            images = [one.images[number] for one in results] + strangers.of(number)
-            yield ObservationTask(number, crop, images)
+            images = [one.images[number] for one in results] + synthetic.of(number)
+            masks = [one.mask_of(number) for one in results] + [None] * len(synthetic.of(number))
+            yield ObservationTask(number, crop, images, masks)
 
 
 def readable(

@@ -1,5 +1,6 @@
 """Which faces a run is judged by: of a dataset it was trained on, only what training never saw."""
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path, PurePath
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from mien.dataset import Dataset
 from mien.errors import MienError
+from mien.training.data import training_split
 from mien.training.run import TrainedRun
-from mien.training.sampling import split
+from mien.training.sampling import Split, split, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def choose_rows(run: TrainedRun, dataset: Dataset, most: int, last: float | None
                 f"mien evaluate {run.path} --on {dataset.path} --last {run.record.options.held_out:g}",
             )
         known = True
-    candidates = training_split(run, dataset)[1] if known else np.arange(len(dataset))
+    candidates = split_of(run, dataset).held_out if known else np.arange(len(dataset))
     if last is not None:
         end = split(dataset.index(["source", "frame"]), last).held_out
         if known and len(np.setdiff1d(end, candidates)):
@@ -59,15 +61,32 @@ def choose_rows(run: TrainedRun, dataset: Dataset, most: int, last: float | None
             f"There is nothing in {dataset.path} to judge {run.path} by: {what}.",
             f"mien evaluate {run.path} --on ANOTHER_DATASET",
         )
-    picked = np.linspace(0, len(candidates) - 1, min(most, len(candidates))).round().astype(np.int64)
-    rows = candidates[picked]
+    rows = spread(candidates, most)
     return ChosenRows(rows, len(candidates), known, _told(dataset, rows))
 
 
-def training_split(run: TrainedRun, dataset: Dataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows that the run was trained on, and those that it held out."""
-    parts = split(dataset.index(["source", "frame"]), run.record.options.held_out)
-    return parts.training, parts.held_out
+def split_of(run: TrainedRun, dataset: Dataset) -> Split:
+    """The rows of a dataset that the run was trained on, and those that it held out."""
+    hold_out_people = "known" not in run.model.targets
+    return training_split(dataset, run.record.options.held_out, hold_out_people=hold_out_people)
+
+
+def training_people(run: TrainedRun) -> dict[str, tuple[Dataset, NDArray[np.int64]]]:
+    """The people whom a run was trained on: name → their dataset and the rows of theirs that training saw.
+
+    A name is the person's, or DATASET/PERSON where two datasets share it. Raises MienError if a dataset is gone.
+    """
+    datasets = [Dataset.open(Path(record.path)) for record in run.record.datasets]
+    names = Counter(name for dataset in datasets for name in dataset.people)
+    found: dict[str, tuple[Dataset, NDArray[np.int64]]] = {}
+    for dataset in datasets:
+        trained_on = split_of(run, dataset).training
+        people = dataset.person_rows()[trained_on]
+        for number, name in enumerate(dataset.people):
+            rows = trained_on[people == number]
+            if len(rows):
+                found[name if names[name] == 1 else f"{dataset.name}/{name}"] = (dataset, rows)
+    return found
 
 
 def _told(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Several strangers drawn from the same faces: how much they differ from each other, and each from itself."""
+"""Several synthetic people drawn from the same faces: how much they differ from each other, and each from itself."""
 
 from dataclasses import dataclass, field
 
@@ -6,32 +6,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import RgbImage
-from mien.evaluation.baselines import ModelPredictor, synthetic_id
+from mien.evaluation.baselines import ModelPredictor
 from mien.evaluation.formulas import mean_of_finite, mean_pairwise_distance
 from mien.evaluation.observation import Observation
+from mien.inference.target import synthetic_id
+from mien.training.sampling import spread
 
 _FACES = 8
-_STRANGERS = 4
+_PEOPLE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
-    """Some of the faces judged, each drawn as the same few strangers."""
+class SyntheticPeople:
+    """Some of the faces judged, each drawn as the same few synthetic people."""
 
     images: dict[int, NDArray[np.uint8]]
-    """Which of the chosen rows → uint8 (K, S, S, 3), an image of each stranger."""
+    """Which of the chosen rows → uint8 (K, S, S, 3), an image of each synthetic person."""
     observations: dict[int, list[Observation]] = field(default_factory=dict)
     """The same → what was seen of them; filled in by the judging."""
 
     @classmethod
-    def drawn_by(cls, predictor: ModelPredictor, rows: NDArray[np.int64], seed: int) -> "Strangers":
+    def drawn_by(cls, predictor: ModelPredictor, rows: NDArray[np.int64], seed: int) -> "SyntheticPeople":
         """Draw some of the rows, spread evenly."""
-        numbers = np.linspace(0, len(rows) - 1, min(_FACES, len(rows))).round().astype(int)
-        who = np.array([synthetic_id(seed, number) for number in range(_STRANGERS)], np.int64)
-        return cls({int(number): predictor.draw(np.repeat(rows[number], _STRANGERS), who) for number in numbers})
+        numbers = spread(np.arange(len(rows)), _FACES)
+        who = np.array([synthetic_id(seed, "", number) for number in range(_PEOPLE)], np.int64)
+        return cls({int(number): predictor.draw(np.repeat(rows[number], _PEOPLE), who).images for number in numbers})
 
     @classmethod
-    def none(cls) -> "Strangers":
+    def none(cls) -> "SyntheticPeople":
         """Of a model that invents nobody."""
         return cls({})
 
@@ -40,16 +42,17 @@ class Strangers:
         return list(self.images.get(number, ()))
 
     def diversity(self) -> float:
-        """Mean identity distance between different strangers of the same face; NaN if none was found again."""
+        """Mean identity distance between different synthetic people of the same face; NaN if none was found again."""
         return mean_of_finite([_spread(observations) for observations in self.observations.values()])
 
     def constancy(self) -> float:
-        """Mean identity distance between images of the same stranger, drawn from different faces; NaN likewise."""
+        """Mean identity distance between images of the same synthetic person, drawn from different faces; NaN
+        likewise."""
         return mean_of_finite(
             [_spread(list(observations)) for observations in zip(*self.observations.values(), strict=True)]
         )
 
 
 def _spread(observations: list[Observation]) -> float:
-    encodings = np.stack([encoding for _, encoding in observations])
+    encodings = np.stack([one.encoding for one in observations])
     return mean_pairwise_distance(encodings[np.isfinite(encodings).all(1)])

@@ -1,37 +1,62 @@
 """From an image to an upright, square crop of a face, and back: one similarity transform each way.
 
-Crop: rotated so that the eyes are level; centred on the landmarks' bounding box; its side is the box's longer side with
-a margin. Mask: convex hull of the landmarks, dilated. (FaceExtractor of the original study, its four crops folded into
-one transform, so that an image is resampled once each way.)
+Where the square lies is a template's say (`mien.geometry.templates`); with a margin, it is larger on all sides. The
+original study's four crops are folded into one transform, so that an image is resampled once each way.
 """
 
-from typing import Literal, NamedTuple, TypeVar, cast
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from mien.contracts.face import Affine, FaceCrop, Landmarks, Mask, RgbImage
+from mien.contracts.face import Affine, Face, FaceCrop, Landmarks, Mask, Points, RgbImage
 from mien.contracts.plugin import PluginConfig
+from mien.errors import MienError
+from mien.geometry.templates import LEFT_EYE as LEFT_EYE
+from mien.geometry.templates import RIGHT_EYE as RIGHT_EYE
+from mien.geometry.templates import Template, UnknownPointsError, place
 
-LEFT_EYE = slice(36, 42)
-RIGHT_EYE = slice(42, 48)
+HULL_DILATION = 0.1
+"""The study's: width of the kernel that the landmarks' hull is dilated with, as a share of the crop's side."""
+_PUBLISHED: tuple[Template, ...] = ("arcface", "ffhq")
 _SUBPIXEL_BITS = 4
 _DRAWN_PX = 512
 _LEAST_SUBSAMPLES = 4
+_REACH_PX = 0.5
+"""A stored crop covers another cut that reaches over its edge by less than this."""
+_MARGIN_STEP = 0.05
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 
 class AlignmentConfig(PluginConfig):
     """How faces are cut out. A dataset and all runs on it share one."""
 
-    size: Literal[2, 4, 8, 16, 32, 64, 128] = 128
+    size: int = Field(default=128, ge=16, le=1024)
     """Side of the crop in pixels."""
-    margin: float = Field(default=0.05, ge=0.0, le=1.0)
-    """Space on each side of the landmarks' bounding box, as a share of the box's longer side."""
-    mask_dilation: float = Field(default=0.1, ge=0.0, le=1.0)
-    """Width of the kernel that the landmarks' hull is dilated with, as a share of the crop's side."""
+    template: Template = "landmarks"
+    """Where the crop lies. landmarks: level eyes, the landmarks' bounding box, squared. arcface: the published
+    alignment of 112 px by eyes, nose and mouth. ffhq: that of the FFHQ dataset, by eyes and mouth. box: the box of the
+    face, squared; needs no landmarks."""
+    margin: float = Field(default=0.05, ge=0.0, le=4.0)
+    """Space on each side, as a share of the side without margin. The published templates, arcface and ffhq, have none
+    if nothing is said."""
+    shift_y: float = Field(default=0.0, ge=-1.0, le=1.0)
+    """How far down the face is moved in the crop, as a share of the side without margin: room for the forehead."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published_as_published(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("template") in _PUBLISHED:
+            return {"margin": 0.0, **values}
+        return values
+
+    def __str__(self) -> str:
+        """As the user types it: size=128,template=landmarks,margin=0.05,shift_y=0."""
+        return ",".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in self)
 
 
 class SceneRegion(NamedTuple):
@@ -41,50 +66,180 @@ class SceneRegion(NamedTuple):
     columns: slice
 
 
-def align(scene: RgbImage, landmarks: Landmarks, config: AlignmentConfig | None = None) -> FaceCrop:
+def align(scene: RgbImage, face: Face | Landmarks, config: AlignmentConfig | None = None) -> FaceCrop:
     """Cut a face out of its scene, upright and square.
 
-    scene: uint8 (H, W, 3). landmarks: float32 (68, 2) in scene pixels; they may lie outside of the scene.
-    config: how large and with how much around it; None: the defaults, 128 px.
-    Returns the crop with its mask and landmarks, the transform that it was cut out by, and its scene. What lies outside
-    of the scene is black and not in the mask; nothing is raised for it.
+    scene: uint8 (H, W, 3). face: as an extractor found it, or its landmarks, float32 (68, 2) in scene pixels; they may
+    lie outside of the scene. config: how large and with how much around it; None: the defaults, 128 px.
+    Returns the crop, whole, with its landmarks, the transform that it was cut out by, and its scene. What lies outside
+    of the scene is black and not in the mask, which is the study's: the landmarks' hull, dilated; of a face without
+    landmarks, the ellipse in its box. A MaskerSet makes others.
+    Raises MienError if the template needs points that the face has not.
     """
     config = config or AlignmentConfig()
-    return cut(scene, landmarks, similarity_to_crop(landmarks, config), config)
+    to_crop = similarity_to_crop(face, config)
+    if isinstance(face, Face):
+        return with_hull(cut(scene, face.landmarks, to_crop, config, points_of(face)))
+    return with_hull(cut(scene, face, to_crop, config))
 
 
-def cut(scene: RgbImage, landmarks: Landmarks, to_crop: Affine, config: AlignmentConfig) -> FaceCrop:
-    """Cut a face out by a transform that is already known (a steadied one, or one read from a dataset)."""
-    in_crop = transform_points(to_crop, landmarks)
-    mask = hull_mask(in_crop, config.size, config.mask_dilation)
-    mask = mask * share_in_scene(to_crop, config.size, scene.shape)
-    crop = warp(scene, to_crop, (config.size, config.size))
-    masked = np.rint(crop * mask[..., None]).astype(np.uint8)
-    return FaceCrop(masked, mask, in_crop, to_crop, scene)
+def cut(
+    scene: RgbImage,
+    landmarks: Landmarks | None,
+    to_crop: Affine,
+    config: AlignmentConfig,
+    points: Points | None = None,
+) -> FaceCrop:
+    """Cut a face out by a transform that is already known (a steadied one, or one read from a dataset).
+
+    landmarks, points: in scene pixels. The mask is all of the crop that lies in the scene: nothing has masked it yet.
+    """
+    return FaceCrop(
+        image=warp(scene, to_crop, (config.size, config.size)),
+        mask=share_in_scene(to_crop, config.size, scene.shape),
+        landmarks=None if landmarks is None else transform_points(to_crop, landmarks),
+        to_crop=to_crop,
+        scene=scene,
+        points={name: transform_points(to_crop, of) for name, of in (points or {}).items()},
+    )
 
 
-def similarity_to_crop(landmarks: Landmarks, config: AlignmentConfig | None = None) -> Affine:
-    """The transform, float64 (2, 3), from scene pixels to crop pixels."""
+def with_hull(crop: FaceCrop, dilation: float = HULL_DILATION) -> FaceCrop:
+    """The crop with the study's mask: the outline of its face, dilated, as far as it lies in the scene.
+
+    dilation: as of `hull_mask`.
+    """
+    mask = hull_mask(face_outline(crop), crop.size, dilation)
+    if crop.scene is not None:
+        mask = mask * share_in_scene(crop.to_crop, crop.size, crop.scene.shape)
+    return replace(crop, mask=as_mask(as_uint8_mask(mask)))
+
+
+def recut(crop: FaceCrop, config: AlignmentConfig, stored: AlignmentConfig | None = None) -> FaceCrop:
+    """The same face by another alignment: cut from its scene, if that is at hand, otherwise from the crop itself.
+
+    stored: how the crop was cut, for the error's sake. From the scene the mask is all that lies in it; from the crop it
+    is the crop's own, carried over.
+    Raises MienError if the template needs points that the face has not, or if there is no scene and the crop does not
+    cover what is asked for: with the command that makes a dataset whose crops do.
+    """
+    within = _similarity(crop.landmarks, crop.points, config)
+    to_crop = compose(within, crop.to_crop)
+    if crop.scene is not None:
+        back = inverse(crop.to_crop)
+        landmarks = None if crop.landmarks is None else transform_points(back, crop.landmarks)
+        points = {name: transform_points(back, of) for name, of in crop.points.items()}
+        return cut(crop.scene, landmarks, to_crop, config, points)
+    _refuse_if_not_covered(crop, within, config, stored)
+    side = (config.size, config.size)
+    return FaceCrop(
+        image=warp(crop.image, within, side),
+        mask=as_mask(warp(as_uint8_mask(crop.mask), within, side)),
+        landmarks=None if crop.landmarks is None else transform_points(within, crop.landmarks),
+        to_crop=to_crop,
+        points={name: transform_points(within, of) for name, of in crop.points.items()},
+    )
+
+
+def mask_back(mask: NDArray[Pixel], from_crop: FaceCrop, to_crop: FaceCrop) -> NDArray[Pixel]:
+    """A mask of one cut of a face in the pixels of another cut of it: the same dtype, (S, S) for to_crop's side S.
+
+    mask: uint8 or float32 (s, s) for from_crop's side s; outside of that cut it is 0.
+    """
+    back = compose(to_crop.to_crop, inverse(from_crop.to_crop))
+    return warp(mask, back, (to_crop.size, to_crop.size))
+
+
+def can_align(face: Face, config: AlignmentConfig) -> bool:
+    """Whether a face has the points that the template needs."""
+    try:
+        place(config.template, face.landmarks, points_of(face))
+    except UnknownPointsError:
+        return False
+    return True
+
+
+def points_of(face: Face) -> Points:
+    """All named points of a face in image pixels: its own, and the corners of its box as "box"."""
+    return {**face.points, "box": face.box.corners}
+
+
+def similarity_to_crop(face: Face | Landmarks, config: AlignmentConfig | None = None) -> Affine:
+    """The transform, float64 (2, 3), from scene pixels to crop pixels.
+
+    Raises MienError if the template needs points that the face has not.
+    """
     config = config or AlignmentConfig()
-    points = landmarks.astype(np.float64)
-    across = points[RIGHT_EYE].mean(0) - points[LEFT_EYE].mean(0)
-    length = float(np.hypot(*across))
-    cosine, sine = across / length if length > 0 else (1.0, 0.0)
+    if isinstance(face, Face):
+        return _similarity(face.landmarks, points_of(face), config)
+    return _similarity(face, {}, config)
+
+
+def _similarity(landmarks: Landmarks | None, points: Points, config: AlignmentConfig) -> Affine:
+    try:
+        placed = place(config.template, landmarks, points)
+    except UnknownPointsError as error:
+        raise MienError(
+            f"The template {config.template!r} cannot place a face of which {error} are known.",
+            "--alignment template=box needs no landmarks; or choose an --extractor that finds them.",
+        ) from None
+    cosine, sine = placed.right
     level = np.array([[cosine, sine], [-sine, cosine]])
-    leveled = points @ level.T
-    low, high = leveled.min(0), leveled.max(0)
-    side = max(float((high - low).max()) * (1 + 2 * config.margin), 1.0)
-    linear = level * (config.size / side)
-    center = level.T @ ((low + high) / 2)
-    shift = (config.size - 1) / 2 - linear @ center
-    return np.column_stack([linear, shift])
+    # The face moves down when the square moves up.
+    center = placed.center - config.shift_y * placed.side * level.T[:, 1]
+    linear = level * (config.size / (placed.side * (1 + 2 * config.margin)))
+    return np.column_stack([linear, (config.size - 1) / 2 - linear @ center])
 
 
-def hull_mask(landmarks: Landmarks, size: int, dilation: float) -> Mask:
-    """The landmarks' convex hull in crop space, dilated by a disc `dilation·size` wide, its edge antialiased."""
+def _refuse_if_not_covered(
+    crop: FaceCrop, within: Affine, config: AlignmentConfig, stored: AlignmentConfig | None
+) -> None:
+    edge = config.size - 0.5
+    corners = np.array([[-0.5, -0.5], [edge, -0.5], [edge, edge], [-0.5, edge]], np.float32)
+    middle = (crop.size - 1) / 2
+    reach = float(np.abs(transform_points(inverse(within), corners) - middle).max()) - crop.size / 2
+    if reach < _REACH_PX:
+        return
+    if stored is None:
+        larger = "with a larger margin"
+        fix = "mien preprocess DATASET --again --alignment margin=0.5"
+    else:
+        side = crop.size / (1 + 2 * stored.margin)
+        margin = np.ceil((stored.margin + reach / side) / _MARGIN_STEP) * _MARGIN_STEP
+        wide = stored.model_copy(update={"margin": float(margin)})
+        larger = f"with a margin of {margin:g}"
+        fix = f"mien preprocess DATASET --again --alignment {wide}"
+    raise MienError(
+        f"A cut with {config} reaches {reach:.0f} px over the edge of the stored crop of {crop.size} px, and the image "
+        f"that it was cut from is not at hand. Put it back, or make the dataset {larger}.",
+        fix,
+    )
+
+
+def face_outline(crop: FaceCrop) -> NDArray[np.float32]:
+    """Points whose convex hull is the face: float32 (n, 2) in crop pixels.
+
+    The landmarks; without them, the ellipse in the face's box; without a box, that in a crop of the usual margin.
+    """
+    if crop.landmarks is not None:
+        return crop.landmarks
+    if (corners := crop.points.get("box")) is None:
+        inset = crop.size * (0.5 - 0.5 / (1 + 2 * AlignmentConfig().margin)) - 0.5
+        near, far = inset, crop.size - 1 - inset
+        corners = np.array([[near, near], [far, near], [far, far], [near, far]], np.float32)
+    across, down = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
+    return (corners.mean(0) + np.cos(angles) * across + np.sin(angles) * down).astype(np.float32)
+
+
+def hull_mask(points: NDArray[np.float32], size: int, dilation: float) -> Mask:
+    """The convex hull of points in crop space, dilated by a disc `dilation·size` wide, its edge antialiased.
+
+    points: float32 (n, 2), landmarks or others. Returns float32 (S, S).
+    """
     # Drawn finer and averaged: OpenCV's own antialiased lines are up to two pixels wider than asked for.
-    samples = max(_DRAWN_PX // size, _LEAST_SUBSAMPLES)
-    hull = (cv2.convexHull(landmarks.astype(np.float32)) + 0.5) * samples - 0.5
+    samples = max(_DRAWN_PX // size, _LEAST_SUBSAMPLES if size < _DRAWN_PX else 2)
+    hull = (cv2.convexHull(points.astype(np.float32)) + 0.5) * samples - 0.5
     fixed = np.rint(hull * (1 << _SUBPIXEL_BITS)).astype(np.int32)
     drawn = np.zeros((size * samples, size * samples), np.uint8)
     cv2.fillConvexPoly(drawn, fixed, 255, cv2.LINE_8, _SUBPIXEL_BITS)
@@ -92,14 +247,24 @@ def hull_mask(landmarks: Landmarks, size: int, dilation: float) -> Mask:
     if (width := round(dilation * size * samples) - 1) > 0:
         cv2.polylines(drawn, [fixed], True, 255, width, cv2.LINE_8, _SUBPIXEL_BITS)
     averaged = cv2.resize(drawn, (size, size), interpolation=cv2.INTER_AREA)
-    return _share(cast(NDArray[np.uint8], averaged))
+    return as_mask(cast(NDArray[np.uint8], averaged))
 
 
 def share_in_scene(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> Mask:
     """How much of each of the crop's pixels lies in the scene: float32 (S, S); 1 everywhere for most faces."""
     if not _reaches_over_border(to_crop, size, scene_shape):
         return np.ones((size, size), np.float32)
-    return _share(warp(np.full(scene_shape[:2], 255, np.uint8), to_crop, (size, size)))
+    return as_mask(warp(np.full(scene_shape[:2], 255, np.uint8), to_crop, (size, size)))
+
+
+def as_mask(mask: NDArray[np.uint8]) -> Mask:
+    """uint8 (S, S), 255 is face → float32 (S, S), 1 is face: as a dataset gives its masks back."""
+    return (mask / np.float32(255)).astype(np.float32)
+
+
+def as_uint8_mask(mask: Mask) -> NDArray[np.uint8]:
+    """The way back: float32 (S, S) in [0, 1] → uint8 (S, S), rounded."""
+    return np.rint(mask * 255).astype(np.uint8)
 
 
 def erode_and_feather(mask: Mask, erosion: float, feather: float, in_scene: Mask | None = None) -> Mask:
@@ -112,7 +277,7 @@ def erode_and_feather(mask: Mask, erosion: float, feather: float, in_scene: Mask
     face = mask if in_scene is None else np.maximum(mask, 1 - in_scene)
     around = np.pad((face >= 0.5).astype(np.uint8), 1)
     depth = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    # `erosion` is a kernel's width, as in mask_dilation: it takes half of that from each side.
+    # `erosion` is a kernel's width, as that of a hull's dilation: it takes half of that from each side.
     ramp = (depth - erosion * size / 2) / max(feather * size, 1.0)
     soft: Mask = np.clip(ramp, 0, 1).astype(np.float32)
     return (soft * soft * (3 - 2 * soft) * mask).astype(np.float32)
@@ -121,6 +286,12 @@ def erode_and_feather(mask: Mask, erosion: float, feather: float, in_scene: Mask
 def transform_points(matrix: Affine, points: Landmarks) -> Landmarks:
     """Apply a (2, 3) transform to float (N, 2) points."""
     return (points.astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def compose(second: Affine, first: Affine) -> Affine:
+    """One transform after another, as one: float64 (2, 3)."""
+    linear = second[:, :2] @ first[:, :2]
+    return np.column_stack([linear, second[:, :2] @ first[:, 2] + second[:, 2]])
 
 
 def inverse(matrix: Affine) -> Affine:
@@ -212,10 +383,6 @@ def _shrunk(image: NDArray[Pixel], matrix: Affine, size: tuple[int, int], block:
     blocks = (part.shape[1] // block, part.shape[0] // block)
     averaged = cv2.resize(part, blocks, interpolation=cv2.INTER_AREA)
     return cast(NDArray[Pixel], averaged), combined
-
-
-def _share(mask: NDArray[np.uint8]) -> Mask:
-    return (mask / np.float32(255)).astype(np.float32)
 
 
 def _reaches_over_border(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> bool:

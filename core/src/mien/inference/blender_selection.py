@@ -13,11 +13,12 @@ from mien.errors import MienError
 from mien.geometry.alignment import warp
 from mien.imaging.seam import SeamScore, score_seam
 from mien.inference.blender_scores import BlenderComparison, BlenderScore
-from mien.inference.generator import blended_by
+from mien.inference.generator import GeneratedFace
 from mien.inference.jobs import Job
 from mien.inference.samples import sample_faces
 from mien.inference.session import Session
 from mien.media.grid import write_grid
+from mien.plugins.guard import guarded_blend
 from mien.plugins.registry import Registry, known_distributions
 
 AUTO = "auto"
@@ -93,12 +94,7 @@ def choose_blender(jobs: Sequence[Job], session: Session, candidates: BlenderCan
     session.progress.start("blenders", len(scenes))
     for generated_scene in session.generator.generate(scenes):
         with session.clock.running("choose"):
-            trial.try_on(
-                generated_scene.scene.image,
-                generated_scene.crops[0],
-                generated_scene.generated[0],
-                generated_scene.scene.context,
-            )
+            trial.try_on(generated_scene.scene.image, generated_scene.faces[0], generated_scene.scene.context)
         session.progress.advance(1)
     scores = [*trial.scores(), *candidates.broken]
     chosen, why = _best(scores, len(scenes), candidates.default)
@@ -120,18 +116,18 @@ class _Trial:
         self._originals: list[RgbImage] = []
         self._labels: list[str] = []
 
-    def try_on(self, scene: RgbImage, crop: FaceCrop, face: RgbImage, label: str) -> None:
+    def try_on(self, scene: RgbImage, face: GeneratedFace, label: str) -> None:
         """Set a face in by each blender; one that fails is not tried again."""
         self._labels.append(label)
-        self._originals.append(_shown(scene, crop))
+        self._originals.append(_shown(scene, face.crop))
         for name in [name for name in self._blenders if name not in self._failed]:
             try:
-                image = blended_by(self._blenders[name], name, scene, face, crop)
+                image = guarded_blend(self._blenders[name], name, scene, face.image, face.mask, face.to_crop)
             except MienError as error:
                 self._failed[name] = error.message
                 continue
-            self._fits[name].append(score_seam(scene, image, face, crop.mask, crop.to_crop))
-            self._cells[name].append(_shown(image, crop))
+            self._fits[name].append(score_seam(scene, image, face.image, face.mask, face.to_crop))
+            self._cells[name].append(_shown(image, face.crop))
 
     def scores(self) -> list[BlenderScore]:
         """The best first, those that may not be chosen last."""

@@ -1,32 +1,33 @@
 """From faces where they were found to scenes with other faces in their place."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from mien.contracts.blender import Blender
-from mien.contracts.face import Affine, FaceCrop, RgbImage
-from mien.contracts.model import Batch, to_uint8_images
-from mien.errors import MienError
-from mien.geometry.alignment import cut, similarity_to_crop
+from mien.contracts.face import Affine, FaceCrop, Mask, RgbImage
+from mien.contracts.model import Batch, Generated, to_uint8_images
+from mien.geometry.alignment import can_align, cut, points_of, similarity_to_crop
+from mien.inference.target import FaceTarget, as_target
+from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.guard import guarded_blend, guarded_generate
+from mien.plugins.masker_set import MaskerSet
 from mien.tracking.tracker import TrackedFace
+from mien.training.batch import CropArrays, make_batch, resampled
 from mien.training.run import TrainedRun
 from mien.workers.threads import Pool, Stopwatch
 
 T = TypeVar("T")
 
-FACES_PER_BATCH = 8
-"""Faces are drawn when so many wait, or the faces of so many images,"""
 PIXELS_WAITING = 2**25
-"""or when the images that wait have so many pixels."""
+"""Faces are generated when as many wait as the model takes, or when the images that wait have so many pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,22 @@ class Scene(Generic[T]):
     faces: Sequence[TrackedFace]
     context: T
     """What the scene is to its owner: it comes back with the result."""
-    strangers: Sequence[int] | None = None
-    """The number of the stranger as whom each face is to be drawn, as in `Batch.strangers`; None: it does not matter.
-    """
+    targets: Sequence[FaceTarget] | None = None
+    """Whom each face is to be drawn as; None: all of them as the generator's own target."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedFace:
+    """A face that was drawn, and where it belongs."""
+
+    crop: FaceCrop
+    """The face as it was, whole, at the size that it was cut at."""
+    image: RgbImage
+    """uint8 (T, T, 3), RGB: the area of the crop."""
+    mask: Mask
+    """float32 (T, T) in [0, 1]: what of it is to be set into the scene."""
+    to_crop: Affine
+    """float64 (2, 3): scene pixels to the pixels of `image`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,161 +61,257 @@ class GeneratedScene(Generic[T]):
     """A scene with new faces that are not yet set into it."""
 
     scene: Scene[T]
+    faces: Sequence[GeneratedFace]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut(Generic[T]):
+    """A scene with its faces cut out, each with those of its track around it if the model has a window."""
+
+    scene: Scene[T]
     crops: list[FaceCrop]
-    """The faces as they were, at the size that the model draws."""
-    generated: NDArray[np.uint8]
-    """uint8 (N, S, S, 3), RGB, in the space of the crops."""
+    around: list[list[FaceCrop]]
 
 
 class FaceGenerator:
     """Draws faces with a run's model.
 
-    identity: what the model is asked for, as `Model.generate` takes it.
+    maskers: what of a crop is face, as in the run's datasets. set_back: what of a drawn face is set into the scene
+    instead; None: the same. target: whom the faces of a scene become that says nothing of it. Raises MienError, when
+    it draws, if the model, a feature, an enhancer or the blender fails.
     """
 
     def __init__(
         self,
         run: TrainedRun,
         features: FeatureSet,
-        identity: str | None,
         blenders: Pool[Blender],
         *,
         blender: str,
+        maskers: MaskerSet,
+        set_back: MaskerSet | None = None,
+        enhancers: EnhancerSet,
         device: torch.device,
         clock: Stopwatch,
+        target: FaceTarget | None = None,
     ) -> None:
         self._model = run.model.to(device)
         self._name = run.record.model
         self._alignment = run.alignment
         self._features = features
-        self._identity = identity
         self._blenders = blenders
         self._blender = blender
+        self._maskers = maskers
+        self._set_back = set_back
+        self._enhancers = enhancers
         self._device = device
         self._clock = clock
+        self._target = target
 
     def generate(self, scenes: Iterable[Scene[T]]) -> Iterator[GeneratedScene[T]]:
         """Draw the faces of the scenes, those of several scenes in one batch.
 
         Which scenes share a batch depends on nothing but their order, so that a run repeats itself.
-        Raises MienError if the model or a feature fails.
         """
-        waiting: list[tuple[Scene[T], list[FaceCrop]]] = []
+        waiting: list[_Cut[T]] = []
         faces = pixels = 0
-        for scene in scenes:
-            with self._clock.running("draw"):
-                waiting.append((scene, [self._cut(scene.image, face) for face in scene.faces]))
-            faces += len(scene.faces)
-            pixels += scene.image.size // 3
-            if max(faces, len(waiting)) >= FACES_PER_BATCH or pixels >= PIXELS_WAITING:
-                yield from self._drawn(waiting)
+        for one in self._cut_out(scenes):
+            waiting.append(one)
+            faces += len(one.crops)
+            pixels += one.scene.image.size // 3
+            if max(faces, len(waiting)) >= self._model.faces_per_batch or pixels >= PIXELS_WAITING:
+                yield from self._generated(waiting)
                 waiting, faces, pixels = [], 0, 0
-        yield from self._drawn(waiting)
+        yield from self._generated(waiting)
 
     def blend(self, generated: GeneratedScene[T]) -> tuple[Scene[T], RgbImage]:
         """Set the drawn faces into their scene: the scene and the new image, uint8 (H, W, 3).
 
-        May be called by several threads. Raises MienError if the blender fails.
+        May be called by several threads.
         """
         image = generated.scene.image
         with self._blenders.borrowed() as blender, self._clock.running("blend"):
-            for crop, face in zip(generated.crops, generated.generated, strict=True):
-                image = blended_by(blender, self._blender, image, face, crop)
+            for face in generated.faces:
+                image = guarded_blend(blender, self._blender, image, face.image, face.mask, face.to_crop)
         return generated.scene, image
 
     def blending_with(self, blender: str, blenders: Pool[Blender]) -> "FaceGenerator":
-        """The same painter, with another blender."""
+        """The same generator, with another blender."""
         other = copy(self)
         other._blender, other._blenders = blender, blenders
         return other
 
+    def drawing(self, target: FaceTarget) -> "FaceGenerator":
+        """The same generator, with another target for scenes that name none."""
+        other = copy(self)
+        other._target = target
+        return other
+
     def can_draw(self, face: TrackedFace) -> bool:
-        """Whether the points of a face suffice to cut it out as the model needs it."""
-        return face.landmarks is not None and face.steady is not None
+        """Whether the points of a face suffice to cut it out as the model's alignment needs it."""
+        return can_align(face.held_steady(), self._alignment)
+
+    def drawable(self, faces: Sequence[TrackedFace]) -> list[TrackedFace]:
+        """Those of the faces that can be drawn."""
+        return [face for face in faces if self.can_draw(face)]
+
+    def batch_of(self, crops: Sequence[FaceCrop], around: Sequence[Sequence[FaceCrop]] = ()) -> Batch:
+        """The model's batch of N crops. around: for a model with a window, those around each, itself among them."""
+        near = None
+        if around:
+            near = self._batch([crop for of_face in around for crop in of_face])
+        return self._batch(crops, near)
+
+    def batch_of_scenes(self, scenes: Sequence[Scene[T]]) -> Batch:
+        """The model's batch of all faces of some scenes."""
+        return self.batch_of([crop for scene in scenes for crop in self._crops(scene)])
+
+    def _batch(self, crops: Sequence[FaceCrop], around: Batch | None = None, masked: bool | None = None) -> Batch:
+        return make_batch(
+            self._arrays(crops),
+            resolution=self._model.resolution,
+            masked=self._model.masked if masked is None else masked,
+            device=self._device,
+            around=around,
+        )
+
+    def _arrays(self, crops: Sequence[FaceCrop]) -> CropArrays:
+        nobody = np.full(len(crops), -1, np.int64)
+        return CropArrays(
+            images=np.stack([crop.image for crop in crops]),
+            masks=np.stack([to_uint8_mask(crop.mask) for crop in crops]),
+            landmarks=np.stack([_landmarks_of(crop) for crop in crops]),
+            features=self._features.vector(crops),
+            people=nobody,
+            tracks=nobody,
+        )
+
+    def _cut_out(self, scenes: Iterable[Scene[T]]) -> Iterator[_Cut[T]]:
+        before, after = self._model.window
+        if not (before or after):
+            for scene in scenes:
+                yield _Cut(scene, self._crops(scene), [])
+            return
+        # A scene goes out when those after it have come in; those before it are kept as long as they are near.
+        near: deque[_Cut[T]] = deque()
+        position = 0
+        for scene in scenes:
+            near.append(_Cut(scene, self._crops(scene), []))
+            if len(near) - position > after:
+                yield self._with_window(near, position, before, after)
+                position += 1
+                if position > before:
+                    near.popleft()
+                    position -= 1
+        while position < len(near):
+            yield self._with_window(near, position, before, after)
+            position += 1
+
+    def _with_window(self, near: Sequence[_Cut[T]], position: int, before: int, after: int) -> _Cut[T]:
+        here = near[position]
+        by_track = [{face.track: crop for face, crop in zip(c.scene.faces, c.crops, strict=True)} for c in near]
+        around: list[list[FaceCrop]] = []
+        for face, crop in zip(here.scene.faces, here.crops, strict=True):
+            reach = [crop]
+            for step, frames in ((-1, before), (1, after)):
+                last = crop
+                for distance in range(1, frames + 1):
+                    place = position + step * distance
+                    last = by_track[place].get(face.track, last) if 0 <= place < len(near) else last
+                    reach = [last, *reach] if step < 0 else [*reach, last]
+            around.append(reach)
+        return replace(here, around=around)
+
+    def _crops(self, scene: Scene[T]) -> list[FaceCrop]:
+        with self._clock.running("generate"):
+            return self._maskers.masked([self._cut(scene.image, face) for face in scene.faces])
 
     def _cut(self, image: RgbImage, face: TrackedFace) -> FaceCrop:
-        if face.landmarks is None or face.steady is None:
-            raise ValueError("a face without landmarks cannot be drawn: ask can_draw first")
-        return cut(image, face.landmarks, similarity_to_crop(face.steady, self._alignment), self._alignment)
+        to_crop = similarity_to_crop(face.held_steady(), self._alignment)
+        return cut(image, face.landmarks, to_crop, self._alignment, points_of(face.as_found()))
 
-    def _drawn(self, waiting: list[tuple[Scene[T], list[FaceCrop]]]) -> list[GeneratedScene[T]]:
-        with self._clock.running("draw"):
-            crops = [crop for _, of_scene in waiting for crop in of_scene]
-            small = [resized(crop, self._model.size) for crop in crops]
-            numbers = [number for scene, of_scene in waiting for number in scene.strangers or [0] * len(of_scene)]
-            generated = self._generated(crops, small, numbers)
-        results: list[GeneratedScene[T]] = []
-        start = 0
-        for scene, of_scene in waiting:
-            end = start + len(of_scene)
-            results.append(GeneratedScene(scene, small[start:end], generated[start:end]))
-            start = end
-        return results
+    def _generated(self, waiting: list[_Cut[T]]) -> list[GeneratedScene[T]]:
+        crops = [crop for one in waiting for crop in one.crops]
+        around = [of_face for one in waiting for of_face in one.around]
+        targets = [target for one in waiting for target in self._targets_of(one.scene)]
+        with self._clock.running("generate"):
+            faces = iter(self._faces(crops, around, targets))
+        return [GeneratedScene(one.scene, [next(faces) for _ in one.crops]) for one in waiting]
 
-    def _generated(self, crops: list[FaceCrop], small: list[FaceCrop], strangers: list[int]) -> NDArray[np.uint8]:
-        size = self._model.size
-        if not crops:
-            return np.zeros((0, size, size, 3), np.uint8)
-        images = torch.from_numpy(np.stack([crop.image for crop in small])).permute(0, 3, 1, 2)
-        batch = Batch(
-            images=images.float().div_(127.5).sub_(1),
-            masks=torch.from_numpy(np.stack([crop.mask for crop in small]))[:, None],
-            features=torch.from_numpy(self._features.vector(crops)),
-            identities=torch.full((len(crops),), -1),
-            strangers=torch.tensor(strangers) if self._identity is None else None,
-        )
-        with failures_told("model", self._name), torch.inference_mode():
-            generated = self._model.generate(batch.to(self._device, torch.channels_last), self._identity).float().cpu()
-        if generated.shape != (len(crops), 3, size, size) or not bool(torch.isfinite(generated).all()):
-            raise MienError(
-                f"The model {self._name!r} generated {tuple(generated.shape)} where ({len(crops)}, 3, {size}, {size}) "
-                "was due, or values that are not finite.",
-                "Swap with an earlier checkpoint's weights, or train again.",
-            )
-        return to_uint8_images(generated)
+    def _targets_of(self, scene: Scene[T]) -> Sequence[FaceTarget]:
+        if scene.targets is not None:
+            return scene.targets
+        if self._target is None:
+            raise ValueError("a scene without targets, and a generator without one")
+        return [self._target] * len(scene.faces)
+
+    def _faces(
+        self, crops: list[FaceCrop], around: list[list[FaceCrop]], targets: list[FaceTarget]
+    ) -> list[GeneratedFace]:
+        """Draw faces, those of one kind of target at a time, and no more at once than the model takes."""
+        result: dict[int, GeneratedFace] = {}
+        for kind in dict.fromkeys(target.kind for target in targets):
+            rows = [row for row, target in enumerate(targets) if target.kind == kind]
+            for start in range(0, len(rows), self._model.faces_per_batch):
+                part = rows[start : start + self._model.faces_per_batch]
+                drawn = self._drawn([crops[r] for r in part], [around[r] for r in part] if around else [],
+                                    [targets[r] for r in part])  # fmt: skip
+                result |= dict(zip(part, drawn, strict=True))
+        return [result[row] for row in range(len(crops))]
+
+    def _drawn(
+        self, crops: list[FaceCrop], around: list[list[FaceCrop]], targets: list[FaceTarget]
+    ) -> list[GeneratedFace]:
+        batch = self.batch_of(crops, around)
+        target = as_target(targets).to(self._device)
+        drawn = guarded_generate(self._model, self._name, batch, target)
+        set_back = self._set_back or self._maskers
+        if isinstance(drawn, Generated):  # what stands in front of a face is no part of what the model says either
+            masks = set_back.subtract(drawn.masks[:, 0].float().cpu().numpy(), crops)
+            generated = Generated(drawn.images, torch.from_numpy(masks)[:, None].to(self._device))
+        else:
+            crops = self._set_back.masked(crops) if self._set_back else crops
+            masks_of_crops = torch.from_numpy(np.stack([crop.mask for crop in crops]))[:, None].to(self._device)
+            generated = Generated(drawn, resampled(masks_of_crops, drawn.shape[-1]))
+        if len(self._enhancers):
+            whole = batch if not self._model.masked else self._batch(crops, masked=False)
+            generated = self._enhancers.enhance(generated, whole)
+        return placed(generated, crops)
 
 
-def blended_by(blender: Blender, choice: str, image: RgbImage, face: RgbImage, crop: FaceCrop) -> RgbImage:
-    """Set a drawn face into a scene: uint8 (H, W, 3). Raises MienError naming the choice if the blender fails."""
-    with failures_told("blender", choice):
-        blended = blender.blend(image, face, crop.mask, crop.to_crop)
-    if not (isinstance(blended, np.ndarray) and blended.dtype == np.uint8 and blended.shape == image.shape):
-        raise MienError(
-            f"The blender {choice!r} did not return an image of {image.shape}, uint8.",
-            "Report it to its makers, or choose another --blender.",
-        )
-    return blended
+def placed(generated: Generated, crops: Sequence[FaceCrop]) -> list[GeneratedFace]:
+    """Drawn faces with the transforms that set them into their scenes; nothing is resampled for that."""
+    images, side = to_uint8_images(generated.images), generated.images.shape[-1]
+    masks: NDArray[np.float32] = resampled(generated.masks.float(), side)[:, 0].cpu().numpy()
+    return [
+        GeneratedFace(crop, image, mask, scaled(crop.to_crop, side / crop.size))
+        for crop, image, mask in zip(crops, images, masks, strict=True)
+    ]
 
 
-def resized(crop: FaceCrop, size: int) -> FaceCrop:
-    """The same crop with another side; its transform follows, so that nothing is resampled on the way back.
+def generated_face(crop: FaceCrop, image: RgbImage, mask: Mask | None = None) -> GeneratedFace:
+    """A face that was drawn for a crop at any size, with the crop's mask if it has none of its own."""
+    side = image.shape[0]
+    if mask is None:
+        mask = resampled(torch.from_numpy(crop.mask)[None, None], side)[0, 0].numpy()
+    return GeneratedFace(crop, image, mask, scaled(crop.to_crop, side / crop.size))
 
-    With pixel centres at integers, p′ = (p + ½)·k − ½ for the scale k.
+
+def scaled(to_crop: Affine, scale: float) -> Affine:
+    """A crop's transform for the crop at another size.
+
+    With pixel centers at integers, p′ = (p + ½)·k − ½ for the scale k.
     """
-    if size == crop.size:
-        return crop
-    scale = size / crop.size
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    to_crop: Affine = crop.to_crop * scale
-    to_crop[:, 2] += (scale - 1) / 2
-    return replace(
-        crop,
-        image=cv2.resize(crop.image, (size, size), interpolation=how).astype(np.uint8, copy=False),
-        mask=cv2.resize(crop.mask, (size, size), interpolation=how).astype(np.float32, copy=False),
-        landmarks=((crop.landmarks + 0.5) * scale - 0.5).astype(np.float32),
-        to_crop=to_crop,
-    )
+    result: Affine = to_crop * scale
+    result[:, 2] += (scale - 1) / 2
+    return result
 
 
-@contextmanager
-def failures_told(kind: str, choice: str) -> Iterator[None]:
-    """A stranger's plugin may raise anything; what it was has to be said, with its name."""
-    try:
-        yield
-    except MienError:
-        raise
-    except Exception as error:
-        raise MienError(
-            f"The {kind} {choice!r} failed: {type(error).__name__}: {error}",
-            f"mien plugins show {choice.partition(':')[0]}",
-        ) from error
+def to_uint8_mask(mask: Mask) -> NDArray[np.uint8]:
+    """A mask as it is stored: uint8 (S, S), 255 is face."""
+    return np.rint(mask * 255).astype(np.uint8)
+
+
+def _landmarks_of(crop: FaceCrop) -> NDArray[np.float32]:
+    """The crop's landmarks; NaN if they are not known."""
+    return np.full((68, 2), np.nan, np.float32) if crop.landmarks is None else crop.landmarks.astype(np.float32)

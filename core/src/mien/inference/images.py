@@ -83,8 +83,8 @@ def _nothing_to_draw(loaded: LoadedImage, session: Session) -> MienError:
     path, extractor = loaded.job.source.path, session.detector.choice
     if loaded.faces:
         return MienError(
-            f"{extractor} finds {len(loaded.faces)} faces in {path}, but not the landmarks by which one is drawn; nothing "
-            "was written.",
+            f"{extractor} finds {len(loaded.faces)} faces in {path}, but not the landmarks by which one is drawn; "
+            "nothing was written.",
             f"--extractor {extractor}+NAME, with an extractor that measures them (mien plugins lists those installed)",
         )
     who = "The person's face was not" if session.person_filter else "No face was"
@@ -101,11 +101,7 @@ def _only_wanted(loaded: LoadedImage, session: Session) -> LoadedImage:
 
 
 def _swapped(images: Iterable[LoadedImage], session: Session) -> Iterator[FileReport]:
-    scenes = (
-        Scene(one.image, [face for face in one.faces if session.generator.can_draw(face)], one)
-        for one in images
-        if one.image is not None
-    )
+    scenes = (Scene(one.image, session.generator.drawable(one.faces), one) for one in images if one.image is not None)
     with session.redrawn(scenes, IMAGES_AHEAD) as blended:
         for scene, image in blended:
             job = scene.context.job

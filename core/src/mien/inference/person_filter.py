@@ -10,7 +10,6 @@ from mien.contracts.face import RgbImage
 from mien.geometry.alignment import align
 from mien.media.video_reader import Frame
 from mien.plugins.extractor_set import ExtractorSet
-from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import TrackedFace
 
@@ -25,11 +24,11 @@ DISTANCES_KEPT = 5
 class PersonFilter:
     """Picks the faces of the person whom an image shows.
 
-    Raises MienError if no installed feature tells people apart, or the image is unreadable or shows no face.
+    Raises MienError if the image is unreadable or shows no face, or several.
     """
 
-    def __init__(self, person: Path, extractor: Extractor | ExtractorSet, registry: Registry) -> None:
-        self._recognizer = Recognizer(registry)
+    def __init__(self, person: Path, extractor: Extractor | ExtractorSet, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
         self._reference = self._recognizer.reference(person, extractor)
 
     def of_image(self, image: RgbImage, faces: Sequence[TrackedFace]) -> list[TrackedFace]:
@@ -41,7 +40,8 @@ class PersonFilter:
     def of_video(self, frames: Iterable[tuple[Frame, list[TrackedFace]]]) -> Iterator[tuple[Frame, list[TrackedFace]]]:
         """The person's faces in each frame. Who a track is, is decided again every few frames, not in each.
 
-        So a face that turns away stays who it is, also where its landmarks are not known. Each frame comes out once `FIRST_COMPARISONS` − 1 more have come in.
+        So a face that turns away stays who it is, also where its landmarks are not known. Each frame comes out once
+        `FIRST_COMPARISONS` − 1 more have come in.
         """
         detections: defaultdict[int, int] = defaultdict(int)
         distances: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=DISTANCES_KEPT))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.inference.blender_scores import BlenderComparison
+from mien.tracking.recognizer_record import RecognizerRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class FileReport:
     interpolated: int = 0
     """Those of them whose landmarks are interpolated between frames, since the extractor missed them."""
     undrawn: int = 0
-    """Faces found that were not drawn, since their points do not suffice: swapping leaves them, anonymizing hides them."""
+    """Faces found that were not drawn, since their points do not suffice: swap leaves them, anonymize hides them."""
     no_face: tuple[FrameRange, ...] = ()
     """Frames in which nothing was drawn: no face was found, or not the one that was asked for."""
     partial: tuple[FrameRange, ...] = ()
@@ -66,6 +67,8 @@ class SwapReport:
     """What set the faces in, as a plugin choice."""
     comparison: BlenderComparison | None = None
     """How it was chosen; None if it was named."""
+    recognizer: RecognizerRecord | None = None
+    """What told people apart; None: nothing did."""
 
     @property
     def frames(self) -> int:

@@ -34,7 +34,7 @@ def sample_faces(jobs: Sequence[Job], session: Session, most: int) -> list[Scene
             continue
         if session.person_filter is not None:
             faces = session.person_filter.of_image(image, faces)
-        faces = [face for face in faces if session.generator.can_draw(face)]
+        faces = session.generator.drawable(faces)
         if faces and not is_single:
             faces = [faces[len(scenes) % len(faces)]]
         scenes += [Scene(image, [face], name) for face in faces]

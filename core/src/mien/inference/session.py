@@ -1,103 +1,349 @@
-"""What all files share: the run's model and plugins, made once and checked before any work is done."""
+"""A run opened once: its model and plugins, ready to swap or anonymize images, frames and videos in memory or as
+files."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar, cast
 
+import numpy as np
 import torch
 
 from mien.contracts.blender import Blender
 from mien.contracts.face import RgbImage
+from mien.contracts.target import Given, TargetKind
 from mien.errors import MienError
+from mien.geometry.alignment import align
 from mien.inference.detector import FaceDetector
 from mien.inference.generator import FaceGenerator, Scene
 from mien.inference.person_filter import PersonFilter
-from mien.inference.target import Whom
+from mien.inference.report import FileReport
+from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
+from mien.media.images import read_image
 from mien.media.provenance import Provenance
+from mien.media.video_reader import Frame
+from mien.media.video_writer import DEFAULT_QUALITY
+from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
-from mien.progress import Progress
-from mien.training.run import TrainedRun
+from mien.progress import Progress, Silent
+from mien.tracking.recognizer import Recognizer
+from mien.tracking.recognizer_record import RecognizerRecord
+from mien.tracking.tracker import TrackedFace, follow, untracked
+from mien.training.run import TrainedRun, untrained
 from mien.workers.threads import Pool, Stopwatch, ordered_map, prefetched
 
 T = TypeVar("T")
 _DIGEST_CHARACTERS = 16
+_FRAMES_AHEAD = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """How a session works, apart from whom it draws. What is None follows from the run, or is the installed default."""
+
+    extractor: str | None = None
+    """What finds faces, as a plugin choice or several joined by `+`; None: what the run's datasets were made with."""
+    masker: str | None = None
+    """What of a drawn face is set into the scene; None: as in the run's datasets."""
+    recognizer: str | None = None
+    """What tells people apart; None: the run's."""
+    blender: str | None = None
+    """What sets faces in; None: the default of those installed."""
+    enhancers: str = ""
+    """What works on drawn faces before they are set in, joined by `+`."""
+    threads: int | None = None
+    """So many threads search for faces at once; None: one for each core."""
+    device: str | None = None
+    """Where faces are drawn, as torch names it; None: a graphics card if torch sees one, else the CPU."""
+    person: Path | None = None
+    """An image of the one person whose faces are drawn anew; None: everybody's."""
+    quality: int = DEFAULT_QUALITY
+    """Of videos, see `VideoSink`."""
+    overwrite: bool = False
+    """Whether files that are there may be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Everything that is needed to draw new faces in files, one after the other."""
+    """Everything that is needed to draw new faces, made once and checked before any work is done.
 
+    One thread uses a session at a time; what it starts itself runs in several.
+
+        session = Session.open("anna-ben")
+        swapped = session.swap(image, to="anna")
+    """
+
+    run: TrainedRun
+    registry: Registry
     detector: FaceDetector
     generator: FaceGenerator
     person_filter: PersonFilter | None
     """Whose faces are drawn anew; None: everybody's."""
+    recognizer: RecognizerRecord | None
+    """By what that person is told apart; None: nobody is."""
     provenance: Provenance
+    blender: str
+    """What sets faces in, as a plugin choice."""
     quality: int
     threads: int
     clock: Stopwatch
-    progress: Progress
+    progress: Progress = field(default_factory=Silent)
 
     @classmethod
     def open(
         cls,
-        run: Path,
-        whom: Whom,
+        run: Path | str,
         *,
-        blender: str,
-        extractor: str | None = None,
-        person: Path | None,
-        quality: int,
-        threads: int | None,
-        device: str | None,
-        progress: Progress,
-        registry: Registry,
+        options: SessionOptions | None = None,
+        progress: Progress | None = None,
+        registry: Registry | None = None,
     ) -> "Session":
-        """Load the run's model and make its plugins.
+        """Load a run's model and make its plugins.
 
-        extractor: another choice than the run's own, as in `ExtractorSet`; None: that.
+        run: a run's folder, or the name of a model that needs no training. options: None: the defaults.
 
-        Raises MienError if the run cannot be opened or cannot draw whom it is to draw, a plugin cannot be made, the
-        person's image shows no face, or the device is none.
+        Raises MienError if the run cannot be opened, a plugin cannot be made, the device is none, or the image of the
+        person whose faces are drawn anew is unreadable or shows no face, or several.
         """
-        trained = TrainedRun.open(run, registry)
-        whom.check(trained.model, run)
+        registry, options, progress = registry or Registry(), options or SessionOptions(), progress or Silent()
+        trained = open_run(run, registry)
         clock = Stopwatch()
-        threads = threads or os.cpu_count() or 1
-        choice = trained.extractor if extractor is None else extractor
-        detector = FaceDetector.open(choice, threads, clock, registry)
+        threads = options.threads or os.cpu_count() or 1
+        blender = options.blender or registry.default("blender")
+        detector = FaceDetector.open(options.extractor or trained.extractor, threads, clock, registry)
         generator = FaceGenerator(
             trained,
             FeatureSet(trained.features, registry),
-            whom.identity,
             Pool(lambda: cast(Blender, registry.create("blender", blender)), threads),
             blender=blender,
-            device=_device(device),
+            maskers=MaskerSet(trained.masker, registry),
+            set_back=MaskerSet(options.masker, registry) if options.masker else None,
+            enhancers=EnhancerSet(options.enhancers, registry),
+            device=_device(options.device),
             clock=clock,
         )
-        person_filter = None
-        if person is not None:
-            with detector.borrowed() as borrowed:
-                person_filter = PersonFilter(person, borrowed, registry)
-        return cls(
+        session = cls(
+            run=trained,
+            registry=registry,
             detector=detector,
             generator=generator,
-            person_filter=person_filter,
-            provenance=Provenance(version("mien-core"), whom.action, trained.digest[:_DIGEST_CHARACTERS]),
-            quality=quality,
+            person_filter=None,
+            provenance=Provenance(version("mien-core"), "faces drawn anew", trained.digest[:_DIGEST_CHARACTERS]),
+            blender=blender,
+            recognizer=None,
+            quality=options.quality,
             threads=threads,
             clock=clock,
             progress=progress,
         )
+        return session.only(options.person, options.recognizer)
 
-    def blending_with(self, blender: str, registry: Registry) -> "Session":
-        """The same workshop with another blender. Raises MienError if it cannot be made."""
-        blenders = Pool(lambda: cast(Blender, registry.create("blender", blender)), self.threads)
-        return replace(self, generator=self.generator.blending_with(blender, blenders))
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Whom the run draws by name; empty if it draws nobody known."""
+        return self.run.people
+
+    @property
+    def targets(self) -> frozenset[TargetKind]:
+        """Whom the run's model can draw."""
+        return self.run.model.targets
+
+    # Arrays in memory
+
+    def swap(
+        self,
+        image: RgbImage,
+        to: str | None = None,
+        *,
+        reference: Sequence[RgbImage] = (),
+        seed: int | None = None,
+    ) -> RgbImage:
+        """An image with all its faces drawn as one person: uint8 (H, W, 3), RGB; the image itself is left as it was.
+
+        to, reference, seed: one of them; see `target_of`. An image without a face comes back as it is.
+        Raises MienError if the run cannot draw that person, or a plugin fails.
+        """
+        return next(self.swap_images([image], to, reference=reference, seed=seed))
+
+    def swap_images(
+        self,
+        images: Iterable[RgbImage],
+        to: str | None = None,
+        *,
+        reference: Sequence[RgbImage] = (),
+        seed: int | None = None,
+    ) -> Iterator[RgbImage]:
+        """The images one after the other with new faces, each for itself; as `swap`, but several are drawn at once."""
+        session = self.drawing(self.target_of(to, reference=reference, seed=seed))
+        with session.redrawn((session._scene(image) for image in images), _FRAMES_AHEAD) as drawn:
+            for _, result in drawn:
+                yield result
+
+    def swap_frames(
+        self,
+        frames: Iterable[RgbImage],
+        to: str | None = None,
+        *,
+        reference: Sequence[RgbImage] = (),
+        seed: int | None = None,
+    ) -> Iterator[RgbImage]:
+        """The frames of a video, in order, with new faces: as `swap_images`, but faces are followed and held steady."""
+        session = self.drawing(self.target_of(to, reference=reference, seed=seed))
+        found = ((Frame(number, number, image), session.detector.find(image)) for number, image in enumerate(frames))
+        followed = follow(found)
+        chosen = session.person_filter.of_video(followed) if session.person_filter else followed
+        scenes = (Scene(frame.image, self.generator.drawable(faces), frame) for frame, faces in chosen)
+        with session.redrawn(scenes, _FRAMES_AHEAD) as drawn:
+            for _, result in drawn:
+                yield result
+
+    def anonymize(self, image: RgbImage, *, seed: int = 0, name: str = "") -> RgbImage:
+        """An image in which each face is somebody who does not exist: uint8 (H, W, 3); the image is left as it was.
+
+        seed: another seed, other people. name: tells images apart, so that two of them show different people.
+        A face whose points do not suffice to draw it is hidden. In memory nothing is checked, and nothing hidden where
+        no face was found: `mien.anonymize` does that for files.
+        Raises MienError if the run draws nobody synthetic, or a plugin fails.
+        """
+        from mien.anonymization.redaction import redact_regions, regions_of_undrawable
+
+        self.require("synthetic")
+        check_seed(seed)
+        found = self._faces(image)
+        faces = self.generator.drawable(found)
+        targets = [SyntheticPerson(synthetic_id(seed, name, face.track)) for face in faces]
+        with self.redrawn([Scene(image, faces, None, targets)], 1) as drawn:
+            return redact_regions(next(drawn)[1], regions_of_undrawable(found, self.generator.can_draw))
+
+    # Files
+
+    def swap_video(
+        self,
+        source: Path,
+        output: Path,
+        to: str | None = None,
+        *,
+        reference: Sequence[RgbImage] = (),
+        seed: int | None = None,
+    ) -> FileReport:
+        """Swap the faces of a video file; the output appears when its last frame is encoded.
+
+        to, reference, seed: as `swap`.
+        Returns what came of it. Raises MienError if the video is damaged, a plugin fails, or it cannot be written.
+        """
+        from mien.inference.jobs import list_jobs
+        from mien.inference.video import swap_video
+        from mien.media.video_reader import VideoSource
+
+        (job,) = list_jobs(source, output, overwrite=True)
+        video = VideoSource(source)
+        video.check_whole()
+        session = self.drawing(self.target_of(to, reference=reference, seed=seed))
+        return swap_video(job, video, session)
+
+    # What the parts above are made of
+
+    def target_of(
+        self, to: str | None = None, *, reference: Sequence[RgbImage] = (), seed: int | None = None
+    ) -> FaceTarget:
+        """Whom to draw: a person of the run by name, whoever some images show, or somebody who does not exist.
+
+        reference: uint8 (H, W, 3) each, with one face in it. With none of the three, the run's only person, if it
+        knows just one. Raises MienError if the run's model cannot draw that, or an image shows no face or several.
+        """
+        if reference:
+            self.require("reference")
+            return ReferencePerson(
+                self.given([(image, f"reference image {n}") for n, image in enumerate(reference, 1)])
+            )
+        if seed is not None:
+            self.require("synthetic")
+            check_seed(seed)
+            return SyntheticPerson(synthetic_id(seed, "", 0))
+        if to is None and len(self.people) == 1:
+            to = self.people[0]
+        if to is None:
+            raise MienError(
+                f"Whom is {self.run.path} to draw? It knows {', '.join(self.people) or 'nobody by name'}.",
+                f"--to {self.people[0]}" if self.people else _how_to_use(self.run),
+            )
+        return KnownPerson(self.run.person_index(to))
+
+    def reference(self, paths: Sequence[Path]) -> ReferencePerson:
+        """Somebody whom image files show, one face in each.
+
+        Raises MienError as `target_of`, or for an unreadable file.
+        """
+        self.require("reference")
+        return ReferencePerson(self.given([(read_image(path), str(path)) for path in paths]))
+
+    def given(self, images: Sequence[tuple[RgbImage, str]]) -> Given:
+        """Somebody, as images show them; beside each, what an error calls it."""
+        recognizer = Recognizer(self.registry, self.run.recognizer)
+        crops = []
+        for image, name in images:
+            faces = self.detector.find(image)
+            if len(faces) != 1:
+                raise MienError(
+                    f"{name} shows {len(faces) or 'no'} face{'s' if len(faces) > 1 else ''}; a reference shows one.",
+                    "Give an image that shows the person's face alone, and larger: crop it if others are beside it.",
+                )
+            crops.append((image, faces[0]))
+        encodings = recognizer.encode([align(image, face) for image, face in crops])
+        usual = float(np.linalg.norm(encodings, axis=1).mean())
+        mean = encodings.mean(0)
+        mean *= usual / max(float(np.linalg.norm(mean)), 1e-12)
+        scenes = [Scene(image, untracked([face]), None) for image, face in crops]
+        return Given(torch.from_numpy(mean), self.generator.batch_of_scenes(scenes))
+
+    def require(self, kind: TargetKind) -> None:
+        """Raises MienError if the run's model does not draw that kind of people."""
+        if kind in self.targets:
+            return
+        whom = {
+            "known": "the people it was trained on",
+            "synthetic": "people who do not exist",
+            "reference": "a reference",
+        }
+        able = " and ".join(whom[one] for one in sorted(self.targets))
+        raise MienError(f"The model of {self.run.path} draws {able}, not {whom[kind]}.", _how_to_use(self.run))
+
+    def drawing(self, target: FaceTarget) -> "Session":
+        """The same session, drawing all faces as that person."""
+        if isinstance(target, KnownPerson):
+            action = f"faces drawn as {self.people[target.index]}"
+        elif isinstance(target, SyntheticPerson):
+            action = "faces drawn as somebody who does not exist"
+        else:
+            action = "faces drawn as somebody whom a reference image shows"
+        return replace(self.saying(action), generator=self.generator.drawing(target))
+
+    def saying(self, action: str) -> "Session":
+        """The same session, with what is done as the provenance label says it."""
+        return replace(self, provenance=replace(self.provenance, action=action))
+
+    def only(self, person: Path | None, recognizer: str | None = None) -> "Session":
+        """The same session, drawing anew the person whom an image file shows; None: everybody.
+
+        recognizer: what tells that person apart; None: the run's. Raises MienError if the image is unreadable, or shows
+        no face or several, or nothing installed tells people apart.
+        """
+        if person is None:
+            return self
+        tells_apart = Recognizer(self.registry, recognizer or self.run.recognizer)
+        with self.detector.borrowed() as extractors:
+            person_filter = PersonFilter(person, extractors, tells_apart)
+        return replace(self, person_filter=person_filter, recognizer=tells_apart.record)
+
+    def blending_with(self, blender: str) -> "Session":
+        """The same session with another blender. Raises MienError if it cannot be made."""
+        blenders = Pool(lambda: cast(Blender, self.registry.create("blender", blender)), self.threads)
+        return replace(self, blender=blender, generator=self.generator.blending_with(blender, blenders))
 
     @contextmanager
     def redrawn(self, scenes: Iterable[Scene[T]], ahead: int) -> Iterator[Iterator[tuple[Scene[T], RgbImage]]]:
@@ -106,10 +352,34 @@ class Session:
         ahead: so many scenes at most wait after each of the two stages.
         """
         with (
-            closing(prefetched(self.generator.generate(scenes), ahead)) as generated_scene,
-            closing(ordered_map(self.generator.blend, generated_scene, self.threads, ahead)) as blended,
+            closing(prefetched(self.generator.generate(scenes), ahead)) as generated,
+            closing(ordered_map(self.generator.blend, generated, self.threads, ahead)) as blended,
         ):
             yield blended
+
+    def _scene(self, image: RgbImage) -> Scene[None]:
+        return Scene(image, self.generator.drawable(self._faces(image)), None)
+
+    def _faces(self, image: RgbImage) -> list[TrackedFace]:
+        faces = untracked(self.detector.find(image))
+        return faces if self.person_filter is None else self.person_filter.of_image(image, faces)
+
+
+def open_run(run: Path | str, registry: Registry) -> TrainedRun:
+    """A run's folder, or a model by name that needs no training. Raises MienError if it is neither."""
+    path = Path(run)
+    if path.exists() or str(run).partition(":")[0] not in registry.names("model"):
+        return TrainedRun.open(path, registry)
+    return untrained(str(run), registry)
+
+
+def _how_to_use(run: TrainedRun) -> str:
+    """A command that the run's model is for."""
+    if "known" in run.model.targets and run.people:
+        return f"mien swap {run.path} INPUT OUTPUT --to {run.people[0]}"
+    if "reference" in run.model.targets:
+        return f"mien swap {run.path} INPUT OUTPUT --reference IMAGE"
+    return f"mien anonymize INPUT OUTPUT --run {run.path}"
 
 
 def _device(name: str | None) -> torch.device:

@@ -71,4 +71,4 @@ def _scenes(
     frames: Iterable[tuple[Frame, list[TrackedFace]]], session: Session
 ) -> Iterator[Scene[tuple[Frame, list[TrackedFace]]]]:
     for frame, faces in frames:
-        yield Scene(frame.image, [face for face in faces if session.generator.can_draw(face)], (frame, faces))
+        yield Scene(frame.image, session.generator.drawable(faces), (frame, faces))

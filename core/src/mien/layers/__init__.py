@@ -22,6 +22,7 @@ from mien.layers.growing import CriticInput as CriticInput
 from mien.layers.growing import GrowingConfig as GrowingConfig
 from mien.layers.growing import GrowingModel as GrowingModel
 from mien.layers.latents import latents_of as latents_of
+from mien.layers.latents import synthetic_rows as synthetic_rows
 from mien.layers.masked import masked_edge_l1 as masked_edge_l1
 from mien.layers.masked import masked_l1 as masked_l1
 from mien.layers.progressive import GrowingDiscriminator as GrowingDiscriminator

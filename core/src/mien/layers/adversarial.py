@@ -81,10 +81,10 @@ class AdversarialModel(Model):
 class InstanceNoiseConfig(AdversarialConfig):
     """Noise on what the discriminator sees, which falls in steps."""
 
-    size: Literal[8, 16, 32, 64, 128] = 64
+    size: Literal[8, 16, 32, 64, 128, 256] = 64
     """Side of the images in pixels."""
     batch_size: int = Field(default=16, ge=1)
-    """Faces of each person in a step."""
+    """Faces in a step."""
     noise: tuple[float, ...] = Field(default=(1.0, 0.25, 0.1, 0.0), min_length=1)
     """Standard deviations of the noise on the discriminator's images, one after the other; the last one stays."""
     noise_epochs: float = Field(default=10.0, gt=0)
@@ -93,8 +93,7 @@ class InstanceNoiseConfig(AdversarialConfig):
 
 def noise_stages(config: InstanceNoiseConfig, inputs: ModelInputs) -> Sequence[Stage]:
     """A stage for each strength of the noise; the last one has no end. An epoch is all training faces once."""
-    per_step = config.batch_size * len(inputs.identities)
-    steps = max(1, round(config.noise_epochs * inputs.rows / per_step))
+    steps = max(1, round(config.noise_epochs * inputs.rows / config.batch_size))
     timed = [Stage(config.size, config.batch_size, steps) for _ in config.noise[1:]]
     return [*timed, Stage(config.size, config.batch_size)]
 

@@ -15,7 +15,7 @@ _CODE_SIDE = 4
 class DecoderConfig(PluginConfig):
     """How large the decoder is; the defaults are the reference."""
 
-    size: Literal[8, 16, 32, 64, 128] = 128
+    size: Literal[8, 16, 32, 64, 128, 256] = 128
     """Side of the images in pixels."""
     bottleneck: int = Field(default=1024, ge=1)
     """Length of the first linear layer's output."""

@@ -22,7 +22,7 @@ _TINY = 1e-12
 class GrowingConfig(AdversarialConfig):
     """Settings of growing networks; the defaults are those of the reference study."""
 
-    size: Literal[8, 16, 32, 64, 128] = 128
+    size: Literal[8, 16, 32, 64, 128, 256] = 128
     """Side of the images in pixels, in the end."""
     latent: int = Field(default=512, ge=1)
     """Length of the generator's input vector."""
@@ -39,8 +39,7 @@ class GrowingConfig(AdversarialConfig):
     epochs_stable: float = Field(default=4.0, gt=0)
     """How long it is then trained before the next one comes; the last level is trained until training is stopped."""
     batch_sizes: tuple[int, ...] = Field(default=(64, 64, 64, 32, 16, 16), min_length=1)
-    """Faces in a step at 4×4, 8×8, 16×16 pixels and so on, those of all people together; the last number stays. Each
-    person has the same share of them, at least one."""
+    """Faces in a step at 4×4, 8×8, 16×16 pixels and so on; the last number stays."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Of the generator's Adam."""
     discriminator_rate: float = Field(default=1e-4, gt=0)
@@ -62,8 +61,8 @@ class CriticInput:
 class GrowingModel(AdversarialModel):
     """A generator and a discriminator that grow through the stages, and draw as far as they have grown."""
 
-    swaps = False
-    invents = True
+    targets = frozenset({"synthetic"})
+    masked = True
     config: GrowingConfig
     discriminator: GrowingDiscriminator
     level: Tensor
@@ -76,24 +75,18 @@ class GrowingModel(AdversarialModel):
         self.register_buffer("level", torch.zeros((), dtype=torch.int64))
         self.register_buffer("fade", torch.ones(()))
 
-    @property
-    def size(self) -> int:
-        """Side of the drawn images in pixels, also while the networks have not grown so far."""
-        return self.config.size
-
     def stages(self) -> Sequence[Stage]:
         """4×4 pixels, then each level blended in and trained; the last one has no end."""
-        config, people = self.config, len(self.inputs.identities)
+        config = self.config
         stages: list[Stage] = []
         for level in range(len(self.widths)):
             faces = config.batch_sizes[min(level, len(config.batch_sizes) - 1)]
-            each, resolution = max(1, faces // people), FIRST_SIDE * 2**level
+            resolution = FIRST_SIDE * 2**level
             fading, stable = (
-                math.ceil(self.inputs.rows * epochs / (each * people))
-                for epochs in (config.epochs_fade, config.epochs_stable)
+                math.ceil(self.inputs.rows * epochs / faces) for epochs in (config.epochs_fade, config.epochs_stable)
             )
-            stages += [Stage(resolution, each, fading, fade=True)] if level else []
-            stages.append(Stage(resolution, each, stable if level + 1 < len(self.widths) else None))
+            stages += [Stage(resolution, faces, fading, fade=True)] if level else []
+            stages.append(Stage(resolution, faces, stable if level + 1 < len(self.widths) else None))
         return stages
 
     def growth(self, batch: Batch) -> tuple[int, float]:
@@ -108,8 +101,8 @@ class GrowingModel(AdversarialModel):
     def generated(self, vectors: Tensor) -> Tensor:
         """Draw at the level that was reached: float32 (N, 3, size, size) in [-1, 1]."""
         drawn_images = self.ema_generator(vectors, level=int(self.level), fade=float(self.fade)).float()
-        if drawn_images.shape[-1] < self.size:
-            drawn_images = interpolate(drawn_images, size=(self.size, self.size), mode="bilinear")
+        if drawn_images.shape[-1] < self.config.size:
+            drawn_images = interpolate(drawn_images, size=(self.config.size, self.config.size), mode="bilinear")
         return cast(Tensor, drawn_images.clamp(-1, 1))
 
     def critic_loss(

@@ -1,21 +1,17 @@
 """What one extractor finds, or several together: `centerface+blazeface`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, cast
-
-import numpy as np
+from typing import cast
 
 from mien.contracts.extractor import Extractor
-from mien.contracts.face import Box, Face, RgbImage
+from mien.contracts.face import Face, RgbImage
 from mien.errors import MienError
 from mien.geometry.boxes import is_same_face
 from mien.plugins.choice import parse_choices
 from mien.plugins.feature_set import choice_text
+from mien.plugins.guard import guarded_extract, guarded_measure
 from mien.plugins.registry import InstalledPlugin, Registry
-
-T = TypeVar("T")
-_LANDMARKS_SHAPE = (68, 2)
 
 
 class ExtractorSet:
@@ -59,8 +55,7 @@ class ExtractorSet:
     def extract(self, image: RgbImage) -> list[Face]:
         """All faces of an image, each once, surest first. See `Extractor.extract`.
 
-        Raises MienError naming the plugin if an extractor fails, changes the image, or answers something else than the
-        contract asks for.
+        Raises MienError for a fault of a plugin, as `mien.plugins.guard` does.
         """
         faces: list[Face] = []
         finders: list[str] = []
@@ -68,7 +63,7 @@ class ExtractorSet:
         for choice, extractor in self.extractors.items():
             if extractor.can_find():
                 known = [face.box for face in faces]
-                for face in self._found(choice, image):
+                for face in guarded_extract(extractor, choice, image):
                     if not any(is_same_face(face.box, box) for box in known):
                         faces.append(face)
                         finders.append(choice)
@@ -85,55 +80,12 @@ class ExtractorSet:
                 own = {number for number, finder in enumerate(finders) if finder == choice}
                 left = [] if own.intersection(left) else left
             if left:
-                measured = self._measured(choice, image, [faces[number] for number in left])
+                measured = guarded_measure(extractor, choice, image, [faces[number] for number in left])
                 for number, answer in zip(left, measured, strict=True):
                     if answer is not None and answer.landmarks is not None:
                         before = faces[number]
                         points = {**answer.points, **before.points}
                         faces[number] = replace(before, landmarks=answer.landmarks, points=points)
-
-    def _found(self, choice: str, image: RgbImage) -> list[Face]:
-        found = self._asked(choice, lambda: self.extractors[choice].extract(image))
-        for face in found:
-            self._check(choice, face)
-        return found
-
-    def _measured(self, choice: str, image: RgbImage, faces: Sequence[Face]) -> list[Face | None]:
-        measured = self._asked(choice, lambda: self.extractors[choice].measure(image, faces))
-        if len(measured) != len(faces):
-            raise self._at_fault(choice, f"measured {len(measured)} faces where {len(faces)} were given")
-        for face in measured:
-            if face is not None:
-                self._check(choice, face)
-        return measured
-
-    def _asked(self, choice: str, ask: Callable[[], list[T]]) -> list[T]:
-        try:
-            return list(ask())
-        except MienError:
-            raise
-        except Exception as error:  # another's code may raise anything; its name and distribution have to be said
-            said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            raise self._at_fault(choice, f"failed: {said}") from error
-
-    def _check(self, choice: str, face: Any) -> None:
-        if not (isinstance(face, Face) and isinstance(face.box, Box)):
-            raise self._at_fault(choice, f"answered {type(face).__name__} where a Face was due")
-        box, landmarks = face.box, face.landmarks
-        sides = (box.left, box.top, box.right, box.bottom, box.angle_degrees)
-        if not (np.isfinite(sides).all() and box.left < box.right and box.top < box.bottom):
-            raise self._at_fault(choice, f"found the box {box}, which is empty or not finite")
-        if landmarks is not None and (landmarks.shape != _LANDMARKS_SHAPE or not np.isfinite(landmarks).all()):
-            raise self._at_fault(choice, f"found landmarks of the shape {landmarks.shape}, or not finite")
-        if not 0 <= face.score <= 1:
-            raise self._at_fault(choice, f"gave the score {face.score}, which is not in [0, 1]")
-
-    def _at_fault(self, choice: str, what: str) -> MienError:
-        plugin = self.plugins[choice]
-        name = plugin.spec.name
-        return MienError(
-            f"The extractor {name!r} of {plugin.distribution} {plugin.version} {what}.", f"mien plugins show {name}"
-        )
 
 
 def _finds_nothing(text: str, registry: Registry) -> MienError:

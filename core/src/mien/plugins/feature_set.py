@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote
 
 import numpy as np
@@ -14,6 +14,7 @@ from mien.contracts.feature import Feature
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
 from mien.plugins.choice import parse_choices
+from mien.plugins.guard import checked_bounds, guarded_compute
 from mien.plugins.registry import InstalledPlugin, Registry
 
 
@@ -36,11 +37,10 @@ class FeatureSet:
             key = feature_key(choice.name, feature.config)
             if key in self.choices:
                 raise MienError(f"{text!r} names the feature {choice_text(choice.name, feature.config)!r} twice.")
-            plugin = registry.find("feature", choice.name)
             self.features.append((key, feature))
             self.choices[key] = choice_text(choice.name, feature.config)
-            self.plugins[key] = plugin
-            self._ranges.append(_checked_bounds(feature, plugin))
+            self.plugins[key] = registry.find("feature", choice.name)
+            self._ranges.append(checked_bounds(feature, self.choices[key]))
 
     @property
     def text(self) -> str:
@@ -69,7 +69,8 @@ class FeatureSet:
         """
         known = known or {}
         return {
-            key: known[key] if key in known else self._checked(key, feature, crops) for key, feature in self.features
+            key: known[key] if key in known else guarded_compute(feature, self.choices[key], crops)
+            for key, feature in self.features
         }
 
     def vector(self, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
@@ -90,23 +91,6 @@ class FeatureSet:
             return np.zeros((rows or 0, 0), np.float32)
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
-    def _checked(self, key: str, feature: Feature, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
-        plugin = self.plugins[key]
-        try:
-            values: Any = feature.compute(crops)
-        except MienError:
-            raise
-        except Exception as error:  # a stranger's code may raise anything; its name and distribution have to be said
-            raise _at_fault(plugin, f"failed: {type(error).__name__}: {error}") from error
-        wanted = (len(crops), *feature.shape)
-        if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.shape != wanted:
-            given = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-            raise _at_fault(plugin, f"answered {given} where it promised float32 {wanted}")
-        if not np.isfinite(values).all():
-            row = int(np.argwhere(~np.isfinite(values))[0][0])
-            raise _at_fault(plugin, f"answered values that are not finite (face {row} of {len(crops)})")
-        return values
-
 
 def feature_key(name: str, config: PluginConfig) -> str:
     """A feature's name with all its settings, as `landmarks-points=28`; safe as a file's stem on every system."""
@@ -126,17 +110,3 @@ def _settings(config: PluginConfig) -> dict[str, str]:
         field: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
         for field, value in values.items()
     }
-
-
-def _checked_bounds(feature: Feature, plugin: InstalledPlugin) -> tuple[float, float]:
-    low, high = feature.bounds
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise _at_fault(plugin, f"has the bounds ({low}, {high}), which hold nothing")
-    return float(low), float(high)
-
-
-def _at_fault(plugin: InstalledPlugin, what: str) -> MienError:
-    return MienError(
-        f"The feature {plugin.spec.name!r} of {plugin.distribution} {plugin.version} {what}.",
-        f"Report it to the makers of {plugin.distribution}, or leave {plugin.spec.name} out.",
-    )

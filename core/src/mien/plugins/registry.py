@@ -4,26 +4,27 @@ Discovery loads the entry points of the group `mien` and asks each for its specs
 does not load is kept with its reason and stops nobody else.
 """
 
-import importlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from importlib import resources
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from mien.contracts import hooks
-from mien.contracts.hooks import CONTRACT, GROUP, HOOK_OF_KIND, PluginSpec
-from mien.contracts.plugin import Plugin, PluginConfig, read_config
+from mien.contracts.hooks import GROUP, PluginSpec
 from mien.errors import MienError
 from mien.plugins.choice import PluginChoice, parse_choice
+from mien.plugins.kinds import KINDS, hookspecs, load
 from mien.plugins.requirements import how_to_install, missing_requirements
 
-KINDS = tuple(HOOK_OF_KIND)
+if TYPE_CHECKING:  # it loads pydantic, which listing plugins does without
+    from mien.contracts.plugin import Plugin, PluginConfig
+
+PluginT = TypeVar("PluginT", bound="Plugin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,19 @@ class InstalledPlugin:
     distribution: str
     version: str
 
+    @property
+    def origin(self) -> str:
+        """The distribution and its version."""
+        return f"{self.distribution} {self.version}"
+
+    def __str__(self) -> str:
+        return f"the {self.kind} {self.spec.name!r} of {self.origin}"
+
 
 @dataclass(frozen=True, slots=True)
 class BrokenPlugin:
     """A plugin that cannot be used: its entry point did not load or answered its hook with something else than specs,
-    or it was written for another version of the contracts."""
+    or it was written for another version of its kind's contract."""
 
     entry_point: str
     distribution: str
@@ -68,24 +77,28 @@ class Registry:
             version = point.dist.version if point.dist else "?"
             try:
                 specs = _specs_of(point)
-            # A stranger's module may raise anything while it is imported, or even exit as face_recognition does, and
-            # none of it may stop the others.
+            # A third party's module may raise anything while it is imported, or even exit as face_recognition does,
+            # and none of it may stop the others.
             except (Exception, SystemExit) as error:
                 missing = missing_requirements(distribution)
-                fix = how_to_install(missing) if missing else f"pip install --force-reinstall {distribution}"
+                # A TypeError comes of a spec that lacks what this version of mien asks for, the contract's number.
+                again = "--upgrade" if isinstance(error, TypeError) else "--force-reinstall"
+                fix = how_to_install(missing) if missing else f"pip install {again} {distribution}"
                 reason = f"{type(error).__name__}: {error}"
                 broken.append(BrokenPlugin(point.name, distribution, version, reason, fix))
                 continue
             for kind, spec in specs:
-                if spec.contract == CONTRACT:
+                ours = KINDS[kind].contract
+                if spec.contract == ours:
                     installed.append(InstalledPlugin(kind, spec, distribution, version))
                     continue
-                reason = f"made for version {spec.contract} of mien's contracts; this mien has {CONTRACT}"
-                outdated = "mien-core" if spec.contract > CONTRACT else distribution
+                reason = f"made for version {spec.contract} of the contract of {kind}s; this mien has {ours}"
+                outdated = "mien-core" if spec.contract > ours else distribution
                 broken.append(
                     BrokenPlugin(spec.name, distribution, version, reason, f"pip install --upgrade {outdated}")
                 )
-        installed.sort(key=lambda plugin: (KINDS.index(plugin.kind), plugin.spec.name))
+        order = list(KINDS)
+        installed.sort(key=lambda plugin: (order.index(plugin.kind), plugin.spec.name))
         return installed, broken
 
     @property
@@ -114,19 +127,18 @@ class Registry:
             raise MienError(f"No {kind} is installed.", commands[0] if commands else "mien plugins")
         first = names[0] if len(names) == 1 else next((name for name in known if name in names), None)
         if first is None:
-            raise MienError(
-                f"Several {kind}s are installed: {', '.join(names)}. Which is it to be?", f"--{kind} {names[0]}"
-            )
+            several = ", ".join(names)
+            raise MienError(f"Several {kind}s are installed: {several}.", KINDS[kind].use.format(names[0]))
         return first
 
     def trouble(self, plugin: InstalledPlugin) -> tuple[str, str]:
         """Why a plugin cannot be used, and what to do about it; two empty texts if it can.
 
-        It is imported and, unless it is a model, made with its own settings: that loads whatever it needs.
+        It is imported and, if its settings alone make it, made with its own: that loads whatever it needs.
         """
         kind, name = plugin.kind, plugin.spec.name
         try:
-            self.load(kind, name) if kind == "model" else self.create(kind, name)
+            self.create(kind, name) if KINDS[kind].made_alone else self.load(kind, name)
         except MienError as error:
             return error.message, error.fix
         return "", ""
@@ -147,22 +159,20 @@ class Registry:
             raise self._unknown(kind, name)
         return found[0]
 
-    def load(self, kind: str, name: str) -> type[Plugin]:
+    def load(self, kind: str, name: str) -> "type[Plugin]":
         """Import the plugin's class. Raises MienError if it does not import or is not of that kind."""
         plugin = self.find(kind, name)
-        module, _, attribute = plugin.spec.target.partition(":")
         try:
-            loaded = getattr(importlib.import_module(module), attribute)
-        # Whatever a stranger's module raises, its name and distribution have to be said.
+            loaded = load(plugin.spec.target)
+        # Whatever a third party's module raises, its name and distribution have to be said.
         except (Exception, SystemExit) as error:
             missing = missing_requirements(plugin.distribution)
             needs = f". It needs {' and '.join(missing)}." if missing else ""
             raise MienError(
-                f"The {kind} {name!r} of {plugin.distribution} {plugin.version} does not import "
-                f"({plugin.spec.target}): {type(error).__name__}: {error}{needs}",
+                f"{_begun(plugin)} does not import ({plugin.spec.target}): {type(error).__name__}: {error}{needs}",
                 how_to_install(missing) if missing else f"pip install --force-reinstall {plugin.distribution}",
             ) from error
-        base = _base_of(kind)
+        base: type[Plugin] = load(KINDS[kind].base)
         if not (isinstance(loaded, type) and issubclass(loaded, base)):
             raise MienError(
                 f"{plugin.spec.target} of {plugin.distribution} is not a mien.{base.__name__}, "
@@ -173,35 +183,44 @@ class Registry:
 
     def configure(
         self, kind: str, choice: str | PluginChoice, more: Mapping[str, Any] | None = None
-    ) -> tuple[type[Plugin], PluginConfig]:
+    ) -> "tuple[type[Plugin], PluginConfig]":
         """The class and the checked configuration of `name:key=value,…`; `more` adds settings and wins.
 
         Raises MienError for an unknown plugin, an unknown setting or a value out of range.
         """
+        from mien.contracts.plugin import read_config
+
         choice = parse_choice(choice) if isinstance(choice, str) else choice
         loaded = self.load(kind, choice.name)
         settings: dict[str, Any] = {**choice.settings, **(more or {})}
         return loaded, read_config(loaded.Config, settings, f"the {kind} {choice.name}")
 
-    def create(self, kind: str, choice: str | PluginChoice, more: Mapping[str, Any] | None = None) -> Plugin:
-        """Make an extractor, feature or blender of `name:key=value,…`.
+    def create(self, kind: str, choice: str | PluginChoice, more: Mapping[str, Any] | None = None) -> "Plugin":
+        """Make a plugin of `name:key=value,…`, of a kind that settings alone make.
 
         Raises MienError as `configure`, and if the plugin fails while it is constructed. A model is made by
-        `mien.training` and `mien.inference`, since it needs to know the data.
+        `mien.make_model`, since it needs to know the data.
         """
         choice = parse_choice(choice) if isinstance(choice, str) else choice
         loaded, config = self.configure(kind, choice, more)
+        return self.made(kind, choice.name, lambda: loaded(config))
+
+    def made(self, kind: str, name: str, make: Callable[[], PluginT]) -> PluginT:
+        """What `make` makes of that plugin's class, with its origin noted.
+
+        Raises MienError naming the plugin and its distribution if that fails.
+        """
+        plugin = self.find(kind, name)
         try:
-            return loaded(config)
+            made = make()
         except MienError:
             raise
         except (Exception, SystemExit) as error:
-            plugin = self.find(kind, choice.name)
             raise MienError(
-                f"The {kind} {choice.name!r} of {plugin.distribution} {plugin.version} cannot be made: "
-                f"{type(error).__name__}: {error}",
-                f"mien plugins show {choice.name}",
+                f"{_begun(plugin)} cannot be made: {type(error).__name__}: {error}", f"mien plugins show {kind}/{name}"
             ) from error
+        made.origin = plugin.origin
+        return made
 
     def _unknown(self, kind: str, name: str) -> MienError:
         names = self.names(kind)
@@ -224,26 +243,28 @@ class Registry:
 def known_distributions() -> dict[str, dict[str, str]]:
     """Distributions that the project knows of, installed or not: kind → plugin's name → distribution."""
     text = resources.files("mien.plugins").joinpath("known_plugins.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return {**{kind: {} for kind in KINDS}, **tomllib.loads(text)}
 
 
 def _specs_of(point: EntryPoint) -> list[tuple[str, PluginSpec]]:
     manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hooks)
+    manager.add_hookspecs(hookspecs())
     plugin = point.load()
     manager.register(plugin)
     manager.check_pending()  # a misspelled hook would otherwise be ignored in silence
-    found = [
-        (kind, spec) for kind, hook in HOOK_OF_KIND.items() for specs in getattr(manager.hook, hook)() for spec in specs
-    ]
-    wrong = [spec for _, spec in found if not isinstance(spec, PluginSpec)]
-    if wrong:
-        raise TypeError(f"a hook returned {type(wrong[0]).__name__}, not mien.contracts.hooks.PluginSpec")
+    found = []
+    for kind in KINDS.values():
+        for specs in getattr(manager.hook, kind.hook)():
+            for spec in specs:
+                if not isinstance(spec, kind.spec):
+                    wanted = f"{kind.spec.__module__}.{kind.spec.__name__}"
+                    raise TypeError(f"{kind.hook} returned {type(spec).__name__}, not {wanted}")
+                found.append((kind.name, spec))
     if not found:
-        raise LookupError(f"answers none of the hooks {', '.join(HOOK_OF_KIND.values())}")
+        raise LookupError(f"answers none of the hooks {', '.join(kind.hook for kind in KINDS.values())}")
     return found
 
 
-def _base_of(kind: str) -> type[Plugin]:
-    # Imported here and not above: mien.contracts.model imports torch, and listing plugins must not.
-    return cast(type[Plugin], getattr(importlib.import_module(f"mien.contracts.{kind}"), kind.capitalize()))
+def _begun(plugin: InstalledPlugin) -> str:
+    """The plugin as a sentence begins with it."""
+    return f"T{str(plugin)[1:]}"

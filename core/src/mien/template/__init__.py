@@ -7,33 +7,26 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mien.contracts.hooks import HOOK_OF_KIND
 from mien.errors import MienError
 from mien.media.files import whole_folder
-from mien.plugins.registry import KINDS, Registry
+from mien.plugins.kinds import KINDS
+from mien.plugins.registry import Registry
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _COMMON, _SUFFIX = "common", ".j2"
-_EXAMPLE_OF_KIND = {
-    "extractor": "finds frontal faces and their 68 landmarks by dlib",
-    "feature": "how bright the face is, from its top to its bottom",
-    "model": "one encoder for everybody, a decoder for each person",
-    "blender": "the face over the scene, as opaque as you like",
-}
 
 
 def new_plugin(kind: str, name: str, folder: Path | None = None, registry: Registry | None = None) -> Path:
     """Write a new distribution and return its folder.
 
-    kind: extractor, feature, model or blender. name: what users will type; lower case, digits and single underscores.
+    kind: one of `mien.plugins.kinds.KINDS`. name: what users will type; lower case, digits and single underscores.
     folder: where to write it; by default mien-KIND-NAME in the current folder. It appears whole or not at all.
     Raises MienError if the kind is none, the name cannot be one or is taken by an installed plugin, if the folder is
     there already, or may not be written.
     """
     if kind not in KINDS:
-        raise MienError(
-            f"{kind!r} is no kind of plugin: {', '.join(KINDS)} are.", f"mien plugins new {KINDS[0]} {name}"
-        )
+        first = next(iter(KINDS))
+        raise MienError(f"{kind!r} is no kind of plugin: {', '.join(KINDS)} are.", f"mien plugins new {first} {name}")
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise MienError(
             f"{name!r} cannot be a plugin's name: lower case letters, digits and single underscores, a letter first.",
@@ -46,14 +39,18 @@ def new_plugin(kind: str, name: str, folder: Path | None = None, registry: Regis
     folder = folder or Path(distribution)
     if folder.exists():
         raise MienError(f"{folder} is there already.", f"mien plugins new {kind} {name} --folder ANOTHER")
+    row = KINDS[kind]
     words = {
         "kind": kind,
         "name": name,
         "distribution": distribution,
         "package": f"mien_{kind}_{name}",
         "cls": "".join(part.capitalize() for part in name.split("_")),
-        "hook": HOOK_OF_KIND[kind],
-        "summary": _EXAMPLE_OF_KIND[kind],
+        "hook": row.hook,
+        "contract": str(row.contract),
+        "contract_tests": row.tests.partition(":")[2],
+        "summary": row.example,
+        "use": row.use.format(name),
     }
     with whole_folder(folder) as partial:
         for source in (_COMMON, kind):

@@ -13,25 +13,26 @@ first used, so that the contracts of extractors, features and blenders load no t
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mien.plugins.kinds import KINDS
+
 if TYPE_CHECKING:
     from mien.testing.blender import BlenderContract as BlenderContract
     from mien.testing.check import Check as Check
     from mien.testing.check import check_plugin as check_plugin
+    from mien.testing.enhancer import EnhancerContract as EnhancerContract
     from mien.testing.extractor import ExtractorContract as ExtractorContract
     from mien.testing.feature import FeatureContract as FeatureContract
     from mien.testing.images import Portrait as Portrait
     from mien.testing.images import no_face as no_face
     from mien.testing.images import portraits as portraits
     from mien.testing.images import side_by_side as side_by_side
+    from mien.testing.masker import MaskerContract as MaskerContract
     from mien.testing.model import ModelContract as ModelContract
 
 _HOME_OF = {
-    "BlenderContract": "mien.testing.blender",
+    **{place.partition(":")[2]: place.partition(":")[0] for place in (kind.tests for kind in KINDS.values())},
     "Check": "mien.testing.check",
     "check_plugin": "mien.testing.check",
-    "ExtractorContract": "mien.testing.extractor",
-    "FeatureContract": "mien.testing.feature",
-    "ModelContract": "mien.testing.model",
     "Portrait": "mien.testing.images",
     "no_face": "mien.testing.images",
     "portraits": "mien.testing.images",

@@ -13,6 +13,7 @@ from unittest.mock import patch
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
 from mien.plugins.choice import PluginChoice, parse_choice
+from mien.plugins.kinds import KINDS
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 
@@ -85,12 +86,13 @@ class _Results:
 
 def _test_file(kind: str, choice: PluginChoice, config: type[PluginConfig]) -> str:
     settings: dict[str, Any] = dict(choice.settings)
-    if kind == "model" and not settings and SMALL in config.presets:
-        settings = {"preset": SMALL}
-    contract, given = f"{kind.capitalize()}Contract", "small" if kind == "model" else "settings"
+    module, _, contract = KINDS[kind].tests.partition(":")
+    given = "settings"
+    if not KINDS[kind].made_alone:  # its own settings may make it too large to be tested in seconds
+        given, settings = "small", settings or ({"preset": SMALL} if SMALL in config.presets else {})
     return inspect.cleandoc(
         f"""
-        from mien.testing import {contract}
+        from {module} import {contract}
 
         class TestPlugin({contract}):
             name = {choice.name!r}

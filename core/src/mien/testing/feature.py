@@ -18,6 +18,9 @@ from mien.plugins.registry import Registry
 from mien.testing.images import portraits
 from mien.testing.plugin import PluginContract, in_fresh_process
 
+_NETWORK_TOLERANCE = 0.01
+"""Between `compute` and `network`, as a share of the bounds: of the same weights in other arithmetic."""
+
 
 class FeatureContract(PluginContract):
     """What every feature has to keep. Subclass it in a test file of the plugin; nothing else is needed."""
@@ -118,7 +121,7 @@ class FeatureContract(PluginContract):
         feature = self.create()
         limit = feature.same_person_below
         if limit is None:
-            return
+            pytest.skip("It does not say that it tells people apart (same_person_below).")
         people = portraits()
         darker = [align((person.image * 0.8).astype(np.uint8), person.landmarks) for person in people]
         values = feature.compute([*(align(person.image, person.landmarks) for person in people), *darker])
@@ -129,6 +132,28 @@ class FeatureContract(PluginContract):
             assert (distance < limit) == same, (
                 f"{'One person' if same else 'Two people'} at {distance:.2f}: limit {limit}."
             )
+
+    def test_its_network_says_what_compute_does(self) -> None:
+        """If it has one, of the very crops; and a loss can take gradients through it."""
+        feature = self.create()
+        network = feature.network()
+        if network is None:
+            pytest.skip("network() is None: no loss can go through this feature.")
+        import torch
+
+        crops = [align(person.image, person.landmarks, feature.alignment) for person in portraits()]
+        images = torch.stack([torch.from_numpy(crop.image).permute(2, 0, 1) for crop in crops]).float() / 127.5 - 1
+        images.requires_grad_()
+        values, (low, high) = network(images), feature.bounds
+        wanted = (len(crops), *feature.shape)
+        assert tuple(values.shape) == wanted, f"network() gives {tuple(values.shape)} for 2 faces instead of {wanted}."
+        apart = float(np.abs(values.detach().numpy() - feature.compute(crops)).max())
+        assert apart <= _NETWORK_TOLERANCE * (high - low), f"network() says something else than compute(), by {apart}."
+        assert values.requires_grad, "No gradient goes through network()."
+        (gradient,) = torch.autograd.grad(values.sum(), images)
+        assert bool(gradient.abs().sum() > 0), "The gradient through network() is 0."
+        trained = [name for name, weights in network.named_parameters() if weights.requires_grad]
+        assert not trained, f"{trained[0]} of network() asks for a gradient: call requires_grad_(False)."
 
     def test_the_same_faces_give_the_same_values(self) -> None:
         """Whatever was measured before."""

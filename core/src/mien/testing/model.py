@@ -11,13 +11,18 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mien.contracts.model import Batch, Model, ModelInputs
-from mien.errors import MienError
+from mien.contracts.model import Batch, Generated, Model, ModelInputs
+from mien.contracts.target import Given, Known, Reference, Synthetic, Target, TargetKind
 from mien.plugins.registry import Registry
+from mien.testing.images import portraits
 from mien.testing.plugin import PluginContract
-from mien.training.run import make_model
+from mien.training.batch import resampled
+from mien.training.run import load_weights, make_model, saved_state
 
 _FEATURES = 10
+_ENCODING = 16
+_SIDE = 32
+_KINDS: frozenset[TargetKind] = frozenset({"known", "synthetic", "reference"})
 
 
 def _devices() -> list[str]:
@@ -41,9 +46,13 @@ class ModelContract(PluginContract):
         return self.make()
 
     def make(self, seed: int = 0) -> Model:
-        """A new model with weights from that seed."""
+        """A new model with weights from that seed, fitted to a few images if it wants to be."""
         torch.manual_seed(seed)
-        return make_model(Registry(), self.name, dict(self.small), self.inputs())
+        model = make_model(Registry(), self.name, dict(self.small), self.inputs())
+        if type(model).fit is not Model.fit:
+            with torch.no_grad():
+                model.fit([self._batch(model, 6, _SIDE, max(len(model.inputs.people), 1), None)])
+        return model
 
     def inputs(self) -> ModelInputs:
         """As many people as the model needs at least, and ten features if it draws from features."""
@@ -51,94 +60,180 @@ class ModelContract(PluginContract):
         assert issubclass(loaded, Model), f"{self.name} is registered as a model: derive it from mien.Model."
         features = _FEATURES if loaded.needs_features else 0
         people = tuple(f"person{number}" for number in range(loaded.people[0]))
-        return ModelInputs(people, features, 100, np.zeros(features, np.float32), np.eye(features, dtype=np.float32))
+        encodings = _ENCODING if "reference" in loaded.targets else 0
+        return ModelInputs(
+            people, features, 100, np.zeros(features, np.float32), np.eye(features, dtype=np.float32), encodings
+        )
+
+    def trainable(self) -> Model:
+        """A new model that is trained by steps; the test is skipped for one that is not."""
+        model = self.make().train()
+        if not model.stages():
+            pytest.skip("the model has no stages: nothing of it is trained by steps")
+        return model
 
     def batch(self, model: Model, faces_each: int, stage: int | None = None) -> Batch:
         """Smooth colored images with a round mask, that many of each person; the same ones every time.
 
-        stage: the number of the stage that they are for; None: for drawing, at the size of the model.
+        stage: the number of the stage that they are for; None: for drawing.
         """
-        size = model.size if stage is None else model.stages()[stage].resolution
-        people = len(model.inputs.identities)
+        resolution = model.resolution if stage is None else model.stages()[stage].resolution
+        people = max(len(model.inputs.people), 1)
+        return self._batch(model, faces_each * people, resolution or _SIDE, people, stage)
+
+    def _batch(self, model: Model, count: int, size: int, people: int, stage: int | None, alone: bool = False) -> Batch:
         generator = torch.Generator().manual_seed(1)
-        coarse = torch.rand(faces_each * people, 3, 4, 4, generator=generator) * 2 - 1
+        coarse = torch.rand(count, 3, 4, 4, generator=generator) * 2 - 1
         line = torch.linspace(-1, 1, size)
-        mask = ((line[:, None] ** 2 + line**2) < 0.9).float().expand(faces_each * people, 1, size, size)
+        mask = ((line[:, None] ** 2 + line**2) < 0.9).float().expand(count, 1, size, size).clone()
         images = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bilinear")
+        window = sum(model.window) + 1
+        around = None
+        if window > 1 and not alone:
+            around = self._batch(model, count * window, size, people, stage, alone=True)
+        landmarks = torch.from_numpy(portraits()[0].landmarks)
+        landmarks = (landmarks - landmarks.min(0).values) / (landmarks.max() - landmarks.min()) * size
+        draws_references = "reference" in model.targets and stage is not None
         return Batch(
-            (images + 1) * mask - 1,
-            mask.clone(),
-            torch.rand(faces_each * people, model.inputs.features, generator=generator) * 2 - 1,
-            torch.arange(people).repeat_interleave(faces_each),
-            progress=0.5,
+            images=(images + 1) * mask - 1 if model.masked else images,
+            masks=mask,
+            features=torch.rand(count, model.inputs.features, generator=generator) * 2 - 1,
+            people=torch.arange(people).repeat_interleave(-(-count // people))[:count],
+            landmarks=landmarks.expand(count, 68, 2).clone(),
+            tracks=torch.full((count,), -1),
+            encodings=torch.rand(count, _ENCODING, generator=generator) if draws_references else None,
+            around=around,
             stage=-1 if stage is None else stage,
-            strangers=torch.arange(faces_each * people) if model.invents else None,
+            progress=0.5,
         )
 
-    def test_stages_are_powers_of_two_and_only_the_last_has_no_end(self) -> None:
-        """The dataset stores crops of 2 to 128 pixels."""
-        stages = list(self.make().stages())
-        assert stages, "stages() has to return at least one stage."
+    def target(self, model: Model, batch: Batch, kind: str | None = None, number: int = 0) -> Target:
+        """Whom to draw: somebody of a kind that the model draws, another one for another number."""
+        rows = torch.full((len(batch),), number, device=batch.images.device)
+        kind = kind or sorted(model.targets)[0]
+        if kind == "known":
+            return Known(rows % len(model.inputs.people))
+        if kind == "synthetic":
+            return Synthetic(rows)
+        generator = torch.Generator().manual_seed(number)
+        encoding = torch.rand(_ENCODING, generator=generator).to(batch.images.device)
+        return Reference(torch.zeros_like(rows), (Given(encoding, batch.rows(torch.tensor([0], device=rows.device))),))
+
+    def draw(self, model: Model, batch: Batch, target: Target) -> Generated:
+        """What the model draws, with the batch's masks if it has none of its own."""
+        with torch.inference_mode():
+            drawn = model.generate(batch, target)
+        if isinstance(drawn, Generated):
+            return drawn
+        return Generated(drawn, resampled(batch.masks, drawn.shape[-1]))
+
+    def test_stages_have_sizes_and_only_the_last_has_no_end(self) -> None:
+        """A dataset's crops have up to 1024 pixels."""
+        stages = list(self.trainable().stages())
         for stage in stages:
-            assert stage.resolution in (2, 4, 8, 16, 32, 64, 128), f"{stage}: the dataset has no such crops."
-            assert stage.batch_size >= 1, f"{stage}: batch_size counts the faces of each person in a step."
+            assert 2 <= stage.resolution <= 1024, f"{stage}: crops have 2 to 1024 pixels."
+            assert stage.batch_size >= 1, f"{stage}: batch_size counts the faces in a step, from 1."
         assert all(stage.steps for stage in stages[:-1]), "A stage before the last needs a length in steps."
 
+    def test_it_says_whom_it_draws(self) -> None:
+        """People it was trained on, people who do not exist, people whom images show."""
+        targets = self.make().targets
+        assert targets, "Name in targets what the model draws: the command line asks for one of them."
+        assert targets <= _KINDS, f"targets names {sorted(targets - _KINDS)}: {sorted(_KINDS)} are known."
+
+    @pytest.mark.parametrize("kind", sorted(_KINDS))
     @pytest.mark.parametrize("faces_each", [1, 3])
-    def test_draws_images_in_range_and_leaves_the_batch_as_it_was(self, faces_each: int) -> None:
-        """For one face and for an odd number of them."""
-        model = self.make().eval()
+    def test_draws_images_in_range_and_leaves_the_batch_as_it_was(self, faces_each: int, kind: str) -> None:
+        """For one face and for an odd number of them, at any side; and masks in range, if it has some of its own."""
+        model = self._that_draws(kind)
         batch = self.batch(model, faces_each)
         before = copy.deepcopy(batch)
-        with torch.inference_mode():
-            for identity in (*(model.inputs.identities if model.swaps else ()), None):
-                drawn = model.generate(batch, identity)
-                assert drawn.shape == (len(batch), 3, model.size, model.size), "generate() returns (N, 3, size, size)."
-                assert drawn.dtype == torch.float32, "generate() returns float32; call .float() on what autocast made."
-                assert drawn.isfinite().all() and drawn.abs().max() <= 1.001, "Images lie in [-1, 1]."
+        drawn = self.draw(model, batch, self.target(model, batch, kind))
+        side = drawn.images.shape[-1]
+        assert drawn.images.shape == (len(batch), 3, side, side), "generate() returns (N, 3, T, T): square images."
+        assert drawn.images.dtype == torch.float32, "generate() returns float32; call .float() on what autocast made."
+        assert drawn.images.isfinite().all() and drawn.images.abs().max() <= 1.001, "Images lie in [-1, 1]."
+        assert drawn.masks.shape == (len(batch), 1, side, side), "Generated.masks are (N, 1, T, T), as the images."
+        assert drawn.masks.min() >= 0 and drawn.masks.max() <= 1.001, "Generated.masks lie in [0, 1]."
         _assert_same(before, batch, "generate() has changed its batch; work on a copy.")
 
-    def test_the_same_batch_gives_the_same_images(self) -> None:
+    @pytest.mark.parametrize("kind", sorted(_KINDS))
+    def test_the_same_batch_gives_the_same_images(self, kind: str) -> None:
         """Whatever was drawn before."""
-        model = self.make().eval()
+        model = self._that_draws(kind)
         batch = self.batch(model, 2)
-        with torch.inference_mode():
-            first, second = (model.generate(batch, None) for _ in range(2))
+        first, second = (self.draw(model, batch, self.target(model, batch, kind)).images for _ in range(2))
         assert torch.equal(first, second), "generate() may not draw random numbers of its own."
 
-    def test_an_unknown_person_is_refused(self) -> None:
-        """By name, with the people that the run knows."""
-        model = self.make().eval()
-        with torch.inference_mode(), pytest.raises(MienError, match="nobody"):
-            model.generate(self.batch(model, 1), "nobody")
-
-    def test_it_says_whom_it_draws(self) -> None:
-        """People it was trained on, invented ones, or both; a name is refused by a model that draws no such person."""
-        model = self.make().eval()
-        assert model.swaps or model.invents, "Set swaps or invents to True: the command line asks for one of them."
-        if not model.swaps:
-            with torch.inference_mode(), pytest.raises(MienError, match="do not exist"):
-                model.generate(self.batch(model, 1), model.inputs.identities[0])
-
-    def test_a_stranger_stays_the_same_person_in_every_batch(self) -> None:
-        """What a face becomes depends on itself and on the stranger's number, not on the faces beside it."""
-        model = self.make().eval()
-        if not model.invents:
-            return
+    @pytest.mark.parametrize("kind", sorted(_KINDS))
+    def test_a_face_is_drawn_the_same_whoever_is_beside_it(self, kind: str) -> None:
+        """What a face becomes depends on itself and on whom it is to be."""
+        model = self._that_draws(kind)
         batch = self.batch(model, 3)
-        with torch.inference_mode():
-            together = model.generate(batch, None)
-            alone = model.generate(batch.rows(torch.tensor([1])), None)
-            assert torch.allclose(together[1:2], alone, atol=1e-3), "A face's image depends on the batch around it."
-            one, other = (
-                model.generate(replace(batch, strangers=torch.full_like(batch.identities, number)), None)
-                for number in (3, 4)
+        target = self.target(model, batch, kind)
+        row = torch.tensor([1])
+        together = self.draw(model, batch, target).images
+        alone = self.draw(model, batch.rows(row), target.rows(row)).images
+        assert torch.allclose(together[1:2], alone, atol=1e-3), "A face's image depends on the batch around it."
+
+    @pytest.mark.parametrize("kind", ["synthetic", "reference"])
+    def test_somebody_else_looks_different(self, kind: str) -> None:
+        """Another number, or another reference, is another person."""
+        model = self._that_draws(kind)
+        batch = self.batch(model, 2)
+        one, other = (self.draw(model, batch, self.target(model, batch, kind, number)).images for number in (3, 4))
+        assert not torch.equal(one, other), "generate() has to draw another person for another number or reference."
+
+    def test_faces_without_landmarks_will_do(self) -> None:
+        """They are NaN: an extractor may know boxes alone, and a model that needs landmarks draws something all the
+        same."""
+        model = self.make().eval()
+        batch = self.batch(model, 2)
+        bare = replace(batch, landmarks=torch.full_like(batch.landmarks, torch.nan))
+        assert self.draw(model, bare, self.target(model, bare)).images.isfinite().all(), (
+            "generate() returns values that are not finite for faces without landmarks."
+        )
+
+    def test_an_image_of_another_size_will_do_if_there_are_no_stages(self) -> None:
+        """Crops come as large as they are cut."""
+        model = self.make().eval()
+        if model.stages():
+            pytest.skip("the model has stages: it is given the last one's resolution")
+        for size in (16, 100):
+            batch = self._batch(model, 2, size, 1, None)
+            assert self.draw(model, batch, self.target(model, batch)).images.isfinite().all()
+
+    def test_a_window_looks_at_a_single_image_too(self) -> None:
+        """Of an image all frames around it are itself."""
+        model = self.make().eval()
+        if not any(model.window):
+            pytest.skip("the model has no window")
+        batch = self.batch(model, 1)
+        width = sum(model.window) + 1
+        itself = batch.rows(torch.zeros(width * len(batch), dtype=torch.int64))
+        single = replace(batch, around=replace(itself, around=None))
+        assert self.draw(model, single, self.target(model, single)).images.isfinite().all()
+
+    def test_a_person_absent_from_a_batch_does_no_harm(self) -> None:
+        """A step has faces of anybody: of one person alone, and of nobody of the run."""
+        model = self.trainable()
+        last = len(model.stages()) - 1
+        batch = self.batch(model, 3, last)
+        # Of nobody of the run only without gradients: held-out people are never trained on.
+        alone = replace(batch, people=torch.zeros_like(batch.people))
+        for phase in model.phases:
+            assert all(value.isfinite() for value in model(alone, phase).values()), (
+                f"In phase {phase!r} it is not finite."
             )
-        assert not torch.equal(one, other), "generate() has to draw another person for another number."
+        if "known" not in model.targets:
+            nobody = replace(batch, people=torch.full_like(batch.people, -1))
+            with torch.no_grad():
+                for phase in model.phases:
+                    assert all(value.isfinite() for value in model.eval()(nobody, phase).values())
 
     def test_losses_are_finite_scalars(self) -> None:
         """In every phase, at the resolution of every stage, and the batch stays as it was."""
-        model = self.make().train()
+        model = self.trainable()
         for stage in range(len(model.stages())):
             batch = self.batch(model, 3, stage)
             before = copy.deepcopy(batch)
@@ -152,7 +247,7 @@ class ModelContract(PluginContract):
     @torch.no_grad()
     def test_losses_can_be_validated_without_gradients(self) -> None:
         """In evaluation mode, as the loop does on held-out faces; and that leaves the model as it was."""
-        model = self.make().eval()
+        model = self.trainable().eval()
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         for stage in range(len(model.stages())):
             for phase in model.phases:
@@ -163,7 +258,7 @@ class ModelContract(PluginContract):
 
     def test_every_parameter_gets_a_gradient(self) -> None:
         """In one phase or another, at one stage or another; and every optimizer steps on weights of the model."""
-        model = self.make().train()
+        model = self.trainable()
         reached: set[str] = set()
         own = {id(parameter) for parameter in model.parameters()}
         for phase in model.phases:
@@ -183,9 +278,9 @@ class ModelContract(PluginContract):
 
     def test_a_few_steps_lower_the_loss_of_a_model_with_one_phase(self) -> None:
         """On a fixed batch, with the same random numbers each time. Adversarial phases need not go down."""
-        model = self.make().train()
+        model = self.trainable()
         if len(model.phases) > 1:
-            return
+            pytest.skip("the model has several phases, whose losses need not go down")
         batch, optimizer = self.batch(model, 4, len(model.stages()) - 1), model.optimizer(model.phases[0])
         losses = []
         for _ in range(8):
@@ -200,11 +295,10 @@ class ModelContract(PluginContract):
     def test_saved_and_loaded_it_draws_the_same(self) -> None:
         """Through safetensors: nothing that matters may live outside of the state dict."""
         model, other = self.make(seed=0).eval(), self.make(seed=1).eval()
-        state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-        other.load_state_dict(load(save(state)))
+        load_weights(other, load(save({name: tensor.contiguous() for name, tensor in saved_state(model).items()})))
         batch = self.batch(model, 2)
-        with torch.inference_mode():
-            same = torch.equal(model.generate(batch, None), other.generate(batch, None))
+        target = self.target(model, batch)
+        same = torch.equal(self.draw(model, batch, target).images, self.draw(other, batch, target).images)
         assert same, "Register what the model needs as parameters or buffers, so that it is saved."
 
     def test_the_same_seed_makes_the_same_weights(self) -> None:
@@ -218,6 +312,7 @@ class ModelContract(PluginContract):
 
     def test_stopped_and_resumed_it_goes_on_as_if_it_had_not(self) -> None:
         """From its state dict and those of its optimizers, bit for bit."""
+        self.trainable()
         through, _ = self._trained(self.make(), None, range(4))
         half, optimizers = self._trained(self.make(), None, range(2))
         resumed = self.make(seed=1)
@@ -234,11 +329,17 @@ class ModelContract(PluginContract):
     def test_works_on_every_device_of_this_machine(self, device: str) -> None:
         """What forward() and generate() make lies where the batch lies."""
         model = self.make().to(device)
-        for phase in model.phases:
+        for phase in model.phases if model.stages() else ():
             model.train()(self.batch(model, 3, len(model.stages()) - 1).to(device), phase)["loss"].backward()
-        with torch.inference_mode():
-            drawn = model.eval().generate(self.batch(model, 3).to(device), None)
+        batch = self.batch(model, 3).to(device)
+        drawn = self.draw(model.eval(), batch, self.target(model, batch)).images
         assert drawn.device.type == device, f"generate() of a batch on {device} returns a tensor on {drawn.device}."
+
+    def _that_draws(self, kind: str) -> Model:
+        model = self.make().eval()
+        if kind not in model.targets:
+            pytest.skip(f"the model draws no {kind} people")
+        return model
 
     def _trained(
         self, model: Model, states: Mapping[str, Any] | None, steps: range
@@ -259,6 +360,6 @@ class ModelContract(PluginContract):
 
 
 def _assert_same(before: Batch, after: Batch, otherwise: str) -> None:
-    for name in ("images", "masks", "features", "identities"):
+    for name in ("images", "masks", "features", "people", "tracks"):
         one, two = getattr(before, name), getattr(after, name)
         assert isinstance(one, Tensor) and torch.equal(one, two), f"{otherwise} ({name})"

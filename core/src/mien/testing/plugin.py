@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mien.contracts.hooks import CONTRACT
 from mien.contracts.plugin import Plugin, read_config
 from mien.errors import MienError
 from mien.plugins.registry import Registry
@@ -51,12 +50,11 @@ class PluginContract:
         return Registry().create(self.kind, self.name, self.chosen())
 
     def test_is_registered_and_listed(self) -> None:
-        """By one installed distribution, with a summary and the licence of its weights."""
-        found = Registry().find(self.kind, self.name)  # says itself what is wrong
+        """By one installed distribution, for this contract, with a summary and the license of its weights."""
+        found = Registry().find(self.kind, self.name)  # says itself what is wrong, as another contract's number
         assert found.spec.summary.strip(), "Write a summary into the PluginSpec: one line for the table of plugins."
         assert "\n" not in found.spec.summary, "The summary in the PluginSpec has to be one line."
-        assert found.spec.weights_license.strip(), "Name the licence of the weights in the PluginSpec, or 'no weights'."
-        assert found.spec.contract == CONTRACT, f"Write contract={CONTRACT} into the PluginSpec."
+        assert found.spec.weights_license.strip(), "Name the license of the weights in the PluginSpec, or 'no weights'."
 
     def test_listing_it_imports_nothing_heavy(self) -> None:
         """`mien plugins` has to answer at once."""
@@ -78,6 +76,8 @@ class PluginContract:
     def test_every_setting_is_documented(self) -> None:
         """A docstring under the field is what `mien plugins show` prints."""
         fields = Registry().load(self.kind, self.name).Config.model_fields
+        if not fields:
+            pytest.skip("It has no settings.")
         bare = [name for name, field in fields.items() if not field.description]
         assert not bare, f"Write a docstring under each of the settings {bare}."
 

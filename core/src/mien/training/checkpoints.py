@@ -9,11 +9,12 @@ from typing import Any
 
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
+from mien.contracts.model import Model
 from mien.errors import MienError
 from mien.media.files import writing_to
-from mien.training.run import weights_written
+from mien.training.run import shape_buffers, weights_written
 
 _PROGRESS = "progress.json"
 _FOLDER = "checkpoints"
@@ -83,6 +84,19 @@ def load(accelerator: Accelerator, checkpoint: Path) -> TrainingState:
             f"rm -r {checkpoint}   (then resume from the older)",
         ) from error
     return progress
+
+
+def shape_buffers_of(checkpoint: Path, model: Model) -> None:
+    """Give the model's empty buffers the shapes they have in a checkpoint. Raises MienError if it is damaged."""
+    weights = checkpoint / "model.safetensors"
+    try:
+        with safe_open(weights, framework="pt") as file:
+            shape_buffers(model, {name: file.get_slice(name).get_shape() for name in file.keys()})  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise MienError(
+            f"The checkpoint {checkpoint} cannot be read: {error}.",
+            f"rm -r {checkpoint}   (then resume from the older)",
+        ) from error
 
 
 def _remove_older(folder: Path, kept: int) -> None:

@@ -1,6 +1,7 @@
 """From the datasets of a run to batches."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,148 +10,271 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import adaptive_avg_pool2d
 
-from mien.contracts.model import Batch, ModelInputs, Stage
+from mien.contracts.model import Batch, Model, ModelInputs, Stage
 from mien.dataset import Dataset
 from mien.errors import MienError
 from mien.geometry.expression import expression
 from mien.plugins.feature_set import FeatureSet
+from mien.training.batch import CropArrays, make_batch
 from mien.training.options import TrainOptions
-from mien.training.sampling import Order, Split, repeat_rare, split
+from mien.training.sampling import Split, StepSampler, repeat_rare, split, spread
 
 _ROWS_PER_CHUNK = 4096
+_FACES_PER_FIT_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRows:
-    """Which faces a batch holds: for every identity the row numbers in its dataset."""
+    """Which faces a batch holds: rows of all datasets one after the other, int64 (N,)."""
 
-    of_identity: tuple[NDArray[np.int64], ...]
+    rows: NDArray[np.int64]
 
-    def describe(self, names: Sequence[str]) -> str:
-        """The rows in words, for an error message."""
-        return "; ".join(
-            f"{name}: {', '.join(map(str, rows))}" for name, rows in zip(names, self.of_identity, strict=True)
-        )
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 class TrainingData:
-    """The datasets of a run, one identity each, split into training and held-out faces.
+    """The faces of a run's datasets, split into those to train on and those held out.
 
-    Raises MienError if two datasets have one name, were preprocessed differently, hold no face, or lack a feature.
+    A dataset may hold many people; a person's name is DATASET/PERSON where two datasets share it. of_model: the model
+    class that is to be trained; it says whether whole people may be held out and whether encodings are needed. Raises
+    MienError if two datasets have one name, were preprocessed differently, hold no face, or lack a feature.
     """
 
-    def __init__(self, datasets: Sequence[Dataset], features: FeatureSet, options: TrainOptions) -> None:
+    def __init__(
+        self,
+        datasets: Sequence[Dataset],
+        features: FeatureSet,
+        options: TrainOptions,
+        of_model: type[Model] = Model,
+        encodings: str | None = None,
+    ) -> None:
+        """encodings: key of the recognizer's feature in the datasets, for a model that draws a reference."""
         self.datasets = list(datasets)
         self.features = features
+        self.encodings = encodings
         self._check()
-        self.splits = [self._split(dataset, options.held_out) for dataset in self.datasets]
-        self._epochs = [
-            _epoch(dataset, part.training, options.repeat_rare)
-            for dataset, part in zip(self.datasets, self.splits, strict=True)
+        self.splits = [
+            training_split(dataset, options.held_out, hold_out_people="known" not in of_model.targets)
+            for dataset in self.datasets
         ]
+        self._starts = np.cumsum([0, *(len(dataset) for dataset in self.datasets)])
+        self.people, self._person_of_row = self._people()
+        self._names_people = "known" in of_model.targets
+        self._epochs = [self._epoch(person, options.repeat_rare) for person in range(len(self.people))]
 
     @property
-    def identities(self) -> tuple[str, ...]:
-        """Names of the datasets, in their order."""
-        return tuple(dataset.name for dataset in self.datasets)
+    def training_rows(self) -> NDArray[np.int64]:
+        """int64 (n,), ascending: the rows to train on, of all datasets one after the other."""
+        return self._joined([part.training for part in self.splits])
 
     @cached_property
     def inputs(self) -> ModelInputs:
         """What the model is told of the data; the feature statistics are over the training rows alone.
 
-        Every identity counts alike, as in a batch, however many faces it has.
+        Every person counts alike, as in a balanced batch, however many faces they have.
         """
-        count = sum(len(part.training) for part in self.splits)
-        mean = np.mean([self._mean(identity) for identity in range(len(self.splits))], axis=0)
-        covariance = np.mean([self._spread_about(identity, mean) for identity in range(len(self.splits))], axis=0)
+        rows = self.training_rows
+        people = self._person_of_row[rows]
+        faces = np.bincount(people, minlength=len(self.people))
+        weights = 1 / (len(self.people) * faces[people].astype(np.float64))
+        mean = sum(weights[part] @ self._vectors(rows[part]) for part in _chunks(len(rows)))
+        covariance = np.zeros((self.features.length, self.features.length))
+        # Of n faces of a person n − 1 count, as in a covariance over them alone.
+        unbiased = weights * faces[people] / np.maximum(faces[people] - 1, 1)
+        for part in _chunks(len(rows)):
+            centered = self._vectors(rows[part]) - mean
+            covariance += centered.T @ (centered * unbiased[part, None])
         return ModelInputs(
-            self.identities, self.features.length, count, mean.astype(np.float32), covariance.astype(np.float32)
+            people=self.people if self._names_people else tuple(map(str, range(len(self.people)))),
+            features=self.features.length,
+            rows=len(rows),
+            feature_mean=np.asarray(mean, np.float32).reshape(self.features.length),
+            feature_covariance=covariance.astype(np.float32),
+            encoding_length=0 if self.encodings is None else self._encodings(rows[:1]).shape[1],
         )
 
-    def orders(self, *key: int) -> list[Order]:
-        """An order over the training rows of each identity. key: as of `Order`."""
-        return [Order(rows, *key, identity) for identity, rows in enumerate(self._epochs)]
+    def sampler(self, model: Model, stage: Stage, *key: int) -> StepSampler:
+        """Which faces are in each step of a stage. key: what the order depends on, as seed and number of the stage."""
+        return StepSampler(model.sampling, self._epochs, stage.batch_size, *key)
 
-    def batches(
-        self, stage: int, of_model: Stage, seed: int = 0, device: torch.device | str = "cpu"
-    ) -> Iterator[Batch]:
-        """The batches of one stage, for a loop of your own: each face once an epoch, in an order by the seed.
+    def batches(self, model: Model, stage: int, seed: int = 0, device: torch.device | str = "cpu") -> Iterator[Batch]:
+        """The batches of one of the model's stages, for a loop of your own, in an order by the seed.
 
-        stage: its number in `Model.stages()`. of_model: that stage; without a length there is no end of batches.
+        stage: its number in `Model.stages()`; one without a length has no end of batches.
         """
-        orders = self.orders(seed, stage, 0)
+        of_model = model.stages()[stage]
+        sampler = self.sampler(model, of_model, seed, stage, 0)
         for step in itertools.count() if of_model.steps is None else range(of_model.steps):
-            rows = BatchRows(tuple(order.block(step, of_model.batch_size) for order in orders))
             progress = 1.0 if of_model.steps is None else step / of_model.steps
-            yield self.batch(rows, of_model.resolution, progress, stage, device)
+            yield self.batch(BatchRows(sampler.rows(step)), model, of_model.resolution, progress, stage, device)
 
-    def held_out(self, most_per_identity: int) -> BatchRows | None:
-        """Held-out rows spread evenly over what is held out; None if an identity has none."""
-        if any(len(part.held_out) == 0 for part in self.splits):
-            return None
-        return BatchRows(tuple(_spread(part.held_out, most_per_identity) for part in self.splits))
+    def fit_batches(self, model: Model, device: torch.device | str = "cpu") -> Iterator[Batch]:
+        """All training faces once, as `Model.fit` takes them: in the order of the datasets, at their own size."""
+        rows = self.training_rows
+        for start in range(0, len(rows), _FACES_PER_FIT_BATCH):
+            picked = BatchRows(rows[start : start + _FACES_PER_FIT_BATCH])
+            yield self.batch(picked, model, None, 1.0, -1, device)
 
-    def spread(self, most_per_identity: int) -> BatchRows:
-        """Training rows spread evenly over each dataset."""
-        return BatchRows(tuple(_spread(part.training, most_per_identity) for part in self.splits))
+    def held_out(self, most: int) -> BatchRows | None:
+        """At most so many held-out rows, of each person alike and spread evenly; None if nothing is held out."""
+        return self._some([part.held_out for part in self.splits], most)
+
+    def spread(self, most: int) -> BatchRows:
+        """At most so many training rows, of each person alike and spread evenly."""
+        return self._some([part.training for part in self.splits], most) or BatchRows(np.zeros(0, np.int64))
 
     def batch(
         self,
         rows: BatchRows,
-        resolution: int,
+        model: Model,
+        resolution: int | None,
         progress: float = 1.0,
         stage: int = -1,
         device: torch.device | str = "cpu",
     ) -> Batch:
-        """Gather a batch, identity after identity; what is 8 bit travels to the device as 8 bit.
-
-        On the device the images are channels last in memory.
-        """
-        picked = list(enumerate(rows.of_identity))
-        images = np.concatenate([self.datasets[i].images(resolution)[r] for i, r in picked])
-        masks = np.concatenate([self.datasets[i].masks()[r] for i, r in picked])
-        features = np.concatenate([self._vectors(i, r) for i, r in picked])
-        identities = np.concatenate([np.full(len(r), i, np.int64) for i, r in picked])
-        return Batch(
-            images=torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1),
-            masks=adaptive_avg_pool2d(torch.from_numpy(masks)[:, None].to(device).float().div_(255), resolution),
-            features=torch.from_numpy(features).to(device),
-            identities=torch.from_numpy(identities).to(device),
-            progress=progress,
+        """Gather a batch for a model. resolution: side of its images; None: that of the crops."""
+        around = None
+        if any(model.window):
+            near = BatchRows(self._window_rows(rows.rows, *model.window))
+            around = make_batch(
+                self._arrays(near.rows), resolution=resolution, masked=model.masked, device=device, stage=stage
+            )
+        return make_batch(
+            self._arrays(rows.rows),
+            resolution=resolution,
+            masked=model.masked,
+            device=device,
             stage=stage,
+            progress=progress,
+            around=around,
         )
 
-    def _mean(self, identity: int) -> NDArray[np.float64]:
-        rows = self.splits[identity].training
-        total = sum(self._vectors(identity, part).sum(0, dtype=np.float64) for part in _chunks(rows))
-        return np.asarray(total / len(rows))
+    def names_of(self, rows: BatchRows) -> list[str]:
+        """The name of each row's person."""
+        return [self.people[person] for person in self._person_of_row[rows.rows]]
 
-    def _spread_about(self, identity: int, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean outer product of an identity's vectors about a mean: float64 (F, F)."""
-        rows, squares = self.splits[identity].training, np.zeros((len(mean), len(mean)))
-        for part in _chunks(rows):
-            centered = self._vectors(identity, part) - mean
-            squares += centered.T @ centered
-        return squares / max(len(rows) - 1, 1)
+    def describe(self, rows: BatchRows) -> str:
+        """The rows in words, for an error message."""
+        places = np.searchsorted(self._starts, rows.rows, side="right") - 1
+        parts = []
+        for number in np.unique(places):
+            own = rows.rows[places == number] - self._starts[number]
+            parts.append(f"{self.datasets[number].name}: {', '.join(map(str, own))}")
+        return "; ".join(parts)
 
-    def _vectors(self, identity: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return self.datasets[identity].vectors(self.features, rows)
+    def _arrays(self, rows: NDArray[np.int64]) -> CropArrays:
+        parts = [(dataset, own, at) for dataset, own, at in self._by_dataset(rows)]
 
-    @staticmethod
-    def _split(dataset: Dataset, held_out: float) -> Split:
-        if not len(dataset):
-            raise MienError(f"{dataset.path} holds no face.", f"mien preprocess {dataset.path} --from PATH")
-        return split(dataset.index(["source", "frame"]), held_out)
+        def gathered(read: str) -> NDArray[np.generic]:
+            found = [(np.asarray(getattr(dataset, read)()[own]), at) for dataset, own, at in parts]
+            result = np.empty((len(rows), *found[0][0].shape[1:]), found[0][0].dtype)
+            for values, at in found:
+                result[at] = values
+            return result
+
+        tracks = np.full(len(rows), -1, np.int64)
+        for number, (dataset, own, at) in enumerate(parts):
+            of_dataset = dataset.tracks()[own]
+            # A track's number counts within its dataset.
+            tracks[at] = np.where(of_dataset < 0, -1, of_dataset * len(self.datasets) + number)
+        return CropArrays(
+            images=gathered("crops").astype(np.uint8, copy=False),
+            masks=gathered("masks").astype(np.uint8, copy=False),
+            landmarks=gathered("landmarks").astype(np.float32, copy=False),
+            features=self._vectors(rows),
+            people=self._known_people(rows),
+            tracks=tracks,
+            encodings=None if self.encodings is None else self._encodings(rows),
+        )
+
+    def _known_people(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The people of the rows; -1 for somebody of whom all faces are held out."""
+        people = self._person_of_row[rows]
+        return np.where(self._is_trained_on[people], people, -1)
+
+    @cached_property
+    def _is_trained_on(self) -> NDArray[np.bool_]:
+        return np.bincount(self._person_of_row[self.training_rows], minlength=len(self.people)) > 0
+
+    def _by_dataset(self, rows: NDArray[np.int64]) -> Iterator[tuple[Dataset, NDArray[np.int64], NDArray[np.int64]]]:
+        """Dataset, its own row numbers, and where they stand among the rows."""
+        places = np.searchsorted(self._starts, rows, side="right") - 1
+        for number, dataset in enumerate(self.datasets):
+            at = np.flatnonzero(places == number)
+            if len(at):
+                yield dataset, rows[at] - self._starts[number], at
+
+    def _vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        result = np.zeros((len(rows), self.features.length), np.float32)
+        for dataset, own, at in self._by_dataset(rows):
+            result[at] = dataset.vectors(self.features, own)
+        return result
+
+    def _encodings(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        key = self.encodings or ""
+        parts = [(dataset.feature(key)[own].reshape(len(own), -1), at) for dataset, own, at in self._by_dataset(rows)]
+        result = np.zeros((len(rows), parts[0][0].shape[1]), np.float32)
+        for values, at in parts:
+            result[at] = values
+        return result
+
+    def _window_rows(self, rows: NDArray[np.int64], before: int, after: int) -> NDArray[np.int64]:
+        """int64 (N·(before + 1 + after),): the rows of each row's track around it; where it ends, the nearest."""
+        result = np.empty((len(rows), before + 1 + after), np.int64)
+        for dataset, own, at in self._by_dataset(rows):
+            tracks = dataset.tracks()
+            start = rows[at[0]] - own[0]
+            for row, place in zip(own, at, strict=True):
+                of_track = np.flatnonzero(tracks == tracks[row]) if tracks[row] >= 0 else np.array([row])
+                middle = int(np.searchsorted(of_track, row))
+                near = np.clip(np.arange(middle - before, middle + after + 1), 0, len(of_track) - 1)
+                result[place] = of_track[near] + start
+        rows_around: NDArray[np.int64] = result.reshape(-1)
+        return rows_around
+
+    def _some(self, parts: Sequence[NDArray[np.int64]], most: int) -> BatchRows | None:
+        rows = self._joined(parts)
+        if not len(rows):
+            return None
+        people = self._person_of_row[rows]
+        shown = spread(np.unique(people), most)
+        each = max(most // len(shown), 1)
+        return BatchRows(np.concatenate([spread(rows[people == person], each) for person in shown]))
+
+    def _joined(self, parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+        joined: NDArray[np.int64] = np.concatenate([r + start for r, start in zip(parts, self._starts, strict=False)])
+        return joined
+
+    def _people(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        names = Counter(name for dataset in self.datasets for name in dataset.people)
+        people: list[str] = []
+        rows: list[NDArray[np.int64]] = []
+        for dataset in self.datasets:
+            rows.append(dataset.person_rows() + len(people))
+            people += [name if names[name] == 1 else f"{dataset.name}/{name}" for name in dataset.people]
+        return tuple(people), np.concatenate(rows)
+
+    def _epoch(self, person: int, most: int) -> NDArray[np.int64]:
+        trained_on = self.training_rows
+        rows: NDArray[np.int64] = trained_on[self._person_of_row[trained_on] == person]
+        if most == 1 or not len(rows):
+            return rows
+        landmarks = np.concatenate([dataset.landmarks()[own] for dataset, own, _ in self._by_dataset(rows)])
+        measures = np.stack(expression(landmarks), axis=1)
+        # A face without landmarks is as usual as any.
+        measures = np.where(np.isfinite(measures), measures, np.nanmedian(measures, axis=0))
+        repeated: NDArray[np.int64] = repeat_rare(rows, measures, most)
+        return repeated
 
     def _check(self) -> None:
         first = self.datasets[0]
         for number, dataset in enumerate(self.datasets[1:], 1):
-            if dataset.name in self.identities[:number]:
+            if dataset.name in [one.name for one in self.datasets[:number]]:
                 raise MienError(
                     f"Two datasets are named {dataset.name!r}: {dataset.path} is one of them. "
-                    "The folder's name is the person's name.",
+                    "The folder's name is the dataset's name.",
                     f"mv {dataset.path} {Path(dataset.path).with_name(dataset.name + '2')}",
                 )
             for what, mine, theirs in (
@@ -164,17 +288,13 @@ class TrainingData:
                     )
 
 
-def _epoch(dataset: Dataset, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    if most == 1:
-        return rows
-    return repeat_rare(rows, np.stack(expression(dataset.landmarks()[rows]), axis=1), most)
+def training_split(dataset: Dataset, held_out: float, *, hold_out_people: bool) -> Split:
+    """The rows of a dataset to train on, and those held out. Raises MienError if it holds no face."""
+    if not len(dataset):
+        raise MienError(f"{dataset.path} holds no face.", f"mien preprocess {dataset.path} --from PATH")
+    people = dataset.person_rows() if hold_out_people else None
+    return split(dataset.index(["source", "frame"]), held_out, people)
 
 
-def _chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return [rows[start : start + _ROWS_PER_CHUNK] for start in range(0, len(rows), _ROWS_PER_CHUNK)]
-
-
-def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
+def _chunks(count: int) -> list[slice]:
+    return [slice(start, start + _ROWS_PER_CHUNK) for start in range(0, count, _ROWS_PER_CHUNK)]

@@ -24,11 +24,11 @@ from mien.training.metrics import MetricsLog
 from mien.training.options import TrainOptions
 from mien.training.previews import write_preview
 from mien.training.run import WEIGHTS, write_weights
-from mien.training.sampling import Order
+from mien.training.sampling import StepSampler
 from mien.training.stopping import StopRequest
 
-_VALIDATION_FACES = 64
-_PREVIEW_FACES = 4
+_VALIDATION_FACES = 128
+_PREVIEW_FACES = 8
 
 
 class NonFiniteLoss(Exception):
@@ -47,11 +47,11 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class ActiveStage:
-    """A stage of the model, its number, and the order in which the faces come in it."""
+    """A stage of the model, its number, and which faces come in each of its steps."""
 
     number: int
     of_model: Stage
-    orders: list[Order]
+    sampler: StepSampler
 
 
 class Loop:
@@ -71,8 +71,9 @@ class Loop:
         self._memory = torch.channels_last if options.channels_last else torch.contiguous_format
         self._model = model.to(accelerator.device, memory_format=self._memory)  # type: ignore[call-overload]
         self._stages = list(model.stages())
-        _check_stages(self._stages)
-        made = [(name, model.optimizer(name)) for name in model.phases]
+        _check_stages(self._stages, data)
+        # Without stages there is nothing to step on: what such a model learns it has been fitted to.
+        made = [(name, model.optimizer(name)) for name in model.phases] if self._stages else []
         prepared = accelerator.prepare(model, *(optimizer for _, optimizer in made))
         self._wrapped: nn.Module = prepared[0]
         self._phases = [
@@ -108,7 +109,7 @@ class Loop:
         log = _Averages()
         self._start_bar()
         stage = self._stage()
-        why = "the last stage is done"
+        why = "the last stage is done" if self._stages else "it is fitted"
         while stage is not None:
             if options.steps is not None and self._at.step >= options.steps:
                 why = f"{options.steps} steps are done"
@@ -185,7 +186,7 @@ class Loop:
                 finite = np.isfinite([*figures.values(), norm]).all()
                 scaling = self._accelerator.scaler is not None  # fp16: the scaler skips overflowing steps by itself
                 if self._any_process(not finite and not (scaling and np.isfinite(figures["loss"]))):
-                    described = "; ".join(picked.describe(self._data.identities) for picked in rows)
+                    described = "; ".join(self._data.describe(picked) for picked in rows)
                     raise NonFiniteLoss(f"phase {phase.name}, {_told(figures, norm)}, faces (row numbers) {described}")
                 phase.optimizer.step()
                 self._model.after_step(phase.name)
@@ -214,21 +215,24 @@ class Loop:
     def _rows(self, stage: ActiveStage, part: int) -> BatchRows:
         number = self._at.stage_step * self._options.accumulate + part
         number = number * self._accelerator.num_processes + self._accelerator.process_index
-        return BatchRows(tuple(order.block(number, stage.of_model.batch_size) for order in stage.orders))
+        return BatchRows(stage.sampler.rows(number))
 
     def _batch(self, rows: BatchRows, stage: ActiveStage, progress: float = 1.0) -> Batch:
-        return self._data.batch(rows, stage.of_model.resolution, progress, stage.number, self._accelerator.device)
+        return self._data.batch(
+            rows, self._model, stage.of_model.resolution, progress, stage.number, self._accelerator.device
+        )
 
     def _stage(self) -> ActiveStage | None:
         number = self._at.stage
         if number >= len(self._stages):
             return None
-        orders = self._data.orders(self._options.seed, number, self._at.rollbacks)
-        return ActiveStage(number, self._stages[number], orders)
+        stage = self._stages[number]
+        sampler = self._data.sampler(self._model, stage, self._options.seed, number, self._at.rollbacks)
+        return ActiveStage(number, stage, sampler)
 
     def _faces_per_step(self, stage: Stage) -> int:
         batches = self._options.accumulate * int(self._accelerator.num_processes)
-        return stage.batch_size * len(self._data.datasets) * batches
+        return stage.batch_size * batches
 
     def _gradients_stay_here(self, stay: bool) -> AbstractContextManager[None]:
         return self._accelerator.no_sync(self._wrapped) if stay else nullcontext()
@@ -281,7 +285,7 @@ class Loop:
         batch = self._batch(rows, stage)
         path = self._run / "previews" / f"{self._at.step:08d}.png"
         with self._accelerator.autocast():
-            write_preview(path, self._model, batch, self._data.identities, self._at.step)
+            write_preview(path, self._model, batch, self._data.names_of(rows), self._at.step)
 
     def _go_back(self, error: NonFiniteLoss) -> None:
         newest, step = checkpoints.newest(self._run), self._at.step + 1
@@ -347,9 +351,11 @@ class _Averages:
         return means
 
 
-def _check_stages(stages: list[Stage]) -> None:
-    if not stages or any(stage.steps is None for stage in stages[:-1]):
-        raise MienError("The model's stages are empty, or one before the last has no end.", "Mend Model.stages().")
+def _check_stages(stages: list[Stage], data: TrainingData) -> None:
+    if any(stage.steps is None for stage in stages[:-1]):
+        raise MienError("A stage of the model before the last has no end.", "Mend Model.stages().")
+    for dataset in data.datasets:
+        dataset.require_size(max((stage.resolution for stage in stages), default=0))
 
 
 def _told(figures: dict[str, float], norm: float) -> str:

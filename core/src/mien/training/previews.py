@@ -1,45 +1,53 @@
-"""Preview images: for held-out faces the input, and the same face drawn as each person, or as invented people."""
+"""Preview images: for held-out faces the input, and the same face drawn as others: each in turn, or people invented."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from mien.contracts.face import RgbImage
-from mien.contracts.model import Batch, Model, to_uint8_images
+from mien.contracts.model import Batch, Generated, Model, to_uint8_images
+from mien.contracts.target import Given, Known, Reference, Synthetic, Target
 from mien.media.grid import write_grid
 from mien.media.provenance import Provenance
 
-_STRANGERS = 4
+_OTHERS = 4
+"""So many other people are shown at most."""
 
 
 def write_preview(path: Path, model: Model, batch: Batch, names: Sequence[str], step: int) -> None:
-    """Write a grid with a row for each face of the batch.
+    """Write a grid with a row for each face of the batch; names: whose face it is.
 
-    Columns: the input, then drawn as itself and as each other person, or, if the model invents people, as some of them.
+    Columns: the input, then, by what the model draws: as itself and as other people of the run; as some people who do
+    not exist; as the people of other rows, for a model that draws a reference.
     """
-    columns = {"input": list(to_uint8_images(batch.images))}
-    columns |= _as_people(model, batch, names) if model.swaps else _as_strangers(model, batch)
+    columns = {"input": _images(batch.images)}
+    for title, target in _targets(model, batch).items():
+        drawn = model.generate(batch, target)
+        columns[title] = _images(drawn.images if isinstance(drawn, Generated) else drawn)
     made = Provenance(version("mien-core"), f"preview of training, step {step}", path.resolve().parents[1].name)
-    labels = [names[who] for who in batch.identities.tolist()]
-    write_grid(path, list(columns.values()), list(columns), labels, synthetic=made)
+    write_grid(path, list(columns.values()), list(columns), names, synthetic=made)
 
 
-def _as_people(model: Model, batch: Batch, names: Sequence[str]) -> dict[str, list[RgbImage]]:
-    drawn = [to_uint8_images(model.generate(batch, name)) for name in names]
-    identities = batch.identities.tolist()
-    columns = {"reconstruction": [drawn[who][row] for row, who in enumerate(identities)]}
-    for further in range(1, len(names)):
-        title = "swap" if len(names) == 2 else f"swap {further}"
-        columns[title] = [drawn[(who + further) % len(names)][row] for row, who in enumerate(identities)]
-    return columns
+def _targets(model: Model, batch: Batch) -> dict[str, Target]:
+    found: dict[str, Target] = {}
+    if "known" in model.targets:
+        own, people = batch.people.clamp_min(0), len(model.inputs.people)
+        found["reconstruction"] = Known(own)
+        for further in range(1, min(people, _OTHERS)):
+            found["swap" if people == 2 else f"swap {further}"] = Known((own + further) % people)
+    if "synthetic" in model.targets:
+        for number in range(_OTHERS):
+            found[f"synthetic {number}"] = Synthetic(torch.full_like(batch.people, number))
+    if "reference" in model.targets and batch.encodings is not None:
+        rows = torch.arange(len(batch), device=batch.people.device)
+        given = tuple(Given(batch.encodings[row], batch.rows(rows[row : row + 1])) for row in range(len(batch)))
+        found["own reference"] = Reference(rows, given)
+        found["another's"] = Reference(rows.roll(1), given)
+    return found
 
 
-def _as_strangers(model: Model, batch: Batch) -> dict[str, list[RgbImage]]:
-    numbers = [torch.full_like(batch.identities, number) for number in range(_STRANGERS)]
-    return {
-        f"stranger {number}": list(to_uint8_images(model.generate(replace(batch, strangers=who), None)))
-        for number, who in enumerate(numbers)
-    }
+def _images(images: Tensor) -> list[RgbImage]:
+    return list(to_uint8_images(images))

@@ -4,8 +4,9 @@ import hashlib
 import shutil
 import tomllib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from mien.contracts.model import Model, ModelInputs
 from mien.errors import MienError, MienWarning
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import whole_file
+from mien.plugins.choice import PluginChoice, parse_choice
 from mien.plugins.registry import Registry
+from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training.options import TrainOptions
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RECORD = "run.toml"
 WEIGHTS = "model.safetensors"
 _MEAN, _COVARIANCE = "inputs.feature_mean", "inputs.feature_covariance"
@@ -60,11 +63,18 @@ class RunRecord(BaseModel):
     settings: dict[str, Any]
     """All settings of the model."""
     extractor: str
+    masker: str
     features: str
+    recognizer: RecognizerRecord | None = None
+    """Makes the encodings that a model sees; None: none was installed, or it was not said which of several."""
     alignment: AlignmentConfig
-    identities: list[str]
+    """How faces are cut out for the model."""
+    people: list[str]
+    """Names of those it was trained on, if the model draws "known"."""
+    people_count: int
     training_rows: int
     feature_length: int
+    encoding_length: int = 0
     processes: int
     datasets: list[DatasetRecord]
     plugins: list[PluginRecord]
@@ -111,7 +121,10 @@ class RunRecord(BaseModel):
         if not path.is_file():
             raise MienError(f"{run} is not a run: it has no {RECORD}.", f"mien train MODEL DATASET --run {run}")
         try:
-            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            if values.get("format_version") == 1:
+                raise _of_contract_1(run, values)
+            return cls.model_validate(values)
         except (ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise MienError(
                 f"{path} is not understood: {error}.", "Install the version of mien that made the run."
@@ -152,11 +165,16 @@ class TrainedRun:
                 f"{weights} is damaged or was not written by mien: {error}.", f"mien train --run {path} --resume"
             ) from error
         inputs = ModelInputs(
-            tuple(record.identities), record.feature_length, record.training_rows, mean.numpy(), covariance.numpy()
+            tuple(record.people) or tuple(map(str, range(record.people_count))),
+            record.feature_length,
+            record.training_rows,
+            mean.numpy(),
+            covariance.numpy(),
+            record.encoding_length,
         )
         model = make_model(registry, record.model, record.settings, inputs)
         try:
-            model.load_state_dict(tensors)
+            load_weights(model, tensors)
         except RuntimeError as error:
             raise MienError(
                 f"The weights of {path} do not fit the model {record.model}: {str(error).splitlines()[-1].strip()}",
@@ -175,14 +193,87 @@ class TrainedRun:
         return self.record.features
 
     @property
+    def recognizer(self) -> str | None:
+        """The recognizer that the run was made with, as a plugin choice; None if it has none."""
+        return self.record.recognizer.choice if self.record.recognizer else None
+
+    @property
     def alignment(self) -> AlignmentConfig:
         """How faces have to be cut out for this model."""
         return self.record.alignment
 
     @property
-    def identities(self) -> tuple[str, ...]:
-        """The people the model was trained on."""
-        return tuple(self.record.identities)
+    def people(self) -> tuple[str, ...]:
+        """The people that the model draws by name; none if it does not draw "known"."""
+        return tuple(self.record.people)
+
+    def person_index(self, name: str) -> int:
+        """The number of a person in `Known.people`.
+
+        Raises MienError if the run does not know them, or draws nobody known.
+        """
+        if "known" not in self.model.targets:
+            raise MienError(
+                f"The model of {self.path} draws nobody by name; it cannot draw {name!r}.",
+                f"mien anonymize INPUT OUTPUT --run {self.path}"
+                if "synthetic" in self.model.targets
+                else f"mien swap {self.path} INPUT OUTPUT --reference IMAGE",
+            )
+        if name not in self.people:
+            raise MienError(
+                f"The run {self.path} knows no {name!r}; it knows {', '.join(self.people)}.", f"--to {self.people[0]}"
+            )
+        return self.people.index(name)
+
+    @property
+    def masker(self) -> str:
+        """The maskers that the run's datasets were made with, as a plugin choice."""
+        return self.record.masker
+
+
+def untrained(choice: str, registry: Registry | None = None) -> TrainedRun:
+    """A model that needs no training, as if it were a run: it has neither stages nor anything to fit.
+
+    choice: a plugin choice, as `blocks:count=6`. Raises MienError if there is no such model, or it has to be trained.
+    """
+    registry = registry or Registry()
+    parsed = parse_choice(choice)
+    _, config = registry.configure("model", parsed)
+    nothing = np.zeros(0, np.float32)
+    inputs = ModelInputs((), 0, 0, nothing, np.zeros((0, 0), np.float32))
+    model = make_model(registry, parsed.name, config.model_dump(mode="json"), inputs)
+    if not needs_no_run(model):
+        raise MienError(
+            f"The model {parsed.name!r} has to be trained before it draws.", f"mien train {choice} DATASET --run RUN"
+        )
+    plugin = registry.find("model", parsed.name)
+    record = RunRecord(
+        mien_version=version("mien-core"),
+        torch_version=str(torch.__version__),
+        model=parsed.name,
+        settings=config.model_dump(mode="json"),
+        extractor=registry.default("extractor"),
+        masker=registry.default("masker"),
+        features="",
+        alignment=model.alignment or AlignmentConfig(),
+        people=[],
+        people_count=0,
+        training_rows=0,
+        feature_length=0,
+        processes=1,
+        datasets=[],
+        plugins=[
+            PluginRecord(kind="model", name=parsed.name, distribution=plugin.distribution, version=plugin.version)
+        ],
+        options=TrainOptions(),
+    )
+    digest = hashlib.sha256(str(PluginChoice(parsed.name, parsed.settings)).encode()).hexdigest()
+    return TrainedRun(Path(choice), record, model.eval(), digest)
+
+
+def needs_no_run(model: Model) -> bool:
+    """Whether a model draws without having been trained: it has neither stages nor anything to fit."""
+    return not model.stages() and type(model).fit is Model.fit
 
 
 def make_model(registry: Registry, name: str, settings: dict[str, Any], inputs: ModelInputs) -> Model:
@@ -197,40 +288,68 @@ def make_model(registry: Registry, name: str, settings: dict[str, Any], inputs: 
     if not issubclass(loaded, Model):
         raise MienError(f"{name!r} is not a mien.Model.", f"mien plugins show {name}")
     _check_inputs(name, loaded, inputs)
-    try:
-        return loaded(config, inputs)
-    except MienError:
-        raise
-    except Exception as error:  # a stranger's plugin may raise anything; its name has to be said
-        raise MienError(
-            f"The model {name!r} cannot be made: {type(error).__name__}: {error}", f"mien plugins show {name}"
-        ) from error
+    return registry.made("model", name, lambda: loaded(config, inputs))
 
 
 def _check_inputs(name: str, model: type[Model], inputs: ModelInputs) -> None:
     fewest, most = model.people
-    people = len(inputs.identities)
+    people = len(inputs.people)
+    if people == 0 and fewest <= 1:  # nothing to be trained on
+        return
     if people < fewest or (most is not None and people > most):
         wanted = str(fewest) if most == fewest else f"{fewest} to {most or 'any number of'}"
         raise MienError(
             f"{name} is trained on {wanted} {'person' if wanted == '1' else 'people'}, "
-            f"but {people} were given: {', '.join(inputs.identities)}.",
+            f"but {people} were given: {', '.join(inputs.people)}.",
             f"mien train {name} {' '.join(f'PERSON_{number}' for number in range(1, fewest + 1))} --run RUN",
         )
     if model.needs_features and inputs.features == 0:
         raise MienError(
             f"{name} draws from features, but none were named.",
-            f"mien train {name} {' '.join(inputs.identities)} --features landmarks+thumbnail:size=8 --run RUN",
+            f"mien train {name} {' '.join(inputs.people)} --features landmarks+thumbnail:size=8 --run RUN",
         )
 
 
 def write_weights(run: Path, model: Model) -> None:
     """Write RUN/model.safetensors. Raises MienError if the disk is full or the run may not be written."""
-    tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in saved_state(model).items()}
     tensors[_MEAN] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_mean))
     tensors[_COVARIANCE] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_covariance))
     with weights_written(run / WEIGHTS), whole_file(run / WEIGHTS) as partial:
         save_file(tensors, partial, metadata={"format": "pt"})  # two entries would be written in a random order
+
+
+def saved_state(model: Model) -> dict[str, torch.Tensor]:
+    """What a run keeps of a model: its state without the children that it names in `unsaved`."""
+    return {name: tensor for name, tensor in model.state_dict().items() if name.partition(".")[0] not in model.unsaved}
+
+
+def load_weights(model: Model, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Load what `saved_state` gave. A buffer that is empty takes the shape it was saved with.
+
+    Raises RuntimeError, as torch does, if names or shapes do not fit.
+    """
+    shape_buffers(model, {name: tensor.shape for name, tensor in tensors.items()})
+    kept = {name: tensor for name, tensor in model.state_dict().items() if name.partition(".")[0] in model.unsaved}
+    model.load_state_dict({**kept, **tensors})
+
+
+def shape_buffers(model: Model, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Give empty buffers the shapes that are to be loaded into them: what `Model.fit` made them."""
+    for name, buffer in list(model.named_buffers()):
+        if not buffer.numel() and name in shapes and tuple(shapes[name]) != tuple(buffer.shape):
+            owner, _, own_name = name.rpartition(".")
+            shaped = torch.zeros(tuple(shapes[name]), dtype=buffer.dtype, device=buffer.device)
+            setattr(model.get_submodule(owner), own_name, shaped)
+
+
+def _of_contract_1(run: Path, values: Mapping[str, Any]) -> MienError:
+    datasets = " ".join(str(dataset.get("path", "DATASET")) for dataset in values.get("datasets", ()))
+    features = f" --features {values['features']}" if values.get("features") else ""
+    return MienError(
+        f"{run} was made by an earlier mien, whose runs this one does not read.",
+        f"mien train {values.get('model', 'MODEL')} {datasets or 'DATASET'} --run {run}-2{features}",
+    )
 
 
 @contextmanager

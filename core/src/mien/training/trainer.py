@@ -1,11 +1,11 @@
 """Beginning a run, and going on with one."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -14,14 +14,16 @@ from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from mien.contracts.model import Model
+from mien.contracts.model import Batch, Model
 from mien.contracts.plugin import read_config
-from mien.dataset import Dataset
+from mien.dataset import Dataset, DatasetInfo
 from mien.errors import MienError
 from mien.plugins.choice import parse_choice, parse_choices
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
+from mien.tracking.recognizer import Recognizer
+from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training import checkpoints
 from mien.training.data import TrainingData
 from mien.training.loop import Loop
@@ -53,16 +55,18 @@ def train(
     run: Path,
     *,
     features: str = "",
+    recognizer: str | None = None,
     settings: Mapping[str, Any] | None = None,
     options: TrainOptions | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> TrainReport:
-    """Train a model on datasets, one person each (for some models just one), and keep everything in RUN.
+    """Train a model on the people of datasets, and keep everything in RUN.
 
-    model: a plugin choice, as "deepfakes:preset=small". datasets: their folders; a folder's name is the person's.
+    model: a plugin choice, as "deepfakes:preset=small". datasets: their folders; each holds one person or many.
     run: a folder that holds no run yet. features: a feature set, as "landmarks:points=28+thumbnail", which the datasets
-    have to hold; "": none. settings: further settings of the model, which win over those in `model`.
+    have to hold; "": none. recognizer: what makes the encodings that the model sees, and tells people apart later;
+    None: the default of those installed. settings: further settings of the model, which win over those in `model`.
     options: of the loop, when to stop among them; None: the defaults, by which the model's stages alone end it.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
     SIGINT and SIGTERM write a checkpoint and end the call in order.
@@ -78,8 +82,10 @@ def train(
     if not datasets:
         raise MienError("No dataset was named.", f"mien train {model} DATASET --run {run}")
     choice = parse_choice(model)
-    _, config = registry.configure("model", choice, settings)
-    data = _data([Path(path) for path in datasets], features, options, registry)
+    loaded, config = registry.configure("model", choice, settings)
+    of_model = cast(type[Model], loaded)
+    recognizer = _recognizer(of_model, recognizer or of_model.recognizer, registry)
+    data = _data([Path(path) for path in datasets], features, options, registry, of_model, recognizer)
     accelerator = _accelerator(options, run)
     made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
     record = RunRecord(
@@ -88,17 +94,21 @@ def train(
         model=choice.name,
         settings=config.model_dump(mode="json"),
         extractor=data.datasets[0].info.extractor,
+        masker=data.datasets[0].info.masker,
+        recognizer=RecognizerRecord.of(recognizer, registry) if recognizer else None,
         features=data.features.text,
-        alignment=data.datasets[0].info.alignment,
-        identities=list(data.identities),
+        alignment=made.alignment or data.datasets[0].info.alignment,
+        people=list(data.people) if "known" in of_model.targets else [],
+        people_count=len(data.people),
         training_rows=data.inputs.rows,
         feature_length=data.inputs.features,
+        encoding_length=data.inputs.encoding_length,
         processes=accelerator.num_processes,
         datasets=[
             DatasetRecord(name=d.name, path=str(d.path.resolve()), digest=d.info.digest, faces=len(d))
             for d in data.datasets
         ],
-        plugins=_plugins(registry, choice.name, data.datasets[0].info.extractor, features),
+        plugins=_plugins(registry, choice.name, data.datasets[0].info, features, recognizer),
         options=options,
     )
     if accelerator.is_main_process:
@@ -131,7 +141,10 @@ def resume(
     progress = progress or Silent()
     for line in record.differences(registry):
         progress.say(f"The run {line} Going on may not be exact.")
-    data = _data([Path(dataset.path) for dataset in record.datasets], record.features, options, registry)
+    of_model = cast(type[Model], registry.load("model", record.model))
+    paths = [Path(dataset.path) for dataset in record.datasets]
+    recognizer = record.recognizer.choice if record.recognizer else None
+    data = _data(paths, record.features, options, registry, of_model, recognizer)
     for old, dataset in zip(record.datasets, data.datasets, strict=True):
         if old.digest != dataset.info.digest:
             raise MienError(
@@ -160,6 +173,10 @@ def _run_loop(
     checkpoint: Path | None,
     progress: Progress,
 ) -> TrainReport:
+    if checkpoint is None:
+        _fit(model.to(accelerator.device), data, progress)
+    else:
+        checkpoints.shape_buffers_of(checkpoint, model)
     loop = Loop(accelerator, model, data, options, run, progress)
     if checkpoint is not None:
         loop.restore(checkpoint)
@@ -169,8 +186,48 @@ def _run_loop(
     return TrainReport(run, loop.at.step, loop.at.step - before, loop.at.seconds, reason, model.eval())
 
 
-def _data(paths: list[Path], features: str, options: TrainOptions, registry: Registry) -> TrainingData:
-    return TrainingData([Dataset.open(path) for path in paths], FeatureSet(features, registry), options)
+def _fit(model: Model, data: TrainingData, progress: Progress) -> None:
+    """What a model learns without an optimizer; in every process the same, of the same faces."""
+    if type(model).fit is Model.fit:
+        return
+    progress.start("fitting", len(data.training_rows))
+    device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+
+    def told() -> Iterator[Batch]:
+        for batch in data.fit_batches(model, device):
+            yield batch
+            progress.advance(len(batch))
+
+    with torch.no_grad():
+        model.fit(told())
+
+
+def _recognizer(of_model: type[Model], asked: str | None, registry: Registry) -> str | None:
+    """What makes a run's encodings: what was asked for, else the default; None if nothing installed could.
+
+    Raises MienError if what was asked for does not tell people apart, or if nothing does and the model needs it.
+    """
+    try:
+        return Recognizer(registry, asked).record.choice
+    except MienError:
+        if asked is not None or "reference" in of_model.targets:
+            raise
+        return None
+
+
+def _data(
+    paths: list[Path],
+    features: str,
+    options: TrainOptions,
+    registry: Registry,
+    of_model: type[Model],
+    recognizer: str | None,
+) -> TrainingData:
+    encodings = None
+    if "reference" in of_model.targets:
+        encodings = Recognizer(registry, recognizer).key
+    datasets = [Dataset.open(path) for path in paths]
+    return TrainingData(datasets, FeatureSet(features, registry), options, of_model, encodings)
 
 
 def _accelerator(options: TrainOptions, run: Path) -> Accelerator:
@@ -223,8 +280,12 @@ def _load_weights(model: Model, weights: Path) -> None:
         ) from error
 
 
-def _plugins(registry: Registry, model: str, extractor: str, features: str) -> list[PluginRecord]:
-    named = [("model", model), *(("extractor", choice.name) for choice in parse_choices(extractor))]
-    named += [("feature", choice.name) for choice in parse_choices(features)]
-    found = [registry.find(kind, name) for kind, name in named]
+def _plugins(
+    registry: Registry, model: str, info: DatasetInfo, features: str, recognizer: str | None
+) -> list[PluginRecord]:
+    named = [("model", model)]
+    named += [("extractor", choice.name) for choice in parse_choices(info.extractor)]
+    named += [("masker", choice.name) for choice in parse_choices(info.masker)]
+    named += [("feature", choice.name) for choice in parse_choices("+".join(filter(None, (features, recognizer))))]
+    found = [registry.find(kind, name) for kind, name in dict.fromkeys(named)]
     return [PluginRecord(kind=p.kind, name=p.spec.name, distribution=p.distribution, version=p.version) for p in found]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mien.contracts.model import ModelInputs
+from mien.contracts.target import Synthetic
 from mien.errors import MienError
 from mien.plugins.registry import Registry
 from mien.testing.model import ModelContract
@@ -68,18 +69,18 @@ def test_few_faces_with_many_features_train(preset: str, rows: int) -> None:
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
 
 
-def test_features_decide_the_pose_and_the_stranger_s_number_the_person() -> None:
+def test_features_decide_the_pose_and_the_number_the_person() -> None:
     contract = TestCpgan()
     model = contract.make().eval()
     batch = contract.batch(model, 2)
     same_face = replace(batch, features=batch.features[:1].expand(2, -1))
-    same_person = replace(batch, strangers=torch.zeros(2, dtype=torch.int64))
+    two, one = Synthetic(torch.arange(2)), Synthetic(torch.zeros(2, dtype=torch.int64))
     other_image = replace(batch, images=-batch.images)
     with torch.inference_mode():
-        generated = model.generate(batch, None)
-        assert torch.equal(generated, model.generate(other_image, None))
-        assert not torch.allclose(*model.generate(same_face, None))
-        assert not torch.allclose(*model.generate(same_person, None))
+        generated = model.generate(batch, two)
+        assert torch.equal(generated, model.generate(other_image, two))
+        assert not torch.allclose(*model.generate(same_face, two))
+        assert not torch.allclose(*model.generate(batch, one))
 
 
 @pytest.mark.parametrize("condition", ["channels", "projection"])

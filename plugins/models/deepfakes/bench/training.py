@@ -43,16 +43,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--preset", help="a preset of the model instead of the reference widths")
     given = parser.parse_args()
-    settings = {"size": given.size, "batch_size": given.batch}
+    settings = {"size": given.size, "batch_size": 2 * given.batch}
     if given.preset:
-        settings = {"preset": given.preset, "batch_size": given.batch}
+        settings = {"preset": given.preset, "batch_size": 2 * given.batch}
     data = TrainingData([Dataset.open(path) for path in given.datasets], FeatureSet("", Registry()), TrainOptions())
     model = make_model(Registry(), "deepfakes", settings, data.inputs)
     assert isinstance(model, Deepfakes)  # noqa: S101 (for the type checker)
-    batch = data.batch(data.spread(given.batch), model.size, 1.0)
+    batch = data.batch(data.spread(2 * given.batch), model, model.resolution)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     gflop = step_gflop(model, batch)
-    print(f"deepfakes {model.size}², {parameters / 1e6:.1f} M parameters, {gflop:.0f} GFLOP a step of 2×{given.batch}")
+    network = f"deepfakes {model.config.size}², {parameters / 1e6:.1f} M parameters"
+    print(f"{network}, {gflop:.0f} GFLOP a step of 2×{given.batch}")
 
     peaks = {
         name: convolution_peak_gflops(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
@@ -81,7 +82,7 @@ def plain_faces_per_second(model: Deepfakes, batch: Batch, steps: int) -> float:
     for _ in range(steps):
         began = time.perf_counter()
         for person, decoder in enumerate(model.decoders):
-            mine = batch.identities == person
+            mine = batch.people == person
             example = augment(images[mine], batch.masks[mine], strengths)
             optimizer.zero_grad()
             masked_l1(decoder(model.encoder(example.shown)), example.wanted, example.mask).backward()

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.contracts.model import ModelInputs
+from mien.contracts.target import Known
 from mien.errors import MienError
 from mien.plugins.registry import Registry
 from mien.testing.model import ModelContract
@@ -42,8 +43,9 @@ def test_each_person_is_learnt_by_a_decoder_alone() -> None:
     contract = TestDeepfakes()
     model = contract.make()
     batch = contract.batch(model, 2)
-    only_first = batch.rows(batch.identities == 0)
-    generated = model.generate(only_first, "person0"), model.generate(only_first, "person1")
+    only_first = batch.rows(batch.people == 0)
+    own = Known(only_first.people)
+    generated = model.generate(only_first, own), model.generate(only_first, Known(own.people + 1))
     assert not torch.allclose(*generated)
     losses = model(batch, "main")
     losses["l1/person0"].backward()

@@ -11,5 +11,6 @@ def register_blenders() -> list[PluginSpec]:
             "feather",
             "mien_blender_feather.feather:Feather",
             "a soft edge inside the face's outline, in the scene's colors",
+            contract=2,
         )
     ]

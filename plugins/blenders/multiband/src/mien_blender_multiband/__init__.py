@@ -11,5 +11,6 @@ def register_blenders() -> list[PluginSpec]:
             "multiband",
             "mien_blender_multiband.multiband:Multiband",
             "Laplacian pyramid: coarse colors fade widely, fine detail narrowly",
+            contract=2,
         )
     ]

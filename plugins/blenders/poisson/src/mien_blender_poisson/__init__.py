@@ -11,5 +11,6 @@ def register_blenders() -> list[PluginSpec]:
             "poisson",
             "mien_blender_poisson.poisson:Poisson",
             "seamless cloning: the face's gradients, joined to the scene at the mask's edge",
+            contract=2,
         )
     ]

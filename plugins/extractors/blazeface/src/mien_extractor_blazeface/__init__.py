@@ -11,6 +11,7 @@ def register_extractors() -> list[PluginSpec]:
             "blazeface",
             "mien_extractor_blazeface.blazeface:BlazeFace",
             "BlazeFace and the face mesh: faces of all sizes with 68 landmarks, on a CPU",
-            "Apache-2.0",
+            contract=2,
+            weights_license="Apache-2.0",
         )
     ]

@@ -12,6 +12,7 @@ def register_extractors() -> list[PluginSpec]:
             "mien_extractor_face_recognition.extractor:FaceRecognition",
             "dlib's frontal faces with 68 landmarks, on a CPU",
             # https://github.com/davisking/dlib-models: public domain, but see its note on the 68 landmarks
-            "public domain; landmarks trained on iBUG 300-W, whose licence excludes commercial use",
+            contract=2,
+            weights_license="public domain; landmarks trained on iBUG 300-W, whose licence excludes commercial use",
         )
     ]

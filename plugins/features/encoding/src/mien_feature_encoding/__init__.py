@@ -11,6 +11,7 @@ def register_features() -> list[PluginSpec]:
             "encoding",
             "mien_feature_encoding.encoding:Encoding",
             "dlib's 128-d face encoding: who it is",
-            "public domain (CC0)",  # https://github.com/davisking/dlib-models, face_recognition_models
+            contract=2,
+            weights_license="public domain (CC0)",  # https://github.com/davisking/dlib-models, face_recognition_models
         )
     ]

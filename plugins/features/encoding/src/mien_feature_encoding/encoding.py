@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,8 @@ class Encoding(Feature):
     """
 
     config: PluginConfig
-    needs_scene: ClassVar[bool] = True
-    same_person_below: ClassVar[float | None] = 0.6
+    needs_scene = True
+    same_person_below = 0.6
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)

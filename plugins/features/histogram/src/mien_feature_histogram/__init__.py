@@ -11,5 +11,6 @@ def register_features() -> list[PluginSpec]:
             "histogram",
             "mien_feature_histogram.histogram:Histogram",
             "how the face's colors are spread, bins per channel",
+            contract=2,
         )
     ]

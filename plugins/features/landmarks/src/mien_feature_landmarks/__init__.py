@@ -11,5 +11,6 @@ def register_features() -> list[PluginSpec]:
             "landmarks",
             "mien_feature_landmarks.landmarks:LandmarksFeature",
             "where eyes, brows, nose, mouth and chin are in the crop",
+            contract=2,
         )
     ]

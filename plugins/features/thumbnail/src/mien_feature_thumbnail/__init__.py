@@ -11,5 +11,6 @@ def register_features() -> list[PluginSpec]:
             "thumbnail",
             "mien_feature_thumbnail.thumbnail:Thumbnail",
             "the crop averaged down to a few pixels: light and color",
+            contract=2,
         )
     ]

@@ -40,5 +40,5 @@ class Thumbnail(Feature):
         values = np.empty((len(crops), *self.shape), np.float32)
         side = (self.config.size, self.config.size)
         for value, crop in zip(values, crops, strict=True):
-            value[:] = cv2.resize(crop.image.astype(np.float32), side, interpolation=cv2.INTER_AREA) / 255
+            value[:] = cv2.resize(crop.masked_image.astype(np.float32), side, interpolation=cv2.INTER_AREA) / 255
         return values

@@ -11,5 +11,6 @@ def register_models() -> list[PluginSpec]:
             "cgan",
             "mien_model_cgan.model:Cgan",
             "draws people who do not exist, posed as features say, 64×64",
+            contract=2,
         )
     ]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mien.contracts.model import Batch, Losses, ModelInputs, Stage
 from mien.contracts.plugin import PluginConfig
+from mien.contracts.target import Target, synthetic
 from mien.layers import (
     AdversarialModel,
     DcganDiscriminator,
@@ -20,6 +21,7 @@ from mien.layers import (
     latents_of,
     masked_l1,
     noise_stages,
+    synthetic_rows,
     with_instance_noise,
 )
 
@@ -31,7 +33,7 @@ class CganConfig(InstanceNoiseConfig):
         "reference": {
             "standardize": False, "condition": "channels", "normalization": "batch", "average_decay": 0.0,
         },
-        "small": {"width": 32, "noise_epochs": 2.0},
+        "small": {"width": 32, "noise_epochs": 2.0, "batch_size": 32},
     }  # fmt: skip
 
     latent: int = Field(default=100, ge=1)
@@ -53,8 +55,8 @@ class Cgan(AdversarialModel):
 
     Config = CganConfig
     needs_features = True
-    swaps = False
-    invents = True
+    targets = frozenset({"synthetic"})
+    masked = True
     config: CganConfig
 
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
@@ -73,11 +75,6 @@ class Cgan(AdversarialModel):
                 normalization=settings.normalization,
             ),
         )
-
-    @property
-    def size(self) -> int:
-        """Side of the drawn images in pixels."""
-        return self.config.size
 
     def stages(self) -> Sequence[Stage]:
         """A stage for each strength of the instance noise."""
@@ -100,14 +97,13 @@ class Cgan(AdversarialModel):
         conditions = self._drawn_conditions(batch)
         losses = {"loss": self._judged(self.generator(self._inputs(conditions)), conditions, batch, True)}
         if not self.training:
-            losses["l1"] = masked_l1(self.generate(batch, None), batch.images, batch.masks)
+            someone = synthetic_rows(len(batch), batch.images.device)
+            losses["l1"] = masked_l1(self.generate(batch, someone), batch.images, batch.masks)
         return losses
 
-    def generate(self, batch: Batch, identity: str | None) -> Tensor:
-        """Draw a stranger for each face, as its features say."""
-        if identity is not None:
-            self.identity_index(identity)
-        latents = latents_of(batch, self.config.latent)
+    def generate(self, batch: Batch, target: Target) -> Tensor:
+        """Draw a synthetic person for each face, as its features say."""
+        latents = latents_of(synthetic(target), self.config.latent)
         generated: Tensor = self.ema_generator(torch.cat([latents, self._conditions(batch.features)], 1))
         return generated.float()
 

@@ -11,5 +11,6 @@ def register_models() -> list[PluginSpec]:
             "cpgan",
             "mien_model_cpgan.model:Cpgan",
             "grows from 4×4 to 128×128; draws people who do not exist, posed as features say",
+            contract=2,
         )
     ]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mien.contracts.model import Batch, Losses, ModelInputs
 from mien.contracts.plugin import PluginConfig
+from mien.contracts.target import Target, synthetic
 from mien.errors import MienError
 from mien.layers import (
     CriticInput,
@@ -21,6 +22,7 @@ from mien.layers import (
     faded,
     latents_of,
     masked_l1,
+    synthetic_rows,
 )
 
 
@@ -80,7 +82,7 @@ class Cpgan(GrowingModel):
             GrowingGenerator(settings.latent, self.widths),
             GrowingDiscriminator(self.widths, length=length, conditioning=settings.condition),
         )
-        self.register_buffer("known", torch.randn(len(inputs.identities), self._random))
+        self.register_buffer("known", torch.randn(len(inputs.people), self._random))
 
     def discriminator_losses(self, batch: Batch) -> Losses:
         """WGAN-GP: real faces with their features against drawn faces, and against real ones whose features are not
@@ -94,7 +96,8 @@ class Cpgan(GrowingModel):
 
     def generator_losses(self, batch: Batch) -> Losses:
         """Minus the verdict on drawn faces, and the error of reconstructed ones. In validation also the L1 error of
-        strangers drawn from the held-out faces' features: no aim of training, but it tells whether they are followed.
+        synthetic people drawn from the held-out faces' features: no aim of training, but it tells whether they are
+        followed.
         """
         level, fade = self.growth(batch)
         conditions = self._drawn_conditions(batch)
@@ -102,21 +105,19 @@ class Cpgan(GrowingModel):
         losses = {"loss": -self.discriminator(generated, conditions, level=level, fade=fade).mean()}
         own, wanted = self._conditions(batch.features), faded(batch.images, fade)
         if self.config.reconstruction:
-            vectors = torch.cat([self.known[batch.identities], own], 1)
+            vectors = torch.cat([self.known[batch.people], own], 1)
             error = (self.generator(vectors, level=level, fade=fade).float() - wanted).abs().mean()
             # The mean's gradient has a length of 1/√values, the verdict's, which the penalty holds, one of 1.
             weight = self.config.reconstruction * math.sqrt(wanted[0].numel())
             losses = {"loss": losses["loss"] + weight * error, "reconstruction": error}
         if not self.training:
-            vectors = torch.cat([latents_of(batch, self._random), own], 1)
+            vectors = torch.cat([latents_of(synthetic_rows(len(batch), own.device), self._random), own], 1)
             losses["l1"] = masked_l1(self.ema_generator(vectors, level=level, fade=fade), wanted, batch.masks)
         return losses
 
-    def generate(self, batch: Batch, identity: str | None) -> Tensor:
-        """Draw a stranger for each face, as its features say."""
-        if identity is not None:
-            self.identity_index(identity)
-        latents = latents_of(batch, self._random)
+    def generate(self, batch: Batch, target: Target) -> Tensor:
+        """Draw a synthetic person for each face, as its features say."""
+        latents = latents_of(synthetic(target), self._random)
         return self.generated(torch.cat([latents, self._conditions(batch.features)], 1))
 
     def _conditions(self, features: Tensor) -> Tensor:

@@ -11,5 +11,6 @@ def register_models() -> list[PluginSpec]:
             "dcgan",
             "mien_model_dcgan.model:Dcgan",
             "draws people who do not exist, 64×64, without features",
+            contract=2,
         )
     ]

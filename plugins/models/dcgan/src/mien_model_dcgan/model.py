@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mien.contracts.model import Batch, Losses, ModelInputs, Stage
 from mien.contracts.plugin import PluginConfig
+from mien.contracts.target import Target, synthetic
 from mien.layers import (
     AdversarialModel,
     DcganDiscriminator,
@@ -23,7 +24,7 @@ from mien.layers import (
 class DcganConfig(InstanceNoiseConfig):
     """Settings of DCGAN; the defaults are the reference, but for the average."""
 
-    presets = {"small": {"width": 32, "noise_epochs": 2.0}}
+    presets = {"small": {"width": 32, "noise_epochs": 2.0, "batch_size": 32}}
 
     latent: int = Field(default=100, ge=1)
     """Length of the random vector."""
@@ -35,19 +36,14 @@ class Dcgan(AdversarialModel):
     """Draws people who do not exist, in poses of its own."""
 
     Config = DcganConfig
-    swaps = False
-    invents = True
+    targets = frozenset({"synthetic"})
+    masked = True
     config: DcganConfig
 
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)
         size, width = self.config.size, self.config.width
         self.set_networks(dcgan_generator(self.config.latent, size, width), DcganDiscriminator(size, width))
-
-    @property
-    def size(self) -> int:
-        """Side of the drawn images in pixels."""
-        return self.config.size
 
     def stages(self) -> Sequence[Stage]:
         """A stage for each strength of the instance noise."""
@@ -64,11 +60,9 @@ class Dcgan(AdversarialModel):
         """Binary cross-entropy between the verdict on drawn faces and "real"."""
         return {"loss": self._judged(self.generator(self._noise(batch)), batch, True)}
 
-    def generate(self, batch: Batch, identity: str | None) -> Tensor:
-        """Draw a stranger for each face; nothing of the face itself is looked at."""
-        if identity is not None:
-            self.identity_index(identity)
-        generated: Tensor = self.ema_generator(latents_of(batch, self.config.latent))
+    def generate(self, batch: Batch, target: Target) -> Tensor:
+        """Draw a synthetic person for each face; nothing of the face itself is looked at."""
+        generated: Tensor = self.ema_generator(latents_of(synthetic(target), self.config.latent))
         return generated.float()
 
     def _noise(self, batch: Batch) -> Tensor:

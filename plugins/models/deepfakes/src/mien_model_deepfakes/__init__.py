@@ -13,5 +13,6 @@ def register_models() -> Iterable[PluginSpec]:
             "deepfakes",
             "mien_model_deepfakes.model:Deepfakes",
             "autoencoder of two people: shared encoder, a decoder each",
+            contract=2,
         )
     ]

@@ -11,6 +11,7 @@ from torch.optim import Adam, Optimizer
 
 from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.contracts.plugin import PluginConfig
+from mien.contracts.target import Target, known
 from mien.layers import NEGATIVE_SLOPE, Convolution, Upscale, masked_edge_l1, masked_l1
 from mien_model_deepfakes.augment import Strengths, augment, zoom
 
@@ -23,7 +24,7 @@ class DeepfakesConfig(PluginConfig):
     presets = {
         "small": {
             "size": 64, "width": 32, "bottleneck": 256, "code_channels": 256, "shared_channels": 128,
-            "decoder_width": 128, "batch_size": 16, "learning_rate": 5e-4, "trim": 0.0, "flip": 0.0,
+            "decoder_width": 128, "batch_size": 32, "learning_rate": 5e-4, "trim": 0.0, "flip": 0.0,
             "color_swap": 0.5, "edges": 3.0,
         }
     }  # fmt: skip
@@ -40,8 +41,8 @@ class DeepfakesConfig(PluginConfig):
     """Channels after the encoder's upscale, at 8×8 pixels."""
     decoder_width: int = Field(default=256, ge=1)
     """Channels after a decoder's first upscale; each further one halves them."""
-    batch_size: int = Field(default=64, ge=1)
-    """Faces of each person in a step."""
+    batch_size: int = Field(default=128, ge=1)
+    """Faces in a step, half of them of each person."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Of Adam."""
     edges: float = Field(default=0.0, ge=0)
@@ -78,17 +79,13 @@ class Deepfakes(Model):
 
     Config = DeepfakesConfig
     people = (2, 2)
+    masked = True
     config: DeepfakesConfig
 
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)
         self.encoder = _encoder(self.config)
-        self.decoders = nn.ModuleList(_decoder(self.config) for _ in inputs.identities)
-
-    @property
-    def size(self) -> int:
-        """Side of the drawn images in pixels."""
-        return self.config.size
+        self.decoders = nn.ModuleList(_decoder(self.config) for _ in inputs.people)
 
     def stages(self) -> Sequence[Stage]:
         """One stage without an end."""
@@ -104,19 +101,25 @@ class Deepfakes(Model):
         example = augment(batch.images, batch.masks, Strengths(**settings))
         codes = self.encoder(example.shown)  # both people in one pass
         losses: Losses = {}
-        for number, (name, decoder) in enumerate(zip(self.inputs.identities, self.decoders, strict=True)):
-            mine = batch.identities == number
+        for number, (name, decoder) in enumerate(zip(self.inputs.people, self.decoders, strict=True)):
+            mine = batch.people == number
+            if not bool(mine.any()):
+                continue
             compared = decoder(codes[mine]), example.wanted[mine], example.mask[mine]
             losses[f"l1/{name}"] = masked_l1(*compared)
             if self.config.edges:
                 losses[f"edges/{name}"] = self.config.edges * masked_edge_l1(*compared)
         return {"loss": torch.stack(list(losses.values())).sum() / len(self.decoders), **losses}
 
-    def generate(self, batch: Batch, identity: str | None) -> Tensor:
-        """Draw the faces as that person; None takes the run's first."""
-        person = 0 if identity is None else self.identity_index(identity)
+    def generate(self, batch: Batch, target: Target) -> Tensor:
+        """Draw each face by the decoder of whom it is to be."""
         enlarged = 1 / (1 - self.config.trim)
-        generated = self.decoders[person](self.encoder(zoom(batch.images, enlarged)))
+        codes = self.encoder(zoom(batch.images, enlarged))
+        people = known(target).people
+        generated = torch.zeros_like(batch.images)
+        for person in sorted(set(people.tolist())):
+            rows = people == person
+            generated[rows] = self.decoders[person](codes[rows]).to(generated.dtype)
         return zoom(generated.float(), 1 / enlarged)
 
 

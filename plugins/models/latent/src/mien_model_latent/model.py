@@ -1,13 +1,14 @@
-"""The latent model: a decoder that draws one person from features, whoever the features are from."""
+"""The latent model: a decoder that draws a person from features, whoever the features are from."""
 
 from collections.abc import Sequence
 
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, cat, nn
 from torch.optim import Adam, Optimizer
 
 from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.contracts.plugin import PluginConfig
+from mien.contracts.target import Target, known
 from mien.layers import DecoderConfig, feature_decoder, masked_l1
 
 
@@ -22,26 +23,25 @@ class LatentConfig(DecoderConfig):
 
     batch_size: int = Field(default=256, ge=1)
     """Faces in a step."""
+    person_code: int = Field(default=64, ge=1)
+    """Length of what is learnt of each person, if there are several; the reference knows one person, and has none."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Of Adam."""
 
 
 class Latent(Model):
-    """Learns one person; another's features then drive that person's face."""
+    """Learns a person, or several; another's features then drive that person's face."""
 
     Config = LatentConfig
-    people = (1, 1)
     needs_features = True
+    masked = True
     config: LatentConfig
 
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)
-        self.decoder = feature_decoder(inputs.features, self.config)
-
-    @property
-    def size(self) -> int:
-        """Side of the drawn images in pixels."""
-        return self.config.size
+        several = len(inputs.people) > 1
+        self.codes = nn.Embedding(len(inputs.people), self.config.person_code) if several else None
+        self.decoder = feature_decoder(inputs.features + (self.config.person_code if several else 0), self.config)
 
     def stages(self) -> Sequence[Stage]:
         """One stage without an end."""
@@ -53,11 +53,13 @@ class Latent(Model):
 
     def forward(self, batch: Batch, phase: str) -> Losses:
         """L1 between the face and what its features give."""
-        return {"loss": masked_l1(self.decoder(batch.features), batch.images, batch.masks)}
+        return {"loss": masked_l1(self._drawn(batch.features, batch.people), batch.images, batch.masks)}
 
-    def generate(self, batch: Batch, identity: str | None) -> Tensor:
-        """Draw the person from the batch's features."""
-        if identity is not None:
-            self.identity_index(identity)
-        generated: Tensor = self.decoder(batch.features)
-        return generated.float()
+    def generate(self, batch: Batch, target: Target) -> Tensor:
+        """Draw each person from the batch's features."""
+        return self._drawn(batch.features, known(target).people).float()
+
+    def _drawn(self, features: Tensor, people: Tensor) -> Tensor:
+        inputs = features if self.codes is None else cat([features, self.codes(people)], 1)
+        generated: Tensor = self.decoder(inputs)
+        return generated

@@ -11,5 +11,6 @@ def register_models() -> list[PluginSpec]:
             "latent_gan",
             "mien_model_latent_gan.model:LatentGan",
             "decoder that draws one person from features, sharpened by a discriminator",
+            contract=2,
         )
     ]

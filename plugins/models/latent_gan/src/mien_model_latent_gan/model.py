@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mien.contracts.model import Batch, Losses, ModelInputs, Stage
 from mien.contracts.plugin import PluginConfig
+from mien.contracts.target import Target
 from mien.layers import (
     AdversarialConfig,
     AdversarialModel,
@@ -47,6 +48,7 @@ class LatentGan(AdversarialModel):
 
     Config = LatentGanConfig
     people = (1, 1)
+    masked = True
     needs_features = True
     config: LatentGanConfig
 
@@ -56,11 +58,6 @@ class LatentGan(AdversarialModel):
             feature_decoder(inputs.features, self.config),
             DcganDiscriminator(self.config.size, self.config.discriminator_width),
         )
-
-    @property
-    def size(self) -> int:
-        """Side of the drawn images in pixels."""
-        return self.config.size
 
     def stages(self) -> Sequence[Stage]:
         """One stage without an end."""
@@ -84,10 +81,8 @@ class LatentGan(AdversarialModel):
         share = self.config.l1_share
         return {"loss": share * l1 + (1 - share) * passed, "l1": l1, "passed": passed}
 
-    def generate(self, batch: Batch, identity: str | None) -> Tensor:
+    def generate(self, batch: Batch, target: Target) -> Tensor:
         """Draw the person from the batch's features."""
-        if identity is not None:
-            self.identity_index(identity)
         generated: Tensor = self.ema_generator(batch.features)
         return generated.float()
 

@@ -11,5 +11,6 @@ def register_models() -> list[PluginSpec]:
             "pgan",
             "mien_model_pgan.model:Pgan",
             "grows from 4×4 to 128×128; draws people who do not exist",
+            contract=2,
         )
     ]

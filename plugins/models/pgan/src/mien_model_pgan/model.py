@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mien.contracts.model import Batch, Losses, ModelInputs
 from mien.contracts.plugin import PluginConfig
+from mien.contracts.target import Target, synthetic
 from mien.layers import CriticInput, GrowingConfig, GrowingDiscriminator, GrowingGenerator, GrowingModel, latents_of
 
 
@@ -42,11 +43,9 @@ class Pgan(GrowingModel):
         generated = self.generator(self._noise(batch), level=level, fade=fade)
         return {"loss": -self.discriminator(generated, level=level, fade=fade).mean()}
 
-    def generate(self, batch: Batch, identity: str | None) -> Tensor:
-        """Draw a stranger for each face; nothing of the face itself is looked at."""
-        if identity is not None:
-            self.identity_index(identity)
-        return self.generated(latents_of(batch, self.config.latent))
+    def generate(self, batch: Batch, target: Target) -> Tensor:
+        """Draw a synthetic person for each face; nothing of the face itself is looked at."""
+        return self.generated(latents_of(synthetic(target), self.config.latent))
 
     def _noise(self, batch: Batch) -> Tensor:
         return torch.randn(len(batch), self.config.latent, device=batch.images.device)

@@ -1,0 +1,309 @@
+"""Calls plugins and checks what they return, for whoever asks: the same fault gives the same error in every command.
+
+A plugin may be a third party's: it may raise anything, return anything and write into what it was given. Each function
+here makes one call of a contract and returns an answer that keeps it, or raises a MienError that names the plugin, its
+distribution and the fault. A MienError of the plugin's own is passed on as it is.
+
+choice: the plugin as a user names it, `name:key=value,…`.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contracts.blender import Blender
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import Affine, Box, Face, FaceCrop, Mask, RgbImage
+from mien.contracts.feature import Feature
+from mien.contracts.masker import Masker
+from mien.contracts.plugin import Plugin
+from mien.errors import MienError
+
+if TYPE_CHECKING:  # torch is loaded by those functions alone that are given tensors: preprocessing does without
+    from torch import Tensor, nn
+
+    from mien.contracts.enhancer import Enhancer
+    from mien.contracts.model import Batch, Generated, Losses, Model
+    from mien.contracts.target import Target
+
+T = TypeVar("T")
+_TOLERANCE = 1e-3
+"""By how much images and masks of a network may leave their range: rounding errors of half precision."""
+
+
+def guarded_extract(extractor: Extractor, choice: str, image: RgbImage) -> list[Face]:
+    """`Extractor.extract` of an image, uint8 (H, W, 3). Raises MienError for a fault of the plugin."""
+    call = _Call.of("extractor", extractor, choice)
+    faces = call.make(extractor.extract, _read_only(image))
+    if not isinstance(faces, list):
+        raise call.fault(f"returned {_described(faces)} instead of a list of faces")
+    for number, face in enumerate(faces):
+        _check_face(call, face, f"face {number} of {len(faces)}")
+    return faces
+
+
+def guarded_measure(extractor: Extractor, choice: str, image: RgbImage, faces: Sequence[Face]) -> list[Face | None]:
+    """`Extractor.measure` of faces that others found. Raises MienError for a fault of the plugin."""
+    call = _Call.of("extractor", extractor, choice)
+    measured = call.make(extractor.measure, _read_only(image), [_read_only(face) for face in faces])
+    if not isinstance(measured, list) or len(measured) != len(faces):
+        raise call.fault(f"returned {_described(measured)} instead of a list of {len(faces)} faces or None")
+    for number, face in enumerate(measured):
+        if face is not None:
+            _check_face(call, face, f"face {number} of {len(faces)}")
+    return measured
+
+
+def guarded_compute(feature: Feature, choice: str, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
+    """`Feature.compute` of N faces: float32 (N, *shape), finite. Raises MienError for a fault of the plugin."""
+    call = _Call.of("feature", feature, choice)
+    values = call.make(feature.compute, _read_only(list(crops)))
+    _check_array(call, values, np.float32, (len(crops), *feature.shape))
+    if not np.isfinite(values).all():
+        row = int(np.argwhere(~np.isfinite(values))[0][0])
+        raise call.fault(f"returned values that are not finite (face {row} of {len(crops)})")
+    return values
+
+
+def checked_bounds(feature: Feature, choice: str) -> tuple[float, float]:
+    """`Feature.bounds`: two finite numbers, the lower first. Raises MienError for a fault of the plugin."""
+    call = _Call.of("feature", feature, choice)
+    bounds = call.make(lambda: tuple(map(float, feature.bounds)))
+    if len(bounds) != 2 or not all(map(math.isfinite, bounds)) or bounds[0] >= bounds[1]:
+        raise call.fault(f"has the bounds {bounds}, which hold nothing")
+    return bounds
+
+
+def guarded_mask(masker: Masker, choice: str, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
+    """`Masker.mask` of N crops of one side S: uint8 (N, S, S). Raises MienError for a fault of the plugin."""
+    call = _Call.of("masker", masker, choice)
+    masks = call.make(masker.mask, _read_only(list(crops)))
+    side = crops[0].size if len(crops) else None
+    if side is None and isinstance(masks, np.ndarray) and masks.ndim == 3:
+        side = masks.shape[1]
+    _check_array(call, masks, np.uint8, (len(crops), side, side))
+    return masks
+
+
+def guarded_blend(
+    blender: Blender, choice: str, scene: RgbImage, face: RgbImage, mask: Mask, to_crop: Affine
+) -> RgbImage:
+    """`Blender.blend`: a new uint8 (H, W, 3). Raises MienError for a fault of the plugin."""
+    call = _Call.of("blender", blender, choice)
+    blended = call.make(blender.blend, *map(_read_only, (scene, face, mask, to_crop)))
+    _check_array(call, blended, np.uint8, scene.shape)
+    # The scene itself comes back where there was nothing to do; whoever writes into the answer must not write into it.
+    return blended.copy() if np.may_share_memory(blended, scene) else blended
+
+
+def guarded_generate(model: "Model", choice: str, batch: "Batch", target: "Target") -> "Tensor | Generated":
+    """`Model.generate` in inference mode: images, float32 (N, 3, T, T) in [-1, 1], or with masks in [0, 1] of its own.
+
+    Raises MienError for a fault of the plugin.
+    """
+    import torch
+
+    call = _Call.of("model", model, choice)
+    with torch.inference_mode(), _unchanged(call, {"batch": batch, "target": target}):
+        return _checked_images(call, call.make(model.generate, batch, target), len(batch))
+
+
+def guarded_enhance(enhancer: "Enhancer", choice: str, images: "Tensor", batch: "Batch") -> "Tensor | Generated":
+    """`Enhancer.enhance` in inference mode: as `guarded_generate`. Raises MienError for a fault of the plugin."""
+    import torch
+
+    call = _Call.of("enhancer", enhancer, choice)
+    with torch.inference_mode(), _unchanged(call, {"images": images, "batch": batch}):
+        return _checked_images(call, call.make(enhancer.enhance, images, batch), len(batch))
+
+
+def guarded_losses(model: "nn.Module", choice: str, batch: "Batch", phase: str) -> "Losses":
+    """What `model(batch, phase)` returns: scalars by name, of them "loss" to step on. Whether they are finite is the
+    caller's to ask, as that waits for the device.
+
+    model: a `Model`, or what wraps one. Raises MienError for a fault of the plugin.
+    """
+    import torch
+
+    inner = cast("Model", getattr(model, "module", model))
+    call = _Call.of("model", inner, choice)
+    with _unchanged(call, {"batch": batch}):
+        losses = call.make(model, batch, phase)
+    if not isinstance(losses, dict) or "loss" not in losses:
+        raise call.fault(f"returned {_described(losses)} in phase {phase!r} instead of a dict with 'loss'")
+    for name, value in losses.items():
+        if not isinstance(value, torch.Tensor) or value.shape != ():
+            raise call.fault(f"returned {_described(value)} as {name!r} in phase {phase!r} instead of a scalar tensor")
+    if torch.is_grad_enabled() and not losses["loss"].requires_grad:
+        raise call.fault(f"returned a loss in phase {phase!r} that depends on no parameter")
+    return losses
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of a plugin, and how its faults are told."""
+
+    kind: str
+    choice: str
+    origin: str
+
+    @classmethod
+    def of(cls, kind: str, plugin: Plugin, choice: str) -> "_Call":
+        return cls(kind, choice, plugin.origin)
+
+    def make(self, method: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return method(*arguments)
+        except MienError:
+            raise
+        # SystemExit too: some libraries exit where they should raise.
+        except (Exception, SystemExit) as error:
+            if isinstance(error, ValueError) and "read-only" in str(error):
+                raise self.fault(f"writes into what it was given: {error}") from error
+            words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise self.fault(f"failed: {words}") from error
+
+    def fault(self, what: str) -> MienError:
+        of = f" of {self.origin}" if self.origin else ""
+        return MienError(
+            f"The {self.kind} {self.choice!r}{of} {what}.", f"mien plugins check {self.kind}/{self.choice}"
+        )
+
+
+def _check_face(call: _Call, face: Any, which: str) -> None:
+    if not isinstance(face, Face) or not isinstance(face.box, Box):
+        raise call.fault(f"returned {_described(face)} instead of a Face with a Box ({which})")
+    arrays: list[tuple[str, Any, tuple[int, ...] | None]] = []
+    if face.landmarks is not None:
+        arrays.append(("landmarks", face.landmarks, (68, 2)))
+    arrays += [(f"points {name!r}", points, None) for name, points in getattr(face, "points", {}).items()]
+    for name, values, shape in arrays:
+        _check_array(call, values, np.float32, shape, f"{name} of {which}")
+        if not np.isfinite(values).all():
+            raise call.fault(f"returned {name} that are not finite ({which})")
+    box = (face.box.left, face.box.top, face.box.right, face.box.bottom)
+    if not np.isfinite(box).all() or box[0] >= box[2] or box[1] >= box[3]:
+        raise call.fault(
+            f"returned a box from ({box[0]}, {box[1]}) to ({box[2]}, {box[3]}), which holds nothing ({which})"
+        )
+    if not 0 <= face.score <= 1:
+        raise call.fault(f"returned the score {face.score}, which does not lie in [0, 1] ({which})")
+
+
+def _check_array(
+    call: _Call, values: Any, dtype: type[np.generic], shape: tuple[int | None, ...] | None, which: str = ""
+) -> None:
+    """shape: None: any."""
+    if isinstance(values, np.ndarray) and values.dtype == dtype and shape in (None, values.shape):
+        return
+    wanted = np.dtype(dtype).name if shape is None else f"{np.dtype(dtype).name} {_shape(shape)}"
+    raise call.fault(f"returned {_described(values)} instead of {wanted}{f' ({which})' if which else ''}")
+
+
+def _checked_images(call: _Call, generated: Any, count: int) -> "Tensor | Generated":
+    import torch
+
+    from mien.contracts.model import Generated
+
+    images = generated.images if isinstance(generated, Generated) else generated
+    square = isinstance(images, torch.Tensor) and images.ndim == 4 and images.shape[2] == images.shape[3] > 0
+    if not square or images.dtype != torch.float32 or images.shape[:2] != (count, 3):
+        raise call.fault(f"returned {_described(images)} instead of images of float32 ({count}, 3, T, T)")
+    _check_range(call, "images", images, -1)
+    if isinstance(generated, Generated):
+        masks, wanted = generated.masks, (count, 1, *images.shape[2:])
+        if not isinstance(masks, torch.Tensor) or masks.dtype != torch.float32 or masks.shape != wanted:
+            raise call.fault(f"returned {_described(masks)} instead of masks of float32 {_shape(wanted)}")
+        _check_range(call, "masks", masks, 0)
+        return generated
+    return cast("Tensor", images)
+
+
+def _check_range(call: _Call, what: str, values: "Tensor", lowest: int) -> None:
+    if not values.numel():
+        return
+    low, high = (float(end) for end in values.aminmax())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise call.fault(f"returned {what} that are not finite")
+    if low < lowest - _TOLERANCE or high > 1 + _TOLERANCE:
+        raise call.fault(f"returned {what} from {low:.3g} to {high:.3g}, which do not lie in [{lowest}, 1]")
+
+
+def _described(value: Any) -> str:
+    """What was returned, in words."""
+    if value is None:
+        return "None"
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{str(value.dtype).removeprefix('torch.')} {_shape(value.shape)}"
+    if isinstance(value, list | tuple | dict):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"a {type(value).__name__}"
+
+
+def _shape(shape: Sequence[int | None]) -> str:
+    sides = ["S" if side is None else str(side) for side in shape]
+    return f"({', '.join(sides)}{',' if len(sides) == 1 else ''})"
+
+
+def _read_only(value: Any, seen: dict[int, Any] | None = None) -> Any:
+    """The same, its arrays as views that may not be written; one array that is there twice stays one."""
+    seen = {} if seen is None else seen
+    if isinstance(value, np.ndarray):
+        if id(value) not in seen:
+            view = value.view()
+            view.flags.writeable = False
+            seen[id(value)] = view
+        return seen[id(value)]
+    if isinstance(value, Face | FaceCrop):
+        parts = {part.name: getattr(value, part.name) for part in fields(value)}
+        return replace(value, **{name: _read_only(part, seen) for name, part in parts.items()})
+    if isinstance(value, Mapping):
+        return {key: _read_only(part, seen) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_read_only(part, seen) for part in value]
+    return value
+
+
+@contextmanager
+def _unchanged(call: _Call, given: Mapping[str, Any]) -> Iterator[None]:
+    """Raises MienError if a tensor of what was given has been written into."""
+    tensors = dict(_tensors(given))
+    before = {name: _state(tensor) for name, tensor in tensors.items()}
+    yield
+    changed = [name for name, tensor in tensors.items() if not _is_as_before(tensor, before[name])]
+    if changed:
+        raise call.fault(f"has changed {changed[0]}, which it was given; it has to work on a copy")
+
+
+def _tensors(value: Any, name: str = "") -> "Iterator[tuple[str, Tensor]]":
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _tensors(part, key)
+    elif isinstance(value, tuple):
+        for number, part in enumerate(value):
+            yield from _tensors(part, f"{name}[{number}]")
+    elif is_dataclass(value):
+        for part in fields(value):
+            yield from _tensors(getattr(value, part.name), f"{name}.{part.name}")
+
+
+def _state(tensor: "Tensor") -> "int | Tensor":
+    # A tensor counts how often it was written into, which costs nothing; one made in inference mode does not.
+    return tensor.clone() if tensor.is_inference() else tensor._version
+
+
+def _is_as_before(tensor: "Tensor", before: "int | Tensor") -> bool:
+    import torch
+
+    if isinstance(before, int):
+        return tensor._version == before
+    return torch.equal(tensor.nan_to_num(), before.nan_to_num())  # NaN stands for what is not known

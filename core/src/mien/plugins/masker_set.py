@@ -1,0 +1,120 @@
+"""What several maskers together say of a crop: what of it is face, less what stands in front."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contracts.face import FaceCrop
+from mien.contracts.masker import Masker
+from mien.errors import MienError
+from mien.geometry.alignment import as_mask, mask_back, recut, share_in_scene
+from mien.plugins.choice import parse_choices
+from mien.plugins.feature_set import choice_text
+from mien.plugins.guard import guarded_mask
+from mien.plugins.registry import InstalledPlugin, Registry
+
+Masks = TypeVar("Masks", NDArray[np.uint8], NDArray[np.float32])
+
+
+class MaskerSet:
+    """Maskers joined, as in `hull+occlusion`: the union of those that add, less what those that subtract see.
+
+    Raises MienError for an unknown masker or setting, one that cannot be made, and if none of them adds.
+    """
+
+    def __init__(self, text: str, registry: Registry) -> None:
+        self.maskers: list[tuple[InstalledPlugin, Masker]] = []
+        """Each with the distribution and version that it comes from, in the order of the text."""
+        choices: list[str] = []
+        for choice in parse_choices(text):
+            masker = cast(Masker, registry.create("masker", choice))
+            self.maskers.append((registry.find("masker", choice.name), masker))
+            choices.append(choice_text(choice.name, masker.config))
+        self.text = "+".join(choices)
+        """The maskers as the user would type them, all settings spelled out."""
+        if all(masker.subtracts for _, masker in self.maskers):
+            what = f"{text!r} says only what stands in front of a face" if choices else "No masker is named"
+            known = "+".join([registry.default("masker"), *choices])
+            raise MienError(f"{what}; one has to say what is face.", f"--masker {known}")
+
+    @property
+    def distributions(self) -> tuple[str, ...]:
+        """Distribution and version of each masker: "mien-masker-hull 0.1.0"."""
+        return tuple(f"{plugin.distribution} {plugin.version}" for plugin, _ in self.maskers)
+
+    @property
+    def needs_scene(self) -> bool:
+        """Whether any of the maskers looks at the scene that a crop was cut from."""
+        return any(masker.needs_scene for _, masker in self.maskers)
+
+    def mask(self, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
+        """Masks of N crops of one side S: uint8 (N, S, S); 255 is face, 0 what lies outside of the scene.
+
+        The scene's border is only known while a crop holds its scene. The crops' own masks mean nothing.
+        Raises MienError naming the plugin if a masker fails, or returns another shape or dtype than it promised; and if
+        a masker needs the scene, or another cut, and the crop cannot give it.
+        """
+        masks = _no_masks(crops)
+        for plugin, masker in self.maskers:
+            if not masker.subtracts:
+                masks = np.maximum(masks, _checked(plugin, masker, crops))
+        masks = self.subtract(masks, crops)
+        for row, crop in enumerate(crops):
+            if crop.scene is not None:
+                share = share_in_scene(crop.to_crop, crop.size, crop.scene.shape)
+                if not (share == 1).all():
+                    masks[row] = np.rint(masks[row] * share)
+        return masks
+
+    def subtract(self, masks: Masks, crops: Sequence[FaceCrop]) -> Masks:
+        """Take what stands in front of N faces away from masks of them: the same shape and dtype.
+
+        masks: uint8, 255 is face, or float32 in [0, 1], (N, T, T) for any side T, in the space of the crops: those that
+        a model generates, for one. They are left as they were. Raises MienError as `mask`.
+        """
+        for plugin, masker in self.maskers:
+            if masker.subtracts:
+                in_front = [
+                    cv2.resize(seen, (masks.shape[2], masks.shape[1]), interpolation=cv2.INTER_LINEAR_EXACT)
+                    if seen.shape != masks.shape[1:]
+                    else seen
+                    for seen in _checked(plugin, masker, crops)
+                ]
+                masks = cast(Masks, _less(masks, np.stack(in_front).astype(np.uint8)) if in_front else masks)
+        return masks
+
+    def masked(self, crops: Sequence[FaceCrop]) -> list[FaceCrop]:
+        """The crops with these masks. Raises MienError as `mask`."""
+        return [replace(crop, mask=as_mask(mask)) for crop, mask in zip(crops, self.mask(crops), strict=True)]
+
+
+def _less(masks: NDArray[Any], in_front: NDArray[np.uint8]) -> NDArray[Any]:
+    if masks.dtype == np.uint8:
+        return np.where(masks > in_front, masks - in_front, 0).astype(np.uint8)
+    return np.clip(masks - as_mask(in_front), 0, 1).astype(np.float32)
+
+
+def _no_masks(crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
+    size = crops[0].size if crops else 0
+    return np.zeros((len(crops), size, size), np.uint8)
+
+
+def _checked(plugin: InstalledPlugin, masker: Masker, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
+    """What one masker says, in the space of the crops."""
+    if not crops:
+        return _no_masks(crops)
+    if masker.needs_scene and any(crop.scene is None for crop in crops):
+        raise MienError(
+            f"The masker {plugin.spec.name!r} looks at the image around a face, and there is only its crop.",
+            "Put the images back that the dataset was made from, or leave the masker out.",
+        )
+    alignment = masker.alignment
+    cuts = crops if alignment is None else [recut(crop, alignment) for crop in crops]
+    masks = guarded_mask(masker, plugin.spec.name, cuts)
+    if alignment is None:
+        return masks
+    return np.stack([mask_back(mask, at, crop) for mask, at, crop in zip(masks, cuts, crops, strict=True)])
