@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien import Box, Extractor, Face, Feature, PluginConfig
+from mien import Box, Extractor, Face, Feature, MienError, PluginConfig
 from mien.contracts.masker import Masker
 from mien.geometry.alignment import covered_region, with_hull
 from mien.contracts.hooks import PluginSpec, hookimpl
@@ -79,6 +79,25 @@ class Template(Extractor):
         return faces
 
 
+class Boxes(Template):
+    """The same faces without landmarks."""
+
+    def extract(self, image):
+        return [Face(face.box, None, face.score) for face in super().extract(image)]
+
+
+class Nose(Feature):
+    """Where the nose is: needs landmarks."""
+
+    shape = (2,)
+    bounds = (0.0, 1.0)
+
+    def compute(self, crops):
+        if any(crop.landmarks is None for crop in crops):
+            raise MienError("The feature nose needs landmarks.", "Leave it out.")
+        return np.array([crop.landmarks[30] / crop.size for crop in crops], np.float32).reshape(-1, 2)
+
+
 class Tint(Feature):
     """Mean color of the crop."""
 
@@ -124,7 +143,10 @@ class Surroundings(Feature):
 
 @hookimpl
 def register_extractors():
-    return [PluginSpec("template", "mien_stranger:Template", "a face in the middle")]
+    return [
+        PluginSpec("template", "mien_stranger:Template", "a face in the middle"),
+        PluginSpec("boxes", "mien_stranger:Boxes", "its box alone"),
+    ]
 
 
 @hookimpl
@@ -135,6 +157,7 @@ def register_maskers():
 @hookimpl
 def register_features():
     return [
+        PluginSpec("nose", "mien_stranger:Nose", "where the nose is"),
         PluginSpec("tint", "mien_stranger:Tint", "mean color"),
         PluginSpec("surroundings", "mien_stranger:Surroundings", "mean color of the scene"),
     ]

@@ -96,6 +96,8 @@ class FaceObserver:
 
 def in_scene(crop: FaceCrop) -> Landmarks:
     """A crop's landmarks in the pixels of its scene: float32 (68, 2)."""
+    if crop.landmarks is None:
+        raise ValueError("the crop has no landmarks")
     return transform_points(inverse(crop.to_crop), crop.landmarks)
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.contracts.face import Affine, Face, RgbImage
-from mien.geometry.alignment import inverse, scale_of, transform_points, warp
+from mien.geometry.alignment import inverse, transform_points, warp
 from mien.geometry.boxes import box_of, center, is_same_face, longer_side, overlap
 
 MARGIN = 0.5
@@ -55,14 +54,9 @@ def turned_by(face: Face) -> float:
 
 def _transformed(face: Face, matrix: Affine) -> Face:
     """A face in other pixels; its box becomes the upright one around where it lies."""
-
-    def points(at: NDArray[np.float32]) -> NDArray[np.float32]:
-        depth = (at[:, 2:] * scale_of(matrix)).astype(np.float32)
-        return np.concatenate([transform_points(matrix, at[:, :2]), depth], axis=1)
-
     return Face(
         box_of(transform_points(matrix, face.box.corners)),
-        None if face.landmarks is None else points(face.landmarks),
+        None if face.landmarks is None else transform_points(matrix, face.landmarks),
         face.score,
-        {name: points(at) for name, at in face.points.items()},
+        {name: transform_points(matrix, points) for name, points in face.points.items()},
     )

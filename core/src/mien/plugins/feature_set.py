@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from mien.contracts.face import FaceCrop
 from mien.contracts.feature import Feature
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
+from mien.geometry.alignment import mask_back, recut
 from mien.plugins.choice import parse_choices
 from mien.plugins.guard import checked_bounds, guarded_compute
 from mien.plugins.registry import InstalledPlugin, Registry
@@ -69,7 +71,7 @@ class FeatureSet:
         """
         known = known or {}
         return {
-            key: known[key] if key in known else guarded_compute(feature, self.choices[key], crops)
+            key: known[key] if key in known else guarded_compute(feature, self.choices[key], _cut_for(feature, crops))
             for key, feature in self.features
         }
 
@@ -90,6 +92,14 @@ class FeatureSet:
         if not parts:
             return np.zeros((rows or 0, 0), np.float32)
         return np.concatenate(parts, axis=1, dtype=np.float32)
+
+
+def _cut_for(feature: Feature, crops: Sequence[FaceCrop]) -> Sequence[FaceCrop]:
+    """The crops as the feature needs them, with the masks that they had."""
+    if feature.alignment is None:
+        return crops
+    cuts = [recut(crop, feature.alignment) for crop in crops]
+    return [replace(cut, mask=mask_back(crop.mask, crop, cut)) for crop, cut in zip(crops, cuts, strict=True)]
 
 
 def feature_key(name: str, config: PluginConfig) -> str:
