@@ -11,6 +11,7 @@ def register_extractors() -> list[PluginSpec]:
             "centerface",
             "mien_extractor_centerface.centerface:CenterFace",
             "CenterFace: faces from 12 pixels on, with five points and no landmarks, on a CPU",
-            "MIT",
+            contract=2,
+            weights_license="MIT",
         )
     ]
