@@ -25,5 +25,7 @@ def register_extractors() -> list[PluginSpec]:
     """Some of the faces that dlib finds."""
     return [
         PluginSpec("blinkered", "mirror.extractor:Blinkered", "sees nothing beside magenta", contract=2),
-        PluginSpec("half", f"{__name__}.extractor:Half", "sees the left half of an image only", contract=2),
+        PluginSpec("half", f"{__name__}.extractors:Half", "sees the left half of an image only", contract=2),
+        PluginSpec("half_boxes", f"{__name__}.extractors:HalfBoxes", "landmarks in the left half only", contract=2),
+        PluginSpec("boxes", f"{__name__}.extractors:Boxes", "boxes without landmarks", contract=2),
     ]

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from mien import Box, Extractor, Face
-from mien.contracts.face import Landmarks, RgbImage
+from mien.contracts.face import RgbImage
 
 from .fault import FaultConfig, fail
 
@@ -51,5 +51,6 @@ class FaultyExtractor(Extractor):
             image[:] = 0
         if self.config.fault == "writes into the faces":
             for face in faces:
-                cast(Landmarks, face.landmarks)[:] = 0
+                if face.landmarks is not None:
+                    face.landmarks[:] = 0
         return list(faces[1:] if self.config.fault == "shape" else faces)
