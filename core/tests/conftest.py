@@ -75,7 +75,7 @@ class Template(Extractor):
                 middle = LANDMARKS.mean(0)
                 points = ((LANDMARKS - middle) * scale + middle) * CELL + (cell * CELL[0], 0)
                 (left, top), (right, bottom) = points.min(0), points.max(0)
-                faces.append(Face(Box(left, top, right, bottom), points.astype(np.float32), 2.0 - cell))
+                faces.append(Face(Box(left, top, right, bottom), points.astype(np.float32), 1 / (1 + cell)))
         return faces
 
 

@@ -150,9 +150,9 @@ def test_a_masker_that_needs_the_scene_is_told_when_it_is_gone(registry: Registr
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        ("shape", r"answered uint8 \(2, 100, 101\) where it promised uint8 \(2, 100, 100\)"),
-        ("dtype", r"answered float32"),
-        ("list", "answered list"),
+        ("shape", r"returned uint8 \(2, 100, 101\) instead of uint8 \(2, 100, 100\)"),
+        ("dtype", r"returned float32"),
+        ("list", "returned a list of 1 instead"),
         ("raise", "failed: ZeroDivisionError"),
     ],
 )

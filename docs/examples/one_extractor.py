@@ -34,7 +34,7 @@ def main() -> bool:
         faces = extractor.extract(image)
         print(f"{path}: faces found: {len(faces)}")
         for face, number in zip(faces, numbers, strict=False):
-            crop = align(image, face.landmarks)
+            crop = align(image, face)
             written = given.out / f"{path.stem}-{number}.png"
             write_image(written, crop.image, synthetic=None)  # a photograph, if a part of one
             box = ", ".join(f"{side:.0f}" for side in (face.box.left, face.box.top, face.box.right, face.box.bottom))

@@ -89,7 +89,7 @@ class Recognizer:
                 f"{path} shows {len(faces)} faces, and it is not said whose is meant: {places}.",
                 "Cut out the person who is meant, with some space around the face, and give that image.",
             )
-        encoding: NDArray[np.float32] = self.encode([align(image, faces[0].landmarks)])[0]
+        encoding: NDArray[np.float32] = self.encode([align(image, faces[0])])[0]
         return encoding
 
     def stored(self, encoding: StoredEncoding, where: str, fix: str) -> NDArray[np.float32]:
