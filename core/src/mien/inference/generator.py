@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, FaceCrop, Mask, RgbImage
 from mien.contracts.model import Batch, Generated, to_uint8_images
-from mien.geometry.alignment import cut, similarity_to_crop
+from mien.geometry.alignment import as_uint8_mask, cut, similarity_to_crop
 from mien.inference.target import FaceTarget, as_target
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
@@ -171,7 +171,7 @@ class FaceGenerator:
         nobody = np.full(len(crops), -1, np.int64)
         return CropArrays(
             images=np.stack([crop.image for crop in crops]),
-            masks=np.stack([to_uint8_mask(crop.mask) for crop in crops]),
+            masks=np.stack([as_uint8_mask(crop.mask) for crop in crops]),
             landmarks=np.stack([_landmarks_of(crop) for crop in crops]),
             features=self._features.vector(crops),
             people=nobody,
@@ -297,11 +297,6 @@ def scaled(to_crop: Affine, scale: float) -> Affine:
     result: Affine = to_crop * scale
     result[:, 2] += (scale - 1) / 2
     return result
-
-
-def to_uint8_mask(mask: Mask) -> NDArray[np.uint8]:
-    """A mask as it is stored: uint8 (S, S), 255 is face."""
-    return np.rint(mask * 255).astype(np.uint8)
 
 
 def _landmarks_of(crop: FaceCrop) -> NDArray[np.float32]:

@@ -100,6 +100,7 @@ class FeatureSet:
 
 
 def _cut_for(feature: Feature, crops: Sequence[FaceCrop]) -> Sequence[FaceCrop]:
+    """The crops as the feature needs them, with the masks that they had."""
     alignment = feature.alignment
     return crops if alignment is None else [recut(crop, alignment) for crop in crops]
 

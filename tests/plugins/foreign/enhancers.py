@@ -1,0 +1,13 @@
+"""An enhancer that draws more finely than it was given."""
+
+import torch
+
+from mien import Enhancer
+
+
+class Grain(Enhancer):
+    def enhance(self, images, batch):
+        size = 2 * images.shape[-1]
+        larger = torch.nn.functional.interpolate(images, size=(size, size), mode="bilinear")
+        noise = torch.randn(size, size, generator=torch.Generator().manual_seed(0)).to(images.device)
+        return (larger + 0.05 * noise).clamp(-1, 1)
