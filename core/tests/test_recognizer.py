@@ -23,7 +23,7 @@ NAMELESS = """
 
     @hookimpl
     def register_features():
-        return [PluginSpec("a_first", "mien_feature_missing:Missing", "does not import")]
+        return [PluginSpec("a_first", "mien_feature_missing:Missing", "does not import", contract=2)]
 """
 
 
