@@ -1,5 +1,6 @@
 """`mien preprocess`: from images and videos to a dataset of faces."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,14 @@ _PROBLEMS = ("unreadable", "failed")  # how the reasons begin that are not about
 _PROBLEMS_SHOWN = 5
 _WHAT = "What to keep"
 _HOW = "How to work"
+
+
+class People(StrEnum):
+    """How many people are in a dataset, and who."""
+
+    DATASET = "dataset"
+    FOLDERS = "folders"
+    RECOGNIZER = "recognizer"
 
 
 def preprocess(
@@ -50,9 +59,17 @@ def preprocess(
         Path | None,
         typer.Option(metavar="REFERENCE", help="Keep only faces of the person in that image.", rich_help_panel=_WHAT),
     ] = None,
+    people: Annotated[
+        People | None,
+        typer.Option(
+            help="Who is in it. dataset: one person, as the folder is called; folders: one for each folder in raw/; "
+            "recognizer: whoever the recognizer tells apart. dataset by default.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     recognizer: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What tells that person apart; encoding by default.", rich_help_panel=_WHAT),
+        typer.Option(metavar="NAME", help="What tells people apart; encoding by default.", rich_help_panel=_WHAT),
     ] = None,
     largest: Annotated[
         bool, typer.Option("--largest", help="Keep one face of each image: the largest.", rich_help_panel=_WHAT)
@@ -78,6 +95,7 @@ def preprocess(
       mien preprocess anna
       mien preprocess anna --from holiday.mp4 --keep-person anna.jpg
       mien preprocess anna --features landmarks+thumbnail:size=8
+      mien preprocess party --from party.mp4 --people recognizer
     """
     from mien.dataset.preprocess import preprocess as run  # when the command runs: it loads OpenCV
 
@@ -88,6 +106,7 @@ def preprocess(
             features=features,
             sources=sources,
             keep_person=keep_person,
+            people=people.value if people else None,
             recognizer=recognizer,
             largest=largest,
             workers=workers,

@@ -3,7 +3,8 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 import numpy as np
@@ -16,6 +17,9 @@ from mien.errors import MienError
 from mien.plugins.choice import parse_choices
 from mien.plugins.guard import checked_bounds, guarded_compute
 from mien.plugins.registry import InstalledPlugin, Registry
+
+if TYPE_CHECKING:
+    from mien.geometry.alignment import AlignmentConfig
 
 
 class FeatureSet:
@@ -65,11 +69,12 @@ class FeatureSet:
         known: values of these crops that were measured before, by key; they are not measured again.
 
         Raises MienError naming the plugin if a feature fails, or answers with another shape or dtype than it promised,
-        or with values that are not finite.
+        or with values that are not finite; and if it needs another cut of a face that has no scene, which the crop does
+        not cover.
         """
         known = known or {}
         return {
-            key: known[key] if key in known else guarded_compute(feature, self.choices[key], crops)
+            key: known[key] if key in known else guarded_compute(feature, self.choices[key], _cut_for(feature, crops))
             for key, feature in self.features
         }
 
@@ -90,6 +95,21 @@ class FeatureSet:
         if not parts:
             return np.zeros((rows or 0, 0), np.float32)
         return np.concatenate(parts, axis=1, dtype=np.float32)
+
+
+def _cut_for(feature: Feature, crops: Sequence[FaceCrop]) -> Sequence[FaceCrop]:
+    """The same faces by the alignment that a feature asks for, with the masks that they have."""
+    alignment = feature.alignment
+    return crops if alignment is None else [_recut(crop, alignment) for crop in crops]
+
+
+def _recut(crop: FaceCrop, alignment: "AlignmentConfig") -> FaceCrop:
+    # Loads OpenCV, which naming and listing features does without.
+    from mien.geometry.alignment import as_mask, as_uint8_mask, mask_back, recut
+
+    cut = recut(crop, alignment)
+    # From the scene, too, the mask is carried over: what is measured now is what is measured later, of the crop alone.
+    return replace(cut, mask=as_mask(mask_back(as_uint8_mask(crop.mask), crop, cut)))
 
 
 def feature_key(name: str, config: PluginConfig) -> str:
