@@ -14,9 +14,9 @@ PLUGINS = """
 
     @hookimpl
     def register_models():
-        return [PluginSpec("green", "green_classes:Green", "all green"),
-                PluginSpec("mirror", "green_classes:Mirror", "what it sees"),
-                PluginSpec("known", "green_classes:Known", "those whom it was trained on")]
+        return [PluginSpec("green", "green_classes:Green", "all green", contract=2),
+                PluginSpec("mirror", "green_classes:Mirror", "what it sees", contract=2),
+                PluginSpec("known", "green_classes:Known", "those whom it was trained on", contract=2)]
 """
 CLASSES = """
     import torch

@@ -41,22 +41,22 @@ from mien.contracts.hooks import PluginSpec, hookimpl
 @hookimpl
 def register_models():
     return [
-        PluginSpec("colors", "mien_colors_classes:Colors", "a color for each stranger"),
-        PluginSpec("mirror", "mien_colors_classes:Mirror", "draws what it sees, and says that it invents"),
-        PluginSpec("known", "mien_colors_classes:Known", "draws those whom it was trained on"),
+        PluginSpec("colors", "mien_colors_classes:Colors", "a color for each stranger", contract=2),
+        PluginSpec("mirror", "mien_colors_classes:Mirror", "draws what it sees, and says that it invents", contract=2),
+        PluginSpec("known", "mien_colors_classes:Known", "draws those whom it was trained on", contract=2),
     ]
 
 
 @hookimpl
 def register_blenders():
-    return [PluginSpec("paste", "mien_colors_classes:Paste", "the face, pasted")]
+    return [PluginSpec("paste", "mien_colors_classes:Paste", "the face, pasted", contract=2)]
 
 
 @hookimpl
 def register_extractors():
     return [
-        PluginSpec("blinkered", "mien_colors_classes:Blinkered", "sees nothing while the corner is magenta"),
-        PluginSpec("half", "mien_colors_classes:Half", "sees the left half of an image only"),
+        PluginSpec("blinkered", "mien_colors_classes:Blinkered", "sees nothing beside magenta", contract=2),
+        PluginSpec("half", "mien_colors_classes:Half", "sees the left half of an image only", contract=2),
     ]
 """
 CLASSES = """

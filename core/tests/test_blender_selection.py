@@ -89,13 +89,13 @@ class Failing(Blender):
 
 @hookimpl
 def register_models():
-    return [PluginSpec("flip", "mien_trial:Flip", "the face the other way round")]
+    return [PluginSpec("flip", "mien_trial:Flip", "the face the other way round", contract=2)]
 
 
 @hookimpl
 def register_blenders():
     return [
-        PluginSpec(name.lower(), f"mien_trial:{name}", "a blender")
+        PluginSpec(name.lower(), f"mien_trial:{name}", "a blender", contract=2)
         for name in ("Hard", "Soft", "Nothing", "Unmakeable", "Failing")
     ]
 '''
@@ -256,8 +256,9 @@ def test_a_sheet_that_is_there_is_not_overwritten_unasked(trial: Trial, image: P
 def test_without_a_blender_that_can_be_made_nothing_begins(trial: Trial, image: Path, tmp_path: Path) -> None:
     (tmp_path / "mien_gluey.py").write_text(
         "from mien.contracts.hooks import PluginSpec, hookimpl\n"
-        "@hookimpl\ndef register_models(): return [PluginSpec('flip', 'mien_trial:Flip', 'x')]\n"
-        "@hookimpl\ndef register_blenders(): return [PluginSpec('unmakeable', 'mien_trial:Unmakeable', 'x')]\n"
+        "@hookimpl\ndef register_models(): return [PluginSpec('flip', 'mien_trial:Flip', 'x', contract=2)]\n"
+        "@hookimpl\ndef register_blenders():\n"
+        "    return [PluginSpec('unmakeable', 'mien_trial:Unmakeable', 'x', contract=2)]\n"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(tmp_path))

@@ -186,7 +186,7 @@ def test_workers_load_no_torch(stranger: Any, finished: Path, tmp_path: Path, en
 
         @hookimpl
         def register_features():
-            return [PluginSpec("torch", "mien_feature_torch:Torch", "whether torch is loaded")]
+            return [PluginSpec("torch", "mien_feature_torch:Torch", "whether torch is loaded", contract=2)]
     """
     environment.install("mien-feature-torch", {"mien_feature_torch": source})
     registry = Registry([*environment.points, *stranger.registry._points])
@@ -271,10 +271,7 @@ def test_another_extractor_alignment_or_filter_is_refused_and_may_be_insisted_on
 def test_another_version_of_the_extractor_may_not_add_faces(
     stranger: Any, environment: Any, frames: list[Any], tmp_path: Path
 ) -> None:
-    source = (stranger.folder / "mien_stranger.py").read_text()
-    environment.install(
-        "mien-extractor-versioned", {"mien_versioned": source.replace("mien_stranger", "mien_versioned")}
-    )
+    environment.install_package("third_party", "mien-extractor-versioned", named="versioned")
     dataset = tmp_path / "E"
     write(dataset / "raw" / "0.png", frames[0])
     stranger.preprocess(dataset, registry=Registry(environment.points))
@@ -326,8 +323,7 @@ def test_features_are_kept_when_sources_change_and_others_are_asked_for(
 def test_a_feature_of_another_version_is_computed_anew_when_it_is_asked_for(
     stranger: Any, environment: Any, frames: list[Any], tmp_path: Path
 ) -> None:
-    source = (stranger.folder / "mien_stranger.py").read_text()
-    environment.install("mien-versioned", {"mien_versioned": source.replace("mien_stranger", "mien_versioned")})
+    environment.install_package("third_party", "mien-versioned", named="versioned")
     dataset = tmp_path / "E"
     write(dataset / "raw" / "0.png", frames[0])
     stranger.preprocess(dataset, registry=Registry(environment.points))
@@ -506,10 +502,10 @@ def run_in_a_process(stranger: Any, dataset: Path, extractor: str) -> "subproces
         "from pathlib import Path\n"
         "from mien import Registry\n"
         "from mien.dataset.preprocess import preprocess\n"
-        "registry = Registry([EntryPoint('stranger', 'mien_stranger', 'mien')])\n"
+        "registry = Registry([EntryPoint('third_party', 'third_party', 'mien')])\n"
         "preprocess(Path(sys.argv[2]), extractor=sys.argv[3], features='tint', workers=1, registry=registry)\n"
     )
-    command = [sys.executable, "-c", code, str(stranger.folder), str(dataset), extractor]
+    command = [sys.executable, "-c", code, str(DATA.parent / "plugins"), str(dataset), extractor]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -74,7 +74,7 @@ def test_a_plugin_that_is_there_twice_is_not_said_to_be_missing(run: Path, envir
 
         @hookimpl
         def register_models():
-            return [PluginSpec("latent", "other:Latent", "another of that name")]
+            return [PluginSpec("latent", "other:Latent", "another of that name", contract=2)]
     """
     environment.install("other-latent", {"other": hook})
     with pytest.raises(MienError, match="Two distributions register the model 'latent'") as raised:

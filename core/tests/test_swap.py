@@ -104,17 +104,17 @@ class Blinkered(Extractor):
 
 @hookimpl
 def register_models():
-    return [PluginSpec("mirror", "mien_mirror:Mirror", "what it sees")]
+    return [PluginSpec("mirror", "mien_mirror:Mirror", "what it sees", contract=2)]
 
 
 @hookimpl
 def register_blenders():
-    return [PluginSpec("paste", "mien_mirror:Paste", "the face, pasted")]
+    return [PluginSpec("paste", "mien_mirror:Paste", "the face, pasted", contract=2)]
 
 
 @hookimpl
 def register_extractors():
-    return [PluginSpec("blinkered", "mien_mirror:Blinkered", "sees, or not")]
+    return [PluginSpec("blinkered", "mien_mirror:Blinkered", "sees, or not", contract=2)]
 '''
 
 

@@ -34,7 +34,7 @@ TINY_MODEL = """
 
     @hookimpl
     def register_models():
-        return [PluginSpec("tiny", "tiny_model_class:Tiny", "a convolution")]
+        return [PluginSpec("tiny", "tiny_model_class:Tiny", "a convolution", contract=2)]
 """
 TINY_CLASS = """
     import os

@@ -1,0 +1,24 @@
+"""Registers an extractor, a masker and two features that need no weights."""
+
+from mien.contracts.hooks import PluginSpec, hookimpl
+
+
+@hookimpl
+def register_extractors() -> list[PluginSpec]:
+    """One that finds the person E."""
+    return [PluginSpec("template", f"{__name__}.template:Template", "a face in the middle", contract=2)]
+
+
+@hookimpl
+def register_maskers() -> list[PluginSpec]:
+    """One that goes by the landmarks."""
+    return [PluginSpec("outline", f"{__name__}.outline:Outline", "the hull of the landmarks", contract=1)]
+
+
+@hookimpl
+def register_features() -> list[PluginSpec]:
+    """One of the crop and one of the scene."""
+    return [
+        PluginSpec("tint", f"{__name__}.colors:Tint", "mean color", contract=2),
+        PluginSpec("surroundings", f"{__name__}.colors:Surroundings", "mean color of the scene", contract=2),
+    ]
