@@ -91,7 +91,7 @@ def test_the_only_one_is_taken_where_the_project_s_own_is_not_installed(stranger
 
 def test_of_several_unknown_ones_one_has_to_be_named(stranger: Any, environment: Any, install: Any) -> None:
     install("aaa")
-    registry = Registry([EntryPoint("stranger", "mien_stranger", "mien"), *environment.points])
+    registry = Registry([EntryPoint("third_party", "third_party", "mien"), *environment.points])
     error = error_of(Recognizer, registry)
     assert "aaa, surroundings" in error.message
     assert error.fix == "--recognizer aaa"

@@ -207,8 +207,8 @@ def _recognizer(
 ) -> RecognizerRecord | None:
     """What is to tell people apart, as it is installed; None: nothing has to.
 
-    told_apart: whether the call asks for that; else the dataset may have. Raises MienError if it is named and has nothing
-    to do.
+    told_apart: whether the call asks for that; else the dataset may have. Raises MienError if it is named in
+    vain.
     """
     before = info.recognizer if info else None
     if not told_apart and before is None:
