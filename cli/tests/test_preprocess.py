@@ -63,7 +63,8 @@ def test_its_options_reach_the_dataset(mien, tmp_path, raw):
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        (["--alignment", "size=33"], "size = '33'"),
+        (["--alignment", "size=1025"], "size = '1025'"),
+        (["--masker", "hul"], "Did you mean 'hull'?"),
         (["--features", "landmark"], "Did you mean 'landmarks'?"),
         (["--extractor", "face_recognition:upsampl=0"], "Did you mean 'upsample'?"),
         (["--from", "nowhere.jpg"], "nowhere.jpg"),

@@ -51,5 +51,6 @@ class FaultyExtractor(Extractor):
             image[:] = 0
         if self.config.fault == "writes into the faces":
             for face in faces:
-                face.landmarks[:] = 0
+                if face.landmarks is not None:
+                    face.landmarks[:] = 0
         return list(faces[1:] if self.config.fault == "shape" else faces)

@@ -57,3 +57,11 @@ class Template(Extractor):
                 (left, top), (right, bottom) = points.min(0), points.max(0)
                 faces.append(Face(Box(left, top, right, bottom), points.astype(np.float32), 0.9**cell))
         return faces
+
+
+class Boxes(Template):
+    """The same faces without landmarks."""
+
+    def extract(self, image: RgbImage) -> list[Face]:
+        """See `mien.Extractor.extract`."""
+        return [Face(face.box, None, face.score) for face in super().extract(image)]

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 from urllib.parse import quote
 
 import numpy as np
@@ -14,12 +14,10 @@ from mien.contracts.face import FaceCrop
 from mien.contracts.feature import Feature
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
+from mien.geometry.alignment import mask_back, recut
 from mien.plugins.choice import parse_choices
 from mien.plugins.guard import checked_bounds, guarded_compute
 from mien.plugins.registry import InstalledPlugin, Registry
-
-if TYPE_CHECKING:
-    from mien.geometry.alignment import AlignmentConfig
 
 
 class FeatureSet:
@@ -69,8 +67,7 @@ class FeatureSet:
         known: values of these crops that were measured before, by key; they are not measured again.
 
         Raises MienError naming the plugin if a feature fails, or answers with another shape or dtype than it promised,
-        or with values that are not finite; and if it needs another cut of a face that has no scene, which the crop does
-        not cover.
+        or with values that are not finite.
         """
         known = known or {}
         return {
@@ -98,18 +95,11 @@ class FeatureSet:
 
 
 def _cut_for(feature: Feature, crops: Sequence[FaceCrop]) -> Sequence[FaceCrop]:
-    """The same faces by the alignment that a feature asks for, with the masks that they have."""
-    alignment = feature.alignment
-    return crops if alignment is None else [_recut(crop, alignment) for crop in crops]
-
-
-def _recut(crop: FaceCrop, alignment: "AlignmentConfig") -> FaceCrop:
-    # Loads OpenCV, which naming and listing features does without.
-    from mien.geometry.alignment import as_mask, as_uint8_mask, mask_back, recut
-
-    cut = recut(crop, alignment)
-    # From the scene, too, the mask is carried over: what is measured now is what is measured later, of the crop alone.
-    return replace(cut, mask=as_mask(mask_back(as_uint8_mask(crop.mask), crop, cut)))
+    """The crops as the feature needs them, with the masks that they had."""
+    if feature.alignment is None:
+        return crops
+    cuts = [recut(crop, feature.alignment) for crop in crops]
+    return [replace(cut, mask=mask_back(crop.mask, crop, cut)) for crop, cut in zip(crops, cuts, strict=True)]
 
 
 def feature_key(name: str, config: PluginConfig) -> str:

@@ -3,26 +3,21 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.face import Box, Face, FaceCrop, RgbImage
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import Box, FaceCrop
 from mien.contracts.feature import Feature
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, align, can_align
 from mien.plugins.choice import parse_choices
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry, known_distributions
 from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
-
-
-class FindsFaces(Protocol):
-    """An extractor, or several together."""
-
-    def extract(self, image: RgbImage) -> list[Face]:
-        """See `Extractor.extract`."""
 
 
 class Recognizer:
@@ -74,7 +69,7 @@ class Recognizer:
         scaled: NDArray[np.float32] = (mean * (usual / length if length > 0 else 1.0)).astype(np.float32)
         return scaled
 
-    def reference(self, path: Path, extractor: FindsFaces) -> NDArray[np.float32]:
+    def reference(self, path: Path, extractor: Extractor | ExtractorSet) -> NDArray[np.float32]:
         """Encode the one face of an image file: float32 (D,).
 
         Raises MienError naming the file if it is missing or unreadable, or shows no face or several, or one without the

@@ -223,11 +223,9 @@ def _data(
     of_model: type[Model],
     recognizer: str | None,
 ) -> TrainingData:
-    encodings = None
-    if "reference" in of_model.targets:
-        encodings = Recognizer(registry, recognizer).key
+    recognizes = Recognizer(registry, recognizer) if recognizer else None
     datasets = [Dataset.open(path) for path in paths]
-    return TrainingData(datasets, FeatureSet(features, registry), options, of_model, encodings)
+    return TrainingData(datasets, FeatureSet(features, registry), options, of_model, recognizes)
 
 
 def _accelerator(options: TrainOptions, run: Path) -> Accelerator:
