@@ -140,9 +140,9 @@ def _recognizer(job: Job, recipe: Recipe) -> Recognizer | None:
     recognizer = Recognizer(job.registry, recipe.recognizer.choice)
     if all(feature.key != recognizer.key for feature in recipe.features):
         raise MienError(
-            f"The people of {job.path} were told apart by another recognizer than the one that is installed, "
-            f"{recognizer.features.text}.",
-            f"mien preprocess {job.path} --again --people recognizer",
+            f"The people of {job.path} were told apart by another version of {recognizer.record.choice} than "
+            f"{recognizer.record.version}, which is installed.",
+            f"mien preprocess {job.path} --again --people recognizer --recognizer {recognizer.record.choice}",
         )
     return recognizer
 
