@@ -109,6 +109,7 @@ def plugins_folder() -> Path:
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Datasets of two people, E and J, each from a clip of some seconds; read only."""
+    from mien.dataset.options import PreprocessOptions
     from mien.dataset.preprocess import preprocess
 
     folder = tmp_path_factory.mktemp("people")
@@ -117,11 +118,10 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for name, clip in (("E", "target_E_4s_silent.mp4"), ("J", "target_J_2s_audio.mp4")):
         preprocess(
             folder / name,
-            extractor="face_recognition",
-            features="landmarks:points=5",
             sources=[clips / clip],
-            workers=2,
-            images=False,
+            options=PreprocessOptions(
+                extractor="face_recognition", features="landmarks:points=5", workers=2, images=False
+            ),
         )
         made.append(folder / name)
     return made

@@ -27,13 +27,13 @@ from mien.training import TrainReport
 
 def use(folder: Path, run: Path) -> Evaluation:
     registry = Registry()
-    made = preprocess(folder, extractor="blazeface", features="", sources=[folder / "clip.mp4"], registry=registry)
+    made = preprocess(folder, [folder / "clip.mp4"], options=PreprocessOptions(extractor="blazeface"), registry=registry)
     assert_type(made, PreprocessReport)
     assert_type(Dataset.open(folder).images(64), NDArray[np.uint8])
     assert_type(train("latent", [folder], run, options=TrainOptions(steps=1)), TrainReport)
     assert_type(resume(run, steps=2), TrainReport)
-    assert_type(swap(run, folder, folder, "anna", blender="feather"), SwapReport)
-    assert_type(anonymize(run, folder, folder, blender="feather"), AnonymizeReport)
+    assert_type(swap(run, folder, folder, Known("anna"), session=SessionOptions(blender="feather")), SwapReport)
+    assert_type(anonymize(run, folder, folder, options=AnonymizeOptions(check=False)), AnonymizeReport)
     assert_type(compare([run, run], folder), Comparison)
     opened = TrainedRun.open(run, registry)
     assert_type(opened.model, Model)
@@ -41,9 +41,9 @@ def use(folder: Path, run: Path) -> Evaluation:
     for batch in data.batches(0, opened.model.stages()[0]):
         assert_type(batch, Batch)
         assert_type(opened.model(batch, "main"), object)  # type: ignore[assert-type]  # torch's own call is untyped
-    swap(run, folder, folder, 7, blender="feather")  # type: ignore[arg-type]
+    swap(run, folder, folder, 7)  # type: ignore[arg-type]
     train("latent", [folder])  # type: ignore[call-arg]
-    return evaluate(run, folder, faces=6)
+    return evaluate(run, folder, options=EvaluateOptions(faces=6))
 
 
 class Bright(Feature):

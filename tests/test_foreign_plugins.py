@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from mien import (
+    AnonymizeOptions,
     Dataset,
     MienError,
+    PreprocessOptions,
     Session,
     SessionOptions,
     TrainedRun,
@@ -60,7 +62,9 @@ def change(before: np.ndarray, after: np.ndarray) -> float:
 def test_a_dataset_of_faces_of_which_other_points_are_known(extractor, template, known, portrait, tmp_path):
     alignment = AlignmentConfig(template=template, size=96)
     made = preprocess(
-        tmp_path / "anna", extractor=extractor, sources=[portrait], alignment=alignment, workers=1, images=False
+        tmp_path / "anna",
+        sources=[portrait],
+        options=PreprocessOptions(extractor=extractor, alignment=alignment, workers=1, images=False),
     )
     crops, landmarks = made.dataset.crops(), made.dataset.landmarks()
     assert crops.shape == (1, 96, 96, 3)
@@ -83,12 +87,14 @@ def test_a_network_of_256_px_learns_from_pairs_with_a_recognizer_in_its_loss(por
     sources = [path for dataset in people for path in sorted(map(Path, Dataset.open(dataset).info.sources or ()))]
     preprocess(
         tmp_path / "both",
-        extractor="face_recognition",
-        features="cosine",
         sources=[*sources[:1], portrait, other],
-        alignment=AlignmentConfig(size=256, margin=0.3),
-        workers=2,
-        images=False,
+        options=PreprocessOptions(
+            extractor="face_recognition",
+            features="cosine",
+            alignment=AlignmentConfig(size=256, margin=0.3),
+            workers=2,
+            images=False,
+        ),
     )
     run = tmp_path / "run"
     trained = train("pairs", [tmp_path / "both"], run, recognizer="cosine", options=TrainOptions(steps=2))
@@ -134,7 +140,13 @@ def test_blocks_hide_a_head_whose_landmarks_nobody_knows(portrait, tmp_path):
     image = read_image(portrait)
     hidden = Session.open("blocks", options=options).anonymize(image)
     assert change(image, hidden) > 0.1
-    report = anonymize("blocks", portrait, tmp_path / "out.png", extractor="boxes", check=False)
+    report = anonymize(
+        "blocks",
+        portrait,
+        tmp_path / "out.png",
+        options=AnonymizeOptions(check=False),
+        session=SessionOptions(extractor="boxes"),
+    )
     assert report.faces == 1 and report.frames_hidden == 0
 
 
@@ -166,12 +178,10 @@ def test_an_enhancer_works_on_what_was_drawn(portrait, other):
 def test_a_recognizer_that_goes_by_the_cosine_keeps_a_person(portrait, other, tmp_path):
     made = preprocess(
         tmp_path / "anna",
-        extractor="face_recognition",
         sources=[portrait, other],
-        keep_person=portrait,
-        recognizer="cosine",
-        workers=1,
-        images=False,
+        options=PreprocessOptions(
+            extractor="face_recognition", keep_person=portrait, recognizer="cosine", workers=1, images=False
+        ),
     )
     assert made.dataset.info.recognizer is not None and made.dataset.info.recognizer.choice == "cosine"
     assert made.faces >= 1

@@ -11,6 +11,7 @@ import cv2
 import pytest
 
 from mien import Registry
+from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import PreprocessReport, preprocess
 from mien.media.video_reader import VideoSource
 
@@ -24,8 +25,9 @@ class ThirdParty:
     registry: Registry
 
     def preprocess(self, dataset: Path, **options: Any) -> PreprocessReport:
-        settings: dict[str, Any] = {"extractor": "template", "features": "tint", "workers": 1}
-        return preprocess(dataset, **{**settings, "registry": self.registry, **options})
+        sources, progress = options.pop("sources", None), options.pop("progress", None)
+        chosen = PreprocessOptions(**{"extractor": "template", "features": "tint", "workers": 1, **options})
+        return preprocess(dataset, sources, options=chosen, progress=progress, registry=self.registry)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from PIL import Image
 from mien import Evaluation, MienError, TrainOptions, compare, evaluate, train
 from mien.evaluation.losses import training_losses
 from mien.evaluation.metric_table import beaten, beats, best, shown
+from mien.evaluation.options import EvaluateOptions
 from mien.evaluation.report import Metrics, folder_of
 
 FACES = 2
@@ -22,7 +23,7 @@ def run(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
     options = TrainOptions(steps=1, held_out=0.25)
     train("latent:preset=small,width=8", people[:1], folder, features="landmarks:points=5", options=options)
-    evaluate(folder, people[0], faces=FACES)
+    evaluate(folder, people[0], options=EvaluateOptions(faces=FACES))
     return folder
 
 
@@ -73,7 +74,7 @@ def test_faces_that_are_never_found_beat_nobody(own: Metrics) -> None:
 
 def test_a_judgement_by_another_blender_does_not_count(run: Path, people: list[Path]) -> None:
     folder = folder_of(run, people[0])
-    evaluate(run, people[0], faces=FACES, blender="poisson")
+    evaluate(run, people[0], options=EvaluateOptions(faces=FACES, blender="poisson"))
     comparison = compare([run, run], people[0], faces=FACES)
     assert [one.blender for one in comparison.evaluations] == ["feather", "feather"]
     told = (folder / "evaluation.json").stat().st_mtime_ns

@@ -126,15 +126,15 @@ def test_a_dataset_is_made_with_joined_extractors(registry: Registry, pair: np.n
     raw = tmp_path / "pair" / "raw"
     raw.mkdir(parents=True)
     write_image(raw / "pair.png", pair, synthetic=None)
-    options = {"features": "", "workers": 1, "registry": registry}
-    preprocess(tmp_path / "pair", extractor=f"boxes+{ALL_FACES}", **options)
+    joined = PreprocessOptions(extractor=f"boxes+{ALL_FACES}", workers=1)
+    preprocess(tmp_path / "pair", options=joined, registry=registry)
     dataset = Dataset.open(tmp_path / "pair")
     assert dataset.info.count == 2
     assert dataset.info.extractor.startswith("boxes+face_recognition:") and "+" in dataset.info.extractor_version
     assert set(dataset.index(["score"])["score"].to_pylist()) == {0.9}
-    preprocess(tmp_path / "pair", extractor=f"boxes+{ALL_FACES}", **options)  # nothing is left to do
+    assert preprocess(tmp_path / "pair", options=joined, registry=registry).up_to_date
     with pytest.raises(MienError, match="with the extractor boxes"):
-        preprocess(tmp_path / "pair", extractor=ALL_FACES, **options)
+        preprocess(tmp_path / "pair", options=replace(joined, extractor=ALL_FACES), registry=registry)
 
 
 BOXES = st.builds(

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from mien import Dataset, MienError, TrainOptions, compare, evaluate, train
+from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import preprocess
 from mien.evaluation import Evaluation
+from mien.evaluation.options import EvaluateOptions
 from mien.evaluation.report import folder_of
 from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training.run import RunRecord, TrainedRun
@@ -40,7 +42,7 @@ def inventing(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="module")
 def evaluated(swapping: Path, people: list[Path]) -> Evaluation:
-    return evaluate(swapping, people[0], faces=5)
+    return evaluate(swapping, people[0], options=EvaluateOptions(faces=5))
 
 
 def test_only_the_end_of_the_clip_is_judged_which_training_never_saw(evaluated: Evaluation, people: list[Path]) -> None:
@@ -84,7 +86,7 @@ def test_the_face_itself_enlarged_keeps_its_colors_but_is_nobody(evaluated: Eval
 def test_judging_again_gives_the_same(
     evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
 ) -> None:
-    again = evaluate(swapping, people[0], faces=5, out=tmp_path)
+    again = evaluate(swapping, people[0], options=EvaluateOptions(faces=5), out=tmp_path)
     timed = {"faces_per_second": 0.0}
     assert again.model_copy(update=timed) == evaluated.model_copy(update=timed)
 
@@ -108,7 +110,9 @@ def test_a_judge_says_by_its_own_encodings_whose_faces_they_are(
     environment.install("mien-feature-angular", {"mien_angular": source.read_text()})
     trained = TrainedRun.open(swapping)
     assert trained.recognizer == "encoding"
-    evaluation = evaluate(swapping, people[0], to="J", faces=3, judges=["angular"], out=tmp_path)
+    evaluation = evaluate(
+        swapping, people[0], options=EvaluateOptions(to="J", faces=3, judges=["angular"]), out=tmp_path
+    )
     (judge,) = evaluation.judges
     assert (evaluation.recognizer.choice, judge.distribution) == ("encoding", "mien-feature-angular")
     (swap,) = evaluation.of("J", is_model=True)
@@ -117,7 +121,7 @@ def test_a_judge_says_by_its_own_encodings_whose_faces_they_are(
     assert judged.to_target != swap.to_target and judged.verified_as_target == 1 and judged.verified_as_original == 0
     page = (tmp_path / "index.html").read_text()
     assert page.count(f"<dt>to target, {judge.choice}</dt>") == 1 and f"judged by {judge.choice}" in page
-    other = evaluate(swapping, people[0], to="J", faces=3, recognizer="angular", out=tmp_path)
+    other = evaluate(swapping, people[0], options=EvaluateOptions(to="J", faces=3, recognizer="angular"), out=tmp_path)
     assert other.recognizer == judge and other.of("J", is_model=True)[0].to_target == pytest.approx(judged.to_target)
     for recognizer, judges, told in (
         (None, ["encoding"], "encoding cannot judge: it is what recognizes"),
@@ -125,7 +129,7 @@ def test_a_judge_says_by_its_own_encodings_whose_faces_they_are(
         (None, ["angular", "angular"], "named twice"),
     ):
         with pytest.raises(MienError, match=told):
-            evaluate(swapping, people[0], recognizer=recognizer, judges=judges, out=tmp_path)
+            evaluate(swapping, people[0], options=EvaluateOptions(recognizer=recognizer, judges=judges), out=tmp_path)
 
 
 def test_runs_of_different_recognizers_are_compared_by_one_that_is_named(
@@ -143,7 +147,10 @@ def test_runs_of_different_recognizers_are_compared_by_one_that_is_named(
 
 
 def test_strangers_are_told_apart_by_the_seed(inventing: Path, people: list[Path], tmp_path: Path) -> None:
-    one, other = (evaluate(inventing, people[1], faces=3, seed=seed, out=tmp_path / str(seed)) for seed in (0, 1))
+    one, other = (
+        evaluate(inventing, people[1], options=EvaluateOptions(faces=3, seed=seed), out=tmp_path / str(seed))
+        for seed in (0, 1)
+    )
     assert one.drawn_as == [None] and one.of(None, is_model=True)[0].to_target is None
     assert one.of(None, is_model=False) == other.of(None, is_model=False)
     assert one.of(None, is_model=True)[0].l1 != other.of(None, is_model=True)[0].l1
@@ -171,7 +178,7 @@ def test_runs_that_held_out_other_faces_are_not_compared(
     with pytest.raises(MienError, match="different faces"):
         compare([swapping, tmp_path / "r"], people[0], faces=5)
     with pytest.raises(MienError, match="held out"):
-        evaluate(tmp_path / "r", people[0], last=HELD_OUT)
+        evaluate(tmp_path / "r", people[0], options=EvaluateOptions(last=HELD_OUT))
 
 
 def test_a_dataset_that_the_run_does_not_know_counts_whole_or_from_its_end(
@@ -179,10 +186,12 @@ def test_a_dataset_that_the_run_does_not_know_counts_whole_or_from_its_end(
 ) -> None:
     other = tmp_path / "other"
     clip = Path(__file__).resolve().parents[2] / "tests/data/clips/vfr.mp4"
-    preprocess(other, extractor="face_recognition", features="", sources=[clip], images=False)
-    whole = evaluate(swapping, other, to="J", faces=2)
+    preprocess(
+        other, sources=[clip], options=PreprocessOptions(extractor="face_recognition", features="", images=False)
+    )
+    whole = evaluate(swapping, other, options=EvaluateOptions(to="J", faces=2))
     assert not whole.held_out and whole.rows == [0, len(Dataset.open(other)) - 1]
-    end = evaluate(swapping, other, to="J", faces=2, last=0.5)
+    end = evaluate(swapping, other, options=EvaluateOptions(to="J", faces=2, last=0.5))
     assert end.rows[0] == len(Dataset.open(other)) - end.rows_of
 
 
@@ -191,7 +200,11 @@ def test_scenes_that_are_gone_are_an_error_with_the_command_that_brings_them_bac
 ) -> None:
     clip = tmp_path / "clip.mp4"
     shutil.copy(Path(__file__).resolve().parents[2] / "tests/data/clips/single_frame.mp4", clip)
-    preprocess(tmp_path / "gone", extractor="face_recognition", features="", sources=[clip], images=False)
+    preprocess(
+        tmp_path / "gone",
+        sources=[clip],
+        options=PreprocessOptions(extractor="face_recognition", features="", images=False),
+    )
     clip.unlink()
     with pytest.raises(MienError, match=r"clip\.mp4") as told:
         evaluate(swapping, tmp_path / "gone")
@@ -200,7 +213,7 @@ def test_scenes_that_are_gone_are_an_error_with_the_command_that_brings_them_bac
 
 def test_a_person_whom_the_run_does_not_know_is_refused(swapping: Path, people: list[Path]) -> None:
     with pytest.raises(MienError, match="nobody"):
-        evaluate(swapping, people[0], to="nobody")
+        evaluate(swapping, people[0], options=EvaluateOptions(to="nobody"))
 
 
 def test_the_real_faces_are_as_far_apart_as_one_person_s(evaluated: Evaluation) -> None:

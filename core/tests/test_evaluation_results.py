@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mien import Dataset, MienError, Registry, TrainedRun, TrainOptions, train
+from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import preprocess
 from mien.dataset.scenes import crops_in_scenes
 from mien.evaluation.formulas import expression_error
@@ -103,10 +104,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         for clip in clips:
             shutil.copy(CLIPS / clip, folder)
         sources = [folder / clip for clip in clips]
-        preprocess(
-            folder / "somebody", extractor="face_recognition", features="landmarks:points=5", sources=sources,
-            images=False,
-        )  # fmt: skip
+        preprocess(folder / "somebody", sources=sources, options=PreprocessOptions(extractor="face_recognition", features="landmarks:points=5", images=False))  # fmt: skip
         return folder / "somebody"
 
     return made

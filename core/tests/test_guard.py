@@ -13,6 +13,7 @@ import torch
 from mien import Extractor, FaceCrop, MienError, ModelInputs, Registry, align, make_model, preprocess
 from mien.contracts.model import Batch, Generated
 from mien.contracts.target import Known
+from mien.dataset.options import PreprocessOptions
 from mien.evaluation.observation import FaceLocator
 from mien.inference.detector import FaceDetector
 from mien.plugins import guard
@@ -220,11 +221,9 @@ def test_one_fault_has_one_message_wherever_it_shows(registry: Registry, tmp_pat
     with pytest.raises(MienError) as second:
         preprocess(
             tmp_path / "faces",
-            extractor=choice,
-            features="",
             sources=[tmp_path / "face.png"],
+            options=PreprocessOptions(extractor=choice, features="", workers=1),
             registry=registry,
-            workers=1,
         )
     assert first.value.message in second.value.message
     locator = FaceLocator(cast(Extractor, registry.create("extractor", choice)), cast(Recognizer, None), choice)

@@ -16,6 +16,7 @@ import pytest
 
 from mien import MienError, Registry
 from mien.dataset import Dataset
+from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import preprocess
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.video_reader import VideoSource
@@ -788,10 +789,10 @@ def test_real_faces_in_every_format_are_used_or_reported(tmp_path: Path) -> None
         pytest.importorskip(f"mien_{plugin}")
     report = preprocess(
         tmp_path,
-        extractor="face_recognition",
-        features="landmarks:points=68+thumbnail:size=8",
         sources=[DATA / "images"],
-        workers=2,
+        options=PreprocessOptions(
+            extractor="face_recognition", features="landmarks:points=68+thumbnail:size=8", workers=2
+        ),
     )
     names = {Path(row["source"]).name: row["dropped"] for row in report.dataset.dropped().to_pylist()}
     assert {name for name, why in names.items() if why == "no face"} == FORMATS_WITHOUT_FACE | {"rocket.jpg"}
@@ -815,10 +816,9 @@ def test_dlib_s_encoding_keeps_one_of_two_people(frames: list[Any], tmp_path: Pa
     reference = write(tmp_path / "reference.png", frames[0])
     report = preprocess(
         tmp_path / "E",
-        extractor="face_recognition:search=full",
-        features="encoding",
-        keep_person=reference,
-        workers=1,
+        options=PreprocessOptions(
+            extractor="face_recognition:search=full", features="encoding", keep_person=reference, workers=1
+        ),
     )
     assert report.faces == 3
     assert report.reasons == {"another person": 3}

@@ -252,8 +252,8 @@ def test_a_dataset_keeps_one_person_by_the_recognizer_that_it_says(
     write_image(dataset / "raw" / "both.png", side_by_side(one, other), synthetic=None)
 
     def made(**options: Any) -> Any:
-        settings = {"extractor": "face_recognition:search=full", "features": "", "workers": 1, "registry": everything}
-        return preprocess(dataset, **{**settings, **options})
+        chosen = PreprocessOptions(extractor="face_recognition:search=full", workers=1, **options)
+        return preprocess(dataset, options=chosen, registry=everything)
 
     report = made(keep_person=portrait)
     assert (report.faces, report.reasons) == (1, {"another person": 1}), "by aaa, both would be the same"
@@ -278,18 +278,19 @@ def test_people_are_grouped_by_the_recognizer_that_is_named(everything: Registry
     for number, person in enumerate(portraits()):
         write_image(dataset / "raw" / f"{number}.png", person.image, synthetic=None)
         write_image(dataset / "raw" / f"{number}_darker.png", person.image // 2, synthetic=None)
-    settings: dict[str, Any] = {"extractor": "face_recognition", "workers": 1, "registry": everything}
+    settings = PreprocessOptions(extractor="face_recognition", workers=1)
 
-    def groups(**options: Any) -> list[str]:
-        made = preprocess(dataset, features="", people="recognizer", again=True, **settings, **options).dataset
+    def groups(recognizer: str | None = None) -> list[str]:
+        options = replace(settings, people="recognizer", again=True, recognizer=recognizer)
+        made = preprocess(dataset, options=options, registry=everything).dataset
         choice = made.info.recognizer.choice if made.info.recognizer else ""
-        assert choice == Recognizer(everything, options.get("recognizer")).record.choice
+        assert choice == Recognizer(everything, recognizer).record.choice
         people: list[str] = made.index(["person"])["person"].to_pylist()
         return people
 
     assert groups() == groups(recognizer="angular") == ["person1", "person1", "person2", "person2"]
     assert groups(recognizer="aaa") == ["person1"] * 4
-    error = error_of(preprocess, dataset, features="", recognizer="angular", **settings)
+    error = error_of(preprocess, dataset, options=replace(settings, recognizer="angular"), registry=everything)
     assert "mien-feature-aaa" in error.message
     assert "--again --people recognizer --recognizer angular" in error.fix
 
@@ -301,15 +302,16 @@ def test_a_recognizer_of_another_version_may_not_add_faces(
     (dataset / "raw").mkdir(parents=True)
     for name in ("one", "two"):
         (dataset / "raw" / f"{name}.png").write_bytes(portrait.read_bytes())
-    settings: dict[str, Any] = {"extractor": "face_recognition", "features": "", "workers": 1}
-    preprocess(dataset, keep_person=portrait, recognizer="angular", registry=everything, **settings)
+    settings = PreprocessOptions(extractor="face_recognition", workers=1)
+    kept = replace(settings, keep_person=portrait, recognizer="angular")
+    preprocess(dataset, options=kept, registry=everything)
     (info,) = environment.folder.glob("mien_feature_angular-*")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mien-feature-angular\nVersion: 2.0\n")
     newer = Registry()
     (dataset / "raw" / "two.png").unlink()
-    assert preprocess(dataset, registry=newer, **settings).faces == 1, "nothing new has to be compared"
+    assert preprocess(dataset, options=settings, registry=newer).faces == 1, "nothing new has to be compared"
     (dataset / "raw" / "three.png").write_bytes(portrait.read_bytes())
-    error = error_of(preprocess, dataset, registry=newer, **settings)
+    error = error_of(preprocess, dataset, options=settings, registry=newer)
     assert "mien-feature-angular 1.0" in error.message and "mien-feature-angular 2.0" in error.message
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from mien import Dataset, Model, Registry, TrainedRun, TrainOptions, preprocess, resume, train
+from mien.dataset.options import PreprocessOptions
 from mien.plugins.feature_set import FeatureSet
 from mien.progress import Progress
 from mien.training.data import TrainingData
@@ -81,10 +82,8 @@ def datasets(work: Path, progress: Progress, registry: Registry) -> None:
     for person in PEOPLE:
         preprocess(
             work / person,
-            extractor=EXTRACTOR,
-            features="+".join(keys),
             sources=sorted((CLIPS / person).glob("*.mp4")),
-            images=False,
+            options=PreprocessOptions(extractor=EXTRACTOR, features="+".join(keys), images=False),
             progress=progress,
             registry=registry,
         )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mien import Registry
 from mien.evaluation import Evaluation
 from mien.evaluation.evaluate import measure
+from mien.evaluation.options import EvaluateOptions
 from mien.evaluation.page import write_page
 from mien.evaluation.report import folder_of
 from mien.evaluation.results import EvaluationResult
@@ -28,7 +29,9 @@ def evaluate_once(
     known = Evaluation.read(folder)
     if known and known.weights == TrainedRun.open(run, registry).digest:
         return known
-    result = measure(run, dataset, faces=faces, last=HELD_OUT, progress=progress, registry=registry)
+    result = measure(
+        run, dataset, options=EvaluateOptions(faces=faces, last=HELD_OUT), progress=progress, registry=registry
+    )
     write_page(folder, result)
     result.evaluation.write(folder)
     _keep(folder, result)

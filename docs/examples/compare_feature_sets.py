@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mien import MienError, TrainOptions, compare, preprocess, train
+from mien.dataset.options import PreprocessOptions
 
 
 def main() -> None:
@@ -32,7 +33,7 @@ def main() -> None:
     given = parser.parse_args()
     sets = {f"set-{number}": features for number, features in enumerate([given.first, *given.others], 1)}
     for features in sets.values():  # all of them first: nothing is trained if one cannot be measured
-        preprocess(given.dataset, extractor=None, features=features, images=False)
+        preprocess(given.dataset, options=PreprocessOptions(extractor=None, features=features, images=False))
     options = TrainOptions(steps=given.steps, held_out=0.2, seed=1)
     for name, features in sets.items():
         train(given.model, [given.dataset], given.out / name, features=features, options=options)

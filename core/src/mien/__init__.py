@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mien.anonymization.anonymize import anonymize as anonymize
+    from mien.anonymization.policy import AnonymizeOptions as AnonymizeOptions
     from mien.contracts.blender import Blender as Blender
     from mien.contracts.enhancer import Enhancer as Enhancer
     from mien.contracts.extractor import Extractor as Extractor
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
     from mien.contracts.target import Synthetic as Synthetic
     from mien.contracts.target import Target as Target
     from mien.dataset.format import Dataset as Dataset
+    from mien.dataset.options import PreprocessOptions as PreprocessOptions
     from mien.dataset.preprocess import preprocess as preprocess
     from mien.errors import MienError as MienError
     from mien.errors import MienWarning as MienWarning
     from mien.evaluation.compare import Comparison as Comparison
     from mien.evaluation.compare import compare as compare
     from mien.evaluation.evaluate import evaluate as evaluate
+    from mien.evaluation.options import EvaluateOptions as EvaluateOptions
     from mien.evaluation.report import Evaluation as Evaluation
     from mien.geometry.alignment import align as align
     from mien.inference.report import AnonymizeReport as AnonymizeReport
@@ -58,10 +61,12 @@ _HOMES = {
     "mien.geometry.alignment": ("align",),
     "mien.contracts.blender": ("Blender",),
     "mien.dataset.format": ("Dataset",),
+    "mien.dataset.options": ("PreprocessOptions",),
     "mien.dataset.preprocess": ("preprocess",),
     "mien.errors": ("MienError", "MienWarning"),
     "mien.evaluation.compare": ("Comparison", "compare"),
     "mien.evaluation.evaluate": ("evaluate",),
+    "mien.evaluation.options": ("EvaluateOptions",),
     "mien.evaluation.report": ("Evaluation",),
     "mien.contracts.extractor": ("Extractor",),
     "mien.contracts.face": ("Box", "Face", "FaceCrop"),
@@ -74,6 +79,7 @@ _HOMES = {
     "mien.contracts.enhancer": ("Enhancer",),
     "mien.inference.session": ("Session", "SessionOptions"),
     "mien.anonymization.anonymize": ("anonymize",),
+    "mien.anonymization.policy": ("AnonymizeOptions",),
     "mien.inference.report": ("AnonymizeReport", "FrameRange", "SwapReport"),
     "mien.inference.swap": ("swap",),
     "mien.contracts.plugin": ("Plugin", "PluginConfig"),

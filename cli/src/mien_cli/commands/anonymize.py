@@ -111,31 +111,15 @@ def anonymize(
       mien anonymize interview.mp4 out.mp4 --run synthetic --missing refuse
     """
     # When the command runs, so that `mien --help` need not wait for torch.
-    from mien import Registry
+    from mien import AnonymizeOptions
     from mien import anonymize as run_anonymize
 
-    registry = Registry()
-    options: dict[str, Any] = {} if quality is None else {"quality": quality}
+    options = AnonymizeOptions(
+        missing=missing.value, margin_seconds=margin, check=check, max_verified=max_verified, QQQ
+    )
     with shown_on(messages()) as progress:
         report = run_anonymize(
-            run,
-            source,
-            output,
-            blender=blender or registry.default("blender"),
-            seed=seed,
-            extractor=extractor,
-            recognizer=recognizer,
-            missing=missing.value,
-            margin_seconds=margin,
-            check=check,
-            max_verified=max_verified,
-            sound=sound,
-            overwrite=overwrite,
-            threads=threads,
-            device=device,
-            progress=progress,
-            registry=registry,
-            **options,
+            run, source, output, seed=seed, options=options, session=SESSION, progress=progress
         )
     console = results()
     console.print(_summary(report))

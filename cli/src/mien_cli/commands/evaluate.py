@@ -60,20 +60,23 @@ def evaluate(
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien.evaluation.evaluate import evaluate as run_evaluate
+    from mien.evaluation.options import EvaluateOptions
     from mien.evaluation.report import folder_of
 
     with shown_on(messages()) as progress:
         evaluation = run_evaluate(
             run,
             on,
-            to=to,
-            faces=faces,
-            last=last,
-            seed=seed,
-            blender=blender,
-            extractor=extractor,
-            recognizer=recognizer,
-            judges=judges or (),
+            options=EvaluateOptions(
+                to=to,
+                faces=faces,
+                last=last,
+                seed=seed,
+                blender=blender,
+                extractor=extractor,
+                recognizer=recognizer,
+                judges=tuple(judges or ()),
+            ),
             out=out,
             progress=progress,
         )

@@ -104,26 +104,25 @@ def preprocess(
       mien preprocess anna --features landmarks+thumbnail:size=8
       mien preprocess family --people folders --alignment size=256,shift_y=0.1
     """
-    from mien.dataset.preprocess import preprocess as run  # when the command runs: it loads OpenCV
+    from mien import PreprocessOptions  # when the command runs: it loads OpenCV
+    from mien import preprocess as run
 
+    options = PreprocessOptions(
+        extractor=extractor,
+        features=features,
+        masker=masker,
+        alignment=_alignment(alignment),
+        keep_person=keep_person,
+        recognizer=recognizer,
+        largest=largest,
+        people=people.value if people else None,
+        copies=not no_copies,
+        images=not no_images,
+        workers=workers,
+        again=again,
+    )
     with shown_on(messages()) as progress:
-        report = run(
-            dataset,
-            extractor=extractor,
-            features=features,
-            sources=sources,
-            keep_person=keep_person,
-            recognizer=recognizer,
-            largest=largest,
-            workers=workers,
-            copies=not no_copies,
-            images=not no_images,
-            alignment=_alignment(alignment),
-            masker=masker,
-            people=people.value if people else None,
-            again=again,
-            progress=progress,
-        )
+        report = run(dataset, sources, options=options, progress=progress)
     console = results()
     console.print(_summary(report))
     _print_problems(report.dataset, console)

@@ -12,6 +12,7 @@ from typing import cast
 
 from mien import Registry, TrainOptions, preprocess, swap, train
 from mien.contracts.extractor import Extractor
+from mien.dataset.options import PreprocessOptions
 from mien.errors import MienError
 from mien.inference.session import Session, SessionOptions
 from mien.media.files import whole_file
@@ -73,7 +74,11 @@ def run_demo(
         with _timed(seconds, "preprocess"):
             made = {
                 name: preprocess(
-                    folder / name, extractor=EXTRACTOR, features="", sources=clips, progress=progress, registry=registry
+                    folder / name,
+                    sources=clips,
+                    options=PreprocessOptions(extractor=EXTRACTOR, features=""),
+                    progress=progress,
+                    registry=registry,
                 )
                 for name, clips in people.items()
             }

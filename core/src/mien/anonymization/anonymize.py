@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from mien.anonymization.images import anonymize_image, anonymize_images
-from mien.anonymization.policy import DEFAULT_MARGIN_SECONDS, AnonymizeOptions, Missing, Policy
+from mien.anonymization.policy import AnonymizeOptions, Policy
 from mien.anonymization.staged_output import StagedOutput
 from mien.anonymization.video import anonymize_video
 from mien.errors import MienError
@@ -13,7 +13,7 @@ from mien.inference.jobs import list_jobs
 from mien.inference.report import AnonymizedFile, AnonymizeReport
 from mien.inference.session import Session, SessionOptions
 from mien.inference.target import check_seed
-from mien.media.video_writer import DEFAULT_QUALITY, check_quality
+from mien.media.video_writer import check_quality
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
@@ -25,70 +25,41 @@ def anonymize(
     source: Path,
     output: Path,
     *,
-    blender: str | None = None,
     seed: int = 0,
-    extractor: str | None = None,
-    recognizer: str | None = None,
-    missing: Missing = "hide",
-    margin_seconds: float = DEFAULT_MARGIN_SECONDS,
-    check: bool = True,
-    max_verified: float = 0.0,
-    sound: bool = True,
-    quality: int = DEFAULT_QUALITY,
-    overwrite: bool = False,
-    threads: int | None = None,
-    device: str | None = None,
+    options: AnonymizeOptions | None = None,
+    session: SessionOptions | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> AnonymizeReport:
     """Draw every face of an image, of a video, or of all of a folder, as somebody who does not exist.
 
-    run: folder of a run whose model draws synthetic people. source: a file or folder; output: where to, of the same
-    kind; as with `mien.swap`, a folder's tree is mirrored, and a file that fails stands in the report.
+    run: folder of a run whose model draws synthetic people, or its name. source: a file or folder; output: where to, of
+    the same kind; as with `mien.swap`, a folder's tree is mirrored, and a file that fails stands in the report.
 
     seed: whom to draw. A person of a video is the same synthetic person in all its frames, also after they were lost or
     the video was cut, if a feature that tells people apart is installed. In an image every face is a person of its own.
     The synthetic people follow from the seed, a file's path below the source, and who appears first in it.
-    extractor: what finds faces, as a plugin choice, or several joined by `+`, of which each adds the faces that none
-    before it found; None: what the run's datasets were made with. A face that is found but has not the points that the
-    model needs is hidden in every frame.
-    recognizer: what tells people apart, and new faces from the original ones: a feature choice; None: the run's, or
-    the default.
+    options: what becomes of faces, and of frames in which a face may have been missed; None: the safe defaults.
+    session: how faces are found, drawn and set in, but without "auto" blender; None: the defaults. A face that is found
+    but has not the points that the model needs is hidden in every frame. Its recognizer also compares new faces with
+    the original ones.
+    progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
 
-    missing: what becomes of an image or frame in which no face was found, and of a frame in which a face was not found
-    that is seen before and after it in the same shot. "hide": all of it is hidden. "refuse": nothing is written.
-    "keep": it stays as it is. Unless it is "keep", the surroundings of a face are hidden for `margin_seconds` before it
-    is found first and after it was found last in a shot, since it may be there without being found. What is hidden
-    never covers half a face: it grows over every face that it touches.
-    check: whether to compare new faces with the original ones, in up to 50 frames of each file. If more than the
-    share `max_verified` of them are still taken for the same person, the file is not put in its place but beside
-    `output`, with ".rejected" in its name, and counts as failed.
-    sound: whether videos keep theirs; voices tell who speaks. No titles, places or other metadata are carried over.
-
-    blender, quality, overwrite, threads, device, progress, registry: as for `mien.swap`, but no "auto" blender.
-    Whatever is drawn or hidden is labelled as synthetic.
+    No titles, places or other metadata are carried over. Whatever is drawn or hidden is labelled as synthetic.
 
     Returns what came of each file: faces drawn, synthetic people, frames hidden, and what the comparison said.
     Raises MienError, with nothing lost: as `mien.swap` does; for a recognizer that was named and cannot be used; for a
-    run whose model draws only people that it knows; and for values out of their range. For a single file also if it is
-    refused.
+    run whose model draws only people that it knows. For a single file also if it is refused.
     """
-    check_quality(quality)
-    options = AnonymizeOptions(missing, margin_seconds, check, max_verified, sound)
+    how, options = session or SessionOptions(), options or AnonymizeOptions()
+    check_quality(how.quality)
     registry, progress = registry or Registry(), progress or Silent()
-    jobs = list_jobs(source, output, overwrite=overwrite, done="anonymized")
+    jobs = list_jobs(source, output, overwrite=how.overwrite, done="anonymized")
     check_seed(seed)
-    session = Session.open(
-        run,
-        options=SessionOptions(
-            extractor=extractor, blender=blender, threads=threads, device=device, quality=quality, overwrite=overwrite
-        ),
-        progress=progress,
-        registry=registry,
-    )
-    session.require("synthetic")
-    session = session.saying(f"faces drawn as people who do not exist, seed {seed}")
-    tells_apart, why_none = _recognizer(session.run, recognizer, registry)
+    opened = Session.open(run, options=how, progress=progress, registry=registry)
+    opened.require("synthetic")
+    opened = opened.saying(f"faces drawn as people who do not exist, seed {seed}")
+    tells_apart, why_none = _recognizer(opened.run, how.recognizer, registry)
     policy = Policy(options, seed, tells_apart, source, StagedOutput(output))
     start = time.perf_counter()
     files = run_jobs(
@@ -96,15 +67,15 @@ def anonymize(
         source,
         output,
         AnonymizedFile,
-        image=lambda job: anonymize_image(job, session, policy),
-        images=lambda images: anonymize_images(images, session, policy),
-        video=lambda job, video: anonymize_video(job, video, session, policy),
+        image=lambda job: anonymize_image(job, opened, policy),
+        images=lambda images: anonymize_images(images, opened, policy),
+        video=lambda job, video: anonymize_video(job, video, opened, policy),
     )
     return AnonymizeReport(
         files=files,
         seconds=time.perf_counter() - start,
-        stage_seconds=session.clock.seconds,
-        blender=session.blender,
+        stage_seconds=opened.clock.seconds,
+        blender=opened.blender,
         recognizer=tells_apart.record if tells_apart else None,
         seed=seed,
         not_checked="" if policy.verifier else why_none or "it was not asked for",

@@ -23,12 +23,20 @@ class AnonymizeOptions:
     """
 
     missing: Missing = "hide"
+    """What becomes of an image or frame in which no face was found, and of a frame in which a face was not found that
+    is seen before and after it in the same shot. "hide": all of it is hidden. "refuse": nothing is written. "keep": it
+    stays as it is."""
     margin_seconds: float = DEFAULT_MARGIN_SECONDS
+    """So long before a face is found first and after it was found last in a shot its surroundings are hidden, unless
+    `missing` is "keep", since it may be there without being found. What is hidden never covers half a face: it grows
+    over every face that it touches."""
     check: bool = True
-    """Whether new faces are compared with the original ones."""
+    """Whether new faces are compared with the original ones, in up to 50 frames of each file."""
     max_verified: float = 0.0
-    """The share of new faces, in [0, 1], that may still be taken for the original person."""
+    """If more than this share of the new faces, in [0, 1], is still taken for the original person, the file is not put
+    in its place but beside the output, with ".rejected" in its name, and counts as failed."""
     sound: bool = True
+    """Whether videos keep theirs; voices tell who speaks."""
 
     def __post_init__(self) -> None:
         """Check the values."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from mien.dataset.format import Dataset
 from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, FeatureInfo, People, finish_swap, read_info
 from mien.dataset.job import Job
+from mien.dataset.options import PreprocessOptions
 from mien.dataset.recipe import Recipe, described, extractor_text
 from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
@@ -63,20 +64,9 @@ class PreprocessReport:
 
 def preprocess(
     dataset: Path,
-    *,
-    extractor: str | None,
-    features: str,
     sources: Sequence[Path] | None = None,
-    keep_person: Path | None = None,
-    recognizer: str | None = None,
-    largest: bool = False,
-    workers: int | None = None,
-    copies: bool = True,
-    images: bool = True,
-    alignment: AlignmentConfig | None = None,
-    masker: str | None = None,
-    people: People | None = None,
-    again: bool = False,
+    *,
+    options: PreprocessOptions | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
     executor: Executor | None = None,
@@ -88,32 +78,15 @@ def preprocess(
     faces.
 
     - dataset: the DATASET folder.
-    - extractor, features: plugins as the user types them. extractor None: the one that the dataset was made with;
-      for a new one, the only one that is installed.
     - sources: images, videos and folders, all of them: what a dataset was made from before and is not named now drops
       out of it. None: those the dataset was made from; for a new one, DATASET/raw.
-    - keep_person: an image of the person whose faces alone are kept.
-    - recognizer: what tells that person, or people, apart: a feature as the user types it. None: what the dataset was
-      made with; for a new one, what `default_recognizer` says.
-    - largest: keep only the largest face of an image (of that person).
-    - workers: how many processes; None: one per core.
-    - copies: whether to write small copies of the crops, black around the face, of 2, 4, … up to 128 px, as arrays.
-    - images: whether to write those copies as PNG, too.
-    - alignment: how faces are cut out. None: as in the dataset; for a new one, the defaults.
-    - masker: what of a crop is face: maskers as the user types them, joined by +. None: as in the dataset; for a new
-      one, the default masker.
-    - people: who is in the dataset: "dataset", one person, named after it; "folders", whoever the subfolders of the
-      sources are named after; "recognizer", groups of faces that the recognizer takes for one person each, the
-      encodings of which are stored as a feature. None: as in the dataset; for a new one, "dataset".
-    - again: make the dataset anew, whatever it was made with; it then has what is asked for now, and nothing else.
+    - options: how, and what is kept; None: the defaults.
     - progress: what is told how far it is; None: nothing.
     - registry: where plugins are looked for; None: all installed.
     - executor: what does the work, as `dask.distributed.Client.get_executor()`, or any other `mien.workers.Executor`;
       None: worker processes of this machine. Its workers see the same files under the same paths as this process, and
-      have the same mien and plugins. `workers` then says how many tasks it is given at once; None: all. It is not shut
-      down. Progress comes task by task, some 16 images or 64 frames each.
-
-    What is not asked for stays: a dataset that is there keeps its features, its filters and its images.
+      have the same mien and plugins. `options.workers` then says how many tasks it is given at once; None: all. It is
+      not shut down. Progress comes task by task, some 16 images or 64 frames each.
 
     Returns the dataset, opened, with how many images were read, and why something is not among the faces.
     Raises MienError if there is nothing to preprocess; a plugin is missing, cannot be made, or fails on every image;
@@ -122,25 +95,25 @@ def preprocess(
     not be written. What is done is kept.
     """
     started = time.perf_counter()
-    path, registry = Path(dataset), registry or Registry()
-    job = Job(path, registry, workers, progress or Silent(), executor)
+    path, registry, options = Path(dataset), registry or Registry(), options or PreprocessOptions()
+    job = Job(path, registry, options.workers, progress or Silent(), executor)
     with _one_at_a_time(path):  # what the dataset is, too, is only certain while no other run changes it
         finish_swap(path)  # before tidying: the only whole faces may be those that a stopped run left aside
         _tidy(path)
-        info = None if again else read_info(path)
-        recipe = _recipe(info, extractor, features, registry, alignment, masker, people)
+        info = None if options.again else read_info(path)
+        recipe = _recipe(info, options, registry)
         recipe = replace(
             recipe,
-            recognizer=_recognizer(path, info, keep_person, recipe.people, recognizer, registry),
-            largest=recipe.largest or largest,
-            copies=recipe.copies or copies,
-            images=recipe.images or (images and copies),
+            recognizer=_recognizer(path, info, options.keep_person, recipe.people, options.recognizer, registry),
+            largest=recipe.largest or options.largest,
+            copies=recipe.copies or options.copies,
+            images=recipe.images or (options.images and options.copies),
         )
         if recipe.people == "recognizer" and recipe.recognizer:
             encoding = described(Recognizer(registry, recipe.recognizer.choice).features)
             recipe = replace(recipe, features=_with(recipe.features, encoding))
-        if keep_person:
-            recipe = replace(recipe, keep_person=_encoding(keep_person, recipe, registry))
+        if options.keep_person:
+            recipe = replace(recipe, keep_person=_encoding(options.keep_person, recipe, registry))
         done: int | None
         if info:
             done = follow_sources(job, recipe, Dataset(path, info), sources)
@@ -157,32 +130,20 @@ def preprocess(
     return PreprocessReport(finished, done or 0, time.perf_counter() - started, added, up_to_date)
 
 
-def _recipe(
-    info: DatasetInfo | None,
-    extractor: str | None,
-    features: str,
-    registry: Registry,
-    alignment: AlignmentConfig | None,
-    masker: str | None,
-    people: People | None,
-) -> Recipe:
+def _recipe(info: DatasetInfo | None, options: PreprocessOptions, registry: Registry) -> Recipe:
     """What is asked for, and where nothing is, what the dataset was made with."""
-    if extractor is None:
-        extractor = info.extractor if info else registry.default("extractor")
+    extractor = options.extractor or (info.extractor if info else registry.default("extractor"))
     text, distribution, version = extractor_text(extractor, registry)
-    if masker is None:
-        masker = info.masker if info else registry.default("masker")
-    maskers = MaskerSet(masker, registry)
-    people = people or (info.people if info else "dataset")
+    maskers = MaskerSet(options.masker or (info.masker if info else registry.default("masker")), registry)
     return Recipe(
         extractor=text,
         extractor_distribution=distribution,
         extractor_version=version,
-        alignment=alignment or (info.alignment if info else AlignmentConfig()),
+        alignment=options.alignment or (info.alignment if info else AlignmentConfig()),
         masker=maskers.text,
         masker_distributions=maskers.distributions,
-        people=people,
-        features=described(FeatureSet(features, registry)),
+        people=options.people or (info.people if info else "dataset"),
+        features=described(FeatureSet(options.features, registry)),
         recognizer=info.recognizer if info else None,
         keep_person=info.keep_person if info else None,
         largest=info.largest if info else False,

@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 from mien.dataset import Dataset
 from mien.errors import MienError
-from mien.evaluation.evaluate import DEFAULT_FACES, evaluate, people_drawn
+from mien.evaluation.evaluate import evaluate, people_drawn
 from mien.evaluation.html import embedded, table_of, write_html
 from mien.evaluation.metric_table import beaten
+from mien.evaluation.options import DEFAULT_FACES, EvaluateOptions
 from mien.evaluation.page import PAGE, facts_of
 from mien.evaluation.report import Evaluation, Metrics, folder_of
 from mien.evaluation.row_selection import choose_rows, training_people
@@ -87,7 +88,13 @@ def compare(
     by = RecognizerRecord.of(recognizer or _common_recognizer(paths, dataset, registry), registry).choice
     evaluations = [
         _known(path, dataset, faces, last, by, registry)
-        or evaluate(path, dataset.path, faces=faces, last=last, recognizer=by, progress=progress, registry=registry)
+        or evaluate(
+            path,
+            dataset.path,
+            options=EvaluateOptions(faces=faces, last=last, recognizer=by),
+            progress=progress,
+            registry=registry,
+        )
         for path in paths
     ]
     first = evaluations[0]

@@ -18,6 +18,7 @@ from mien.evaluation.metrics import Judge, compute_metrics
 from mien.evaluation.observation import gathered
 from mien.evaluation.observer import Plugins
 from mien.evaluation.observer_pool import looking_with
+from mien.evaluation.options import EvaluateOptions
 from mien.evaluation.page import write_page
 from mien.evaluation.report import Beats, Evaluation, Metrics, folder_of
 from mien.evaluation.results import EvaluationResult, PredictorResult, look_at_all, readable
@@ -33,7 +34,6 @@ from mien.training import checkpoints
 from mien.training.run import TrainedRun
 from mien.training.sampling import spread
 
-DEFAULT_FACES = 100
 _REFERENCE_FACES = 64
 """Training faces of a person that are recognized; of those whose encodings the dataset holds, more:"""
 _STORED_FACES = 2000
@@ -47,14 +47,7 @@ def evaluate(
     run: Path,
     on: Path,
     *,
-    to: str | None = None,
-    faces: int = DEFAULT_FACES,
-    last: float | None = None,
-    seed: int = 0,
-    blender: str | None = None,
-    extractor: str | None = None,
-    recognizer: str | None = None,
-    judges: Sequence[str] = (),
+    options: EvaluateOptions | None = None,
     out: Path | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
@@ -62,47 +55,34 @@ def evaluate(
     """Measure how well a run's model draws the faces of a dataset, beside baselines that have learnt nothing.
 
     run: folder of a trained run. on: a dataset; if the run was trained on it, only what training held out of it counts:
-    the end of each clip. to: the person to draw; None: each person of the run in turn, or, if the model invents people,
-    strangers. faces: at most so many, spread evenly. last: only this share at the end of each clip, also of a dataset
-    that the run was not trained on. seed: whom to invent.
-    blender, extractor: plugin choices; None: the default blender, and the extractor that the dataset was made with.
-    recognizer: a feature choice, by what faces are recognized; None: the run's, or the default. judges: further ones,
-    which say by themselves whose faces they are: neither the recognizer nor that which the run was trained with.
+    the end of each clip. options: whom to draw, on which faces, and by what it is measured; None: the defaults.
     out: where evaluation.json, index.html and the images are written; None: RUN/evaluations/NAME_OF_DATASET.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
 
     Every drawn face is set into the scene that it comes from, and found, measured and recognized there.
 
-    Returns the figures of the model and of each baseline, and by what they were judged.
+    Returns the metrics of the model and of each baseline, and by what they were measured.
     Raises MienError if the run, the dataset or a plugin is missing, the dataset lacks a feature of the run, there is no
-    face to judge by, or no scene can be read any more.
+    face to evaluate on, or no scene can be read any more.
     """
-    judgement = measure(
-        run, on, to=to, faces=faces, last=last, seed=seed, blender=blender, extractor=extractor, recognizer=recognizer,
-        judges=judges, progress=progress, registry=registry,
-    )  # fmt: skip
+    result = measure(run, on, options=options, progress=progress, registry=registry)
     folder = out or folder_of(Path(run), Path(on))
-    write_page(folder, judgement)
-    judgement.evaluation.write(folder)
-    return judgement.evaluation
+    write_page(folder, result)
+    result.evaluation.write(folder)
+    return result.evaluation
 
 
 def measure(
     run: Path,
     on: Path,
     *,
-    to: str | None = None,
-    faces: int = DEFAULT_FACES,
-    last: float | None = None,
-    seed: int = 0,
-    blender: str | None = None,
-    extractor: str | None = None,
-    recognizer: str | None = None,
-    judges: Sequence[str] = (),
+    options: EvaluateOptions | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> EvaluationResult:
     """As `evaluate`, but nothing is written."""
+    options = options or EvaluateOptions()
+    to, faces, last, seed = options.to, options.faces, options.last, options.seed
     registry, progress = registry or Registry(), progress or Silent()
     opened, dataset = TrainedRun.open(Path(run), registry), Dataset.open(Path(on))
     if not opened.record.datasets:
@@ -114,10 +94,10 @@ def measure(
     people = people_drawn(opened, to, sources, dataset)
     chosen = choose_rows(opened, dataset, faces, last)
     dataset.vectors(features, chosen.rows[:1])  # says early if a feature is missing
-    blender = blender or registry.default("blender")
-    extractor = extractor or dataset.info.extractor
-    recognizes = Recognizer(registry, recognizer or opened.recognizer)
-    judging = _judges(judges, recognizes, opened, registry)
+    blender = options.blender or registry.default("blender")
+    extractor = options.extractor or dataset.info.extractor
+    recognizes = Recognizer(registry, options.recognizer or opened.recognizer)
+    judging = _judges(options.judges, recognizes, opened, registry)
     plugins = Plugins(
         blender,
         extractor,

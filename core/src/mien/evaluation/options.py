@@ -1,0 +1,28 @@
+"""What an evaluation can be asked for."""
+
+from dataclasses import dataclass
+
+DEFAULT_FACES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """Whom a run draws when it is evaluated, on which faces, and by what it is measured."""
+
+    to: str | None = None
+    """The person to draw. None: people of the run in turn, or, if the model draws nobody by name, synthetic people."""
+    faces: int = DEFAULT_FACES
+    """At most so many faces, spread evenly."""
+    last: float | None = None
+    """Only this share at the end of each clip, also of a dataset that the run was not trained on; None: what training
+    held out, or all of a dataset that it was not trained on."""
+    seed: int = 0
+    """Random seed of the synthetic people."""
+    blender: str | None = None
+    """What sets faces in; None: the default of those installed."""
+    extractor: str | None = None
+    """What finds faces in the results; None: what the dataset was made with."""
+    recognizer: str | None = None
+    """What says whose faces they are; None: the run's."""
+    judges: tuple[str, ...] = ()
+    """Further recognizers, which took part in nothing."""
