@@ -1,4 +1,4 @@
-"""Anonymizing from end to end, on real faces, with a model that draws each stranger in a color of its own."""
+"""Anonymizing from end to end, on real faces, with a model that draws each synthetic person in a color of their own."""
 
 import shutil
 import threading
@@ -16,11 +16,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mien import AnonymizeReport, Extractor, FrameRange, MienError, Registry, TrainOptions, anonymize, swap, train
+from mien import (
+    AnonymizeReport,
+    Extractor,
+    FrameRange,
+    MienError,
+    Registry,
+    Session,
+    SessionOptions,
+    TrainOptions,
+    anonymize,
+    swap,
+    train,
+)
 from mien.anonymization.redaction import hidden
 from mien.contracts.face import Face, RgbImage
 from mien.geometry.alignment import align
-from mien.inference.target import Strangers
+from mien.inference.target import synthetic_id
 from mien.media.images import read_image, write_image
 from mien.media.provenance import read_provenance
 from mien.media.video_reader import Frame, VideoSource
@@ -118,8 +130,8 @@ def apart(one: float, other: float) -> float:
 
 
 def hue_of(file: str, person: int, seed: int = 0) -> float:
-    """The hue as which the model draws the stranger that a person of a file becomes."""
-    return Strangers(seed).number(file, person) % 360
+    """The hue as which the model draws the synthetic person that a person of a file becomes."""
+    return synthetic_id(seed, file, person) % 360
 
 
 def is_hidden(image: RgbImage) -> bool:
@@ -139,20 +151,20 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
 
 
-def test_everybody_in_a_video_is_one_stranger_each_in_all_frames(house: House, tmp_path: Path) -> None:
+def test_everybody_in_a_video_is_one_synthetic_person_in_all_frames(house: House, tmp_path: Path) -> None:
     clip = cut(TWO, tmp_path / "pair.mp4", slice(0, 12))
     report = house.anonymize(clip, tmp_path / "out.mp4")
     drawn = hues(house, clip, tmp_path / "out.mp4")
     assert [len(of_frame) for of_frame in drawn] == [2] * 12
-    strangers = [hue_of("pair.mp4", 0), hue_of("pair.mp4", 1)]
-    assert apart(*strangers) > 20
-    first = sorted(strangers, key=lambda hue: apart(hue, drawn[0][0]))
+    synthetic = [hue_of("pair.mp4", 0), hue_of("pair.mp4", 1)]
+    assert apart(*synthetic) > 20
+    first = sorted(synthetic, key=lambda hue: apart(hue, drawn[0][0]))
     assert all(apart(hue, expected) < 5 for of_frame in drawn for hue, expected in zip(of_frame, first, strict=True))
     assert (report.people, report.faces, report.frames_hidden, report.frames_hidden_in_part) == (2, 24, 0, 0)
 
 
 @pytest.mark.parametrize("told_by", ["encodings", "places"])
-def test_who_is_lost_and_comes_back_is_the_same_stranger(house: House, tmp_path: Path, told_by: str) -> None:
+def test_who_is_lost_and_comes_back_is_the_same_synthetic_person(house: House, tmp_path: Path, told_by: str) -> None:
     registry = house.registry if told_by == "encodings" else without_encoding()
     clip = cut(E, tmp_path / "E.mp4", slice(0, 20), blinded(range(5, 15)))
     report = house.anonymize(clip, tmp_path / "out.mp4", registry=registry)
@@ -192,13 +204,15 @@ def test_a_seed_repeats_itself_and_another_one_gives_other_people(house: House, 
 
 @settings(max_examples=200)
 @given(seed=st.integers(0, 2**70), file=st.text(min_size=1, max_size=20), person=st.integers(0, 10**6))
-def test_strangers_have_numbers_that_a_batch_can_hold_and_nobody_shares(seed: int, file: str, person: int) -> None:
-    number = Strangers(seed).number(file, person)
-    assert 0 <= number < 2**63 and number == Strangers(seed).number(file, person)
+def test_synthetic_people_have_numbers_that_a_batch_can_hold_and_nobody_shares(
+    seed: int, file: str, person: int
+) -> None:
+    number = synthetic_id(seed, file, person)
+    assert 0 <= number < 2**63 and number == synthetic_id(seed, file, person)
     others = [(seed + 1, file, person), (seed, file + "0", person), (seed, file, person + 1), (person, file, seed)]
     for other_seed, other_file, other_person in others:
         if (other_seed, other_file, other_person) != (seed, file, person):
-            assert Strangers(other_seed).number(other_file, other_person) != number
+            assert synthetic_id(other_seed, other_file, other_person) != number
 
 
 def test_where_one_of_two_faces_is_lost_nobody_is_shown(house: House, tmp_path: Path) -> None:
@@ -277,7 +291,7 @@ def test_the_images_of_a_folder_are_drawn_or_hidden_and_one_bad_file_ends_nothin
     assert {path.name for path in refused.failures} == {"bad.jpg", "bad.mp4", "rocket.jpg"}
 
 
-def test_in_an_image_every_face_is_a_stranger_of_its_own(house: House, tmp_path: Path) -> None:
+def test_in_an_image_every_face_is_another_synthetic_person(house: House, tmp_path: Path) -> None:
     """The same person twice: nobody follows them from one image to the next, and so not within one."""
     frame = next(VideoSource(E).frames()).image
     write_image(tmp_path / "twice.png", np.hstack([frame, frame]), synthetic=None)
@@ -366,17 +380,22 @@ def test_in_an_image_a_face_without_landmarks_is_hidden(house: House, tmp_path: 
     report = house.anonymize(STILL, tmp_path / "out.png", extractor="boxes")
     assert (report.faces, report.undrawn, report.frames_hidden, report.frames_hidden_in_part) == (0, 1, 0, 1)
     before, after = read_image(STILL), read_image(tmp_path / "out.png")
+    session = Session.open(house.runs / "colors", options=SessionOptions(extractor="boxes"), registry=house.registry)
+    assert (session.anonymize(before) == after).all(), "in memory it is hidden as well"
     assert house.eyes.extract(after) == [] and (before[:40, :40] == after[:40, :40]).all()
     assert read_provenance(tmp_path / "out.png") is not None
 
 
 def test_swapping_leaves_a_face_without_landmarks_and_counts_it(house: House, tmp_path: Path) -> None:
     clip = cut(TWO, tmp_path / "two.mp4", slice(0, 3))
-    options = {"blender": "paste", "registry": house.registry}
-    report = swap(house.runs / "known", clip, tmp_path / "out.mp4", "E", extractor="half_boxes", **options)
+    run, half, boxes = (
+        house.runs / "known",
+        *(SessionOptions(blender="paste", extractor=e) for e in ("half_boxes", "boxes")),
+    )
+    report = swap(run, clip, tmp_path / "out.mp4", "E", options=half, registry=house.registry)
     assert (report.faces, report.undrawn, report.frames_no_face, report.frames_partial) == (3, 3, 0, 0)
     with pytest.raises(MienError, match=r"boxes finds 1 faces in .*hopper.jpg, but not the landmarks") as refused:
-        swap(house.runs / "known", STILL, tmp_path / "out.png", "E", extractor="boxes", **options)
+        swap(run, STILL, tmp_path / "out.png", "E", options=boxes, registry=house.registry)
     assert "--extractor boxes+NAME" in refused.value.fix
 
 
@@ -448,7 +467,7 @@ def test_ctrl_c_leaves_nothing_behind(house: House, tmp_path: Path, after: int) 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"model": "known"}, "draws the people it was trained on .* invents nobody"),
+        ({"model": "known"}, "draws the people it was trained on, not people who do not exist"),
         ({"seed": -1}, "The seed -1 is negative"),
         ({"missing": "guess"}, "--missing must be one of hide, refuse, keep, not 'guess'"),
         ({"margin_seconds": -1.0}, "--margin must be 0 or more seconds, not −1"),
@@ -467,7 +486,7 @@ def test_what_cannot_be_meant_is_refused(house: House, tmp_path: Path, options: 
     assert files_in(tmp_path) == []
 
 
-def test_swapping_refuses_a_run_that_invents(house: House, tmp_path: Path) -> None:
-    with pytest.raises(MienError, match="people who do not exist") as refused:
-        swap(house.runs / "colors", STILL, tmp_path / "out.png", "E", blender="paste", registry=house.registry)
+def test_swapping_refuses_a_run_of_synthetic_people(house: House, tmp_path: Path) -> None:
+    with pytest.raises(MienError, match="draws nobody by name; it cannot draw 'E'") as refused:
+        swap(house.runs / "colors", STILL, tmp_path / "out.png", "E", registry=house.registry)
     assert refused.value.fix == f"mien anonymize INPUT OUTPUT --run {house.runs / 'colors'}"

@@ -109,7 +109,14 @@ def train(
             DatasetRecord(name=d.name, path=str(d.path.resolve()), digest=d.info.digest, faces=len(d))
             for d in data.datasets
         ],
-        plugins=_plugins(registry, choice.name, data.datasets[0].info, features, recognizer),
+        # A model that draws no references does without the recognizer; whoever tells people apart later may choose another.
+        plugins=_plugins(
+            registry,
+            choice.name,
+            data.datasets[0].info,
+            features,
+            recognizer if "reference" in of_model.targets else None,
+        ),
         options=options,
     )
     if accelerator.is_main_process:
