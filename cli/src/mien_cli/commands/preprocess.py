@@ -65,7 +65,7 @@ def preprocess(
     ] = None,
     recognizer: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What tells that person apart; encoding by default.", rich_help_panel=_WHAT),
+        typer.Option(metavar="NAME", help="What tells people apart; encoding by default.", rich_help_panel=_WHAT),
     ] = None,
     largest: Annotated[
         bool, typer.Option("--largest", help="Keep one face of each image: the largest.", rich_help_panel=_WHAT)
