@@ -27,7 +27,8 @@ from mien.training import TrainReport
 
 def use(folder: Path, run: Path) -> Evaluation:
     registry = Registry()
-    made = preprocess(folder, [folder / "clip.mp4"], options=PreprocessOptions(extractor="blazeface"), registry=registry)
+    asked = PreprocessOptions(extractor="blazeface")
+    made = preprocess(folder, [folder / "clip.mp4"], options=asked, registry=registry)
     assert_type(made, PreprocessReport)
     assert_type(Dataset.open(folder).images(64), NDArray[np.uint8])
     assert_type(train("latent", [folder], run, options=TrainOptions(steps=1)), TrainReport)

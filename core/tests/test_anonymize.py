@@ -3,7 +3,7 @@
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien import (
+    AnonymizeOptions,
     AnonymizeReport,
     Extractor,
     FrameRange,
@@ -58,7 +59,16 @@ class House:
 
     def anonymize(self, source: Path, output: Path, model: str = "colors", **options: Any) -> AnonymizeReport:
         chosen = {"blender": "paste", "extractor": "blinkered", "check": False, "registry": self.registry, **options}
-        return anonymize(self.runs / model, source, output, **chosen)
+        of_session = {one.name for one in fields(SessionOptions)} & chosen.keys()
+        of_call = {"registry", "progress", "seed"} & chosen.keys()
+        return anonymize(
+            self.runs / model,
+            source,
+            output,
+            options=AnonymizeOptions(**{name: chosen[name] for name in chosen.keys() - of_session - of_call}),
+            session=SessionOptions(**{name: chosen[name] for name in of_session}),
+            **{name: chosen[name] for name in of_call},
+        )
 
     def faces(self, image: RgbImage) -> list[Face]:
         """The faces of an image, from left to right."""

@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien import Box, Dataset, ExtractorSet, Face, MienError, Registry, preprocess
+from mien import Box, Dataset, ExtractorSet, Face, MienError, PreprocessOptions, Registry, preprocess
 from mien.geometry.boxes import box_distance, growth, is_same_face, overlap, united, upright, weighted_mean
 from mien.inference.detector import FaceDetector
 from mien.media.images import write_image

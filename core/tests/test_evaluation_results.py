@@ -104,7 +104,8 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         for clip in clips:
             shutil.copy(CLIPS / clip, folder)
         sources = [folder / clip for clip in clips]
-        preprocess(folder / "somebody", sources=sources, options=PreprocessOptions(extractor="face_recognition", features="landmarks:points=5", images=False))  # fmt: skip
+        asked = PreprocessOptions(extractor="face_recognition", features="landmarks:points=5", images=False)
+        preprocess(folder / "somebody", sources, options=asked)
         return folder / "somebody"
 
     return made

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from mien import Box, Extractor, Face, FeatureSet, MienError, Registry, preprocess
+from mien import Box, Extractor, Face, FeatureSet, MienError, PreprocessOptions, Registry, preprocess
 from mien.geometry.alignment import AlignmentConfig, align, recut
 from mien.media.images import read_image, write_image
 from mien.testing.images import portraits, side_by_side

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -111,16 +111,24 @@ def anonymize(
       mien anonymize interview.mp4 out.mp4 --run synthetic --missing refuse
     """
     # When the command runs, so that `mien --help` need not wait for torch.
-    from mien import AnonymizeOptions
+    from mien import AnonymizeOptions, SessionOptions
     from mien import anonymize as run_anonymize
+    from mien.media.video_writer import DEFAULT_QUALITY
 
+    session = SessionOptions(
+        extractor=extractor,
+        recognizer=recognizer,
+        blender=blender,
+        threads=threads,
+        device=device,
+        overwrite=overwrite,
+        quality=DEFAULT_QUALITY if quality is None else quality,
+    )
     options = AnonymizeOptions(
-        missing=missing.value, margin_seconds=margin, check=check, max_verified=max_verified, QQQ
+        missing=missing.value, margin_seconds=margin, check=check, max_verified=max_verified, sound=sound
     )
     with shown_on(messages()) as progress:
-        report = run_anonymize(
-            run, source, output, seed=seed, options=options, session=SESSION, progress=progress
-        )
+        report = run_anonymize(run, source, output, seed=seed, options=options, session=session, progress=progress)
     console = results()
     console.print(_summary(report))
     _print_what_to_look_at(report, console)
