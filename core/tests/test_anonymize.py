@@ -20,11 +20,13 @@ from PIL import Image
 from mien import AnonymizeReport, Extractor, FrameRange, MienError, Registry, TrainOptions, anonymize, swap, train
 from mien.anonymization.redaction import hidden
 from mien.contracts.face import Face, RgbImage
+from mien.geometry.alignment import align
 from mien.inference.target import Strangers
 from mien.media.images import read_image, write_image
 from mien.media.provenance import read_provenance
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
+from mien.tracking.recognizer import Recognizer
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 CLIPS = DATA / "clips"
@@ -57,9 +59,13 @@ def register_extractors():
     return [
         PluginSpec("blinkered", "mien_colors_classes:Blinkered", "sees nothing beside magenta", contract=2),
         PluginSpec("half", "mien_colors_classes:Half", "sees the left half of an image only", contract=2),
+        PluginSpec("half_boxes", "mien_colors_classes:HalfBoxes", "landmarks in the left half only", contract=2),
+        PluginSpec("boxes", "mien_colors_classes:Boxes", "boxes without landmarks", contract=2),
     ]
 """
 CLASSES = """
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -90,6 +96,9 @@ class Mirror(Model):
 class Known(Mirror):
     targets = frozenset({"known"})
 
+    def generate(self, batch, identity):
+        return batch.images
+
 
 class Colors(Mirror):
     # All the face in the one of 360 hues that its stranger's number says.
@@ -117,6 +126,18 @@ class Blinkered(Extractor):
 class Half(Blinkered):
     def extract(self, image):
         return [face for face in self.eyes.extract(image) if face.landmarks[:, 0].mean() < image.shape[1] / 2]
+
+
+class HalfBoxes(Blinkered):
+    # Landmarks on the left half of an image, boxes alone on the right.
+    def extract(self, image):
+        middle = image.shape[1] / 2
+        return [face if face.box.left < middle else replace(face, landmarks=None) for face in self.eyes.extract(image)]
+
+
+class Boxes(Blinkered):
+    def extract(self, image):
+        return [replace(face, landmarks=None) for face in self.eyes.extract(image)]
 """
 
 
@@ -292,13 +313,13 @@ def test_strangers_have_numbers_that_a_batch_can_hold_and_nobody_shares(seed: in
 def test_where_one_of_two_faces_is_lost_nobody_is_shown(house: House, tmp_path: Path) -> None:
     clip = cut(TWO, tmp_path / "two.mp4", slice(0, 20), left_covered(range(6, 16)))
     file = house.anonymize(clip, tmp_path / "out.mp4").files[0]
-    assert file.partial == file.hidden == (FrameRange(6, 15),) and file.no_face == () == file.left_in
+    assert file.partial == file.hidden == (FrameRange(6, 15),) and file.no_face == () == file.partial_unchanged
     assert (file.faces, file.frames_hidden) == (20, 10)
     shown = [not is_hidden(frame.image) for frame in VideoSource(tmp_path / "out.mp4").frames()]
     assert [index for index, is_shown in enumerate(shown) if not is_shown] == list(range(6, 16))
 
     kept = house.anonymize(clip, tmp_path / "kept.mp4", missing="keep").files[0]
-    assert (kept.hidden, kept.hidden_in_part, kept.left_in) == ((), (), (FrameRange(6, 15),))
+    assert (kept.hidden, kept.hidden_in_part, kept.partial_unchanged) == ((), (), (FrameRange(6, 15),))
     assert not any(is_hidden(frame.image) for frame in VideoSource(tmp_path / "kept.mp4").frames())
 
 
@@ -429,8 +450,43 @@ def test_a_face_that_a_second_extractor_finds_is_drawn_and_one_that_both_find_on
 ) -> None:
     clip = cut(TWO, tmp_path / "two.mp4", slice(0, 4))
     assert house.anonymize(clip, tmp_path / "half.mp4", extractor="half").faces == 4
-    both = house.anonymize(clip, tmp_path / "both.mp4", extractor="half", also_find=["blinkered"])
+    both = house.anonymize(clip, tmp_path / "both.mp4", extractor="half+blinkered")
     assert (both.faces, both.people) == (8, 2)
+
+
+def test_a_face_without_landmarks_is_hidden_in_every_frame_or_measured_by_another_extractor(
+    house: House, tmp_path: Path
+) -> None:
+    clip = cut(TWO, tmp_path / "two.mp4", slice(0, 6))
+    file = house.anonymize(clip, tmp_path / "hidden.mp4", extractor="half_boxes", missing="keep").files[0]
+    assert (file.faces, file.undrawn, file.hidden, file.hidden_in_part) == (6, 6, (), (FrameRange(0, 5),))
+    eyes, recognizer = house.eyes, Recognizer(house.registry)
+    for before, after in zip(VideoSource(clip).frames(), VideoSource(tmp_path / "hidden.mp4").frames(), strict=True):
+        _, right = house.faces(before.image)
+        known, now = (recognizer.encode([align(frame.image, right.landmarks)])[0] for frame in (before, after))
+        assert recognizer.distances(now[None], known)[0] > recognizer.same_person_below
+        assert not any(face.box.left > before.image.shape[1] / 2 for face in eyes.extract(after.image))
+
+    drawn = house.anonymize(clip, tmp_path / "drawn.mp4", extractor="boxes+face_recognition")
+    assert (drawn.faces, drawn.undrawn, drawn.frames_hidden_in_part, drawn.people) == (12, 0, 0, 2)
+
+
+def test_in_an_image_a_face_without_landmarks_is_hidden(house: House, tmp_path: Path) -> None:
+    report = house.anonymize(STILL, tmp_path / "out.png", extractor="boxes")
+    assert (report.faces, report.undrawn, report.frames_hidden, report.frames_hidden_in_part) == (0, 1, 0, 1)
+    before, after = read_image(STILL), read_image(tmp_path / "out.png")
+    assert house.eyes.extract(after) == [] and (before[:40, :40] == after[:40, :40]).all()
+    assert read_provenance(tmp_path / "out.png") is not None
+
+
+def test_swapping_leaves_a_face_without_landmarks_and_counts_it(house: House, tmp_path: Path) -> None:
+    clip = cut(TWO, tmp_path / "two.mp4", slice(0, 3))
+    options = {"blender": "paste", "registry": house.registry}
+    report = swap(house.runs / "known", clip, tmp_path / "out.mp4", "E", extractor="half_boxes", **options)
+    assert (report.faces, report.undrawn, report.frames_no_face, report.frames_partial) == (3, 3, 0, 0)
+    with pytest.raises(MienError, match=r"boxes finds 1 faces in .*hopper.jpg, but not the landmarks") as refused:
+        swap(house.runs / "known", STILL, tmp_path / "out.png", "E", extractor="boxes", **options)
+    assert "--extractor boxes+NAME" in refused.value.fix
 
 
 def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -> None:
@@ -440,7 +496,7 @@ def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -
     assert file.check is not None and report.check is not None
     assert (file.check.verified, file.check.faces, file.output) == (6, 6, None)
     assert report.check.smallest_distance < 0.3
-    assert "6 of 6 faces looked at are still taken for the person" in report.failures[clip]
+    assert "6 of 6 compared faces are still taken for the person" in report.failures[clip]
     assert files_in(tmp_path) == ["J.mp4", "out.rejected.mp4"]
 
     album = tmp_path / "album"
@@ -503,10 +559,11 @@ def test_ctrl_c_leaves_nothing_behind(house: House, tmp_path: Path, after: int) 
     [
         ({"model": "known"}, "draws the people it was trained on .* invents nobody"),
         ({"seed": -1}, "The seed -1 is negative"),
-        ({"missing": "guess"}, "none of hide, refuse, keep"),
-        ({"margin_seconds": -1.0}, "A margin of -1.0 s"),
-        ({"max_verified": 2.0, "check": True}, "A share of 2.0"),
-        ({"also_find": ["eagle"]}, "No extractor named 'eagle'"),
+        ({"missing": "guess"}, "--missing must be one of hide, refuse, keep, not 'guess'"),
+        ({"margin_seconds": -1.0}, "--margin must be 0 or more seconds, not −1"),
+        ({"max_verified": 2.0, "check": True}, "--max-verified must be a share from 0 to 1, not 2"),
+        ({"extractor": "half+eagle"}, "No extractor named 'eagle'"),
+        ({"extractor": "half+half"}, "names the extractor 'half' twice"),
         ({"source": STILL, "output": "out.bmp"}, r"out\.bmp: a \.bmp has no place to say that it is synthetic"),
         ({"output": "out.jpg"}, r"out\.jpg: videos are not written as \.jpg"),
     ],

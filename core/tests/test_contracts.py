@@ -64,9 +64,21 @@ class TestABlender(WellBehaved, BlenderContract): ...
     ("line", "by", "check", "says"),
     [
         ("[left, 0], np.float32", "[left, 0], float", "test_finds_the_face_of_a_portrait", "float32"),
-        ("landmarks, 0.9", "landmarks[:, ::-1], 1.0", "test_finds_the_face_of_a_portrait", "x before y"),
-        ("landmarks, 0.9", "landmarks[::-1], 1.0", "test_finds_the_face_of_a_portrait", "iBUG-68"),
+        ("landmarks, 0.9", "landmarks[:, ::-1], 1.0", "test_landmarks_are_in_ibug_order", "x before y"),
+        ("landmarks, 0.9", "landmarks[::-1], 1.0", "test_landmarks_are_in_ibug_order", "iBUG-68"),
         ("landmarks, 0.9", "landmarks * np.nan, 1.0", "test_finds_the_face_of_a_portrait", "finite"),
+        (
+            "0.9 - 0.1 * len(faces)",
+            "0.9 - 0.1 * len(faces), {'five': landmarks[[36, 45, 30, 54, 48]]}",
+            "test_five_points_lie_on_eyes_nose_and_mouth",
+            "left of the image first",
+        ),
+        (
+            "0.9 - 0.1 * len(faces)",
+            "0.9 - 0.1 * len(faces), {'five': landmarks[:4]}",
+            "test_finds_both_faces_surest_first",
+            "five points",
+        ),
         ("Box(*", "Box(1e4 + left, 0, 2e4 + left, 9) or (", "test_finds_the_face_of_a_portrait", "outside"),
         ("return faces", "return faces[:1]", "test_finds_both_faces_surest_first", "1 faces in an image of two"),
         ("return faces", "return faces[::-1]", "test_finds_both_faces_surest_first", "surest face first"),
@@ -84,6 +96,21 @@ def test_an_extractor_that_breaks_it_is_told(install, line, by, check, says):
     install(line, by)
     with pytest.raises(AssertionError, match=says):
         getattr(TestAnExtractor(), check)()
+
+
+@pytest.mark.parametrize(
+    ("by", "check", "reason"),
+    [
+        ("None, 0.9", "test_landmarks_are_in_ibug_order", "no landmarks"),
+        ("landmarks, 0.8", "test_five_points_lie_on_eyes_nose_and_mouth", "no points"),
+    ],
+)
+def test_what_an_extractor_does_not_know_is_skipped_and_the_rest_still_checked(install, by, check, reason):
+    install("landmarks, 0.9", by)
+    with pytest.raises(pytest.skip.Exception, match=reason):
+        getattr(TestAnExtractor(), check)()
+    TestAnExtractor().test_finds_both_faces_surest_first()
+    TestAnExtractor().test_gives_the_same_faces_in_another_process()
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from mien import Box, Extractor, Face
-from mien.contracts.face import Landmarks, RgbImage
+from mien.contracts.face import RgbImage
 
 from .fault import FaultConfig, fail
 
@@ -26,8 +26,8 @@ class FaultyExtractor(Extractor):
             image[:] = 0
         height, width = image.shape[:2]
         spread = np.random.default_rng(0).uniform(0.3, 0.7, (68, 2)) * (width, height)
-        landmarks = spread.astype(np.float32)
-        face = Face(Box(0.3 * width, 0.3 * height, 0.7 * width, 0.7 * height), landmarks, 0.9)
+        face = Face(Box(0.3 * width, 0.3 * height, 0.7 * width, 0.7 * height), spread.astype(np.float32), 0.9)
+        landmarks: Any = face.landmarks
         if fault == "not finite":
             landmarks[3] = np.nan
         faces: Any = {
@@ -51,5 +51,6 @@ class FaultyExtractor(Extractor):
             image[:] = 0
         if self.config.fault == "writes into the faces":
             for face in faces:
-                cast(Landmarks, face.landmarks)[:] = 0
+                if face.landmarks is not None:
+                    face.landmarks[:] = 0
         return list(faces[1:] if self.config.fault == "shape" else faces)

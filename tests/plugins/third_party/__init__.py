@@ -1,11 +1,11 @@
-"""Registers extractors, a masker and features that need no weights."""
+"""Registers an extractor, a masker and three features that need no weights."""
 
 from mien.contracts.hooks import PluginSpec, hookimpl
 
 
 @hookimpl
 def register_extractors() -> list[PluginSpec]:
-    """Two that find the person E."""
+    """One that finds the person E, and one that knows his box alone."""
     return [
         PluginSpec("template", f"{__name__}.template:Template", "a face in the middle", contract=2),
         PluginSpec("boxes", f"{__name__}.template:Boxes", "its box alone", contract=2),
@@ -20,9 +20,9 @@ def register_maskers() -> list[PluginSpec]:
 
 @hookimpl
 def register_features() -> list[PluginSpec]:
-    """Of the landmarks, of the crop and of the scene."""
+    """One of the crop, one of the scene and one of the landmarks."""
     return [
-        PluginSpec("nose", f"{__name__}.nose:Nose", "where the nose is", contract=2),
+        PluginSpec("nose", f"{__name__}.points:Nose", "where the nose is", contract=2),
         PluginSpec("tint", f"{__name__}.colors:Tint", "mean color", contract=2),
         PluginSpec("surroundings", f"{__name__}.colors:Surroundings", "mean color of the scene", contract=2),
     ]

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
-from mien.contracts.extractor import Extractor
 from mien.dataset.format import Dataset
 from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, FeatureInfo, People, finish_swap, read_info
 from mien.dataset.job import Job
@@ -18,6 +16,7 @@ from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import writing_to
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
@@ -222,9 +221,9 @@ def _recognizer(
 
 
 def _encoding(image: Path, recipe: Recipe, registry: Registry) -> StoredEncoding:
-    detector = cast(Extractor, registry.create("extractor", recipe.extractor))
+    extractors = ExtractorSet(recipe.extractor, registry)
     recognizer = Recognizer(registry, recipe.recognizer.choice if recipe.recognizer else None)
-    values = recognizer.reference(image, detector)
+    values = recognizer.reference(image, extractors)
     return StoredEncoding(recognizer=recognizer.record, values=tuple(float(value) for value in values))
 
 

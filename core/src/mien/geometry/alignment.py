@@ -229,7 +229,8 @@ def face_outline(crop: FaceCrop) -> NDArray[np.float32]:
         corners = np.array([[near, near], [far, near], [far, far], [near, far]], np.float32)
     across, down = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
     angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
-    return (corners.mean(0) + np.cos(angles) * across + np.sin(angles) * down).astype(np.float32)
+    outline: NDArray[np.float32] = corners.mean(0) + np.cos(angles) * across + np.sin(angles) * down
+    return outline.astype(np.float32)
 
 
 def hull_mask(points: NDArray[np.float32], size: int, dilation: float) -> Mask:
@@ -284,8 +285,9 @@ def erode_and_feather(mask: Mask, erosion: float, feather: float, in_scene: Mask
 
 
 def transform_points(matrix: Affine, points: Landmarks) -> Landmarks:
-    """Apply a (2, 3) transform to float (N, 2) points."""
-    return (points.astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    """Apply a (2, 3) transform to float (N, 2) points, or (N, 3) of which the third is a depth in the same unit."""
+    plane = points[:, :2].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return np.concatenate([plane, points[:, 2:] * scale_of(matrix)], axis=1, dtype=np.float32)
 
 
 def compose(second: Affine, first: Affine) -> Affine:

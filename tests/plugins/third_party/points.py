@@ -9,7 +9,7 @@ from mien import FaceCrop, Feature, MienError
 
 
 class Nose(Feature):
-    """Where the tip of the nose is, in shares of the crop."""
+    """Where the nose is."""
 
     @property
     def shape(self) -> tuple[int, ...]:
