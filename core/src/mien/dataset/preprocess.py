@@ -64,8 +64,8 @@ class PreprocessReport:
 def preprocess(
     dataset: Path,
     *,
-    extractor: str | None,
-    features: str,
+    extractor: str | None = None,
+    features: str = "",
     sources: Sequence[Path] | None = None,
     keep_person: Path | None = None,
     recognizer: str | None = None,
