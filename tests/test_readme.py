@@ -53,7 +53,7 @@ def test_a_command_is_understood(command: str, parsed: Callable[[Sequence[str]],
 
 @pytest.mark.parametrize("wrong", ["mien swap anna-ben ben.mp4 --to anna", "mien train --run a --no-such-option"])
 def test_a_command_that_is_none_would_be_noticed(wrong: str, parsed: Callable[[Sequence[str]], dict[str, Any]]) -> None:
-    with pytest.raises(Exception, match="Missing parameter|No such option"):
+    with pytest.raises(Exception, match=r"Missing parameter|No such option"):
         parsed(shlex.split(wrong)[1:])
 
 

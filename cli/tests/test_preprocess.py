@@ -70,7 +70,7 @@ def test_its_options_reach_the_dataset(mien, tmp_path, raw):
         (["--from", "nowhere.jpg"], "nowhere.jpg"),
         (["--keep-person", "nobody.jpg"], "nobody.jpg"),
         (["--keep-person", "nobody.jpg", "--recognizer", "encodin"], "Did you mean 'encoding'?"),
-        (["--recognizer", "encoding"], "No person was named"),
+        (["--recognizer", "encoding"], "Nothing is asked for"),
     ],
 )
 def test_what_cannot_be_meant_is_told_before_any_work(mien, tmp_path, raw, options, part):

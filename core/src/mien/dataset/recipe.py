@@ -146,10 +146,11 @@ def refuse_another_recognizer(path: Path, info: DatasetInfo, recipe: Recipe, det
         return
     held = info.keep_person or before
     asked = recipe.keep_person if recipe.keep_person and recipe.keep_person.recognizer == now else now
-    keep_person = " --keep-person IMAGE" if info.keep_person else ""
+    told_apart = " --keep-person IMAGE" if info.keep_person else ""
+    told_apart += " --people recognizer" if info.people == "recognizer" else ""
     raise MienError(
         f"People were told apart in {path} by {held}, which cannot be compared with {asked}.",
-        f"mien preprocess {path} --again{keep_person} --recognizer {now.choice}",
+        f"mien preprocess {path} --again{told_apart} --recognizer {now.choice}",
     )
 
 

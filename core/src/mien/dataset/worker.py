@@ -72,9 +72,10 @@ class ChunkWorker:
         self._extractors = ExtractorSet(recipe.extractor, registry)
         self._maskers = MaskerSet(recipe.masker, registry)
         self._features = FeatureSet(recipe.features_text, registry)
-        self._recognizer = Recognizer(registry, recipe.recognizer.choice) if recipe.recognizer else None
+        self._recognizer: Recognizer | None = None
         self._person: NDArray[np.float32] | None = None
-        if recipe.keep_person and self._recognizer:
+        if recipe.keep_person and recipe.recognizer:
+            self._recognizer = Recognizer(registry, recipe.recognizer.choice)
             again = "mien preprocess DATASET --again --keep-person IMAGE"
             self._person = self._recognizer.stored(recipe.keep_person, "The dataset", again)
         self._video: Any = None

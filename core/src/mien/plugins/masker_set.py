@@ -38,7 +38,7 @@ class MaskerSet:
         """The maskers as the user would type them, all settings spelled out."""
         if all(masker.subtracts for _, masker in self.maskers):
             what = f"{text!r} says only what stands in front of a face" if choices else "No masker is named"
-            known = "+".join([registry.default("masker"), *choices])
+            known = "+".join(["NAME", *choices])
             raise MienError(f"{what}; one has to say what is face.", f"--masker {known}")
 
     @property
