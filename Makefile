@@ -2,7 +2,7 @@
 # make test     the tests (the quick ones alone: make test-fast; the long ones: make test-long)
 # make lint     ruff and mypy
 # make docs     the documentation as a site, in site/; docs/cli.md anew: .venv/bin/python docs/tools/cli_pages.py
-# make results  docs/results.md anew: every model trained and judged, three quarters of an hour on two cores
+# make results  docs/results.md anew: every model trained and evaluated, three quarters of an hour on two cores
 # make install  .venv with everything of this checkout
 #
 # Each of them makes .venv first if it is not there or what it is made of has changed. Needed: Python 3.11 or newer, make.

@@ -13,14 +13,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
 import mien
 from mien.media.provenance import read_provenance
 from mien.plugins.registry import Registry
 from mien.template import new_plugin
-from mien_cli.app import app
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCS = REPOSITORY / "docs"
@@ -170,14 +168,14 @@ def test_the_example_of_a_kind_keeps_its_contract(example, tmp_path):
     assert "failed" not in ran
 
 
-def test_the_commands_for_the_example_are_understood(example):
+def test_the_commands_for_the_example_are_understood(example, parsed):
     used = False
     for command in example.commands:
         program, *arguments = command.split()
         if command == "pip install -e .":
             continue
         assert program == "mien", f"no test runs {command!r}"
-        parse(arguments)
+        parsed(arguments)
         for word in (part for argument in arguments for part in argument.split("+")):
             if re.fullmatch(rf"{example.name}(:.*)?", word):
                 example.registry.configure(example.kind, word)
@@ -258,16 +256,6 @@ def save_change(folder: Path) -> None:
     (folder / "edges.diff").write_text(change.text, encoding="utf-8")
 
 
-def parse(arguments: list[str]) -> None:
-    """Read a command line as `mien` does, without running it; what is not understood raises."""
-    command: Any = typer.main.get_command(app)
-    name, rest = "mien", list(arguments)
-    while rest and rest[0] in getattr(command, "commands", {}):
-        name = rest.pop(0)
-        command = command.commands[name]
-    command.make_context(name, rest)
-
-
 def leaves(nav: Any) -> list[str]:
     """The pages of a navigation, however deep."""
     if isinstance(nav, str):
@@ -293,10 +281,11 @@ def test_the_calls_of_the_page_one_after_the_other(tmp_path):
     snippets = [block.text for block in blocks_of(DOCS / "python.md") if not re.fullmatch(SNIPPET, block.text)]
     each = "import sys\nfor snippet in sys.argv[1:]:\n    exec(snippet, {})"
     told = run(sys.executable, "-c", each, *snippets, cwd=tmp_path)
-    for line in ("anna 100 faces", "25 5 25 steps are done", "72 frames, 72 faces", "mean face", "mien-feature-mine"):
+    for line in ("anna 100 faces", "25 5 25 steps are done", "(360, 640, 3) 4 4", "72 frames by a session",
+                 "72 frames, 72 faces", "mean face", "mien-feature-mine"):  # fmt: skip
         assert line in told, told
-    for clip in ("swapped.mp4", "anonymous.mp4"):
-        assert read_provenance(tmp_path / clip) is not None
+    for drawn in ("swapped.png", "by-session.mp4", "swapped.mp4", "anonymous.mp4"):
+        assert read_provenance(tmp_path / drawn) is not None
     assert (tmp_path / "comparison" / "index.html").is_file()
 
 

@@ -20,7 +20,7 @@ IMAGES = REPOSITORY / "docs" / "images" / "results"
 
 
 def strips(work: Path, name: str, experiments: Sequence[Experiment], person: str, drawn_as: str | None) -> None:
-    """Some of a person's frames, and what each model and baseline draws of them as a person or as strangers."""
+    """Some of a person's frames, and what each model and baseline draws of them as a person, or as synthetic people."""
     columns: dict[str, list[RgbImage]] = {}
     for one in experiments:
         evaluation = evaluation_of(work, one, person)

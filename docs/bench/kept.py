@@ -1,4 +1,4 @@
-"""What has been measured for the results page so far: judgements, and notes beside them."""
+"""What has been measured for the results page so far: evaluations, and notes beside them."""
 
 import json
 from pathlib import Path
@@ -27,8 +27,8 @@ def notes_of(work: Path) -> dict[str, object]:
 
 
 def evaluation_of(work: Path, experiment: Experiment, person: str) -> Evaluation:
-    """The judgement of a run on a person's faces. Exits if there is none yet."""
+    """The evaluation of a run on a person's faces. Exits if there is none yet."""
     found = Evaluation.read(folder_of(work / "runs" / experiment.name, work / person))
     if found is None:
-        raise SystemExit(f"{experiment.name} has not been judged on {person} yet: call this without --write")
+        raise SystemExit(f"{experiment.name} has not been evaluated on {person} yet: call this without --write")
     return found

@@ -11,7 +11,7 @@ from tables import (
     PERSON_COLUMNS,
     RECONSTRUCTION_COLUMNS,
     SCENE,
-    STRANGER_COLUMNS,
+    SYNTHETIC_COLUMNS,
     TARGET,
     beaten,
     best_features,
@@ -30,14 +30,14 @@ def write(
 ) -> None:
     """Write the page and its images."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    swapping = [one for one in models if TARGET in evaluation_of(work, one, SCENE).drawn_as]
-    inventing = [one for one in models if None in evaluation_of(work, one, SCENE).drawn_as]
+    known = [one for one in models if TARGET in evaluation_of(work, one, SCENE).drawn_as]
+    synthetic = [one for one in models if None in evaluation_of(work, one, SCENE).drawn_as]
     for one in models:
         losses(work, one)
     conditioning(work, conditionings)
-    strips(work, "swaps", swapping, SCENE, TARGET)
-    strips(work, "strangers_E", inventing, TARGET, None)
-    strips(work, "strangers_J", inventing, SCENE, None)
+    strips(work, "swaps", known, SCENE, TARGET)
+    strips(work, "synthetic_E", synthetic, TARGET, None)
+    strips(work, "synthetic_J", synthetic, SCENE, None)
     template = Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
     ).get_template("results.md.j2")
@@ -48,18 +48,18 @@ def write(
         held_out=HELD_OUT,
         clips=len(list((CLIPS / TARGET).glob("*.mp4"))),
         taken=notes_of(work).get("minutes_taken"),
-        own=evaluation_of(work, swapping[0], TARGET),
-        other=evaluation_of(work, swapping[0], SCENE),
+        own=evaluation_of(work, known[0], TARGET),
+        other=evaluation_of(work, known[0], SCENE),
         many=BEST_REPORTED,
         models=[one.name for one in models],
-        swaps=table(work, swapping, SCENE, TARGET, PERSON_COLUMNS),
-        swaps_beaten=beaten(work, swapping, SCENE, TARGET),
-        reconstruction=table(work, swapping, TARGET, TARGET, RECONSTRUCTION_COLUMNS),
-        reconstruction_beaten=beaten(work, swapping, TARGET, TARGET),
-        strangers_own=table(work, inventing, TARGET, None, STRANGER_COLUMNS),
-        strangers_own_beaten=beaten(work, inventing, TARGET, None),
-        strangers_other=table(work, inventing, SCENE, None, STRANGER_COLUMNS),
-        strangers_other_beaten=beaten(work, inventing, SCENE, None),
+        swaps=table(work, known, SCENE, TARGET, PERSON_COLUMNS),
+        swaps_beaten=beaten(work, known, SCENE, TARGET),
+        reconstruction=table(work, known, TARGET, TARGET, RECONSTRUCTION_COLUMNS),
+        reconstruction_beaten=beaten(work, known, TARGET, TARGET),
+        synthetic_own=table(work, synthetic, TARGET, None, SYNTHETIC_COLUMNS),
+        synthetic_own_beaten=beaten(work, synthetic, TARGET, None),
+        synthetic_other=table(work, synthetic, SCENE, None, SYNTHETIC_COLUMNS),
+        synthetic_other_beaten=beaten(work, synthetic, SCENE, None),
         features_own=table(work, features, TARGET, TARGET, RECONSTRUCTION_COLUMNS, by_features=True),
         features_other=table(work, features, SCENE, TARGET, PERSON_COLUMNS, by_features=True),
         best_features=best_features(work, features),

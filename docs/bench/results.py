@@ -1,7 +1,7 @@
-"""Writes docs/results.md: every installed model trained and judged alike, on two people.
+"""Writes docs/results.md: every installed model trained and evaluated alike, on two people.
 
     .venv/bin/python docs/bench/results.py            all of it, three quarters of an hour on two cores
-    .venv/bin/python docs/bench/results.py --write    only the page, of what is trained and judged already
+    .venv/bin/python docs/bench/results.py --write    only the page, of what is trained and evaluated already
 
 What an interrupted call has done counts. Nothing else should be running: every run has the same minutes.
 """
@@ -36,13 +36,13 @@ CONDITIONING_SHOWN_WITH = "cgan"
 
 
 def main() -> None:
-    """Train, judge and write."""
+    """Train, evaluate and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, default=Path("results-out"), help="where runs and judgements are kept")
+    parser.add_argument("--work", type=Path, default=Path("results-out"), help="where runs and evaluations are kept")
     parser.add_argument("--minutes", type=float, default=4.0, help="training of each model")
     parser.add_argument("--feature-minutes", type=float, default=1.0, help="training with each set of features")
     parser.add_argument("--conditioning-minutes", type=float, default=1.5, help="training with each conditioning")
-    parser.add_argument("--faces", type=int, default=60, help="faces of each person to judge by, at most")
+    parser.add_argument("--faces", type=int, default=60, help="faces of each person to evaluate on, at most")
     parser.add_argument("--write", action="store_true", help="only write the page")
     given = parser.parse_args()
     registry, began = Registry(), time.monotonic()

@@ -1,4 +1,4 @@
-"""Judging the results page's runs, and keeping a few drawn faces of each for its strips."""
+"""Evaluating the results page's runs, and keeping a few drawn faces of each for its strips."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def evaluate_once(
 
 
 def strip(folder: Path) -> dict[str, NDArray[np.uint8]]:
-    """What was kept: "original", and "PERSON/drawer" or "/drawer" for strangers, uint8 (FACES, S, S, 3) each."""
+    """What was kept: "original", and "PERSON/predictor", or "/predictor" for synthetic people, uint8 (FACES, S, S, 3) each."""
     with np.load(folder / _FILE) as kept:
         return {name: kept[name] for name in kept.files}
 

@@ -31,7 +31,7 @@ PIXEL_COLUMNS: tuple[Column, ...] = (
     ("PSNR dB ↑", lambda f: f.psnr, "{:.1f}"),
 )
 RECONSTRUCTION_COLUMNS = (*PIXEL_COLUMNS, *PERSON_COLUMNS[:2], *PERSON_COLUMNS[4:9])
-STRANGER_COLUMNS: tuple[Column, ...] = (
+SYNTHETIC_COLUMNS: tuple[Column, ...] = (
     PERSON_COLUMNS[0],
     ("to original ↑", lambda f: f.to_original, "{:.2f}"),
     ("still taken for the original ↓", lambda f: f.verified_as_original, "{:.0%}"),
@@ -121,8 +121,8 @@ def conditioned(work: Path, experiments: Sequence[Experiment]) -> str:
     for one in experiments:
         for person in PEOPLE:
             (found,) = evaluation_of(work, one, person).of(None, is_model=True)
-            rows.append([f"`{one.name}`", person, *_cells(found, STRANGER_COLUMNS)])
-    return _markdown(["run", "frames of", *(title for title, _, _ in STRANGER_COLUMNS)], rows)
+            rows.append([f"`{one.name}`", person, *_cells(found, SYNTHETIC_COLUMNS)])
+    return _markdown(["run", "frames of", *(title for title, _, _ in SYNTHETIC_COLUMNS)], rows)
 
 
 def speeds(work: Path, models: Sequence[Experiment]) -> str:

@@ -12,8 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mien import MienError, TrainOptions, compare, preprocess, train
-from mien.dataset.options import PreprocessOptions
+from mien import MienError, PreprocessOptions, TrainOptions, compare, preprocess, train
 
 
 def main() -> None:
@@ -28,23 +27,23 @@ def main() -> None:
     parser.add_argument("others", nargs="+", help="the sets to put beside it")
     parser.add_argument("--model", default="latent:preset=small", help="one that draws one person from features")
     parser.add_argument("--steps", type=int, default=500, help="of training, with each set")
-    parser.add_argument("--faces", type=int, default=60, help="held-out faces to judge by")
+    parser.add_argument("--faces", type=int, default=60, help="held-out faces to evaluate on")
     parser.add_argument("--out", type=Path, default=Path("feature-sets"), help="a folder for the runs and the page")
     given = parser.parse_args()
     sets = {f"set-{number}": features for number, features in enumerate([given.first, *given.others], 1)}
     for features in sets.values():  # all of them first: nothing is trained if one cannot be measured
-        preprocess(given.dataset, options=PreprocessOptions(extractor=None, features=features, images=False))
+        preprocess(given.dataset, options=PreprocessOptions(features=features, images=False))
     options = TrainOptions(steps=given.steps, held_out=0.2, seed=1)
     for name, features in sets.items():
         train(given.model, [given.dataset], given.out / name, features=features, options=options)
     comparison = compare([given.out / name for name in sets], given.dataset, faces=given.faces, out=given.out)
     for person, rows in comparison.tables().items():
         table = Table("run", "found", "L1", "mouth, r", "expression", title=f"Drawn as {person}")
-        for name, figures in rows:  # baselines that have learnt nothing come last
-            l1 = "–" if figures.l1 is None else f"{figures.l1:.3f}"
-            follows = f"{figures.follows['mouth_opening']:.2f}"
+        for name, metrics in rows:  # baselines that have learnt nothing come last
+            l1 = "–" if metrics.l1 is None else f"{metrics.l1:.3f}"
+            follows = f"{metrics.follows['mouth_opening']:.2f}"
             called = f"{name}: {sets[name]}" if name in sets else name
-            table.add_row(called, f"{figures.found:.0%}", l1, follows, f"{figures.expression:.3f}")
+            table.add_row(called, f"{metrics.found:.0%}", l1, follows, f"{metrics.expression:.3f}")
         Console().print(table)
     print(f"Page: {given.out / 'index.html'}")
 

@@ -34,8 +34,8 @@ from mien.plugins.guard import guarded_generate
 def main() -> None:
     """Train, and draw faces that were held out."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("datasets", type=Path, nargs="+", help="one for each person")
-    parser.add_argument("--model", default="deepfakes:preset=small", help="one that swaps")
+    parser.add_argument("datasets", type=Path, nargs="+", help="of one person each, or of several")
+    parser.add_argument("--model", default="deepfakes:preset=small", help="one that draws the people it is trained on")
     parser.add_argument("--features", default="", help="if it draws from features")
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
