@@ -144,7 +144,7 @@ def speed(run: Path, registry: Registry) -> Speed:
     number = int(lines[-1]["stage"])
     rates = [line["faces_per_second"] for line in lines[_WARM_UP_LINES:] if line["stage"] == number]
     stage = opened.model.stages()[number]
-    sources = [Dataset.open(Path(dataset.path)) for dataset in opened.record.datasets]
+    sources = [Dataset.open(Path(dataset.path)) for dataset in opened.record.datasets if dataset.path]
     data = TrainingData(sources, FeatureSet(opened.features, registry), opened.record.options)
     batch = data.batch(data.spread(stage.batch_size), stage.resolution, 1.0, number)
     faces_per_second = statistics.median(rates)

@@ -27,6 +27,7 @@ from mien.evaluation.synthetic_people import SyntheticPeople
 from mien.geometry.pose import HeadAngles, angles_degrees, head_pose
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
+from mien.plugins.run_location import locate_run
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
 from mien.training import checkpoints
@@ -44,7 +45,7 @@ _PREDICTORS = 4
 
 
 def evaluate(
-    run: Path,
+    run: Path | str,
     on: Path,
     *,
     to: str | None = None,
@@ -55,20 +56,23 @@ def evaluate(
     extractor: str | None = None,
     recognizer: str | None = None,
     judges: Sequence[str] = (),
+    trained_on: Sequence[Path] = (),
     out: Path | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> Evaluation:
     """Measure how well a run's model draws the faces of a dataset, beside baselines that have learnt nothing.
 
-    run: folder of a trained run. on: a dataset; if the run was trained on it, only what training held out of it counts:
-    the end of each clip. to: the person to draw; None: each person of the run in turn, or, if the model invents people,
-    strangers. faces: at most so many, spread evenly. last: only this share at the end of each clip, also of a dataset
-    that the run was not trained on. seed: whom to invent.
+    run: folder of a trained run, or the name of an installed one. on: a dataset; if the run was trained on it, only
+    what training held out of it counts: the end of each clip. to: the person to draw; None: each person of the run in
+    turn, or, if the model invents people, strangers. faces: at most so many, spread evenly. last: only this share at
+    the end of each clip, also of a dataset that the run was not trained on. seed: whom to invent.
     blender, extractor: plugin choices; None: the default blender, and the extractor that the dataset was made with.
     recognizer: a feature choice, by what faces are recognized; None: the run's, or the default. judges: further ones,
     which say by themselves whose faces they are: neither the recognizer nor that which the run was trained with.
-    out: where evaluation.json, index.html and the images are written; None: RUN/evaluations/NAME_OF_DATASET.
+    trained_on: where the datasets lie that an exported run was trained on, which it does not say itself.
+    out: where evaluation.json, index.html and the images are written; None: RUN/evaluations/NAME_OF_DATASET. Beside an
+    installed run nothing is written.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
 
     Every drawn face is set into the scene that it comes from, and found, measured and recognized there.
@@ -77,18 +81,25 @@ def evaluate(
     Raises MienError if the run, the dataset or a plugin is missing, the dataset lacks a feature of the run, there is no
     face to judge by, or no scene can be read any more.
     """
+    registry = registry or Registry()
+    location = locate_run(run, registry)
+    if location.installed and out is None:
+        raise MienError(
+            f"{run} is an installed run, and nothing is written beside it.",
+            f"mien evaluate {run} --on {on} --out FOLDER",
+        )
+    folder = out or folder_of(location.folder, Path(on))
     judgement = measure(
         run, on, to=to, faces=faces, last=last, seed=seed, blender=blender, extractor=extractor, recognizer=recognizer,
-        judges=judges, progress=progress, registry=registry,
+        judges=judges, trained_on=trained_on, progress=progress, registry=registry,
     )  # fmt: skip
-    folder = out or folder_of(Path(run), Path(on))
     write_page(folder, judgement)
     judgement.evaluation.write(folder)
     return judgement.evaluation
 
 
 def measure(
-    run: Path,
+    run: Path | str,
     on: Path,
     *,
     to: str | None = None,
@@ -99,18 +110,19 @@ def measure(
     extractor: str | None = None,
     recognizer: str | None = None,
     judges: Sequence[str] = (),
+    trained_on: Sequence[Path] = (),
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> EvaluationResult:
     """As `evaluate`, but nothing is written."""
     registry, progress = registry or Registry(), progress or Silent()
-    opened, dataset = TrainedRun.open(Path(run), registry), Dataset.open(Path(on))
+    opened, dataset = TrainedRun.open(run, registry), Dataset.open(Path(on))
     if not opened.record.datasets:
         raise MienError(
             f"{run} was trained on nothing: there is nobody to compare with.", "mien evaluate RUN --on DATASET"
         )
     features = FeatureSet(opened.features, registry)
-    sources = training_people(opened)
+    sources = training_people(opened, [dataset, *map(Dataset.open, trained_on)])
     people = people_drawn(opened, to, sources, dataset)
     chosen = choose_rows(opened, dataset, faces, last)
     dataset.vectors(features, chosen.rows[:1])  # says early if a feature is missing
@@ -157,7 +169,7 @@ def measure(
         )
     middle = len(seen.encodings) // 2
     record = opened.record
-    newest = checkpoints.newest(opened.path)
+    newest = checkpoints.newest(opened.location.folder)
     progressed = json.loads((newest / "progress.json").read_text(encoding="utf-8")) if newest else {}
     evaluation = Evaluation(
         run=opened.path.name,
@@ -250,7 +262,8 @@ def _given(
     """The person as a reference, for a model that draws people in no other way."""
     if person is None or "known" in run.model.targets:
         return None
-    if run.recognizer != recognizer.record.choice:
+    recorded = run.record.recognizer
+    if recorded is None or not recorded.agrees_with(recognizer.record):
         raise MienError(
             f"{run.path} draws references by encodings of {run.recognizer}, not of {recognizer.record.choice}.",
             f"mien evaluate {run.path} --on DATASET --recognizer {run.recognizer}",
