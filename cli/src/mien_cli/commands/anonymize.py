@@ -31,7 +31,14 @@ class Missing(StrEnum):
 def anonymize(
     source: Source,
     output: Output,
-    run: Annotated[Path, typer.Option("--run", metavar="RUN", help="Folder of a run whose model invents people.")],
+    run: Annotated[
+        Path,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="A run whose model invents people: its folder, or the name of an installed one.",
+        ),
+    ],
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Other people with another number.")] = 0,
     overwrite: Overwrite = False,
     missing: Annotated[

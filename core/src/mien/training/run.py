@@ -82,6 +82,10 @@ class RunRecord(BaseModel):
     processes: int
     datasets: list[DatasetRecord]
     plugins: list[PluginRecord]
+    license: str = ""
+    """Under which its weights stand, as whoever exported it says; empty: not stated."""
+    data_license: str = ""
+    """Under which the data stand that it was trained on, likewise."""
     options: TrainOptions
 
     def differences(self, registry: Registry) -> list[str]:
