@@ -77,8 +77,8 @@ def exported_record(run: TrainedRun, *, license: str = "", data_license: str = "
     for plugin, setting, value in _settings(exported):
         if _is_path(value):
             raise MienError(
-                f"{plugin} of {run.path} has the setting {setting}={value}: a path of this machine. It leads nowhere on "
-                "another, and tells how this one's disk is laid out.",
+                f"{plugin} of {run.path} has the setting {setting}={value}: a path of this machine, leading nowhere "
+                "on another and tells how this one's disk is laid out.",
                 "Give that setting the type mien.contracts.plugin.WeightsFile if it is a file of weights; else train "
                 "with a path relative to the current folder.",
             )

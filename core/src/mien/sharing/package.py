@@ -113,7 +113,7 @@ def _project(spec: RunSpec, distribution: str, number: str, requirements: list[s
         "project": {
             "name": distribution,
             "version": number,
-            "description": f"A run of mien. {spec.summary[:1].upper()}{spec.summary[1:]}.",
+            "description": f"Run of mien, {spec.summary}.",
             "readme": "README.md",
             "requires-python": ">=3.11",
             "dependencies": requirements,

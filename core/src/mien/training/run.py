@@ -63,7 +63,7 @@ class RunRecord(BaseModel):
     model: str
     """Name of the model plugin."""
     settings: dict[str, Any]
-    """All settings of the model."""
+    """All settings of the model; on disk, "none" stands for None."""
     extractor: str
     masker: str
     features: str
@@ -119,6 +119,8 @@ class RunRecord(BaseModel):
     def write(self, run: Path) -> None:
         """Write RUN/run.toml. Raises MienError if it may not be written."""
         values = self.model_dump(mode="json", exclude_none=True)
+        # TOML has no null; what was left out would be the setting's default when it is read.
+        values["settings"] = {key: "none" if value is None else value for key, value in self.settings.items()}
         with whole_file(run / RECORD) as partial:
             partial.write_bytes(tomli_w.dumps(values).encode())
 
