@@ -50,8 +50,9 @@ class Experiment:
 def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
     """Every installed model with its preset for small machines, on as many of the two people as it takes.
 
-    A model that draws from features gets the set that the reference study found best, or, if it draws people who do not exist, the
-    smaller one that the study gave to its conditional progressive GAN: less of the original face goes in.
+    A model that draws from features gets the set that the reference study found best, or, if it draws people who do
+    not exist, the smaller one that the study gave to its conditional progressive GAN: less of the original face goes
+    in.
     """
     for name in registry.names("model"):
         loaded = registry.load("model", name)
@@ -143,7 +144,7 @@ def speed(run: Path, registry: Registry) -> Speed:
     number = int(lines[-1]["stage"])
     rates = [line["faces_per_second"] for line in lines[_WARM_UP_LINES:] if line["stage"] == number]
     stage = opened.model.stages()[number]
-    sources = [Dataset.open(Path(dataset.path)) for dataset in opened.record.datasets]
+    sources = [Dataset.open(Path(dataset.path)) for dataset in opened.record.datasets if dataset.path]
     data = TrainingData(sources, FeatureSet(opened.features, registry), opened.record.options, type(opened.model))
     batch = data.batch(data.spread(stage.batch_size), opened.model, stage.resolution, stage=number)
     faces_per_second = statistics.median(rates)

@@ -39,7 +39,8 @@ def evaluate_once(
 
 
 def strip(folder: Path) -> dict[str, NDArray[np.uint8]]:
-    """What was kept: "original", and "PERSON/predictor", or "/predictor" for synthetic people, uint8 (FACES, S, S, 3) each."""
+    """What was kept: "original", and "PERSON/predictor", or "/predictor" for synthetic people, uint8 (FACES, S, S, 3)
+    each."""
     with np.load(folder / _FILE) as kept:
         return {name: kept[name] for name in kept.files}
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mien_cli.commands import anonymize, compare, demo, evaluate, plugins, preprocess, swap, train
+from mien_cli.commands import anonymize, compare, demo, evaluate, export, plugins, preprocess, runs, swap, train
 from mien_cli.errors import ErrorTellingGroup
 
 app = typer.Typer(
@@ -40,6 +40,8 @@ app.command(rich_help_panel="Swap faces")(swap.swap)
 app.command(rich_help_panel="Swap faces")(anonymize.anonymize)
 app.command(rich_help_panel="Judge runs")(evaluate.evaluate)
 app.command(rich_help_panel="Judge runs")(compare.compare)
+app.command(rich_help_panel="Hand runs on")(export.export)
+app.command(rich_help_panel="Hand runs on")(runs.runs)
 app.command(rich_help_panel="Look around")(demo.demo)
 app.add_typer(plugins.app, name="plugins", rich_help_panel="Look around")
 

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from mien.plugins.extractor_set import ExtractorSet as ExtractorSet
     from mien.plugins.feature_set import FeatureSet as FeatureSet
     from mien.plugins.registry import Registry as Registry
+    from mien.sharing.export import export_run as export_run
+    from mien.sharing.package import export_package as export_package
     from mien.training.data import TrainingData as TrainingData
     from mien.training.options import TrainOptions as TrainOptions
     from mien.training.run import TrainedRun as TrainedRun
@@ -84,6 +86,8 @@ _HOMES = {
     "mien.inference.swap": ("swap",),
     "mien.contracts.plugin": ("Plugin", "PluginConfig"),
     "mien.plugins.registry": ("Registry",),
+    "mien.sharing.export": ("export_run",),
+    "mien.sharing.package": ("export_package",),
     "mien.training.run": ("TrainedRun", "make_model"),
     "mien.training.data": ("TrainingData",),
     "mien.training.options": ("TrainOptions",),

@@ -32,7 +32,12 @@ def anonymize(
     source: Source,
     output: Output,
     run: Annotated[
-        Path, typer.Option("--run", metavar="RUN", help="Folder of a run whose model draws synthetic people.")
+        Path,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="A run whose model draws synthetic people: its folder, or the name of an installed one.",
+        ),
     ],
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed: another seed, other people.")] = 0,
     overwrite: Overwrite = False,

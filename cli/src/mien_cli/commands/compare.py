@@ -11,7 +11,9 @@ from mien_cli.progress import shown_on
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Folders of runs of mien train.")],
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN…", help="Folders of runs of mien train, or installed runs.")
+    ],
     on: Annotated[Path, typer.Option("--on", metavar="DATASET", help="A preprocessed dataset to judge them by.")],
     faces: Annotated[int, typer.Option(metavar="N", min=2, help="Faces to judge by, at most.")] = 100,
     last: Annotated[
@@ -25,6 +27,10 @@ def compare(
     ] = None,
     recognizer: Annotated[
         str | None, typer.Option(metavar="NAME", help="What recognizes faces; by default as the runs were trained.")
+    ] = None,
+    trained_on: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DATASET", help="A dataset that an exported run was trained on; may be repeated."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where to write comparison.json and index.html; or nowhere.")
@@ -41,7 +47,16 @@ def compare(
     from mien.evaluation.compare import compare as run_compare
 
     with shown_on(messages()) as progress:
-        comparison = run_compare(runs, on, faces=faces, last=last, recognizer=recognizer, out=out, progress=progress)
+        comparison = run_compare(
+            runs,
+            on,
+            faces=faces,
+            last=last,
+            recognizer=recognizer,
+            trained_on=trained_on or (),
+            out=out,
+            progress=progress,
+        )
     console = results()
     for person, rows in comparison.tables().items():
         console.print("People who do not exist" if person is None else f"Drawn as {person}", style="bold")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of mien train.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of mien train, or an installed run.")],
     on: Annotated[Path, typer.Option("--on", metavar="DATASET", help="A preprocessed dataset to judge it by.")],
     to: Annotated[
         str | None, typer.Option(metavar="PERSON", help="Whom to draw; by default each person of the run in turn.")
@@ -43,8 +43,15 @@ def evaluate(
             "--judge", metavar="NAME", help="A further recognizer, used for nothing else. May be given repeatedly."
         ),
     ] = None,
+    trained_on: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DATASET", help="A dataset that an exported RUN was trained on; may be repeated."),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where to write; by default RUN/evaluations/DATASET.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Where to write; by default RUN/evaluations/DATASET. An installed run needs it."
+        ),
     ] = None,
 ) -> None:
     """Measure how well RUN draws the faces of DATASET, beside baselines that have learnt nothing.
@@ -76,6 +83,7 @@ def evaluate(
                 extractor=extractor,
                 recognizer=recognizer,
                 judges=tuple(judges or ()),
+                trained_on=tuple(trained_on or ()),
             ),
             out=out,
             progress=progress,

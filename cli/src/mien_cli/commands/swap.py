@@ -20,7 +20,7 @@ EXIT_SOME_FAILED = 1
 
 
 def swap(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of mien train.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of mien train, or an installed run.")],
     source: Source,
     output: Output,
     to: Annotated[

@@ -16,6 +16,8 @@ and in the plugin's pyproject.toml
     thumbnail = "mien_feature_thumbnail"
 
 Each kind has a hook of its own, `register_extractors` and so on: the table of kinds, `mien.plugins.kinds`, lists them.
+A trained run is registered by `register_runs`, which answers with a `RunSpec` for each; `mien export --package` writes
+that.
 """
 
 from dataclasses import KW_ONLY, dataclass
@@ -44,3 +46,26 @@ class PluginSpec:
     written for another version than the installed core's is listed with that reason, and not used."""
     weights_license: str = "no weights"
     """Under which license the weights stand that the plugin brings or loads."""
+
+
+RUN_CONTRACT = 1
+"""The version of what a distribution with a run has to hold: a package with a folder `run/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What the registry knows of an installed run before anybody uses it."""
+
+    name: str
+    """What the user types wherever a run is named."""
+    package: str
+    """The package in whose folder `run/` the run lies."""
+    summary: str
+    """One line for the table of runs: what it draws."""
+    _: KW_ONLY
+    contract: int
+    """The `RUN_CONTRACT` that it was written for."""
+    license: str = "not stated"
+    """Under which license its weights stand."""
+    data_license: str = "not stated"
+    """Under which license the data stand that it was trained on."""

@@ -17,6 +17,7 @@ from mien.evaluation.report import Evaluation, Metrics, folder_of
 from mien.evaluation.row_selection import choose_rows, training_people
 from mien.media.files import whole_file
 from mien.plugins.registry import Registry
+from mien.plugins.run_location import RunLocation, locate_run
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import default_recognizer
 from mien.tracking.recognizer_record import RecognizerRecord
@@ -58,12 +59,13 @@ class Comparison(BaseModel):
 
 
 def compare(
-    runs: Sequence[Path],
+    runs: Sequence[Path | str],
     on: Path,
     *,
     faces: int = DEFAULT_FACES,
     last: float | None = None,
     recognizer: str | None = None,
+    trained_on: Sequence[Path] = (),
     out: Path | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
@@ -72,9 +74,11 @@ def compare(
 
     A run that is judged already, with these weights, by these faces and settings, is not judged again; of another, what
     RUN/evaluations/NAME_OF_DATASET holds is replaced.
-    runs: folders of two trained runs or more. on: a dataset. faces, last, progress, registry: as of `evaluate`.
+    runs: folders of two trained runs or more, or names of installed ones. on: a dataset. faces, last, trained_on,
+    progress, registry: as of `evaluate`.
     recognizer: a feature choice, by what faces are recognized; None: that of all the runs, or the default.
-    out: a folder to write comparison.json and index.html to; None: they are not written.
+    out: a folder to write comparison.json and index.html to; None: they are not written. The evaluation of an installed
+    run is written to OUT/evaluations/RUN, which is needed for one.
 
     Returns the evaluation of each run, and tables of them.
     Raises MienError as `evaluate`; for fewer than two runs; and if the runs are not judged by the same faces, as when
@@ -83,19 +87,22 @@ def compare(
     if len(runs) < 2:
         raise MienError("There is nothing to compare.", f"mien compare RUN_1 RUN_2 --on {on}")
     registry, progress = registry or Registry(), progress or Silent()
-    paths, dataset = [Path(run) for run in runs], Dataset.open(Path(on))
+    locations, dataset = [locate_run(run, registry) for run in runs], Dataset.open(Path(on))
+    paths, folders = [one.path for one in locations], [_folder(one, dataset, out) for one in locations]
+    among = [dataset, *map(Dataset.open, trained_on)]
     _refuse_other_faces(paths, dataset, faces, last, registry)
-    by = RecognizerRecord.of(recognizer or _common_recognizer(paths, dataset, registry), registry).choice
+    by = RecognizerRecord.of(recognizer or _common_recognizer(locations, dataset, registry), registry).choice
     evaluations = [
-        _known(path, dataset, faces, last, by, registry)
+        _known(location, folder, dataset, faces, last, by, registry, among)
         or evaluate(
-            path,
+            location.path,
             dataset.path,
-            options=EvaluateOptions(faces=faces, last=last, recognizer=by),
+            options=EvaluateOptions(faces=faces, last=last, recognizer=by, trained_on=tuple(trained_on)),
+            out=folder,
             progress=progress,
             registry=registry,
         )
-        for path in paths
+        for location, folder in zip(locations, folders, strict=True)
     ]
     first = evaluations[0]
     for one in evaluations[1:]:
@@ -110,63 +117,84 @@ def compare(
         names = [str(path) for path in paths]
     comparison = Comparison(dataset=first.dataset, names=names, evaluations=evaluations)
     if out is not None:
-        _write(out, comparison, [folder_of(path, dataset.path) for path in paths])
+        _write(out, comparison, folders)
     return comparison
+
+
+def _folder(run: RunLocation, dataset: Dataset, out: Path | None) -> Path:
+    """Where the evaluation of a run lies, or is written. Raises MienError if that is nowhere."""
+    if run.installed is None:
+        return folder_of(run.folder, dataset.path)
+    if out is None:
+        raise MienError(
+            f"{run.path} is an installed run, and nothing is written beside it.",
+            f"mien compare RUN… --on {dataset.path} --out FOLDER",
+        )
+    return out / "evaluations" / run.installed.spec.name
 
 
 def _refuse_other_faces(
     runs: Sequence[Path], dataset: Dataset, faces: int, last: float | None, registry: Registry
 ) -> None:
     """Raises MienError, before anything is judged, if the runs would not be judged by the same faces."""
-    chosen = [choose_rows(TrainedRun.open(run, registry), dataset, faces, last) for run in runs]
+    opened = [TrainedRun.open(run, registry) for run in runs]
+    chosen = [choose_rows(run, dataset, faces, last) for run in opened]
     for run, rows in zip(runs[1:], chosen[1:], strict=True):
         if rows.rows.tolist() != chosen[0].rows.tolist():
             raise MienError(
                 f"{runs[0]} and {run} would be judged by different faces of {dataset.path}: "
                 f"{'; '.join(chosen[0].told)}, and {'; '.join(rows.told)}.",
-                f"mien compare {' '.join(map(str, runs))} --on {dataset.path} --last {_last_of_all(runs, dataset):g}",
+                f"mien compare {' '.join(map(str, runs))} --on {dataset.path} --last {_last_of_all(opened, dataset):g}",
             )
 
 
-def _common_recognizer(runs: Sequence[Path], dataset: Dataset, registry: Registry) -> str:
+def _common_recognizer(runs: Sequence[RunLocation], dataset: Dataset, registry: Registry) -> str:
     """What all of them were trained with. Raises MienError if they were not trained with the same one."""
-    recorded = {run: RunRecord.read(run).recognizer for run in runs}
+    recorded = {run.path: RunRecord.read(run.folder).recognizer for run in runs}
     choices = {run: record.choice for run, record in recorded.items() if record}
     if len(set(choices.values())) > 1:
         told = ", ".join(f"{run} with {choice}" for run, choice in choices.items())
         raise MienError(
             f"The runs were trained with different recognizers, and are to be judged by one: {told}.",
-            f"mien compare {' '.join(map(str, runs))} --on {dataset.path} --recognizer {next(iter(choices.values()))}",
+            f"mien compare {' '.join(map(str, recorded))} --on {dataset.path} "
+            f"--recognizer {next(iter(choices.values()))}",
         )
     return next(iter(choices.values()), None) or default_recognizer(registry)
 
 
 def _known(
-    run: Path, dataset: Dataset, faces: int, last: float | None, recognizer: str, registry: Registry
+    run: RunLocation,
+    folder: Path,
+    dataset: Dataset,
+    faces: int,
+    last: float | None,
+    recognizer: str,
+    registry: Registry,
+    among: Sequence[Dataset],
 ) -> Evaluation | None:
     """What was judged before, if judging it again would say the same."""
-    known, weights = Evaluation.read(folder_of(run, dataset.path)), run / WEIGHTS
+    known, weights = Evaluation.read(folder), run.folder / WEIGHTS
     if known is None or known.unreadable or not weights.is_file():
         return None
     # Not only the faces: whoever tried another blender or one person alone left that evaluation here.
     results = (known.weights, known.dataset_digest, known.faces_asked, known.last_asked, known.seed, known.drawn_as)
     by = (known.blender, known.extractor, known.recognizer)
-    drawn_as = _everybody(run, dataset, registry)
+    drawn_as = _everybody(run.path, dataset, registry, among)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     asked = (digest, dataset.info.digest, faces, last, 0, drawn_as)
     default = (registry.default("blender"), dataset.info.extractor, RecognizerRecord.of(recognizer, registry))
     return known if (results, by) == (asked, default) else None
 
 
-def _everybody(run: Path, dataset: Dataset, registry: Registry) -> list[str | None]:
+def _everybody(run: Path, dataset: Dataset, registry: Registry, among: Sequence[Dataset]) -> list[str | None]:
     """Whom `evaluate` has a run draw."""
     opened = TrainedRun.open(run, registry)
-    return people_drawn(opened, None, training_people(opened), dataset)
+    return people_drawn(opened, None, training_people(opened, among), dataset)
 
 
-def _last_of_all(runs: Sequence[Path], dataset: Dataset) -> float:
+def _last_of_all(runs: Sequence[TrainedRun], dataset: Dataset) -> float:
     """The largest share at the end of each clip that no run was trained on."""
-    records = [RunRecord.read(run) for run in runs]
+    records = [run.record for run in runs]
     trained = [record for record in records if any(one.digest == dataset.info.digest for one in record.datasets)]
     return min((record.options.held_out for record in trained), default=1.0)
 

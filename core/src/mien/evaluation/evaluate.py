@@ -28,6 +28,7 @@ from mien.evaluation.synthetic_people import SyntheticPeople
 from mien.geometry.pose import HeadAngles, angles_degrees, head_pose
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
+from mien.plugins.run_location import locate_run
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
 from mien.training import checkpoints
@@ -44,7 +45,7 @@ _PREDICTORS = 4
 
 
 def evaluate(
-    run: Path,
+    run: Path | str,
     on: Path,
     *,
     options: EvaluateOptions | None = None,
@@ -54,9 +55,10 @@ def evaluate(
 ) -> Evaluation:
     """Measure how well a run's model draws the faces of a dataset, beside baselines that have learnt nothing.
 
-    run: folder of a trained run. on: a dataset; if the run was trained on it, only what training held out of it counts:
-    the end of each clip. options: whom to draw, on which faces, and by what it is measured; None: the defaults.
-    out: where evaluation.json, index.html and the images are written; None: RUN/evaluations/NAME_OF_DATASET.
+    run: folder of a trained run, or the name of an installed one. on: a dataset; if the run was trained on it, only
+    what training held out of it counts: the end of each clip. options: whom to draw, on which faces, and by what it is
+    measured; None: the defaults. out: where evaluation.json, index.html and the images are written; None:
+    RUN/evaluations/NAME_OF_DATASET. Beside an installed run nothing is written.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
 
     Every drawn face is set into the scene that it comes from, and found, measured and recognized there.
@@ -65,15 +67,22 @@ def evaluate(
     Raises MienError if the run, the dataset or a plugin is missing, the dataset lacks a feature of the run, there is no
     face to evaluate on, or no scene can be read any more.
     """
+    registry = registry or Registry()
+    location = locate_run(run, registry)
+    if location.installed and out is None:
+        raise MienError(
+            f"{run} is an installed run, and nothing is written beside it.",
+            f"mien evaluate {run} --on {on} --out FOLDER",
+        )
+    folder = out or folder_of(location.folder, Path(on))
     result = measure(run, on, options=options, progress=progress, registry=registry)
-    folder = out or folder_of(Path(run), Path(on))
     write_page(folder, result)
     result.evaluation.write(folder)
     return result.evaluation
 
 
 def measure(
-    run: Path,
+    run: Path | str,
     on: Path,
     *,
     options: EvaluateOptions | None = None,
@@ -84,13 +93,13 @@ def measure(
     options = options or EvaluateOptions()
     to, faces, last, seed = options.to, options.faces, options.last, options.seed
     registry, progress = registry or Registry(), progress or Silent()
-    opened, dataset = TrainedRun.open(Path(run), registry), Dataset.open(Path(on))
+    opened, dataset = TrainedRun.open(run, registry), Dataset.open(Path(on))
     if not opened.record.datasets:
         raise MienError(
             f"{run} was trained on nothing: there is nobody to compare with.", "mien evaluate RUN --on DATASET"
         )
     features = FeatureSet(opened.features, registry)
-    sources = training_people(opened)
+    sources = training_people(opened, [dataset, *map(Dataset.open, options.trained_on)])
     people = people_drawn(opened, to, sources, dataset)
     chosen = choose_rows(opened, dataset, faces, last)
     dataset.vectors(features, chosen.rows[:1])  # says early if a feature is missing
@@ -137,7 +146,7 @@ def measure(
         )
     middle = len(seen.encodings) // 2
     record = opened.record
-    newest = checkpoints.newest(opened.path)
+    newest = checkpoints.newest(opened.location.folder)
     progressed = json.loads((newest / "progress.json").read_text(encoding="utf-8")) if newest else {}
     evaluation = Evaluation(
         run=opened.path.name,
@@ -230,7 +239,8 @@ def _given(
     """The person as a reference, for a model that draws people in no other way."""
     if person is None or "known" in run.model.targets:
         return None
-    if run.recognizer != recognizer.record.choice:
+    recorded = run.record.recognizer
+    if recorded is None or not recorded.agrees_with(recognizer.record):
         raise MienError(
             f"{run.path} draws references by encodings of {run.recognizer}, not of {recognizer.record.choice}.",
             f"mien evaluate {run.path} --on DATASET --recognizer {run.recognizer}",

@@ -1,6 +1,7 @@
 """What an evaluation can be asked for."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 DEFAULT_FACES = 100
 
@@ -26,3 +27,5 @@ class EvaluateOptions:
     """What says whose faces they are; None: the run's."""
     judges: tuple[str, ...] = ()
     """Further recognizers, which took part in nothing."""
+    trained_on: tuple[Path, ...] = ()
+    """Where the datasets lie that an exported run was trained on, which it does not say itself."""

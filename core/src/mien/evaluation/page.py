@@ -57,7 +57,7 @@ def write_page(folder: Path, judgement: EvaluationResult) -> Path:
             ),
         ]
         parts.append(part)
-    losses = training_losses(judgement.run.path)
+    losses = training_losses(judgement.run.location.folder)
     path = folder / PAGE
     write_html(
         path,

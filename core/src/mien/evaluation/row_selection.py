@@ -1,6 +1,7 @@
 """Which faces a run is judged by: of a dataset it was trained on, only what training never saw."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path, PurePath
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from mien.dataset import Dataset
 from mien.errors import MienError
 from mien.training.data import training_split
-from mien.training.run import TrainedRun
+from mien.training.run import DatasetRecord, TrainedRun
 from mien.training.sampling import Split, split, spread
 
 
@@ -37,7 +38,7 @@ def choose_rows(run: TrainedRun, dataset: Dataset, most: int, last: float | None
     has changed since the run was trained on it and `last` does not say what to take.
     """
     known = any(record.digest == dataset.info.digest for record in run.record.datasets)
-    if not known and any(Path(record.path) == dataset.path.resolve() for record in run.record.datasets):
+    if not known and any(record.path == str(dataset.path.resolve()) for record in run.record.datasets):
         if last is None:
             raise MienError(
                 f"{dataset.path} has changed since {run.path} was trained on it: which of its faces training saw "
@@ -71,12 +72,13 @@ def split_of(run: TrainedRun, dataset: Dataset) -> Split:
     return training_split(dataset, run.record.options.held_out, hold_out_people=hold_out_people)
 
 
-def training_people(run: TrainedRun) -> dict[str, tuple[Dataset, NDArray[np.int64]]]:
+def training_people(run: TrainedRun, among: Sequence[Dataset] = ()) -> dict[str, tuple[Dataset, NDArray[np.int64]]]:
     """The people whom a run was trained on: name → their dataset and the rows of theirs that training saw.
 
+    among: datasets that may be those which a run was trained on that does not say where they lie.
     A name is the person's, or DATASET/PERSON where two datasets share it. Raises MienError if a dataset is gone.
     """
-    datasets = [Dataset.open(Path(record.path)) for record in run.record.datasets]
+    datasets = [_opened(record, run, among) for record in run.record.datasets]
     names = Counter(name for dataset in datasets for name in dataset.people)
     found: dict[str, tuple[Dataset, NDArray[np.int64]]] = {}
     for dataset in datasets:
@@ -87,6 +89,19 @@ def training_people(run: TrainedRun) -> dict[str, tuple[Dataset, NDArray[np.int6
             if len(rows):
                 found[name if names[name] == 1 else f"{dataset.name}/{name}"] = (dataset, rows)
     return found
+
+
+def _opened(record: DatasetRecord, run: TrainedRun, among: Sequence[Dataset]) -> Dataset:
+    for dataset in among:
+        if dataset.info.digest == record.digest:
+            return dataset
+    if record.path is not None:
+        return Dataset.open(Path(record.path))
+    raise MienError(
+        f"{run.path} was trained on the dataset {record.name}, of {record.faces} faces and the digest {record.digest}, "
+        "and does not say where it lies: whom the run draws can only be measured beside it.",
+        f"mien evaluate {run.path} --on DATASET --trained-on {record.name}",
+    )
 
 
 def _told(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[str, ...]:

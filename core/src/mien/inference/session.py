@@ -30,6 +30,7 @@ from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
+from mien.plugins.run_location import is_installed
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.recognizer_record import RecognizerRecord
@@ -105,7 +106,8 @@ class Session:
     ) -> "Session":
         """Load a run's model and make its plugins.
 
-        run: a run's folder, or the name of a model that needs no training. options: None: the defaults.
+        run: a run's folder, the name of an installed run, or that of a model that needs no training.
+        options: None: the defaults.
 
         Raises MienError if the run cannot be opened, a plugin cannot be made, the device is none, or the image of the
         person whose faces are drawn anew is unreadable or shows no face, or several.
@@ -366,10 +368,13 @@ class Session:
 
 
 def open_run(run: Path | str, registry: Registry) -> TrainedRun:
-    """A run's folder, or a model by name that needs no training. Raises MienError if it is neither."""
-    path = Path(run)
-    if path.exists() or str(run).partition(":")[0] not in registry.names("model"):
-        return TrainedRun.open(path, registry)
+    """A run by its folder, an installed run by its name, or a model by name that needs no training; in that order.
+
+    Raises MienError if it is none of them.
+    """
+    is_run = Path(run).exists() or is_installed(str(run), registry)
+    if is_run or str(run).partition(":")[0] not in registry.names("model"):
+        return TrainedRun.open(run, registry)
     return untrained(str(run), registry)
 
 

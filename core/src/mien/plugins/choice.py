@@ -1,8 +1,12 @@
 """How a plugin is named by a user: `name:key=value,key=value`, and a feature set: `name:…+name:…`."""
 
+import keyword
+import re
 from dataclasses import dataclass
 
 from mien.errors import MienError
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +19,24 @@ class PluginChoice:
     def __str__(self) -> str:
         settings = ",".join(f"{key}={value}" for key, value in self.settings.items())
         return f"{self.name}:{settings}" if settings else self.name
+
+
+def check_name(name: str, what: str, command: str) -> None:
+    """Raise MienError unless a plugin, or a run, may have that name, which is part of a distribution's and a package's.
+
+    what: what is to have it: "plugin". command: what to type instead; {} stands for a name that may be one.
+    """
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+        raise MienError(
+            f"{name!r} cannot be a {what}'s name: lower case letters, digits and single underscores, a letter first.",
+            command.format(_possible(name)),
+        )
+
+
+def _possible(name: str) -> str:
+    """The nearest name that may be one."""
+    found = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")
+    return f"my_{found}" if keyword.iskeyword(found) or not found else found
 
 
 def parse_choice(text: str) -> PluginChoice:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import FaceCrop
 from mien.contracts.feature import Feature
-from mien.contracts.plugin import PluginConfig
+from mien.contracts.plugin import PluginConfig, WeightsFile
 from mien.errors import MienError
 from mien.geometry.alignment import recut
 from mien.plugins.choice import parse_choices
@@ -106,8 +106,13 @@ def _cut_for(feature: Feature, crops: Sequence[FaceCrop]) -> Sequence[FaceCrop]:
 
 
 def feature_key(name: str, config: PluginConfig) -> str:
-    """A feature's name with all its settings, as `landmarks-points=28`; safe as a file's stem on every system."""
-    settings = [f"{field}={value}" for field, value in _settings(config).items()]
+    """A feature's name with all its settings, as `landmarks-points=28`; safe as a file's stem on every system.
+
+    A file of weights stands in it by its digest: the same one elsewhere is the same feature.
+    """
+    values = {field: getattr(config, field) for field in _settings(config)}
+    digests = {field: value.sha256[:16] for field, value in values.items() if isinstance(value, WeightsFile)}
+    settings = [f"{field}={value}" for field, value in {**_settings(config), **digests}.items()]
     return quote("-".join([name, ",".join(settings)] if settings else [name]), safe="=,[]+ ")
 
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from mien.contracts.hooks import PluginSpec, hookspec
+from mien.contracts.hooks import PluginSpec, RunSpec, hookspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,10 @@ KINDS = _table(
 """Every kind by its name, in the order of a face's way."""
 
 
+RUN_HOOK = "register_runs"
+"""The hook of trained runs. They are no kind: nobody writes one by hand, and it has no class."""
+
+
 def load(place: str) -> Any:
     """What stands at "package.module:name". It is imported here and not above: some of it loads torch."""
     module, _, attribute = place.partition(":")
@@ -112,13 +116,15 @@ def load(place: str) -> Any:
 
 
 def hookspecs() -> type:
-    """The hooks of all kinds as pluggy reads them: a function without arguments for each."""
-    return type("Hooks", (), {kind.hook: staticmethod(_hookspec(kind)) for kind in KINDS.values()})
+    """The hooks of all kinds, and that of runs, as pluggy reads them: a function without arguments for each."""
+    documented = {kind.hook: f"Classes of the kind {kind.name}: each {kind.does}." for kind in KINDS.values()}
+    documented[RUN_HOOK] = "Trained runs that draw."
+    return type("Hooks", (), {hook: staticmethod(_hookspec(hook, does)) for hook, does in documented.items()})
 
 
-def _hookspec(kind: Kind) -> Any:
-    def register() -> Iterable[PluginSpec]:
+def _hookspec(hook: str, does: str) -> Any:
+    def register() -> Iterable[PluginSpec | RunSpec]:
         raise NotImplementedError
 
-    register.__name__, register.__doc__ = kind.hook, f"Classes of the kind {kind.name}: each {kind.does}."
+    register.__name__, register.__doc__ = hook, does
     return hookspec(register)

@@ -11,14 +11,15 @@ from difflib import get_close_matches
 from functools import cached_property
 from importlib import resources
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from mien.contracts.hooks import GROUP, PluginSpec
+from mien.contracts.hooks import GROUP, RUN_CONTRACT, PluginSpec, RunSpec
 from mien.errors import MienError
 from mien.plugins.choice import PluginChoice, parse_choice
-from mien.plugins.kinds import KINDS, hookspecs, load
+from mien.plugins.kinds import KINDS, RUN_HOOK, hookspecs, load
 from mien.plugins.requirements import how_to_install, missing_requirements
 
 if TYPE_CHECKING:  # it loads pydantic, which listing plugins does without
@@ -46,9 +47,41 @@ class InstalledPlugin:
 
 
 @dataclass(frozen=True, slots=True)
+class InstalledRun:
+    """A trained run that a distribution registered."""
+
+    spec: RunSpec
+    distribution: str
+    version: str
+
+    @property
+    def origin(self) -> str:
+        """The distribution and its version."""
+        return f"{self.distribution} {self.version}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie. Raises MienError if its package is gone or holds no run."""
+        try:
+            found = Path(str(resources.files(self.spec.package) / "run"))
+        # A third party's package may raise anything while it is imported.
+        except (Exception, SystemExit) as error:
+            raise self._is_incomplete(f"{type(error).__name__}: {error}") from error
+        if not found.is_dir():
+            raise self._is_incomplete(f"{self.spec.package} has no folder run/")
+        return found
+
+    def _is_incomplete(self, reason: str) -> MienError:
+        return MienError(
+            f"The run {self.spec.name!r} of {self.origin} cannot be read: {reason}.",
+            f"pip install --force-reinstall {self.distribution}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class BrokenPlugin:
-    """A plugin that cannot be used: its entry point did not load or answered its hook with something else than specs,
-    or it was written for another version of its kind's contract."""
+    """A plugin or run that cannot be used: its entry point did not load or answered its hook with something else than
+    specs, or it was written for another version of its contract."""
 
     entry_point: str
     distribution: str
@@ -68,15 +101,16 @@ class Registry:
         self._points = points
 
     @cached_property
-    def _discovered(self) -> tuple[list[InstalledPlugin], list[BrokenPlugin]]:
+    def _discovered(self) -> tuple[list[InstalledPlugin], list[InstalledRun], list[BrokenPlugin]]:
         points = self._points if self._points is not None else list(entry_points(group=GROUP))
         installed: list[InstalledPlugin] = []
+        runs: list[InstalledRun] = []
         broken: list[BrokenPlugin] = []
         for point in sorted(points, key=lambda point: point.name):
             distribution = point.dist.name if point.dist else "?"
             version = point.dist.version if point.dist else "?"
             try:
-                specs = _specs_of(point)
+                plugin_specs, run_specs = _specs_of(point)
             # A third party's module may raise anything while it is imported, or even exit as face_recognition does,
             # and none of it may stop the others.
             except (Exception, SystemExit) as error:
@@ -87,19 +121,20 @@ class Registry:
                 reason = f"{type(error).__name__}: {error}"
                 broken.append(BrokenPlugin(point.name, distribution, version, reason, fix))
                 continue
-            for kind, spec in specs:
-                ours = KINDS[kind].contract
-                if spec.contract == ours:
+            for kind, spec in plugin_specs:
+                if spec.contract == KINDS[kind].contract:
                     installed.append(InstalledPlugin(kind, spec, distribution, version))
-                    continue
-                reason = f"made for version {spec.contract} of the contract of {kind}s; this mien has {ours}"
-                outdated = "mien-core" if spec.contract > ours else distribution
-                broken.append(
-                    BrokenPlugin(spec.name, distribution, version, reason, f"pip install --upgrade {outdated}")
-                )
+                else:
+                    broken.append(_of_another_contract(spec, f"{kind}s", KINDS[kind].contract, distribution, version))
+            for run in run_specs:
+                if run.contract == RUN_CONTRACT:
+                    runs.append(InstalledRun(run, distribution, version))
+                else:
+                    broken.append(_of_another_contract(run, "runs", RUN_CONTRACT, distribution, version))
         order = list(KINDS)
         installed.sort(key=lambda plugin: (order.index(plugin.kind), plugin.spec.name))
-        return installed, broken
+        runs.sort(key=lambda run: run.spec.name)
+        return installed, runs, broken
 
     @property
     def plugins(self) -> list[InstalledPlugin]:
@@ -107,9 +142,14 @@ class Registry:
         return list(self._discovered[0])
 
     @property
+    def runs(self) -> list[InstalledRun]:
+        """Every registered run, by name; a name used twice is listed twice."""
+        return list(self._discovered[1])
+
+    @property
     def broken(self) -> list[BrokenPlugin]:
         """Every entry point that did not load, with its reason."""
-        return list(self._discovered[1])
+        return list(self._discovered[2])
 
     def names(self, kind: str) -> list[str]:
         """The names of a kind, sorted."""
@@ -246,13 +286,14 @@ def known_distributions() -> dict[str, dict[str, str]]:
     return {**{kind: {} for kind in KINDS}, **tomllib.loads(text)}
 
 
-def _specs_of(point: EntryPoint) -> list[tuple[str, PluginSpec]]:
+def _specs_of(point: EntryPoint) -> tuple[list[tuple[str, PluginSpec]], list[RunSpec]]:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs())
     plugin = point.load()
     manager.register(plugin)
     manager.check_pending()  # a misspelled hook would otherwise be ignored in silence
-    found = []
+    found: list[tuple[str, PluginSpec]] = []
+    runs: list[RunSpec] = []
     for kind in KINDS.values():
         for specs in getattr(manager.hook, kind.hook)():
             for spec in specs:
@@ -260,9 +301,23 @@ def _specs_of(point: EntryPoint) -> list[tuple[str, PluginSpec]]:
                     wanted = f"{kind.spec.__module__}.{kind.spec.__name__}"
                     raise TypeError(f"{kind.hook} returned {type(spec).__name__}, not {wanted}")
                 found.append((kind.name, spec))
-    if not found:
-        raise LookupError(f"answers none of the hooks {', '.join(kind.hook for kind in KINDS.values())}")
-    return found
+    for specs in getattr(manager.hook, RUN_HOOK)():
+        for spec in specs:
+            if not isinstance(spec, RunSpec):
+                raise TypeError(f"{RUN_HOOK} returned {type(spec).__name__}, not {RunSpec.__module__}.RunSpec")
+            runs.append(spec)
+    if not found and not runs:
+        hooks = [*(kind.hook for kind in KINDS.values()), RUN_HOOK]
+        raise LookupError(f"answers none of the hooks {', '.join(hooks)}")
+    return found, runs
+
+
+def _of_another_contract(
+    spec: PluginSpec | RunSpec, what: str, ours: int, distribution: str, version: str
+) -> BrokenPlugin:
+    reason = f"made for version {spec.contract} of the contract of {what}; this mien has {ours}"
+    outdated = "mien-core" if spec.contract > ours else distribution
+    return BrokenPlugin(spec.name, distribution, version, reason, f"pip install --upgrade {outdated}")
 
 
 def _begun(plugin: InstalledPlugin) -> str:

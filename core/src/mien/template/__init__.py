@@ -1,7 +1,5 @@
 """A plugin of one's own to begin with: a distribution that installs, passes its contract tests and runs as it is."""
 
-import keyword
-import re
 from importlib import resources
 from pathlib import Path
 
@@ -9,10 +7,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mien.errors import MienError
 from mien.media.files import whole_folder
+from mien.plugins.choice import check_name
 from mien.plugins.kinds import KINDS
 from mien.plugins.registry import Registry
 
-_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _COMMON, _SUFFIX = "common", ".j2"
 
 
@@ -27,11 +25,7 @@ def new_plugin(kind: str, name: str, folder: Path | None = None, registry: Regis
     if kind not in KINDS:
         first = next(iter(KINDS))
         raise MienError(f"{kind!r} is no kind of plugin: {', '.join(KINDS)} are.", f"mien plugins new {first} {name}")
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
-        raise MienError(
-            f"{name!r} cannot be a plugin's name: lower case letters, digits and single underscores, a letter first.",
-            f"mien plugins new {kind} {_possible(name)}",
-        )
+    check_name(name, "plugin", f"mien plugins new {kind} {{}}")
     owners = [p.distribution for p in (registry or Registry()).plugins if (p.kind, p.spec.name) == (kind, name)]
     if owners:
         raise MienError(f"A {kind} named {name!r} is installed, of {owners[0]}.", f"mien plugins new {kind} my_{name}")
@@ -73,9 +67,3 @@ def _write(source: str, words: dict[str, str], folder: Path) -> None:
             target = folder / environment.from_string(str(place.with_suffix(""))).render(words)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(environment.get_template(place.as_posix()).render(words), encoding="utf-8")
-
-
-def _possible(name: str) -> str:
-    """The nearest name that may be one."""
-    found = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")
-    return f"my_{found}" if keyword.iskeyword(found) or not found else found

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from mien.contracts.plugin import without_folders
 from mien.plugins.choice import parse_choice
 from mien.plugins.feature_set import choice_text
 from mien.plugins.registry import Registry
@@ -30,7 +31,8 @@ class RecognizerRecord(BaseModel):
 
     def agrees_with(self, other: "RecognizerRecord") -> bool:
         """Whether the other is the same recognizer, maybe of another version."""
-        return (self.choice, self.distribution) == (other.choice, other.distribution)
+        mine, its = without_folders(self.choice), without_folders(other.choice)
+        return (mine, self.distribution) == (its, other.distribution)
 
 
 class StoredEncoding(BaseModel):

@@ -18,16 +18,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from mien.contracts.model import Model, ModelInputs
+from mien.contracts.target import TargetKind
 from mien.errors import MienError, MienWarning
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import whole_file
 from mien.plugins.choice import PluginChoice, parse_choice
 from mien.plugins.registry import Registry
+from mien.plugins.run_location import RECORD, RunLocation, locate_run
 from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training.options import TrainOptions
 
 FORMAT_VERSION = 2
-RECORD = "run.toml"
 WEIGHTS = "model.safetensors"
 _MEAN, _COVARIANCE = "inputs.feature_mean", "inputs.feature_covariance"
 
@@ -45,7 +46,8 @@ class DatasetRecord(BaseModel):
     """A dataset that the run was trained on."""
 
     name: str
-    path: str
+    path: str | None = None
+    """Where it lies; None: the run was exported, which tells nobody."""
     digest: str
     faces: int
 
@@ -61,7 +63,7 @@ class RunRecord(BaseModel):
     model: str
     """Name of the model plugin."""
     settings: dict[str, Any]
-    """All settings of the model."""
+    """All settings of the model; on disk, "none" stands for None."""
     extractor: str
     masker: str
     features: str
@@ -72,12 +74,18 @@ class RunRecord(BaseModel):
     people: list[str]
     """Names of those it was trained on, if the model draws "known"."""
     people_count: int
+    targets: list[TargetKind] = []
+    """Whom the model can draw, sorted."""
     training_rows: int
     feature_length: int
     encoding_length: int = 0
     processes: int
     datasets: list[DatasetRecord]
     plugins: list[PluginRecord]
+    license: str = ""
+    """Under which its weights stand, as whoever exported it says; empty: not stated."""
+    data_license: str = ""
+    """Under which the data stand that it was trained on, likewise."""
     options: TrainOptions
 
     def differences(self, registry: Registry) -> list[str]:
@@ -111,12 +119,14 @@ class RunRecord(BaseModel):
     def write(self, run: Path) -> None:
         """Write RUN/run.toml. Raises MienError if it may not be written."""
         values = self.model_dump(mode="json", exclude_none=True)
+        # TOML has no null; what was left out would be the setting's default when it is read.
+        values["settings"] = {key: "none" if value is None else value for key, value in self.settings.items()}
         with whole_file(run / RECORD) as partial:
             partial.write_bytes(tomli_w.dumps(values).encode())
 
     @classmethod
     def read(cls, run: Path) -> "RunRecord":
-        """Read RUN/run.toml. Raises MienError if there is none or it is not understood."""
+        """Read RUN/run.toml of a folder. Raises MienError if there is none or it is not understood."""
         path = run / RECORD
         if not path.is_file():
             raise MienError(f"{run} is not a run: it has no {RECORD}.", f"mien train MODEL DATASET --run {run}")
@@ -134,8 +144,11 @@ class RunRecord(BaseModel):
 class TrainedRun:
     """A run whose model can draw. Open it with `TrainedRun.open`."""
 
-    def __init__(self, path: Path, record: RunRecord, model: Model, digest: str) -> None:
-        self.path = path
+    def __init__(self, location: RunLocation, record: RunRecord, model: Model, digest: str) -> None:
+        self.path = location.path
+        """What the user calls it: its folder, or the name of an installed run or of a model that needs none."""
+        self.location = location
+        """Where its files lie."""
         self.record = record
         self.model = model
         """With its weights, in evaluation mode."""
@@ -143,27 +156,29 @@ class TrainedRun:
         """Of the weights: hexadecimal SHA-256."""
 
     @classmethod
-    def open(cls, path: Path, registry: Registry | None = None) -> "TrainedRun":
-        """Make the run's model and load its weights.
+    def open(cls, path: Path | str, registry: Registry | None = None) -> "TrainedRun":
+        """Make the run's model and load its weights, as float32 also where they are stored in half precision.
 
+        path: its folder, or the name of an installed run.
         Warns with MienWarning of each plugin that is installed in another version than the run was made with.
         Raises MienError if there is no run, no weights yet, a plugin of it is not installed, or the weights do not fit.
         """
-        record = RunRecord.read(path)
-        weights = path / WEIGHTS
-        if not weights.is_file():
-            raise MienError(f"{path} has no {WEIGHTS} yet.", f"mien train --run {path} --resume")
         registry = registry or Registry()
+        location = locate_run(path, registry)
+        path, folder = location.path, location.folder
+        record = RunRecord.read(folder)
+        weights = folder / WEIGHTS
+        if not weights.is_file():
+            raise MienError(f"{path} has no {WEIGHTS} yet.", location.again)
         for line in record.differences(registry):
             warnings.warn(f"{path} {line}", MienWarning, stacklevel=2)
         try:
             with safe_open(weights, framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+                stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            tensors = {name: tensor.float() if _is_half(tensor) else tensor for name, tensor in stored.items()}
             mean, covariance = tensors.pop(_MEAN), tensors.pop(_COVARIANCE)
         except (SafetensorError, KeyError, OSError) as error:
-            raise MienError(
-                f"{weights} is damaged or was not written by mien: {error}.", f"mien train --run {path} --resume"
-            ) from error
+            raise MienError(f"{weights} is damaged or was not written by mien: {error}.", location.again) from error
         inputs = ModelInputs(
             tuple(record.people) or tuple(map(str, range(record.people_count))),
             record.feature_length,
@@ -180,7 +195,7 @@ class TrainedRun:
                 f"The weights of {path} do not fit the model {record.model}: {str(error).splitlines()[-1].strip()}",
                 "Install the version of the plugin that run.toml names.",
             ) from error
-        return cls(path, record, model.eval(), hashlib.sha256(weights.read_bytes()).hexdigest())
+        return cls(location, record, model.eval(), hashlib.sha256(weights.read_bytes()).hexdigest())
 
     @property
     def extractor(self) -> str:
@@ -258,6 +273,7 @@ def untrained(choice: str, registry: Registry | None = None) -> TrainedRun:
         alignment=model.alignment or AlignmentConfig(),
         people=[],
         people_count=0,
+        targets=sorted(model.targets),
         training_rows=0,
         feature_length=0,
         processes=1,
@@ -268,7 +284,7 @@ def untrained(choice: str, registry: Registry | None = None) -> TrainedRun:
         options=TrainOptions(),
     )
     digest = hashlib.sha256(str(PluginChoice(parsed.name, parsed.settings)).encode()).hexdigest()
-    return TrainedRun(Path(choice), record, model.eval(), digest)
+    return TrainedRun(RunLocation(Path(choice), Path(choice)), record, model.eval(), digest)
 
 
 def needs_no_run(model: Model) -> bool:
@@ -310,13 +326,33 @@ def _check_inputs(name: str, model: type[Model], inputs: ModelInputs) -> None:
         )
 
 
-def write_weights(run: Path, model: Model) -> None:
-    """Write RUN/model.safetensors. Raises MienError if the disk is full or the run may not be written."""
+def _is_half(tensor: torch.Tensor) -> bool:
+    return tensor.dtype in (torch.float16, torch.bfloat16)
+
+
+def write_weights(run: Path, model: Model, *, half: bool = False) -> None:
+    """Write RUN/model.safetensors.
+
+    half: parameters as float16, those that lose more by it than rounding excepted; buffers as they are.
+    Raises MienError if the disk is full or the run may not be written.
+    """
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in saved_state(model).items()}
+    if half:
+        parameters = dict(model.named_parameters())
+        tensors = {name: _halved(tensor) if name in parameters else tensor for name, tensor in tensors.items()}
     tensors[_MEAN] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_mean))
     tensors[_COVARIANCE] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_covariance))
     with weights_written(run / WEIGHTS), whole_file(run / WEIGHTS) as partial:
         save_file(tensors, partial, metadata={"format": "pt"})  # two entries would be written in a random order
+
+
+def _halved(tensor: torch.Tensor) -> torch.Tensor:
+    """A float32 tensor as float16, unless that overflows, or moves a value by more than 2⁻¹¹ of the largest one."""
+    if tensor.dtype != torch.float32 or not tensor.numel():
+        return tensor
+    half = tensor.half()
+    largest = tensor.abs().max()  # not finite if any value is not; then no comparison holds
+    return half if bool((half.float() - tensor).abs().max() <= largest * 2**-11) else tensor
 
 
 def saved_state(model: Model) -> dict[str, torch.Tensor]:

@@ -22,6 +22,7 @@ from mien.plugins.choice import parse_choice, parse_choices
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.guard import guarded_fit
 from mien.plugins.registry import Registry
+from mien.plugins.run_location import RECORD
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.recognizer_record import RecognizerRecord
@@ -29,7 +30,7 @@ from mien.training import checkpoints
 from mien.training.data import TrainingData
 from mien.training.loop import Loop
 from mien.training.options import TrainOptions
-from mien.training.run import RECORD, DatasetRecord, PluginRecord, RunRecord, make_model
+from mien.training.run import WEIGHTS, DatasetRecord, PluginRecord, RunRecord, load_weights, make_model
 from mien.training.stopping import StopRequest
 
 
@@ -101,6 +102,7 @@ def train(
         alignment=made.alignment or data.datasets[0].info.alignment,
         people=list(data.people) if "known" in of_model.targets else [],
         people_count=len(data.people),
+        targets=sorted(of_model.targets),
         training_rows=data.inputs.rows,
         feature_length=data.inputs.features,
         encoding_length=data.inputs.encoding_length,
@@ -150,14 +152,20 @@ def resume(
     for line in record.differences(registry):
         progress.say(f"The run {line} Going on may not be exact.")
     of_model = cast(type[Model], registry.load("model", record.model))
-    paths = [Path(dataset.path) for dataset in record.datasets]
+    paths = [Path(dataset.path) for dataset in record.datasets if dataset.path is not None]
+    if len(paths) < len(record.datasets):
+        raise MienError(
+            f"{run} was exported: it has no checkpoint, and does not say where its datasets lie. It cannot go on, but "
+            "another run can begin with its weights.",
+            f"mien train {record.model} DATASET --run {run}-2 --set train.init_from={run / WEIGHTS}",
+        )
     recognizer = record.recognizer.choice if record.recognizer else None
     data = _data(paths, record.features, options, registry, of_model, recognizer)
     for old, dataset in zip(record.datasets, data.datasets, strict=True):
         if old.digest != dataset.info.digest:
             raise MienError(
                 f"{dataset.path} has changed since {run} was begun; going on exactly is not possible.",
-                f"mien train {record.model} {' '.join(d.path for d in record.datasets)} --run {run}-2",
+                f"mien train {record.model} {' '.join(map(str, paths))} --run {run}-2",
             )
     accelerator = _accelerator(options, run)
     if accelerator.num_processes != record.processes:
@@ -279,7 +287,7 @@ def _seeded_model(
 def _load_weights(model: Model, weights: Path) -> None:
     try:
         tensors = {name: tensor for name, tensor in load_file(weights).items() if not name.startswith("inputs.")}
-        model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+        load_weights(model, {name: tensor.float() for name, tensor in tensors.items()})
     except (OSError, RuntimeError, SafetensorError) as error:
         raise MienError(
             f"{weights} cannot be the start of this model: {str(error).splitlines()[-1].strip()}",

@@ -1,0 +1,105 @@
+"""`mien export` and `mien runs`: a run handed on, and what is said of those that are there."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mien import Registry, TrainOptions
+from mien.contracts.model import ModelInputs
+from mien.geometry.alignment import AlignmentConfig
+from mien.training.run import PluginRecord, RunRecord, make_model, write_weights
+
+SMALL = {"size": 32, "width": 4, "bottleneck": 8, "code_channels": 8}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run as training leaves it, but for what only training needs; the current folder is the one it lies in."""
+    monkeypatch.chdir(tmp_path)
+    registry, folder = Registry(), Path("anna")
+    inputs = ModelInputs(("anna",), 10, 1, np.zeros(10, np.float32), np.eye(10, dtype=np.float32))
+    model = make_model(registry, "latent", SMALL, inputs)
+    plugin = registry.find("model", "latent")
+    record = RunRecord(
+        mien_version=version("mien-core"),
+        torch_version=str(torch.__version__),
+        model="latent",
+        settings=model.config.model_dump(mode="json"),
+        extractor="blazeface",
+        masker="hull",
+        features="landmarks:points=5",
+        alignment=AlignmentConfig(),
+        people=["anna"],
+        people_count=1,
+        training_rows=1,
+        feature_length=10,
+        processes=1,
+        datasets=[],
+        plugins=[
+            PluginRecord(kind="model", name="latent", distribution=plugin.distribution, version=plugin.version),
+            PluginRecord(kind="feature", name="freckles", distribution="some-freckles", version="7.2"),
+        ],
+        options=TrainOptions(),
+    )
+    folder.mkdir()
+    record.write(folder)
+    write_weights(folder, model)
+    return folder
+
+
+def usable(run: Path) -> None:
+    record = RunRecord.read(run)
+    record.model_copy(update={"plugins": record.plugins[:1]}).write(run)
+
+
+def test_a_folder_and_a_package_are_written_and_what_to_do_with_them_is_told(mien, run):
+    usable(run)
+    folder = mien("export", run, "--license", "CC0")
+    assert folder.exit_code == 0, folder.stderr
+    assert "mien swap anna-export INPUT OUTPUT" in folder.stdout
+    package = mien("export", run, "--package", "anna", "--license", "CC0", "--version", "2.0")
+    assert package.exit_code == 0, package.stderr
+    assert "pip install mien-run-anna" in package.stdout
+    assert 'version = "2.0"' in Path("mien-run-anna/pyproject.toml").read_text()
+
+
+def test_what_is_for_a_package_alone_needs_its_name(mien, run):
+    refused = mien("export", run, "--version", "2.0")
+    assert refused.exit_code == 2
+    assert "mien export anna --package NAME --version 2.0" in refused.stderr
+
+
+def test_the_runs_of_a_folder_are_listed_with_what_is_missing(mien, run):
+    shown = mien("runs", ".")
+    assert shown.exit_code == 0, shown.stderr
+    assert "anna cannot be used: It needs the feature 'freckles' of some-freckles" in shown.stdout
+    assert "pip install 'some-freckles==7.2'" in shown.stdout
+    (listed,) = json.loads(mien("runs", "anna", "--json").stdout)["runs"]
+    assert (listed["name"], listed["model"], listed["draws"]) == ("anna", "latent", "anna")
+
+
+def test_what_is_no_run_is_an_error(mien, run):
+    refused = mien("runs", "ann")
+    assert refused.exit_code == 2
+    assert "Did you mean 'anna'?" in refused.stderr
+
+
+def test_an_installed_run_is_listed_and_a_broken_one_with_its_reason(mien, run, environment):
+    registers = """
+        from mien.contracts.hooks import RunSpec, hookimpl
+
+        @hookimpl
+        def register_runs():
+            return [RunSpec("ben", "their_ben", "latent: draws ben", contract=1, license="CC0")]
+    """
+    environment.install("their-ben", {"their_ben": registers})
+    environment.install("broken-run", {"broken_run": "raise ValueError('no weights')"})
+    shown = mien("runs").stdout
+    assert "latent: draws ben" in shown
+    assert "The run 'ben' of their-ben 1.0 cannot be read" in shown
+    assert "pip install --force-reinstall their-ben" in shown
+    assert "ValueError: no weights" in shown

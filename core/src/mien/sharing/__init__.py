@@ -1,0 +1,1 @@
+"""Runs that are handed on: exported, with a card, as a distribution, and listed."""
