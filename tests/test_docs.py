@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -73,6 +74,9 @@ def what_runs(block: Block) -> str:
         ("cli.md", "text"): "test_the_pages_of_commands_are_what_the_commands_say",
         ("tutorial.md", "shell"): "test_the_tutorial_from_nothing_to_a_swapped_clip",
         ("tutorial.md", "diff"): "test_the_tutorials_change_fits_the_template",
+        ("runs.md", "shell"): "test_the_commands_for_runs_are_understood",
+        ("runs.md", "python"): "test_the_run_package_written_by_hand_is_found",
+        ("runs.md", "toml"): "test_the_run_package_written_by_hand_is_found",
         ("tutorial.md", "python"): "test_what_the_tutorial_quotes_is_in_the_template",
         ("python.md", "python"): "test_an_example_stands_on_the_page_and_has_its_test"
         if re.fullmatch(SNIPPET, block.text)
@@ -181,6 +185,29 @@ def test_the_commands_for_the_example_are_understood(example, parsed):
                 example.registry.configure(example.kind, word)
                 used = True
     assert used
+
+
+def test_the_commands_for_runs_are_understood():
+    for command in commands_of(blocks_of(DOCS / "runs.md")):
+        program, *arguments = shlex.split(command)
+        if program == "mien":
+            parse(arguments)
+        else:
+            assert (program, arguments[-1]) == ("pip", "mien-run-anna-ben")
+
+
+def test_the_run_package_written_by_hand_is_found(environment):
+    files = {block.names_file: block.text for block in blocks_of(DOCS / "runs.md") if block.names_file}
+    ((name, package),) = tomllib.loads(files["pyproject.toml"])["project"]["entry-points"]["mien"].items()
+    module = f"{package}.__init__"
+    environment.install(
+        f"mien-run-{name}", {package: "", module: files[f"src/{package}/__init__.py"]}, entry_point=name
+    )
+    (environment.folder / package / "run").mkdir()
+    (environment.folder / f"{package}.py").unlink()
+    (found,) = Registry(environment.points).runs
+    assert found.spec.name == name
+    assert found.folder == environment.folder / package / "run"
 
 
 @pytest.fixture
