@@ -50,9 +50,8 @@ class Experiment:
 def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
     """Every installed model with its preset for small machines, on as many of the two people as it takes.
 
-    A model that draws from features gets the set that the reference study found best, or, if it draws people who do
-    not exist, the smaller one that the study gave to its conditional progressive GAN: less of the original face goes
-    in.
+    A model that draws from features gets the set that the reference study found best; one that draws synthetic people,
+    the smaller one that the study gave to its conditional progressive GAN: less of the original face goes in.
     """
     for name in registry.names("model"):
         loaded = registry.load("model", name)

@@ -39,8 +39,7 @@ def evaluate_once(
 
 
 def strip(folder: Path) -> dict[str, NDArray[np.uint8]]:
-    """What was kept: "original", and "PERSON/predictor", or "/predictor" for synthetic people, uint8 (FACES, S, S, 3)
-    each."""
+    """What was kept, uint8 (FACES, S, S, 3) each: "original", "PERSON/predictor", "/predictor" for synthetic people."""
     with np.load(folder / _FILE) as kept:
         return {name: kept[name] for name in kept.files}
 
