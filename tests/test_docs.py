@@ -191,7 +191,7 @@ def test_the_commands_for_runs_are_understood():
     for command in commands_of(blocks_of(DOCS / "runs.md")):
         program, *arguments = shlex.split(command)
         if program == "mien":
-            parse(arguments)
+            parsed(arguments)
         else:
             assert (program, arguments[-1]) == ("pip", "mien-run-anna-ben")
 
