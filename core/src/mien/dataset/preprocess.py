@@ -178,7 +178,7 @@ def _recognizer(
     if keep_person is None and before is None and people != "recognizer":
         if choice is not None:
             raise MienError(
-                f"No person was named whom {choice} is to tell apart from others.",
+                f"Nothing is asked for that {choice} would tell people apart for.",
                 f"mien preprocess {path} --keep-person IMAGE --recognizer {choice}; or --people recognizer instead",
             )
         return None
