@@ -109,7 +109,7 @@ def train(
             DatasetRecord(name=d.name, path=str(d.path.resolve()), digest=d.info.digest, faces=len(d))
             for d in data.datasets
         ],
-        # A model that draws no references does without the recognizer; whoever tells people apart later may choose another.
+        # A model that draws no references does without it; whoever tells people apart later may choose another.
         plugins=_plugins(
             registry,
             choice.name,
