@@ -32,7 +32,8 @@ def evaluate(
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Whom to invent, for a model that does.")] = 0,
     blender: Annotated[str | None, typer.Option(metavar="SPEC", help="What sets faces in; feather by default.")] = None,
     extractor: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="What searches for faces; by default as the dataset was made.")
+        str | None,
+        typer.Option(metavar="SPEC", help="Extractor, or several joined with +; the dataset's own by default."),
     ] = None,
     recognizer: Annotated[
         str | None, typer.Option(metavar="NAME", help="What recognizes faces; by default as RUN was trained.")

@@ -48,7 +48,8 @@ def preprocess(
         ),
     ] = None,
     extractor: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="What finds the faces; face_recognition by default.")
+        str | None,
+        typer.Option(metavar="SPEC", help="Extractor, or several joined with +; face_recognition by default."),
     ] = None,
     features: Annotated[
         str, typer.Option(metavar="SPEC", help="What to measure, as landmarks:points=28+thumbnail:size=8.")

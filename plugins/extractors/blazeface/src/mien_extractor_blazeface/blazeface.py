@@ -28,8 +28,8 @@ _SAME_MESH = 0.5
 of that face."""
 SCORE_SLOPE, SCORE_OFFSET = 2.0, 3.0
 """A face's score is 1 / (1 + exp(−(2·x + 3))), with x = log(d / (1 − d)) of the detector's d: of what the face mesh has
-accepted, true and false faces are equally frequent where the detector says 0.18. Fitted to 183 faces in 197 images
-(Platt's method, 2.1 and 2.9; faces were those of another extractor): core/bench/scores.py fits it anew."""
+accepted, as many are faces as are none where the detector says 0.18. Fitted by Platt's method to 183 faces in 197
+images, with faces where centerface finds them; `core/bench/scores.py` says how well it holds on others."""
 _SUREST = 1e-12
 """Nearer to 0 or 1 than this no score lies: its log odds are finite."""
 _Share = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
