@@ -92,7 +92,7 @@ KINDS = _table(
         contract=1,
         does="changes a drawn face before it is set into the scene",
         example="sharpens the drawn face, as much as you like",
-        use="mien swap RUN INPUT OUTPUT --to PERSON --enhancer {}",
+        use="mien swap RUN INPUT OUTPUT --to PERSON --enhance {}",
     ),
     Kind(
         "blender",
