@@ -17,6 +17,18 @@ hypothesis.settings.load_profile("house")
 PLUGINS = Path(__file__).parent / "tests" / "plugins"
 """Packages of plugins, as third parties write them."""
 
+SLOW = [line for line in (Path(__file__).parent / "tests" / "slow.txt").read_text().splitlines() if line[:1] != "#"]
+"""Files and tests that `make test-fast` leaves out."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what tests/slow.txt lists, before pytest chooses by marks."""
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        if any(test == line or test.startswith(f"{line}::") for line in SLOW):
+            item.add_marker(pytest.mark.slow)
+
 
 class Environment:
     """A folder that distributions are installed in, as pip would: their modules, and a dist-info folder each."""

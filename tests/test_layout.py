@@ -118,3 +118,13 @@ def test_every_kind_has_its_page(kind):
     assert f"mien plugins new {kind} " in page
     assert f"contract={KINDS[kind].contract}" in page
     assert f"plugins/{kind}.md" in (REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8")
+
+
+def test_what_is_listed_as_slow_is_there():
+    lines = (REPOSITORY / "tests" / "slow.txt").read_text(encoding="utf-8").splitlines()
+    listed = [line for line in lines if not line.startswith("#")]
+    assert listed == sorted(listed)
+    for line in listed:
+        path, *names = line.split("::")
+        source = (REPOSITORY / path).read_text(encoding="utf-8")
+        assert all(re.search(rf"(def|class) {name}\b", source) for name in names), line

@@ -44,8 +44,8 @@ def trial(plugins_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("trial")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(plugins_folder))
-        extractor = [point for point in entry_points(group="mien") if point.name == "face_recognition"]
-        registry = Registry([*extractor, EntryPoint("trial", "trial", "mien")])
+        others = [point for point in entry_points(group="mien") if point.name in ("face_recognition", "hull")]
+        registry = Registry([*others, EntryPoint("trial", "trial", "mien")])
         yield Trial(registry, a_run(folder / "run", registry))
 
 
@@ -149,7 +149,7 @@ def test_of_a_folder_images_and_videos_are_tried_and_bad_files_passed_over(trial
 
 
 def test_only_the_person_asked_for_is_tried(trial: Trial, image: Path, tmp_path: Path) -> None:
-    encoding = [point for point in entry_points(group="mien") if point.name in ("face_recognition", "encoding")]
+    encoding = [point for point in entry_points(group="mien") if point.name in ("face_recognition", "hull", "encoding")]
     registry = Registry([*encoding, EntryPoint("trial", "trial", "mien")])
     person = tmp_path / "person.png"
     write_image(person, portraits()[1].image, synthetic=None)
