@@ -9,54 +9,15 @@ DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 FACE, NO_FACE = DATA / "images/formats/rgb_q90.jpg", DATA / "images/noface/rocket.jpg"
 TWO = DATA / "clips/two_people_2s_audio.mp4"
 ALL_FACES = ("--extractor", "face_recognition:search=full,upsample=0")
-PLUGINS = """
-    from mien.contracts.hooks import PluginSpec, hookimpl
-
-    @hookimpl
-    def register_models():
-        return [PluginSpec("green", "green_classes:Green", "all green", contract=2),
-                PluginSpec("mirror", "green_classes:Mirror", "what it sees", contract=2),
-                PluginSpec("known", "green_classes:Known", "those whom it was trained on", contract=2)]
-"""
-CLASSES = """
-    import torch
-    from torch import nn
-    from mien import Model, Stage
-
-    class Mirror(Model):
-        targets = frozenset({"synthetic"})
-
-        def __init__(self, config, inputs):
-            super().__init__(config, inputs)
-            self.weight = nn.Parameter(torch.ones(1))
-
-        def stages(self):
-            return [Stage(64, 2)]
-
-        def optimizer(self, phase):
-            return torch.optim.SGD(self.parameters(), lr=0.1)
-
-        def forward(self, batch, phase):
-            return {"loss": (batch.images * self.weight).abs().mean()}
-
-        def generate(self, batch, target):
-            return batch.images
-
-    class Green(Mirror):
-        def generate(self, batch, target):
-            return torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(batch.images)
-
-    class Known(Mirror):
-        targets = frozenset({"known"})
-"""
 
 
 @pytest.fixture
 def run_of(environment, people, tmp_path_factory):
-    """Make a run of one of the stranger's models, of one step."""
+    """Make a run of one of the models of tests/plugins/colors, of one step."""
     from mien.training import TrainOptions, train
 
-    environment.install("mien-model-green", {"green": PLUGINS, "green_classes": CLASSES})
+    environment.install_package("mirror")
+    environment.install_package("colors")
 
     def made(model: str) -> Path:
         folder = tmp_path_factory.mktemp("runs") / model

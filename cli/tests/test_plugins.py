@@ -165,7 +165,7 @@ def test_show_tells_what_a_model_can_do(mien):
     assert "people who do not exist (mien anonymize)" in mien("plugins", "show", "cgan").stdout
     deepfakes = mien("plugins", "show", "deepfakes").stdout
     assert "people it was trained on (mien swap)" in deepfakes and "2 people" in deepfakes
-    assert json.loads(mien("plugins", "show", "latent", "--json").stdout)["people"] == [1, 1]
+    assert json.loads(mien("plugins", "show", "latent", "--json").stdout)["targets"] == ["known"]
     assert "Draws" not in mien("plugins", "show", "feather").stdout
 
 

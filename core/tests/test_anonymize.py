@@ -1,7 +1,6 @@
 """Anonymizing from end to end, on real faces, with a model that draws each stranger in a color of its own."""
 
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,114 +35,10 @@ STILL = DATA / "images" / "stills" / "grace_hopper.jpg"
 NO_FACE = DATA / "images" / "noface" / "rocket.jpg"
 ALL_FACES = "face_recognition:search=full,upsample=0"
 
-PLUGINS = """
-from mien.contracts.hooks import PluginSpec, hookimpl
-
-
-@hookimpl
-def register_models():
-    return [
-        PluginSpec("colors", "mien_colors_classes:Colors", "a color for each stranger", contract=2),
-        PluginSpec("mirror", "mien_colors_classes:Mirror", "draws what it sees, and says that it invents", contract=2),
-        PluginSpec("known", "mien_colors_classes:Known", "draws those whom it was trained on", contract=2),
-    ]
-
-
-@hookimpl
-def register_blenders():
-    return [PluginSpec("paste", "mien_colors_classes:Paste", "the face, pasted", contract=2)]
-
-
-@hookimpl
-def register_extractors():
-    return [
-        PluginSpec("blinkered", "mien_colors_classes:Blinkered", "sees nothing beside magenta", contract=2),
-        PluginSpec("half", "mien_colors_classes:Half", "sees the left half of an image only", contract=2),
-        PluginSpec("half_boxes", "mien_colors_classes:HalfBoxes", "landmarks in the left half only", contract=2),
-        PluginSpec("boxes", "mien_colors_classes:Boxes", "boxes without landmarks", contract=2),
-    ]
-"""
-CLASSES = """
-from dataclasses import replace
-
-import torch
-from torch import nn
-
-from mien import Blender, Extractor, Model, Registry, Stage
-from mien.geometry.alignment import composite, erode_and_feather
-
-
-class Mirror(Model):
-    targets = frozenset({"synthetic"})
-
-    def __init__(self, config, inputs):
-        super().__init__(config, inputs)
-        self.weight = nn.Parameter(torch.ones(1))
-
-    def stages(self):
-        return [Stage(64, 2)]
-
-    def optimizer(self, phase):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-    def forward(self, batch, phase):
-        return {"loss": (batch.images * self.weight).abs().mean()}
-
-    def generate(self, batch, target):
-        return batch.images
-
-
-class Known(Mirror):
-    targets = frozenset({"known"})
-
-    def generate(self, batch, identity):
-        return batch.images
-
-
-class Colors(Mirror):
-    # All the face in the one of 360 hues that its stranger's number says.
-    def generate(self, batch, target):
-        hue = (target.ids % 360) / 60
-        away = torch.stack([(hue - 3).abs() - 1, 2 - (hue - 2).abs(), 2 - (hue - 4).abs()], 1)
-        return (away.clamp(0, 1) * 2 - 1)[:, :, None, None].float().expand_as(batch.images)
-
-
-class Paste(Blender):
-    def blend(self, scene, face, mask, to_crop):
-        return composite(scene, face, erode_and_feather(mask, 0.1, 0.1), to_crop)
-
-
-class Blinkered(Extractor):
-    def __init__(self, config=None):
-        super().__init__(config)
-        self.eyes = Registry().create("extractor", "face_recognition:search=full,upsample=0")
-
-    def extract(self, image):
-        red, green, blue = image[:16, :16].reshape(-1, 3).mean(0)
-        return [] if min(red, blue) > 200 and green < 60 else self.eyes.extract(image)
-
-
-class Half(Blinkered):
-    def extract(self, image):
-        return [face for face in self.eyes.extract(image) if face.landmarks[:, 0].mean() < image.shape[1] / 2]
-
-
-class HalfBoxes(Blinkered):
-    # Landmarks on the left half of an image, boxes alone on the right.
-    def extract(self, image):
-        middle = image.shape[1] / 2
-        return [face if face.box.left < middle else replace(face, landmarks=None) for face in self.eyes.extract(image)]
-
-
-class Boxes(Blinkered):
-    def extract(self, image):
-        return [replace(face, landmarks=None) for face in self.eyes.extract(image)]
-"""
-
 
 @dataclass(frozen=True)
 class House:
-    """The stranger's plugins beside the installed ones, and runs of those models."""
+    """The plugins of tests/plugins/colors beside the installed ones, and runs of those models."""
 
     registry: Registry
     runs: Path
@@ -159,20 +54,16 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(plugins_folder: Path, people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
-    (folder / "mien_colors.py").write_text(PLUGINS, encoding="utf-8")
-    (folder / "mien_colors_classes.py").write_text(CLASSES, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        registry = Registry([*entry_points(group="mien"), EntryPoint("colors", "mien_colors", "mien")])
+        patch.syspath_prepend(str(plugins_folder))
+        registry = Registry([*entry_points(group="mien"), EntryPoint("colors", "colors", "mien")])
         for model in ("colors", "mirror", "known"):
             train(model, people, folder / model, options=TrainOptions(steps=1), registry=registry)
         eyes = registry.create("extractor", ALL_FACES)
         assert isinstance(eyes, Extractor)
         yield House(registry, folder, eyes)
-    for name in ("mien_colors", "mien_colors_classes"):
-        sys.modules.pop(name, None)
 
 
 def cut(source: Path, target: Path, frames: slice, change: Callable[[Frame], RgbImage] | None = None) -> Path:
@@ -241,7 +132,7 @@ def is_hidden(image: RgbImage) -> bool:
 def without_encoding() -> Registry:
     """As if nothing were installed that tells people apart."""
     points = [point for point in entry_points(group="mien") if point.name != "encoding"]
-    return Registry([*points, EntryPoint("colors", "mien_colors", "mien")])
+    return Registry([*points, EntryPoint("colors", "colors", "mien")])
 
 
 def files_in(folder: Path) -> list[str]:

@@ -125,14 +125,14 @@ def test_what_an_extractor_does_not_know_is_skipped_and_the_rest_still_checked(i
         ("return values", "return values * len(crops)", "test_a_batch_gives_what_face_by_face_does", "than in a batch"),
         ("return values", "crops[0].image[:] = 0; return values", "test_leaves_the_crops_as_they_were", "crop.image"),
         (
-            "    Config = Config",
-            "    Config = Config; needs_scene = True",
+            "Config = Mean",
+            "needs_scene = True; Config = Mean",
             "test_says_whether_it_needs_the_scene",
             None,
         ),
         (
-            "    Config = Config",
-            "    Config = Config; same_person_below = 9.0",
+            "Config = Mean",
+            "same_person_below = 9.0; Config = Mean",
             "test_tells_people_apart_if_it_says_so",
             "Two people",
         ),
@@ -157,7 +157,7 @@ def test_a_feature_that_breaks_it_is_told(install, line, by, check, says):
     [
         ("+ 1) / 2", "+ 2) / 2", "something else than compute"),
         ("means[:, None].expand(-1, self.rows, 3)", "means", "instead of"),
-        ("images.mean", "images.detach().mean", "gradient"),
+        ("torch.mean(images", "torch.mean(images.detach()", "gradient"),
         ("self.rows = rows", "self.rows, self.gain = rows, nn.Parameter(torch.ones(1))", "asks for a gradient"),
     ],
 )
@@ -235,7 +235,7 @@ def test_a_check_that_does_not_apply_is_skipped_with_the_reason(install):
             "test_stopped_and_resumed",
             "torch's",
         ),
-        ("return [Stage(16, 4)]", "return [Stage(16, 4), Stage(8, 4)]", "test_stages_are", "needs a length"),
+        ("return [Stage(16, 4)]", "return [Stage(16, 4), Stage(8, 4)]", "test_stages_have", "needs a length"),
         ("self.layer = ", "self.idle = nn.Linear(1, 1); self.layer = ", "test_every_parameter_gets", "idle"),
         ("lr=1e-2", "lr=9.0", "test_a_few_steps_lower", "took the loss"),
         ("torch.tanh(self.layer", "9 * (self.layer", "test_draws_images_in_range", "lie in"),

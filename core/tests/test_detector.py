@@ -1,9 +1,9 @@
 """Extractors joined by +: each face once, and its landmarks from whoever knows them."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -12,93 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien import Box, Dataset, Extractor, ExtractorSet, Face, MienError, Registry, preprocess
-from mien.contracts.hooks import PluginSpec, hookimpl
+from mien import Box, Dataset, ExtractorSet, Face, MienError, Registry, preprocess
 from mien.geometry.boxes import box_distance, growth, is_same_face, overlap, united, upright, weighted_mean
 from mien.inference.detector import FaceDetector
 from mien.media.images import write_image
 from mien.testing import no_face, portraits, side_by_side
 from mien.workers.threads import Stopwatch
 
+PLUGINS = Path(__file__).resolve().parents[2] / "tests" / "plugins"
 ALL_FACES = "face_recognition:search=full,upsample=0"
-
-
-class Boxes(Extractor):
-    """The boxes of faces around the whole head, and nothing of their landmarks."""
-
-    def extract(self, image):
-        found = Registry().create("extractor", ALL_FACES).extract(image)
-        return [replace(face, box=_wider(face.box), landmarks=None, score=0.9) for face in found]
-
-
-class MeasureOnly(Extractor):
-    """Landmarks where others found a face."""
-
-    def measure(self, image, faces):
-        return Registry().create("extractor", ALL_FACES).measure(image, faces)
-
-
-class Left(Extractor):
-    """The faces of the left half."""
-
-    def extract(self, image):
-        found = Registry().create("extractor", ALL_FACES).extract(image)
-        return [face for face in found if face.box.right < image.shape[1] / 2]
-
-
-class Closer(Extractor):
-    """Any face of an image that is no wider than high."""
-
-    def extract(self, image):
-        return Registry().create("extractor", ALL_FACES).extract(image) if image.shape[0] == image.shape[1] else []
-
-
-class Nothing(Extractor):
-    """Neither finds nor measures."""
-
-
-class Faulty(Extractor):
-    """What no extractor should return."""
-
-    def extract(self, image):
-        return [Face(Box(0, 0, 9, 9), None, 7.0)]
-
-
-class ShortMeasure(MeasureOnly):
-    """Forgets a face."""
-
-    def measure(self, image, faces):
-        return []
-
-
-@hookimpl
-def register_extractors():
-    """Each by its name."""
-    return [
-        PluginSpec(name, f"{__name__}:{target}", "for a test")
-        for name, target in {
-            "boxes": "Boxes",
-            "measure_only": "MeasureOnly",
-            "left": "Left",
-            "nothing": "Nothing",
-            "faulty": "Faulty",
-            "short_measure": "ShortMeasure",
-        }.items()
-    ]
-
-
-def _wider(box: Box) -> Box:
-    more = 0.3 * (box.right - box.left)
-    return Box(box.left - more, box.top - more, box.right + more, box.bottom + more)
 
 
 @pytest.fixture(scope="module")
 def registry() -> Iterator[Registry]:
-    folder = str(Path(__file__).parent)
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        patch.setenv("PYTHONPATH", folder)
-        yield Registry([*entry_points(group="mien"), EntryPoint("joined", __name__, "mien")])
+        patch.syspath_prepend(str(PLUGINS))
+        yield Registry([*entry_points(group="mien"), EntryPoint("joining", "mien_joining", "mien")])
+    sys.modules.pop("mien_joining", None)
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +66,9 @@ def test_a_face_without_landmarks_is_measured_by_the_first_that_can(
 def test_an_extractor_without_measure_looks_closer(registry: Registry, pair: np.ndarray) -> None:
     """By its own `extract`: it sees nothing in an image that is not square, but a close-up is."""
     given = ExtractorSet("boxes", registry).extract(pair)
-    measured = Closer().measure(pair, given)
-    assert [face.box for face in measured if face and face.landmarks is not None] == [face.box for face in given]
+    assert ExtractorSet("squares", registry).extract(pair) == []
+    faces = ExtractorSet("boxes+squares", registry).extract(pair)
+    assert [face.box for face in faces if face.landmarks is not None] == [face.box for face in given]
 
 
 def test_the_set_knows_what_it_is_made_of(registry: Registry) -> None:
@@ -163,12 +94,14 @@ def test_a_set_that_cannot_be_meant_is_refused(registry: Registry, text: str, re
     assert refused.value.fix
 
 
-def test_a_class_that_neither_finds_nor_measures_is_refused_when_it_is_made() -> None:
-    with pytest.raises(TypeError, match="Nothing finds and measures nothing"):
-        Nothing()
-    assert (MeasureOnly().can_find(), MeasureOnly().can_measure()) == (False, True)
-    assert (Boxes().can_find(), Boxes().can_measure()) == (True, False)
-    assert MeasureOnly().extract(no_face()) == []
+def test_a_class_says_what_it_can(registry: Registry) -> None:
+    boxes, measure_only, both = (registry.create("extractor", name) for name in ("boxes", "measure_only", "blazeface"))
+    assert [(one.can_find(), one.can_measure()) for one in (boxes, measure_only, both)] == [
+        (True, False), (False, True), (True, True),
+    ]  # fmt: skip
+    assert measure_only.extract(portraits()[0].image) == []
+    with pytest.raises(TypeError, match="Nothing finds and measures nothing: write extract"):
+        registry.load("extractor", "nothing")()
 
 
 @pytest.mark.parametrize("text", ["faulty", "boxes+short_measure"])

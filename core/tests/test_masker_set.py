@@ -11,68 +11,10 @@ from mien.geometry.alignment import AlignmentConfig, align, with_hull
 from mien.plugins.masker_set import MaskerSet
 from mien.testing import portraits
 
-SOURCE = """
-    import numpy as np
-    from pydantic import Field
-    from mien import FaceCrop, PluginConfig
-    from mien.contracts.hooks import PluginSpec, hookimpl
-    from mien.contracts.masker import Masker
-    from mien.geometry.alignment import AlignmentConfig
-
-    class HalfConfig(PluginConfig):
-        side: str = "left"
-        level: int = 255
-
-    class Half(Masker):
-        Config = HalfConfig
-
-        def mask(self, crops):
-            size = crops[0].size if crops else 0
-            masks = np.zeros((len(crops), size, size), np.uint8)
-            half = slice(size // 2) if self.config.side == "left" else slice(size // 2, None)
-            masks[:, :, half] = self.config.level
-            return masks
-
-    class InFront(Half):
-        subtracts = True
-
-    class Nose(Masker):
-        '''A blot where the published alignment has the nose.'''
-        alignment = AlignmentConfig(size=112, template="arcface")
-
-        def mask(self, crops):
-            masks = np.zeros((len(crops), 112, 112), np.uint8)
-            masks[:, 62:82, 46:66] = 255
-            return masks
-
-    class Scene(Masker):
-        needs_scene = True
-
-        def mask(self, crops):
-            return np.stack([np.full((c.size, c.size), c.scene.mean() > 0, np.uint8) for c in crops])
-
-    class Faulty(Masker):
-        Config = HalfConfig
-
-        def mask(self, crops):
-            size = crops[0].size
-            return {
-                "shape": lambda: np.zeros((len(crops), size, size + 1), np.uint8),
-                "dtype": lambda: np.zeros((len(crops), size, size), np.float32),
-                "list": lambda: [[0]],
-                "raise": lambda: 1 / 0,
-            }[self.config.side]()
-
-    @hookimpl
-    def register_maskers():
-        names = ["Half", "InFront", "Nose", "Scene", "Faulty"]
-        return [PluginSpec(name.lower(), f"mien_maskers:{name}", "a masker") for name in names]
-"""
-
 
 @pytest.fixture
 def registry(environment: Any) -> Registry:
-    environment.install("mien-masker-several", {"mien_maskers": SOURCE}, version="1.2")
+    environment.install_package("several_maskers", version="1.2")
     return Registry(environment.points)
 
 
@@ -126,7 +68,7 @@ def test_nothing_outside_of_the_scene_is_face(registry: Registry) -> None:
 def test_a_masker_gets_the_cut_that_it_asks_for_and_its_mask_comes_back(
     registry: Registry, crops: list[FaceCrop]
 ) -> None:
-    for crop, mask in zip(crops, MaskerSet("nose", registry).mask(crops), strict=True):
+    for crop, mask in zip(crops, MaskerSet("blot", registry).mask(crops), strict=True):
         assert crop.landmarks is not None
         rows, columns = np.nonzero(mask > 127)
         assert np.abs(np.array([columns.mean(), rows.mean()]) - crop.landmarks[30]).max() < 6
@@ -135,7 +77,7 @@ def test_a_masker_gets_the_cut_that_it_asks_for_and_its_mask_comes_back(
 
 def test_a_cut_that_a_stored_crop_does_not_cover_is_told(registry: Registry, crops: list[FaceCrop]) -> None:
     with pytest.raises(MienError, match="over the edge of the stored crop") as caught:
-        MaskerSet("nose", registry).mask([replace(crop, scene=None) for crop in crops])
+        MaskerSet("blot", registry).mask([replace(crop, scene=None) for crop in crops])
     assert "mien preprocess" in caught.value.fix
 
 
@@ -147,26 +89,10 @@ def test_a_masker_that_needs_the_scene_is_told_when_it_is_gone(registry: Registr
         maskers.mask([replace(crop, scene=None) for crop in crops])
 
 
-@pytest.mark.parametrize(
-    ("fault", "told"),
-    [
-        ("shape", r"answered uint8 \(2, 100, 101\) where it promised uint8 \(2, 100, 100\)"),
-        ("dtype", r"answered float32"),
-        ("list", "answered list"),
-        ("raise", "failed: ZeroDivisionError"),
-    ],
-)
-def test_a_masker_that_does_not_keep_its_promise_is_named(
-    registry: Registry, crops: list[FaceCrop], fault: str, told: str
-) -> None:
-    with pytest.raises(MienError, match=f"'faulty' of mien-masker-several 1.2 {told}"):
-        MaskerSet(f"faulty:side={fault}", registry).mask(crops)
-
-
 def test_one_has_to_say_what_is_face(registry: Registry) -> None:
     with pytest.raises(MienError, match="only what stands in front") as caught:
         MaskerSet("infront", registry)
-    assert "--masker hull+infront" in caught.value.fix
+    assert caught.value.fix.startswith("--masker NAME+infront")
     with pytest.raises(MienError, match="No masker is named"):
         MaskerSet("", registry)
 
@@ -174,7 +100,7 @@ def test_one_has_to_say_what_is_face(registry: Registry) -> None:
 def test_the_text_spells_out_all_settings(registry: Registry) -> None:
     maskers = MaskerSet("half:side=right+infront", registry)
     assert maskers.text == "half:side=right,level=255+infront:side=left,level=255"
-    assert maskers.distributions == ("mien-masker-several 1.2", "mien-masker-several 1.2")
+    assert maskers.distributions == ("mien-several-maskers 1.2", "mien-several-maskers 1.2")
 
 
 def test_hull_is_the_default_of_an_environment_that_has_several() -> None:

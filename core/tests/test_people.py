@@ -1,6 +1,8 @@
 """Who the faces of a dataset are, which of a video are one face, and faces of which only the box is known."""
 
 import shutil
+from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mien import MienError
+from mien import MienError, Registry
 from mien.dataset import Dataset
 from mien.dataset.index import INDEX_SCHEMA
 from mien.dataset.people import follow_boxes
@@ -160,8 +162,15 @@ def test_two_boxes_do_not_go_on_as_one() -> None:
 # Faces of which only the box is known
 
 
-def test_boxes_alone_make_a_dataset(stranger: Any, finished: Path, tmp_path: Path) -> None:
-    report = stranger.preprocess(
+@pytest.fixture
+def boxes(stranger: Any) -> Any:
+    """Preprocessing with an extractor that knows boxes alone, and with a feature that needs landmarks."""
+    points = [EntryPoint(name, name, "mien") for name in ("third_party", "boxes_alone")]
+    return replace(stranger, registry=Registry(points))
+
+
+def test_boxes_alone_make_a_dataset(boxes: Any, finished: Path, tmp_path: Path) -> None:
+    report = boxes.preprocess(
         tmp_path,
         extractor="boxes",
         features="tint+surroundings",
@@ -178,7 +187,7 @@ def test_boxes_alone_make_a_dataset(stranger: Any, finished: Path, tmp_path: Pat
     np.testing.assert_allclose(np.ptp(crop.points["box"], axis=0), sides * 64 / 1.6 / sides.max(), atol=0.1)
 
 
-def test_what_needs_landmarks_drops_faces_without_and_says_why(stranger: Any, finished: Path, tmp_path: Path) -> None:
+def test_what_needs_landmarks_drops_faces_without_and_says_why(boxes: Any, finished: Path, tmp_path: Path) -> None:
     for extra, why in (
         ({"features": ""}, "no landmarks: the template landmarks needs them"),
         (
@@ -186,20 +195,18 @@ def test_what_needs_landmarks_drops_faces_without_and_says_why(stranger: Any, fi
             "no landmarks: The feature nose needs landmarks.",
         ),
     ):
-        report = stranger.preprocess(tmp_path, extractor="boxes", sources=[finished / "raw"], again=True, **extra)
+        report = boxes.preprocess(tmp_path, extractor="boxes", sources=[finished / "raw"], again=True, **extra)
         assert report.faces == 0
         assert report.reasons == {"no landmarks": 9, "no face": 1}
         assert why in {row["dropped"] for row in report.dataset.dropped().to_pylist()}
 
 
 def test_a_feature_that_needs_landmarks_cannot_be_added_to_faces_without(
-    stranger: Any, finished: Path, tmp_path: Path
+    boxes: Any, finished: Path, tmp_path: Path
 ) -> None:
-    stranger.preprocess(
-        tmp_path, extractor="boxes", sources=[finished / "raw"], alignment=AlignmentConfig(template="box")
-    )
+    boxes.preprocess(tmp_path, extractor="boxes", sources=[finished / "raw"], alignment=AlignmentConfig(template="box"))
     with pytest.raises(MienError, match="nose needs landmarks"):
-        stranger.preprocess(tmp_path, extractor="boxes", features="nose")
+        boxes.preprocess(tmp_path, extractor="boxes", features="nose")
 
 
 def test_rows_without_a_face_are_lists_of_any_length_in_the_file(finished: Path) -> None:

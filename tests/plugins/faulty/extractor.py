@@ -26,8 +26,8 @@ class FaultyExtractor(Extractor):
             image[:] = 0
         height, width = image.shape[:2]
         spread = np.random.default_rng(0).uniform(0.3, 0.7, (68, 2)) * (width, height)
-        face = Face(Box(0.3 * width, 0.3 * height, 0.7 * width, 0.7 * height), spread.astype(np.float32), 0.9)
-        landmarks: Any = face.landmarks
+        landmarks = spread.astype(np.float32)
+        face = Face(Box(0.3 * width, 0.3 * height, 0.7 * width, 0.7 * height), landmarks, 0.9)
         if fault == "not finite":
             landmarks[3] = np.nan
         faces: Any = {

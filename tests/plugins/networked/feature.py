@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -53,5 +54,5 @@ class Mean(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The means."""
-        means = (images.mean((2, 3)) + 1) / 2
+        means = (torch.mean(images, (2, 3)) + 1) / 2
         return means[:, None].expand(-1, self.rows, 3)

@@ -42,7 +42,7 @@ class Box:
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         center = np.array([self.left + self.right, self.top + self.bottom]) / 2
         half = np.array([self.right - self.left, self.bottom - self.top]) / 2
-        corners: NDArray[np.float32] = center + (half * [[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ turn.T
+        corners: NDArray[np.float64] = center + (half * [[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ turn.T
         return corners.astype(np.float32)
 
 

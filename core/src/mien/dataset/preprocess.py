@@ -93,8 +93,8 @@ def preprocess(
     - sources: images, videos and folders, all of them: what a dataset was made from before and is not named now drops
       out of it. None: those the dataset was made from; for a new one, DATASET/raw.
     - keep_person: an image of the person whose faces alone are kept.
-    - recognizer: what tells people apart, for `keep_person` and for people="recognizer": a feature as the user types
-      it. None: what the dataset was made with; for a new one, what `default_recognizer` says.
+    - recognizer: what tells that person, or people, apart: a feature as the user types it. None: what the dataset was
+      made with; for a new one, what `default_recognizer` says.
     - largest: keep only the largest face of an image (of that person).
     - workers: how many processes; None: one per core.
     - copies: whether to write small copies of the crops, black around the face, of 2, 4, … up to 128 px, as arrays.
@@ -129,19 +129,18 @@ def preprocess(
         _tidy(path)
         info = None if again else read_info(path)
         recipe = _recipe(info, extractor, features, registry, alignment, masker, people)
-        told_apart = keep_person is not None or recipe.people == "recognizer"
         recipe = replace(
             recipe,
-            recognizer=_recognizer(path, info, told_apart, recognizer, registry),
+            recognizer=_recognizer(path, info, keep_person, recipe.people, recognizer, registry),
             largest=recipe.largest or largest,
             copies=recipe.copies or copies,
             images=recipe.images or (images and copies),
         )
+        if recipe.people == "recognizer" and recipe.recognizer:
+            encoding = described(Recognizer(registry, recipe.recognizer.choice).features)
+            recipe = replace(recipe, features=_with(recipe.features, encoding))
         if keep_person:
             recipe = replace(recipe, keep_person=_encoding(keep_person, recipe, registry))
-        if recipe.people == "recognizer" and recipe.recognizer:
-            grouped_by = described(FeatureSet(recipe.recognizer.choice, registry))
-            recipe = replace(recipe, features=_with(recipe.features, grouped_by))
         done: int | None
         if info:
             done = follow_sources(job, recipe, Dataset(path, info), sources)
@@ -174,6 +173,7 @@ def _recipe(
     if masker is None:
         masker = info.masker if info else registry.default("masker")
     maskers = MaskerSet(masker, registry)
+    people = people or (info.people if info else "dataset")
     return Recipe(
         extractor=text,
         extractor_distribution=distribution,
@@ -181,7 +181,7 @@ def _recipe(
         alignment=alignment or (info.alignment if info else AlignmentConfig()),
         masker=maskers.text,
         masker_distributions=maskers.distributions,
-        people=people or (info.people if info else "dataset"),
+        people=people,
         features=described(FeatureSet(features, registry)),
         recognizer=info.recognizer if info else None,
         keep_person=info.keep_person if info else None,
@@ -202,19 +202,23 @@ def _with(features: Sequence[FeatureInfo], more: Sequence[FeatureInfo]) -> tuple
 
 
 def _recognizer(
-    path: Path, info: DatasetInfo | None, told_apart: bool, choice: str | None, registry: Registry
+    path: Path,
+    info: DatasetInfo | None,
+    keep_person: Path | None,
+    people: People,
+    choice: str | None,
+    registry: Registry,
 ) -> RecognizerRecord | None:
     """What is to tell people apart, as it is installed; None: nothing has to.
 
-    told_apart: whether the call asks for that; else the dataset may have. Raises MienError if it is named in
-    vain.
+    Raises MienError if it is named and has nothing to do.
     """
     before = info.recognizer if info else None
-    if not told_apart and before is None:
+    if keep_person is None and before is None and people != "recognizer":
         if choice is not None:
             raise MienError(
-                f"Nothing is asked for that {choice} would tell people apart for.",
-                f"mien preprocess {path} --keep-person IMAGE --recognizer {choice}, or --people recognizer",
+                f"No person was named whom {choice} is to tell apart from others.",
+                f"mien preprocess {path} --keep-person IMAGE --recognizer {choice}; or --people recognizer instead",
             )
         return None
     choice = choice or (before.choice if before else default_recognizer(registry))

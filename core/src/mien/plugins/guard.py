@@ -9,7 +9,7 @@ choice: the plugin as a user names it, `name:key=value,…`.
 
 import math
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -145,6 +145,11 @@ def guarded_losses(model: "nn.Module", choice: str, batch: "Batch", phase: str) 
     return losses
 
 
+def guarded_fit(model: "Model", choice: str, faces: "Iterable[Batch]") -> None:
+    """`Model.fit` to batches of faces. Raises MienError for a fault of the plugin."""
+    _Call.of("model", model, choice).make(model.fit, faces)
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     """A call of a plugin, and how its faults are told."""
@@ -181,7 +186,7 @@ def _check_face(call: _Call, face: Any, which: str) -> None:
     arrays: list[tuple[str, Any, tuple[int, ...] | None]] = []
     if face.landmarks is not None:
         arrays.append(("landmarks", face.landmarks, (68, 2)))
-    arrays += [(f"points {name!r}", points, None) for name, points in getattr(face, "points", {}).items()]
+    arrays += [(f"points {name!r}", points, None) for name, points in face.points.items()]
     for name, values, shape in arrays:
         _check_array(call, values, np.float32, shape, f"{name} of {which}")
         if not np.isfinite(values).all():
@@ -204,7 +209,6 @@ def _check_array(
 
 
 def _checked_images(call: _Call, generated: Any, count: int) -> "Tensor | Generated":
-
     from mien.contracts.model import Generated
 
     images = generated.images if isinstance(generated, Generated) else generated

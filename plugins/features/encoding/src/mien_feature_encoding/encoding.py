@@ -41,7 +41,9 @@ class Encoding(Feature):
         return (-0.6, 0.6)
 
     def compute(self, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
-        """Encode N faces: float32 (N, 128). Raises MienError if a crop has lost its scene, or has no landmarks.
+        """Encode N faces: float32 (N, 128).
+
+        Raises MienError if a crop has lost its scene, or its landmarks are not known.
 
         Face by face: dlib takes 85 ms for each on one core, and not less in a batch.
         """
