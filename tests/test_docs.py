@@ -187,7 +187,7 @@ def test_the_commands_for_the_example_are_understood(example, parsed):
     assert used
 
 
-def test_the_commands_for_runs_are_understood():
+def test_the_commands_for_runs_are_understood(parsed):
     for command in commands_of(blocks_of(DOCS / "runs.md")):
         program, *arguments = shlex.split(command)
         if program == "mien":
