@@ -485,14 +485,14 @@ def test_an_image_that_a_plugin_fails_on_is_reported_and_the_others_are_used(
     assert report.faces == 9
     assert report.dataset.info.counts.failed == 1
     (row,) = [row for row in report.dataset.dropped().to_pylist() if row["source"] == "red.png"]
-    assert row["dropped"].startswith("failed: The extractor template")
+    assert row["dropped"].startswith("failed: The extractor 'template:")
     assert "ArithmeticError: this image has a red corner" in row["dropped"]
 
 
 def test_a_plugin_that_fails_on_every_image_stops_the_run(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
     for number in range(3):
         write(tmp_path / "raw" / f"{number}.png", with_corner(frames[0], (255, 0, 0)))
-    with pytest.raises(MienError, match=r"All of the first 3 images failed.*red corner"):
+    with pytest.raises(MienError, match=r"The first 3 images all failed.*red corner"):
         stranger.preprocess(tmp_path)
     for number in range(3):
         write(tmp_path / "raw" / f"{number}.png", frames[0])
@@ -505,7 +505,7 @@ def test_a_plugin_that_fails_on_all_of_many_new_images_stops_the_run(
     before = contents(dataset)
     for number in range(80):
         write(dataset / "raw" / f"red{number}.png", with_corner(frames[0][:20, :20], (255, 0, 0)))
-    with pytest.raises(MienError, match=r"All of the first 64 images failed"):
+    with pytest.raises(MienError, match=r"The first 64 images all failed"):
         stranger.preprocess(dataset)
     assert contents(dataset) == before
 
