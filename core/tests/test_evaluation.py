@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mien import Dataset, MienError, TrainOptions, compare, evaluate, train
+from mien import Dataset, MienError, TrainOptions, compare, evaluate, export_run, train
 from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import preprocess
 from mien.evaluation import Evaluation
@@ -89,6 +89,20 @@ def test_judging_again_gives_the_same(
     again = evaluate(swapping, people[0], options=EvaluateOptions(faces=5), out=tmp_path)
     timed = {"faces_per_second": 0.0}
     assert again.model_copy(update=timed) == evaluated.model_copy(update=timed)
+
+
+def test_an_exported_run_is_judged_beside_the_datasets_that_are_named(
+    evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
+) -> None:
+    exported = export_run(swapping, tmp_path / "exported")
+    assert "### On E" in (exported / "card.md").read_text()
+    with pytest.raises(MienError, match=r"trained on the dataset J, .* does not say where it lies") as raised:
+        evaluate(exported, people[0], to="E", faces=5)
+    assert "--trained-on J" in raised.value.fix
+    again = evaluate(exported, people[0], to="E", faces=5, trained_on=people[1:])
+    (half,), (full,) = again.of("E", is_model=True), evaluated.of("E", is_model=True)
+    assert again.rows == evaluated.rows
+    assert half.l1 == pytest.approx(full.l1, abs=0.002) and half.to_target == pytest.approx(full.to_target, abs=0.03)
 
 
 def test_what_is_written_is_read_again_and_the_page_needs_no_other_file(
