@@ -74,7 +74,6 @@ def test_what_is_done_by_hand_can_be_done(tmp_path: Path) -> None:
     for command in commands:
         words = shlex.split(command)[1:]
         more = ["--steps", "3"] if "--resume" in words else shorter.get(words[0], [])
-        # Nobody is verified as themselves after two steps, but noise in a face's place may not be found either.
         ended = subprocess.run(
             [sys.executable, "-m", "mien_cli", *words, *more], cwd=tmp_path, capture_output=True, text=True
         )
