@@ -1,6 +1,7 @@
 """Judging runs on real faces: what is judged, by what, and what is written."""
 
 import json
+from dataclasses import replace
 import re
 import shutil
 from pathlib import Path
@@ -94,12 +95,12 @@ def test_judging_again_gives_the_same(
 def test_an_exported_run_is_judged_beside_the_datasets_that_are_named(
     evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
 ) -> None:
-    exported = export_run(swapping, tmp_path / "exported")
+    exported, asked = export_run(swapping, tmp_path / "exported"), EvaluateOptions(to="E", faces=5)
     assert "### On E" in (exported / "card.md").read_text()
     with pytest.raises(MienError, match=r"trained on the dataset J, .* does not say where it lies") as raised:
-        evaluate(exported, people[0], to="E", faces=5)
+        evaluate(exported, people[0], options=asked)
     assert "--trained-on J" in raised.value.fix
-    again = evaluate(exported, people[0], to="E", faces=5, trained_on=people[1:])
+    again = evaluate(exported, people[0], options=replace(asked, trained_on=tuple(people[1:])))
     (half,), (full,) = again.of("E", is_model=True), evaluated.of("E", is_model=True)
     assert again.rows == evaluated.rows
     assert half.l1 == pytest.approx(full.l1, abs=0.002) and half.to_target == pytest.approx(full.to_target, abs=0.03)
@@ -125,7 +126,7 @@ def test_a_judge_says_by_its_own_encodings_whose_faces_they_are(
     trained = TrainedRun.open(swapping)
     assert trained.recognizer == "encoding"
     evaluation = evaluate(
-        swapping, people[0], options=EvaluateOptions(to="J", faces=3, judges=["angular"]), out=tmp_path
+        swapping, people[0], options=EvaluateOptions(to="J", faces=3, judges=("angular",)), out=tmp_path
     )
     (judge,) = evaluation.judges
     assert (evaluation.recognizer.choice, judge.distribution) == ("encoding", "mien-feature-angular")
