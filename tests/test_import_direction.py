@@ -51,7 +51,7 @@ def test_a_plugin_imports_the_core_alone(source):
 
 
 def test_the_core_names_no_plugin():
-    known = tomllib.loads((CORE / "mien" / "known_plugins.toml").read_text(encoding="utf-8"))
+    known = tomllib.loads((CORE / "mien" / "plugins" / "known_plugins.toml").read_text(encoding="utf-8"))
     names = {name for of_kind in known.values() for pair in of_kind.items() for name in pair}
     names -= {"landmarks", "histogram"}  # what every face has, a way to match colors: words of the core's own
     named = [

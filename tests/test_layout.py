@@ -74,7 +74,7 @@ def test_a_plugin_has_one_name_from_folder_to_entry_point(folder):
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=name_of)
 def test_a_plugin_is_known_to_the_core(folder):
-    known = tomllib.loads((REPOSITORY / "core/src/mien/known_plugins.toml").read_text(encoding="utf-8"))
+    known = tomllib.loads((REPOSITORY / "core/src/mien/plugins/known_plugins.toml").read_text(encoding="utf-8"))
     assert known[KIND_OF_FOLDER[folder.parent.name]][folder.name] == project_of(folder)["name"]
 
 
@@ -92,7 +92,7 @@ def test_a_plugin_runs_the_contract_tests_of_its_kind(folder):
 
 def test_the_core_knows_no_distribution_that_is_not_here():
     """Whoever registered such a name would be installed by the pip command that an unknown plugin is answered with."""
-    known = tomllib.loads((REPOSITORY / "core/src/mien/known_plugins.toml").read_text(encoding="utf-8"))
+    known = tomllib.loads((REPOSITORY / "core/src/mien/plugins/known_plugins.toml").read_text(encoding="utf-8"))
     named = {distribution for of_kind in known.values() for distribution in of_kind.values()}
     assert named == {project_of(folder)["name"] for folder in PLUGINS}
 
