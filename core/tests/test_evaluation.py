@@ -1,9 +1,9 @@
 """Judging runs on real faces: what is judged, by what, and what is written."""
 
 import json
-from dataclasses import replace
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
