@@ -25,9 +25,9 @@ class ThirdParty:
     registry: Registry
 
     def preprocess(self, dataset: Path, **options: Any) -> PreprocessReport:
-        sources, progress = options.pop("sources", None), options.pop("progress", None)
+        of_call = {name: options.pop(name) for name in ("sources", "progress", "executor") if name in options}
         chosen = PreprocessOptions(**{"extractor": "template", "features": "tint", "workers": 1, **options})
-        return preprocess(dataset, sources, options=chosen, progress=progress, registry=self.registry)
+        return preprocess(dataset, options=chosen, registry=self.registry, **of_call)
 
 
 @pytest.fixture(scope="session")
