@@ -1,5 +1,5 @@
 # make demo     a face swap on the clips that come along, end to end
-# make test     the tests (the long ones: make test-long)
+# make test     the tests (the quick ones alone: make test-fast; the long ones: make test-long)
 # make lint     ruff and mypy
 # make docs     the documentation as a site, in site/; docs/cli.md anew: .venv/bin/python docs/tools/cli_pages.py
 # make results  docs/results.md anew: every model trained and judged, three quarters of an hour on two cores
@@ -12,7 +12,7 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 PROJECTS := $(shell find . -name pyproject.toml -not -path './$(VENV)/*')
 
-.PHONY: demo test test-long lint docs results install
+.PHONY: demo test test-fast test-long lint docs results install
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -20,6 +20,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(VENV)/bin/pytest
+
+test-fast: $(INSTALLED)
+	$(VENV)/bin/pytest -m "not slow and not long"
 
 test-long: $(INSTALLED)
 	$(VENV)/bin/pytest -m long

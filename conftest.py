@@ -1,7 +1,8 @@
-"""What the tests of all distributions share: plugins of strangers, installed for one test."""
+"""What the tests of all distributions share: plugins of third parties, installed for one test."""
 
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 from textwrap import dedent
@@ -12,6 +13,9 @@ import pytest
 # How long an example takes says more about what else the machine does than about the code.
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
+
+PLUGINS = Path(__file__).parent / "tests" / "plugins"
+"""Packages of plugins, as third parties write them."""
 
 
 class Environment:
@@ -28,7 +32,7 @@ class Environment:
         entry_point: str = "",
         requires: Sequence[str] = (),
     ) -> None:
-        """Install a distribution.
+        """Install a distribution of a few lines; one of more is a package in tests/plugins.
 
         modules: module name → source. entry_point: its name in the group `mien`, with the first module as its value; by
         default what the distribution is called after its last hyphen.
@@ -37,12 +41,45 @@ class Environment:
             path = self.folder.joinpath(*module.split(".")).with_suffix(".py")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(dedent(source), encoding="utf-8")
+        self._describe(distribution, next(iter(modules)), version, entry_point, requires)
+
+    def install_package(
+        self,
+        package: str,
+        distribution: str = "",
+        version: str = "1.0",
+        *,
+        entry_point: str = "",
+        named: str = "",
+        replaced: Mapping[str, str] | None = None,
+        requires: Sequence[str] = (),
+    ) -> None:
+        """Install a package of tests/plugins.
+
+        distribution: mien-PACKAGE by default. named: what the package is to be called here, if not as it is. replaced:
+        text of its modules → other text, to see what comes of a fault; each has to be there once.
+        """
+        target = shutil.copytree(
+            PLUGINS / package, self.folder / (named or package), ignore=shutil.ignore_patterns("__pycache__")
+        )
+        for old, new in (replaced or {}).items():
+            sources = {path: path.read_text(encoding="utf-8") for path in target.rglob("*.py")}
+            found = [path for path, source in sources.items() for _ in range(source.count(old))]
+            if len(found) != 1:
+                raise ValueError(f"{old!r} stands in {package} {len(found)} times")
+            found[0].write_text(sources[found[0]].replace(old, new), encoding="utf-8")
+        name = distribution or f"mien-{package.replace('_', '-')}"
+        self._describe(name, named or package, version, entry_point, requires)
+
+    def _describe(
+        self, distribution: str, module: str, version: str, entry_point: str, requires: Sequence[str]
+    ) -> None:
         info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
         info.mkdir()
         needs = "".join(f"Requires-Dist: {requirement}\n" for requirement in requires)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n{needs}")
         name = entry_point or distribution.rpartition("-")[2]
-        (info / "entry_points.txt").write_text(f"[mien]\n{name} = {next(iter(modules))}\n")
+        (info / "entry_points.txt").write_text(f"[mien]\n{name} = {module}\n")
 
     @property
     def points(self) -> list[EntryPoint]:
@@ -61,6 +98,12 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Env
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(folder)):
             del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def plugins_folder() -> Path:
+    """Where packages of third parties' plugins are, to be put on the path."""
+    return PLUGINS
 
 
 @pytest.fixture(scope="session")

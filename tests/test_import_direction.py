@@ -33,21 +33,21 @@ def imported(source: Path) -> Iterator[tuple[str, str]]:
                     yield where, package
 
 
-def strangers(source: Path, allowed: set[str]) -> list[str]:
+def forbidden(source: Path, allowed: set[str]) -> list[str]:
     return [f"{where} imports {package}" for where, package in imported(source) if package in OURS - allowed]
 
 
 def test_the_core_imports_neither_plugins_nor_the_command_line():
-    assert strangers(CORE, own_packages(CORE)) == []
+    assert forbidden(CORE, own_packages(CORE)) == []
 
 
 def test_the_command_line_imports_the_core_alone():
-    assert strangers(CLI, own_packages(CLI) | own_packages(CORE)) == []
+    assert forbidden(CLI, own_packages(CLI) | own_packages(CORE)) == []
 
 
 @pytest.mark.parametrize("source", PLUGINS, ids=lambda path: f"{path.parents[1].name}/{path.parent.name}")
 def test_a_plugin_imports_the_core_alone(source):
-    assert strangers(source, own_packages(source) | own_packages(CORE)) == []
+    assert forbidden(source, own_packages(source) | own_packages(CORE)) == []
 
 
 def test_the_core_names_no_plugin():

@@ -8,14 +8,10 @@ from typing import Any
 
 import pytest
 
+from mien.plugins.kinds import KINDS
+
 REPOSITORY = Path(__file__).resolve().parents[1]
-KIND_OF_FOLDER = {
-    "extractors": "extractor",
-    "features": "feature",
-    "maskers": "masker",
-    "models": "model",
-    "blenders": "blender",
-}
+KIND_OF_FOLDER = {kind.plural: kind for kind in KINDS.values()}
 PLUGINS = sorted(path for path in REPOSITORY.glob("plugins/*/*") if path.is_dir() and not path.name.startswith("."))
 DISTRIBUTIONS = [REPOSITORY / "core", REPOSITORY / "cli", *PLUGINS]
 BUILT = sorted(path.parent for path in REPOSITORY.rglob("pyproject.toml") if ".venv" not in path.parts)
@@ -65,7 +61,7 @@ def test_a_distribution_is_installed_from_this_checkout(folder):
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=name_of)
 def test_a_plugin_has_one_name_from_folder_to_entry_point(folder):
-    kind, name = KIND_OF_FOLDER[folder.parent.name], folder.name
+    kind, name = KIND_OF_FOLDER[folder.parent.name].name, folder.name
     project = project_of(folder)
     assert project["name"] == f"mien-{kind}-{name.replace('_', '-')}"
     assert package_of(folder).name == f"mien_{kind}_{name}"
@@ -75,12 +71,12 @@ def test_a_plugin_has_one_name_from_folder_to_entry_point(folder):
 @pytest.mark.parametrize("folder", PLUGINS, ids=name_of)
 def test_a_plugin_is_known_to_the_core(folder):
     known = tomllib.loads((REPOSITORY / "core/src/mien/plugins/known_plugins.toml").read_text(encoding="utf-8"))
-    assert known[KIND_OF_FOLDER[folder.parent.name]][folder.name] == project_of(folder)["name"]
+    assert known[KIND_OF_FOLDER[folder.parent.name].name][folder.name] == project_of(folder)["name"]
 
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=name_of)
 def test_a_plugin_runs_the_contract_tests_of_its_kind(folder):
-    contract = f"{KIND_OF_FOLDER[folder.parent.name].capitalize()}Contract"
+    contract = KIND_OF_FOLDER[folder.parent.name].tests.partition(":")[2]
     classes = [
         node
         for path in (folder / "tests").glob("test_*.py")
@@ -114,3 +110,11 @@ def test_the_root_distribution_brings_all_the_others():
 def test_what_is_installed_from_this_checkout_is_here():
     for path in required_editables():
         assert (REPOSITORY / path / "pyproject.toml").exists(), path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_page(kind):
+    page = (REPOSITORY / "docs" / "plugins" / f"{kind}.md").read_text(encoding="utf-8")
+    assert f"mien plugins new {kind} " in page
+    assert f"contract={KINDS[kind].contract}" in page
+    assert f"plugins/{kind}.md" in (REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Plugins of a stranger work in an environment that knows nothing of this checkout, from template to swapped clip."""
+"""Third parties' plugins work in an environment that knows nothing of this checkout, from template to swapped clip."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mien.media.provenance import read_provenance
-from mien.plugins.registry import KINDS
+from mien.plugins.kinds import KINDS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CLIPS = REPOSITORY / "tests" / "data" / "clips"
@@ -43,7 +43,7 @@ class Elsewhere:
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
-    """With the wheels of all distributions of this checkout, and of four plugins made from the template."""
+    """With the wheels of all distributions of this checkout, and of a plugin of each kind made from the template."""
     there = Elsewhere(tmp_path_factory.mktemp("elsewhere"))
     wheels = there.folder / "wheels"
     constraints = REPOSITORY / "constraints.txt"

@@ -9,54 +9,15 @@ DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 FACE, NO_FACE = DATA / "images/formats/rgb_q90.jpg", DATA / "images/noface/rocket.jpg"
 TWO = DATA / "clips/two_people_2s_audio.mp4"
 ALL_FACES = ("--extractor", "face_recognition:search=full,upsample=0")
-PLUGINS = """
-    from mien.contracts.hooks import PluginSpec, hookimpl
-
-    @hookimpl
-    def register_models():
-        return [PluginSpec("green", "green_classes:Green", "all green"),
-                PluginSpec("mirror", "green_classes:Mirror", "what it sees"),
-                PluginSpec("known", "green_classes:Known", "those whom it was trained on")]
-"""
-CLASSES = """
-    import torch
-    from torch import nn
-    from mien import Model, Stage
-
-    class Mirror(Model):
-        targets = frozenset({"synthetic"})
-
-        def __init__(self, config, inputs):
-            super().__init__(config, inputs)
-            self.weight = nn.Parameter(torch.ones(1))
-
-        def stages(self):
-            return [Stage(64, 2)]
-
-        def optimizer(self, phase):
-            return torch.optim.SGD(self.parameters(), lr=0.1)
-
-        def forward(self, batch, phase):
-            return {"loss": (batch.images * self.weight).abs().mean()}
-
-        def generate(self, batch, target):
-            return batch.images
-
-    class Green(Mirror):
-        def generate(self, batch, target):
-            return torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(batch.images)
-
-    class Known(Mirror):
-        targets = frozenset({"known"})
-"""
 
 
 @pytest.fixture
 def run_of(environment, people, tmp_path_factory):
-    """Make a run of one of the stranger's models, of one step."""
+    """Make a run of one of the models of tests/plugins/colors, of one step."""
     from mien.training import TrainOptions, train
 
-    environment.install("mien-model-green", {"green": PLUGINS, "green_classes": CLASSES})
+    environment.install_package("mirror")
+    environment.install_package("colors")
 
     def made(model: str) -> Path:
         folder = tmp_path_factory.mktemp("runs") / model
@@ -98,7 +59,7 @@ def test_of_a_folder_what_was_hidden_and_what_failed_is_told(mien, run_of, tmp_p
     assert run.exit_code == 1, run.stderr
     told = summary(run)
     assert (told["Files"], told["Seed"], told["People"], told["Faces drawn"]) == ("2", "3", "1", "1")
-    assert (told["Hidden"], told["Still verify"], told["Failed"]) == ("1", "0/1", "1")
+    assert (told["Hidden"], told["Still match"], told["Failed"]) == ("1", "0/1", "1")
     assert f"Hidden: {out / 'rocket.jpg'}: no face was found." in run.stdout
     (failed,) = [line for line in run.stdout.splitlines() if line.startswith("Failed: ")]
     assert "truncated.jpg" in failed
@@ -108,15 +69,13 @@ def test_of_a_video_hidden_frames_and_sound_are_told(mien, run_of, tmp_path):
     clip, out, green = cut(tmp_path / "two.mp4", 14, range(2, 12)), tmp_path / "out.mp4", run_of("green")
     run = mien("anonymize", clip, out, "--run", green, *ALL_FACES, "--no-check")
     assert run.exit_code == 0, run.stderr
-    assert (summary(run)["Hidden"], summary(run)["Still verify"]) == ("10", "?")
+    assert (summary(run)["Hidden"], summary(run)["Still match"]) == ("10", "?")
     assert f"Hidden: {out}: no face was found, or one was missing, in frames 2–11." in run.stdout
-    assert f"Sound: {out} keeps its sound; voices tell who speaks." in run.stdout
-    assert "Not checked: new faces were not compared with those that were there: it was not asked for" in run.stdout
+    assert f"Sound: {out} keeps its sound; voices identify people." in run.stdout
+    assert "Not checked: new faces were not compared with the original ones: it was not asked for" in run.stdout
 
     kept = mien("anonymize", clip, out, "--run", green, *ALL_FACES, "--missing", "keep", "--no-sound", "--overwrite")
-    assert (
-        f"Left in: {out}: a face seen before and after was not found and stays as it was in frames 2–11." in kept.stdout
-    )
+    assert f"Partial: {out}: a face seen before and after was not found and is unchanged in frames 2–11." in kept.stdout
     assert "Sound: " not in kept.stdout and "Hidden: " not in kept.stdout
 
     out.unlink()
@@ -129,8 +88,8 @@ def test_of_a_video_hidden_frames_and_sound_are_told(mien, run_of, tmp_path):
 def test_a_face_that_is_still_known_is_rejected(mien, run_of, tmp_path):
     run = mien("anonymize", FACE, tmp_path / "out.png", "--run", run_of("mirror"))
     assert run.exit_code == 1
-    assert (summary(run)["Files"], summary(run)["Still verify"], summary(run)["Failed"]) == ("0", "1/1", "1")
-    assert "1 of 1 faces looked at are still taken for the person who was filmed" in run.stdout
+    assert (summary(run)["Files"], summary(run)["Still match"], summary(run)["Failed"]) == ("0", "1/1", "1")
+    assert "1 of 1 compared faces are still taken for the person who was filmed" in run.stdout
     assert "Try:   --seed 1" in run.stdout
     assert not (tmp_path / "out.png").exists() and (tmp_path / "out.rejected.png").exists()
 
@@ -150,10 +109,11 @@ def test_each_command_names_the_other_for_the_other_kind_of_run(mien, run_of, tm
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        (["--also-find", "blazefase"], "No extractor named 'blazefase'"),
+        (["--extractor", "face_recognition+blazefase"], "No extractor named 'blazefase'"),
         (["--missing", "forget"], "forget"),
         (["--max-verified", "2"], "--max-verified"),
-        (["--margin", "nan"], "--margin"),
+        (["--margin", "nan"], "--margin must be 0 or more seconds, not nan"),
+        (["--margin", "-1"], "--margin must be 0 or more seconds, not −1"),
         (["--seed", "-1"], "--seed"),
     ],
 )

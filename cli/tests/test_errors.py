@@ -7,7 +7,7 @@ REGISTERS = """
 
     @hookimpl
     def register_features():
-        return [PluginSpec("x", "x_class:X", "for a test")]
+        return [PluginSpec("x", "x_class:X", "for a test", contract=2)]
 """
 
 

@@ -25,8 +25,8 @@ print("loaded:", [module for module in {HEAVY} if module in sys.modules])
     [
         ["--help"],
         ["--version"],
-        ["plugins", "--quick"],
-        ["plugins", "--quick", "--json"],
+        ["plugins"],
+        ["plugins", "--json"],
         ["preprocess", "--help"],
         ["swap", "--help"],
         ["anonymize", "--help"],

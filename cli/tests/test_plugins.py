@@ -4,37 +4,19 @@ import json
 import sys
 from pathlib import Path
 
-REGISTERS = """
-    from mien.contracts.hooks import PluginSpec, hookimpl
 
-    @hookimpl
-    def register_features():
-        return [PluginSpec("freckles", "freckles_class:Freckles", "how many [freckles]", "CC0")]
-"""
-CLASS = """
-    from typing import Literal
-    from mien import Feature, PluginConfig
-    from pydantic import Field
-
-    class FrecklesConfig(PluginConfig):
-        presets = {"quick": {"limit": 5, "colors": ("red",)}}
-
-        limit: int | None = Field(default=100, ge=1, lt=500)
-        '''Counting stops
-        here.'''
-        where: Literal["nose", "cheeks", 3] = "nose"
-        '''Where to look.'''
-        colors: tuple[str, ...] = ("red", "brown")
-        strict: bool = False
-        share: float
-
-    class Freckles(Feature):
-        Config = FrecklesConfig
-"""
+def install_freckles(environment, distribution="some-freckles", version="1.2", **more):
+    environment.install_package("freckles", distribution, version, **more)
 
 
-def install_freckles(environment, distribution="some-freckles", version="1.2"):
-    environment.install(distribution, {"freckles": REGISTERS, "freckles_class": CLASS}, version)
+def registers(name, target, contract=2):
+    return f"""
+        from mien.contracts.hooks import PluginSpec, hookimpl
+
+        @hookimpl
+        def register_features():
+            return [PluginSpec({name!r}, {target!r}, "for a test", contract={contract})]
+    """
 
 
 def listed(run):
@@ -75,11 +57,11 @@ def test_a_broken_plugin_stands_below_with_its_reason(mien, environment):
 
 def test_a_doubled_name_is_marked_and_tells_the_way_out(mien, environment):
     install_freckles(environment)
-    environment.install("other-freckles", {"freckles": REGISTERS})
+    install_freckles(environment, "other-freckles", named="other_freckles")
 
     run = mien("plugins")
     assert ("feature", "freckles (twice)") in listed(run)
-    assert "registered by other-freckles and some-freckles" in run.stdout
+    assert "registered by some-freckles and other-freckles" in run.stdout
     shown = mien("plugins", "show", "freckles")
     assert shown.exit_code == 2
     assert "Two distributions register the feature 'freckles'" in shown.stderr
@@ -89,22 +71,22 @@ def test_the_list_as_json(mien, environment):
     install_freckles(environment)
     environment.install("broken-one", {"broken": "raise ValueError('no licence file')"})
 
-    data = json.loads(mien("plugins", "--json").stdout)
+    data = json.loads(mien("plugins", "--json", "--check").stdout)
     (freckles,) = [plugin for plugin in data["plugins"] if plugin["name"] == "freckles"]
     assert freckles == {
         "kind": "feature",
         "name": "freckles",
-        "target": "freckles_class:Freckles",
+        "target": "freckles.feature:Freckles",
         "summary": "how many [freckles]",
         "weights_license": "CC0",
-        "contract": 1,
+        "contract": 2,
         "distribution": "some-freckles",
         "version": "1.2",
         "doubled": False,
     }
     reasons = {broken["distribution"]: broken["reason"] for broken in data["broken"]}
     assert reasons["broken-one"] == "ValueError: no licence file"
-    assert "the feature freckles: share" in reasons["some-freckles"].lower()
+    assert "some-freckles" not in reasons
 
 
 def test_show_tells_the_settings(mien, environment):
@@ -120,7 +102,7 @@ def test_show_tells_the_settings(mien, environment):
     assert rows["where"] == ["nose | cheeks | 3", "nose", "Where to look."]
     assert rows["colors"] == ["list of text", "[red,brown]"]
     assert rows["strict"] == ["true or false", "false"]
-    assert rows["share"] == ["number", "required"]
+    assert rows["share"] == ["number", "1.0"]
     assert "limit=5, colors=[red]" in run.stdout
     assert "mien preprocess DATASET --features freckles:limit=100" in run.stdout
 
@@ -138,8 +120,9 @@ def test_show_takes_kind_and_name(mien, environment):
 
 def test_show_asks_for_the_kind_where_a_name_stands_for_two(mien, environment):
     install_freckles(environment)
-    as_model = REGISTERS.replace("register_features", "register_models")
-    environment.install("model-freckles", {"freckles_model": as_model})
+    install_freckles(
+        environment, "model-freckles", named="m", replaced={"def register_features": "def register_models"}
+    )
 
     run = mien("plugins", "show", "freckles")
     assert run.exit_code == 2
@@ -182,48 +165,44 @@ def test_show_tells_what_a_model_can_do(mien):
     assert "people who do not exist (mien anonymize)" in mien("plugins", "show", "cgan").stdout
     deepfakes = mien("plugins", "show", "deepfakes").stdout
     assert "people it was trained on (mien swap)" in deepfakes and "2 people" in deepfakes
-    assert json.loads(mien("plugins", "show", "latent", "--json").stdout)["people"] == [1, 1]
+    assert json.loads(mien("plugins", "show", "latent", "--json").stdout)["targets"] == ["known"]
     assert "Draws" not in mien("plugins", "show", "feather").stdout
 
 
 def test_what_cannot_be_used_stands_below_with_what_to_do(mien, environment):
     """Broken at import, at construction, for want of what it needs, and made for another contract."""
-    unmade = """
-        from mien import Feature
-
-        class Freckles(Feature):
-            shape, bounds, compute = (1,), (0.0, 1.0), None
-
-            def __init__(self, config=None):
-                raise OSError("no weights")
-    """
-    environment.install("some-freckles", {"freckles": REGISTERS, "freckles_class": unmade})
-    environment.install("no-file", {"nofile": "raise ValueError('no [licence] file')"})
+    install_freckles(environment, replaced={"config: FrecklesConfig": "__init__ = lambda self, config: 1 / 0"})
+    environment.install("no-file", {"nofile": "raise ValueError('no [license] file')"})
     for number in (1, 2):
         environment.install(
             f"needs-{number}", {f"needs{number}": "import a_thing_nobody_wrote"}, requires=["a-thing-nobody-wrote>=2"]
         )
-    newer = REGISTERS.replace('"CC0"', "contract=9").replace('"freckles"', '"wrinkles"')
-    environment.install("newer-wrinkles", {"newerwrinkles": newer})
+    environment.install("newer-wrinkles", {"newerwrinkles": registers("wrinkles", "nowhere:Nothing", contract=9)})
 
-    run = mien("plugins")
+    run = mien("plugins", "--check")
     assert run.exit_code == 0
     table, _, below = run.stdout.partition("cannot be used")
     assert "landmarks" in table
     assert "wrinkles" not in table
     for told in (
-        "no [licence] file",
-        "OSError: no weights",
-        "made for version 9 of mien's contracts",
+        "no [license] file",
+        "ZeroDivisionError",
+        "made for version 9 of the contract of features",
         "pip install --upgrade mien-core",
     ):
         assert told in below
     assert below.count("Try: pip install 'a-thing-nobody-wrote>=2'") == 2
-    data = json.loads(mien("plugins", "--json").stdout)
+    data = json.loads(mien("plugins", "--check", "--json").stdout)
     assert {one["distribution"] for one in data["broken"]} == {
         "some-freckles", "no-file", "needs-1", "needs-2", "newer-wrinkles",
     }  # fmt: skip
-    assert "OSError" not in mien("plugins", "--quick").stdout
+
+
+def test_listing_tries_nothing_unless_it_is_asked_to(mien, environment):
+    install_freckles(environment, replaced={"config: FrecklesConfig": "__init__ = lambda self, config: 1 / 0"})
+    assert "ZeroDivisionError" not in mien("plugins").stdout
+    assert "freckles.feature" not in sys.modules
+    assert "ZeroDivisionError" in mien("plugins", "--check").stdout
 
 
 def test_a_new_plugin_is_written_and_the_next_commands_are_told(mien, tmp_path, monkeypatch):
@@ -247,24 +226,14 @@ def test_checks_are_listed_and_all_pass(mien):
 
 
 def test_a_check_that_fails_says_what_to_do(mien, environment):
-    heavy = REGISTERS.replace("freckles", "blank").replace("Freckles", "Blank").replace('"CC0"', '""')
-    blank = """
-        import numpy as np
-        from mien import Feature
-
-        class Blank(Feature):
-            shape, bounds = (1,), (0.0, 1.0)
-
-            def compute(self, crops):
-                return np.zeros((len(crops), 1))
-    """
-    environment.install("some-blank", {"blank": heavy, "blank_class": blank})
-    run = mien("plugins", "check", "blank")
+    blank = {"how many [freckles]": "", "np.float32)": "np.float64)"}
+    install_freckles(environment, replaced=blank)
+    run = mien("plugins", "check", "freckles")
     assert run.exit_code == 1
-    assert "Name the licence of the weights in the PluginSpec" in run.stdout
+    assert "Write a summary into the PluginSpec" in run.stdout
     assert "float32" in run.stdout
     failed = [
-        one for one in json.loads(mien("plugins", "check", "blank", "--json").stdout) if one["outcome"] == "failed"
+        one for one in json.loads(mien("plugins", "check", "freckles", "--json").stdout) if one["outcome"] == "failed"
     ]
     assert {"is registered and listed", "different faces measure differently"} <= {one["name"] for one in failed}
     assert f"{len(failed)} of" in run.stdout

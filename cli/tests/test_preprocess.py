@@ -63,13 +63,14 @@ def test_its_options_reach_the_dataset(mien, tmp_path, raw):
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        (["--alignment", "size=33"], "size = '33'"),
+        (["--alignment", "size=1025"], "size = '1025'"),
+        (["--masker", "hul"], "Did you mean 'hull'?"),
         (["--features", "landmark"], "Did you mean 'landmarks'?"),
         (["--extractor", "face_recognition:upsampl=0"], "Did you mean 'upsample'?"),
         (["--from", "nowhere.jpg"], "nowhere.jpg"),
         (["--keep-person", "nobody.jpg"], "nobody.jpg"),
         (["--keep-person", "nobody.jpg", "--recognizer", "encodin"], "Did you mean 'encoding'?"),
-        (["--recognizer", "encoding"], "No person was named"),
+        (["--recognizer", "encoding"], "Nothing is asked for"),
     ],
 )
 def test_what_cannot_be_meant_is_told_before_any_work(mien, tmp_path, raw, options, part):

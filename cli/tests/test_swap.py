@@ -76,9 +76,9 @@ def test_frames_in_which_one_of_two_faces_was_lost_are_told(mien, run_folder, tm
     searched = ("--extractor", "face_recognition:search=full,upsample=0")
     run = mien("swap", run_folder, tmp_path / "two.mp4", tmp_path / "out.mp4", "--to", "E", *searched)
     assert run.exit_code == 0, run.stderr
-    assert (summary(run)["Frames unchanged"], summary(run)["In part"]) == ("0", "10")
-    told = f"{tmp_path / 'out.mp4'}: a face seen before and after was not found and stays as it was in frames 2–11."
-    assert f"Incomplete: {told}" in run.stdout
+    assert (summary(run)["No face"], summary(run)["Partial"]) == ("0", "10")
+    told = f"{tmp_path / 'out.mp4'}: a face seen before and after was not found and is unchanged in frames 2–11."
+    assert f"Partial: {told}" in run.stdout
     assert "Unchanged: " not in run.stdout
 
 

@@ -30,7 +30,7 @@ from mien.geometry.alignment import (
 from mien.testing import portraits
 
 FACES = [portrait.landmarks for portrait in portraits()]
-SIZES = st.sampled_from([2, 4, 8, 16, 32, 64, 128])
+SIZES = st.sampled_from([16, 32, 64, 100, 128])
 
 
 @st.composite
@@ -135,6 +135,7 @@ def test_nothing_of_the_scene_is_lost_at_the_crops_edges(face, size):
     white = np.full((*shape, 3), 255, np.uint8)
     crop = align(white, face, AlignmentConfig(size=size))
     assert (warp(white, crop.to_crop, (size, size)) == 255).all()
+    assert np.array_equal(crop.image, warp(white, crop.to_crop, (size, size)))
     assert np.array_equal(crop.mask, hull_mask(crop.landmarks, size, 0.1))
 
 
@@ -151,7 +152,7 @@ def test_the_mask_and_the_crop_are_black_outside_of_the_scene(face, right, down)
     outside = ((at < -fade) | (at > np.array([width - 1, height - 1]) + fade)).any(1).reshape(128, 128)
     assert not crop.mask[outside].any()
     assert not crop.image[outside].any()
-    assert not crop.image[crop.mask == 0].any()
+    assert not crop.masked_image[crop.mask == 0].any()
 
 
 @settings(max_examples=60, deadline=None)

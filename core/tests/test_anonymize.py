@@ -1,7 +1,6 @@
 """Anonymizing from end to end, on real faces, with a model that draws each stranger in a color of its own."""
 
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,11 +19,13 @@ from PIL import Image
 from mien import AnonymizeReport, Extractor, FrameRange, MienError, Registry, TrainOptions, anonymize, swap, train
 from mien.anonymization.redaction import hidden
 from mien.contracts.face import Face, RgbImage
+from mien.geometry.alignment import align
 from mien.inference.target import Strangers
 from mien.media.images import read_image, write_image
 from mien.media.provenance import read_provenance
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
+from mien.tracking.recognizer import Recognizer
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 CLIPS = DATA / "clips"
@@ -34,95 +35,10 @@ STILL = DATA / "images" / "stills" / "grace_hopper.jpg"
 NO_FACE = DATA / "images" / "noface" / "rocket.jpg"
 ALL_FACES = "face_recognition:search=full,upsample=0"
 
-PLUGINS = """
-from mien.contracts.hooks import PluginSpec, hookimpl
-
-
-@hookimpl
-def register_models():
-    return [
-        PluginSpec("colors", "mien_colors_classes:Colors", "a color for each stranger"),
-        PluginSpec("mirror", "mien_colors_classes:Mirror", "draws what it sees, and says that it invents"),
-        PluginSpec("known", "mien_colors_classes:Known", "draws those whom it was trained on"),
-    ]
-
-
-@hookimpl
-def register_blenders():
-    return [PluginSpec("paste", "mien_colors_classes:Paste", "the face, pasted")]
-
-
-@hookimpl
-def register_extractors():
-    return [
-        PluginSpec("blinkered", "mien_colors_classes:Blinkered", "sees nothing while the corner is magenta"),
-        PluginSpec("half", "mien_colors_classes:Half", "sees the left half of an image only"),
-    ]
-"""
-CLASSES = """
-import torch
-from torch import nn
-
-from mien import Blender, Extractor, Model, Registry, Stage
-from mien.geometry.alignment import composite, erode_and_feather
-
-
-class Mirror(Model):
-    targets = frozenset({"synthetic"})
-
-    def __init__(self, config, inputs):
-        super().__init__(config, inputs)
-        self.weight = nn.Parameter(torch.ones(1))
-
-    def stages(self):
-        return [Stage(64, 2)]
-
-    def optimizer(self, phase):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-    def forward(self, batch, phase):
-        return {"loss": (batch.images * self.weight).abs().mean()}
-
-    def generate(self, batch, target):
-        return batch.images
-
-
-class Known(Mirror):
-    targets = frozenset({"known"})
-
-
-class Colors(Mirror):
-    # All the face in the one of 360 hues that its stranger's number says.
-    def generate(self, batch, target):
-        hue = (target.ids % 360) / 60
-        away = torch.stack([(hue - 3).abs() - 1, 2 - (hue - 2).abs(), 2 - (hue - 4).abs()], 1)
-        return (away.clamp(0, 1) * 2 - 1)[:, :, None, None].float().expand_as(batch.images)
-
-
-class Paste(Blender):
-    def blend(self, scene, face, mask, to_crop):
-        return composite(scene, face, erode_and_feather(mask, 0.1, 0.1), to_crop)
-
-
-class Blinkered(Extractor):
-    def __init__(self, config=None):
-        super().__init__(config)
-        self.eyes = Registry().create("extractor", "face_recognition:search=full,upsample=0")
-
-    def extract(self, image):
-        red, green, blue = image[:16, :16].reshape(-1, 3).mean(0)
-        return [] if min(red, blue) > 200 and green < 60 else self.eyes.extract(image)
-
-
-class Half(Blinkered):
-    def extract(self, image):
-        return [face for face in self.eyes.extract(image) if face.landmarks[:, 0].mean() < image.shape[1] / 2]
-"""
-
 
 @dataclass(frozen=True)
 class House:
-    """The stranger's plugins beside the installed ones, and runs of those models."""
+    """The plugins of tests/plugins/colors beside the installed ones, and runs of those models."""
 
     registry: Registry
     runs: Path
@@ -138,20 +54,16 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(plugins_folder: Path, people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
-    (folder / "mien_colors.py").write_text(PLUGINS, encoding="utf-8")
-    (folder / "mien_colors_classes.py").write_text(CLASSES, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        registry = Registry([*entry_points(group="mien"), EntryPoint("colors", "mien_colors", "mien")])
+        patch.syspath_prepend(str(plugins_folder))
+        registry = Registry([*entry_points(group="mien"), EntryPoint("colors", "colors", "mien")])
         for model in ("colors", "mirror", "known"):
             train(model, people, folder / model, options=TrainOptions(steps=1), registry=registry)
         eyes = registry.create("extractor", ALL_FACES)
         assert isinstance(eyes, Extractor)
         yield House(registry, folder, eyes)
-    for name in ("mien_colors", "mien_colors_classes"):
-        sys.modules.pop(name, None)
 
 
 def cut(source: Path, target: Path, frames: slice, change: Callable[[Frame], RgbImage] | None = None) -> Path:
@@ -220,7 +132,7 @@ def is_hidden(image: RgbImage) -> bool:
 def without_encoding() -> Registry:
     """As if nothing were installed that tells people apart."""
     points = [point for point in entry_points(group="mien") if point.name != "encoding"]
-    return Registry([*points, EntryPoint("colors", "mien_colors", "mien")])
+    return Registry([*points, EntryPoint("colors", "colors", "mien")])
 
 
 def files_in(folder: Path) -> list[str]:
@@ -292,13 +204,13 @@ def test_strangers_have_numbers_that_a_batch_can_hold_and_nobody_shares(seed: in
 def test_where_one_of_two_faces_is_lost_nobody_is_shown(house: House, tmp_path: Path) -> None:
     clip = cut(TWO, tmp_path / "two.mp4", slice(0, 20), left_covered(range(6, 16)))
     file = house.anonymize(clip, tmp_path / "out.mp4").files[0]
-    assert file.partial == file.hidden == (FrameRange(6, 15),) and file.no_face == () == file.left_in
+    assert file.partial == file.hidden == (FrameRange(6, 15),) and file.no_face == () == file.partial_unchanged
     assert (file.faces, file.frames_hidden) == (20, 10)
     shown = [not is_hidden(frame.image) for frame in VideoSource(tmp_path / "out.mp4").frames()]
     assert [index for index, is_shown in enumerate(shown) if not is_shown] == list(range(6, 16))
 
     kept = house.anonymize(clip, tmp_path / "kept.mp4", missing="keep").files[0]
-    assert (kept.hidden, kept.hidden_in_part, kept.left_in) == ((), (), (FrameRange(6, 15),))
+    assert (kept.hidden, kept.hidden_in_part, kept.partial_unchanged) == ((), (), (FrameRange(6, 15),))
     assert not any(is_hidden(frame.image) for frame in VideoSource(tmp_path / "kept.mp4").frames())
 
 
@@ -429,8 +341,43 @@ def test_a_face_that_a_second_extractor_finds_is_drawn_and_one_that_both_find_on
 ) -> None:
     clip = cut(TWO, tmp_path / "two.mp4", slice(0, 4))
     assert house.anonymize(clip, tmp_path / "half.mp4", extractor="half").faces == 4
-    both = house.anonymize(clip, tmp_path / "both.mp4", extractor="half", also_find=["blinkered"])
+    both = house.anonymize(clip, tmp_path / "both.mp4", extractor="half+blinkered")
     assert (both.faces, both.people) == (8, 2)
+
+
+def test_a_face_without_landmarks_is_hidden_in_every_frame_or_measured_by_another_extractor(
+    house: House, tmp_path: Path
+) -> None:
+    clip = cut(TWO, tmp_path / "two.mp4", slice(0, 6))
+    file = house.anonymize(clip, tmp_path / "hidden.mp4", extractor="half_boxes", missing="keep").files[0]
+    assert (file.faces, file.undrawn, file.hidden, file.hidden_in_part) == (6, 6, (), (FrameRange(0, 5),))
+    eyes, recognizer = house.eyes, Recognizer(house.registry)
+    for before, after in zip(VideoSource(clip).frames(), VideoSource(tmp_path / "hidden.mp4").frames(), strict=True):
+        _, right = house.faces(before.image)
+        known, now = (recognizer.encode([align(frame.image, right.landmarks)])[0] for frame in (before, after))
+        assert recognizer.distances(now[None], known)[0] > recognizer.same_person_below
+        assert not any(face.box.left > before.image.shape[1] / 2 for face in eyes.extract(after.image))
+
+    drawn = house.anonymize(clip, tmp_path / "drawn.mp4", extractor="boxes+face_recognition")
+    assert (drawn.faces, drawn.undrawn, drawn.frames_hidden_in_part, drawn.people) == (12, 0, 0, 2)
+
+
+def test_in_an_image_a_face_without_landmarks_is_hidden(house: House, tmp_path: Path) -> None:
+    report = house.anonymize(STILL, tmp_path / "out.png", extractor="boxes")
+    assert (report.faces, report.undrawn, report.frames_hidden, report.frames_hidden_in_part) == (0, 1, 0, 1)
+    before, after = read_image(STILL), read_image(tmp_path / "out.png")
+    assert house.eyes.extract(after) == [] and (before[:40, :40] == after[:40, :40]).all()
+    assert read_provenance(tmp_path / "out.png") is not None
+
+
+def test_swapping_leaves_a_face_without_landmarks_and_counts_it(house: House, tmp_path: Path) -> None:
+    clip = cut(TWO, tmp_path / "two.mp4", slice(0, 3))
+    options = {"blender": "paste", "registry": house.registry}
+    report = swap(house.runs / "known", clip, tmp_path / "out.mp4", "E", extractor="half_boxes", **options)
+    assert (report.faces, report.undrawn, report.frames_no_face, report.frames_partial) == (3, 3, 0, 0)
+    with pytest.raises(MienError, match=r"boxes finds 1 faces in .*hopper.jpg, but not the landmarks") as refused:
+        swap(house.runs / "known", STILL, tmp_path / "out.png", "E", extractor="boxes", **options)
+    assert "--extractor boxes+NAME" in refused.value.fix
 
 
 def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -> None:
@@ -440,7 +387,7 @@ def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -
     assert file.check is not None and report.check is not None
     assert (file.check.verified, file.check.faces, file.output) == (6, 6, None)
     assert report.check.smallest_distance < 0.3
-    assert "6 of 6 faces looked at are still taken for the person" in report.failures[clip]
+    assert "6 of 6 compared faces are still taken for the person" in report.failures[clip]
     assert files_in(tmp_path) == ["J.mp4", "out.rejected.mp4"]
 
     album = tmp_path / "album"
@@ -503,10 +450,11 @@ def test_ctrl_c_leaves_nothing_behind(house: House, tmp_path: Path, after: int) 
     [
         ({"model": "known"}, "draws the people it was trained on .* invents nobody"),
         ({"seed": -1}, "The seed -1 is negative"),
-        ({"missing": "guess"}, "none of hide, refuse, keep"),
-        ({"margin_seconds": -1.0}, "A margin of -1.0 s"),
-        ({"max_verified": 2.0, "check": True}, "A share of 2.0"),
-        ({"also_find": ["eagle"]}, "No extractor named 'eagle'"),
+        ({"missing": "guess"}, "--missing must be one of hide, refuse, keep, not 'guess'"),
+        ({"margin_seconds": -1.0}, "--margin must be 0 or more seconds, not −1"),
+        ({"max_verified": 2.0, "check": True}, "--max-verified must be a share from 0 to 1, not 2"),
+        ({"extractor": "half+eagle"}, "No extractor named 'eagle'"),
+        ({"extractor": "half+half"}, "names the extractor 'half' twice"),
         ({"source": STILL, "output": "out.bmp"}, r"out\.bmp: a \.bmp has no place to say that it is synthetic"),
         ({"output": "out.jpg"}, r"out\.jpg: videos are not written as \.jpg"),
     ],

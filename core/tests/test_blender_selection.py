@@ -26,84 +26,10 @@ from mien.training.run import PluginRecord, RunRecord, make_model, write_weights
 
 CLIP = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips" / "face_then_noface_6s.mp4"
 
-PLUGINS = '''
-"""A model that draws the face the other way round and darker, and blenders."""
-
-import torch
-
-from mien import Blender, Model, Stage
-from mien.geometry.alignment import composite, erode_and_feather
-from mien.imaging.color import ColorConfig, in_scene_colors
-from mien.contracts.hooks import PluginSpec, hookimpl
-
-
-class Flip(Model):
-    def __init__(self, config, inputs):
-        super().__init__(config, inputs)
-        self.weight = torch.nn.Parameter(torch.ones(1))
-
-
-    def stages(self):
-        return [Stage(128, 1)]
-
-    def optimizer(self, phase):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-    def forward(self, batch, phase):
-        return {"loss": self.weight.sum()}
-
-    def generate(self, batch, target):
-        return batch.images.flip(3) * self.weight - 0.1
-
-
-class Soft(Blender):
-    Config = ColorConfig
-
-    def blend(self, scene, face, mask, to_crop):
-        face = in_scene_colors(face, scene, mask, to_crop, self.config.color)
-        return composite(scene, face, erode_and_feather(mask, 0.15, 0.1), to_crop)
-
-
-class Hard(Blender):
-    def blend(self, scene, face, mask, to_crop):
-        return composite(scene, face, erode_and_feather(mask, 0.05, 0.0), to_crop)
-
-
-class Nothing(Blender):
-    def blend(self, scene, face, mask, to_crop):
-        return scene.copy()
-
-
-class Unmakeable(Blender):
-    def __init__(self, config=None):
-        raise RuntimeError("no glue")
-
-    def blend(self, scene, face, mask, to_crop):
-        return scene
-
-
-class Failing(Blender):
-    def blend(self, scene, face, mask, to_crop):
-        raise ArithmeticError("out of paste")
-
-
-@hookimpl
-def register_models():
-    return [PluginSpec("flip", "mien_trial:Flip", "the face the other way round")]
-
-
-@hookimpl
-def register_blenders():
-    return [
-        PluginSpec(name.lower(), f"mien_trial:{name}", "a blender")
-        for name in ("Hard", "Soft", "Nothing", "Unmakeable", "Failing")
-    ]
-'''
-
 
 @dataclass(frozen=True)
 class Trial:
-    """The stranger's plugins, the extractor, and a run."""
+    """The plugins of tests/plugins/trial, the extractor, and a run."""
 
     registry: Registry
     run: Path
@@ -114,15 +40,13 @@ class Trial:
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+def trial(plugins_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
     folder = tmp_path_factory.mktemp("trial")
-    (folder / "mien_trial.py").write_text(PLUGINS, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
+        patch.syspath_prepend(str(plugins_folder))
         extractor = [point for point in entry_points(group="mien") if point.name == "face_recognition"]
-        registry = Registry([*extractor, EntryPoint("trial", "mien_trial", "mien")])
+        registry = Registry([*extractor, EntryPoint("trial", "trial", "mien")])
         yield Trial(registry, a_run(folder / "run", registry))
-    sys.modules.pop("mien_trial", None)
 
 
 def a_run(run: Path, registry: Registry) -> Path:
@@ -226,7 +150,7 @@ def test_of_a_folder_images_and_videos_are_tried_and_bad_files_passed_over(trial
 
 def test_only_the_person_asked_for_is_tried(trial: Trial, image: Path, tmp_path: Path) -> None:
     encoding = [point for point in entry_points(group="mien") if point.name in ("face_recognition", "encoding")]
-    registry = Registry([*encoding, EntryPoint("trial", "mien_trial", "mien")])
+    registry = Registry([*encoding, EntryPoint("trial", "trial", "mien")])
     person = tmp_path / "person.png"
     write_image(person, portraits()[1].image, synthetic=None)
     report = trial.swap(image, tmp_path / "out.png", person=person, registry=registry)
@@ -256,8 +180,9 @@ def test_a_sheet_that_is_there_is_not_overwritten_unasked(trial: Trial, image: P
 def test_without_a_blender_that_can_be_made_nothing_begins(trial: Trial, image: Path, tmp_path: Path) -> None:
     (tmp_path / "mien_gluey.py").write_text(
         "from mien.contracts.hooks import PluginSpec, hookimpl\n"
-        "@hookimpl\ndef register_models(): return [PluginSpec('flip', 'mien_trial:Flip', 'x')]\n"
-        "@hookimpl\ndef register_blenders(): return [PluginSpec('unmakeable', 'mien_trial:Unmakeable', 'x')]\n"
+        "@hookimpl\ndef register_models(): return [PluginSpec('flip', 'trial.model:Flip', 'x', contract=2)]\n"
+        "@hookimpl\ndef register_blenders():\n"
+        "    return [PluginSpec('unmakeable', 'trial.blenders:Unmakeable', 'x', contract=2)]\n"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(tmp_path))

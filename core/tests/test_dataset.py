@@ -8,7 +8,8 @@ import pytest
 
 from mien import MienError
 from mien.dataset import Dataset
-from mien.geometry.alignment import AlignmentConfig, cut, inverse, transform_points
+from mien.dataset.scenes import crops_of
+from mien.geometry.alignment import AlignmentConfig, cut, inverse, transform_points, with_hull
 from mien.media.images import read_image
 from mien.media.video_reader import VideoSource
 from mien.plugins.feature_set import FeatureSet
@@ -30,9 +31,10 @@ def test_every_array_s_row_is_the_face_that_the_index_says(finished: Path, stran
         scene = source_of(finished, row)
         to_crop = np.array(row["to_crop"]).reshape(2, 3)
         landmarks = transform_points(inverse(to_crop), dataset.landmarks()[number])
-        crop = cut(scene, landmarks, to_crop, AlignmentConfig())
-        np.testing.assert_array_equal(dataset.images(128)[number], crop.image)
+        crop = with_hull(cut(scene, landmarks, to_crop, AlignmentConfig()))
+        np.testing.assert_array_equal(dataset.crops()[number], crop.image)
         np.testing.assert_array_equal(dataset.masks()[number], np.rint(crop.mask * 255))
+        np.testing.assert_array_equal(dataset.images(128)[number], crop.masked_image)
         np.testing.assert_array_equal(dataset.feature("tint")[number], features.compute([crop])["tint"][0])
         found = stranger.registry.create("extractor", "template").extract(scene)[row["face"]]
         np.testing.assert_allclose(landmarks, found.landmarks, atol=1e-3)
@@ -51,29 +53,36 @@ def test_images_of_every_size_show_the_rows_of_the_arrays(finished: Path) -> Non
             np.testing.assert_array_equal(read_image(folder / f"{row:06d}.png"), dataset.images(size)[row])
 
 
-def test_a_smaller_size_is_the_mean_of_two_by_two_of_the_next(finished: Path) -> None:
+def test_each_copy_is_averaged_of_the_whole_masked_crop_and_rounded_once(finished: Path) -> None:
     dataset = Dataset.open(finished)
-    for size in dataset.info.sizes[:-1]:
-        larger = dataset.images(2 * size).astype(float)
-        means = larger.reshape(len(dataset), size, 2, size, 2, 3).mean((2, 4))
+    masked = dataset.crops() * (dataset.masks()[..., None] / 255)
+    for size in dataset.info.sizes:
+        block = 128 // size
+        means = np.rint(masked).reshape(len(dataset), size, block, size, block, 3).mean((2, 4))
         assert np.abs(dataset.images(size) - means).max() <= 0.5
 
 
 def test_arrays_are_mapped_and_have_the_shapes_and_types_that_are_promised(finished: Path) -> None:
     dataset = Dataset.open(finished)
-    arrays = (dataset.images(64), dataset.masks(), dataset.landmarks(), dataset.feature("tint"))
+    arrays = (dataset.images(64), dataset.crops(), dataset.masks(), dataset.landmarks(), dataset.feature("tint"))
     assert all(isinstance(array, np.memmap) for array in arrays)
     assert [(array.shape, array.dtype.name) for array in arrays] == [
         ((9, 64, 64, 3), "uint8"),
+        ((9, 128, 128, 3), "uint8"),
         ((9, 128, 128), "uint8"),
         ((9, 68, 2), "float32"),
         ((9, 3), "float32"),
     ]
 
 
-def test_crops_are_black_where_the_mask_is_0_and_the_mask_is_255_inside_of_the_face(finished: Path) -> None:
+def test_crops_are_whole_their_copies_black_where_the_mask_is_0_and_the_mask_is_255_inside_of_the_face(
+    finished: Path,
+) -> None:
     dataset = Dataset.open(finished)
-    assert not dataset.images(128)[dataset.masks() == 0].any()
+    outside = dataset.masks() == 0
+    assert outside.any()
+    assert (dataset.crops()[outside].max(-1) > 0).mean() > 0.9
+    assert not dataset.images(128)[outside].any()
     nose = dataset.landmarks()[0, 30].astype(int)
     assert dataset.masks()[0, nose[1], nose[0]] == 255
 
@@ -138,6 +147,34 @@ def test_what_does_not_exist_or_is_not_finished_is_told_with_the_command_that_ma
     assert caught.value.fix == f"mien preprocess {tmp_path / 'L'}"
 
 
+def test_a_dataset_of_an_earlier_mien_is_told_with_the_command_that_makes_it_anew(dataset: Path) -> None:
+    file = dataset / "faces" / "dataset.json"
+    was = {"format_version": 1, "extractor": "template", "sources": ["/media/a clip.mp4", "/media/b"]}
+    file.write_text(json.dumps(was))
+    with pytest.raises(MienError, match="format 1 instead of 2") as caught:
+        Dataset.open(dataset)
+    assert caught.value.fix == f"mien preprocess {dataset} --again --from '/media/a clip.mp4' --from /media/b"
+    file.write_text(json.dumps({**was, "sources": None}))
+    with pytest.raises(MienError) as caught:
+        Dataset.open(dataset)
+    assert caught.value.fix == f"mien preprocess {dataset} --again"
+
+
+def test_crops_read_back_are_bit_for_bit_what_was_cut(finished: Path) -> None:
+    dataset = Dataset.open(finished)
+    (crop,) = crops_of(dataset, [3])
+    row = dataset.index().to_pylist()[3]
+    scene = source_of(finished, row)
+    to_crop = np.array(row["to_crop"]).reshape(2, 3)
+    cut_anew = with_hull(cut(scene, transform_points(inverse(to_crop), crop.landmarks), to_crop, AlignmentConfig()))
+    np.testing.assert_array_equal(crop.image, cut_anew.image)
+    np.testing.assert_array_equal(crop.mask, cut_anew.mask)
+    np.testing.assert_array_equal(crop.masked_image, dataset.images(128)[3])
+    corners = transform_points(inverse(to_crop), crop.points["box"])
+    left, top, right, bottom = row["box"]
+    np.testing.assert_allclose(corners, [[left, top], [right, top], [right, bottom], [left, bottom]], atol=1e-3)
+
+
 def test_a_newer_format_is_refused(dataset: Path) -> None:
     file = dataset / "faces" / "dataset.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "format_version": 99}))
@@ -146,7 +183,7 @@ def test_a_newer_format_is_refused(dataset: Path) -> None:
     assert caught.value.fix == "pip install --upgrade mien"
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"format_version": 1}', "[1, 2", "\x00\x00"])
+@pytest.mark.parametrize("text", ["", "{}", '{"format_version": 2}', "[1, 2", "\x00\x00"])
 def test_a_damaged_description_is_told_and_can_be_made_anew(
     dataset: Path, stranger: Any, text: str, tmp_path: Path
 ) -> None:
@@ -171,8 +208,20 @@ def test_an_array_of_another_length_is_told(dataset: Path) -> None:
 
 
 def test_a_size_that_is_not_there_is_told_with_those_that_are(finished: Path) -> None:
-    with pytest.raises(MienError, match="no crops of 256 px; it holds 2, 4, 8, 16, 32, 64, 128 px"):
+    with pytest.raises(MienError, match="no copies of 256 px; it holds 2, 4, 8, 16, 32, 64, 128 px"):
         Dataset.open(finished).images(256)
+
+
+def test_crops_that_are_too_small_are_told_with_their_size_and_the_command_that_makes_larger_ones(
+    finished: Path,
+) -> None:
+    dataset = Dataset.open(finished)
+    dataset.require_size(128)
+    with pytest.raises(MienError, match="crops of 128 px, which is less than 256 px") as caught:
+        dataset.require_size(256)
+    assert caught.value.fix == (
+        f"mien preprocess {finished} --again --alignment size=256,template=landmarks,margin=0.05,shift_y=0"
+    )
 
 
 def test_a_feature_that_was_not_computed_is_told_with_the_command_that_computes_it(finished: Path) -> None:

@@ -11,7 +11,7 @@ from mien import Dataset, MienError, Registry, TrainedRun, TrainOptions, train
 from mien.dataset.preprocess import preprocess
 from mien.dataset.scenes import crops_in_scenes
 from mien.evaluation.formulas import expression_error
-from mien.evaluation.observation import gathered
+from mien.evaluation.observation import Observation, gathered
 from mien.evaluation.observer import FaceObserver, ObservationTask, Plugins, around
 from mien.evaluation.observer_pool import looking_with
 from mien.evaluation.row_selection import choose_rows
@@ -27,7 +27,8 @@ def sittings() -> list[ObservationTask]:
     """Two people, each drawn as they are, and as a gray surface."""
     crops = [align(portrait.image, portrait.landmarks) for portrait in portraits()]
     return [
-        ObservationTask(number, crop, [crop.image, np.full_like(crop.image, 90)]) for number, crop in enumerate(crops)
+        ObservationTask(number, crop, [crop.image, np.full_like(crop.image, 90)], [None, None])
+        for number, crop in enumerate(crops)
     ]
 
 
@@ -49,7 +50,7 @@ def test_with_another_extractor_the_originals_are_found_by_it_too() -> None:
     assert crop.scene is not None
     nudged = align(crop.scene, portraits()[0].landmarks + np.array([6, 4], np.float32))
     seen = FaceObserver(Registry(), Plugins("feather", "face_recognition", finds_originals=True)).look(
-        ObservationTask(0, nudged, [])
+        ObservationTask(0, nudged, [], [])
     )
     assert np.abs(seen.original[0] - portraits()[0].landmarks).mean() < 1  # and not where the crop says
 
@@ -69,7 +70,7 @@ def test_several_processes_see_what_one_onlooker_sees_in_the_same_order() -> Non
 
 
 def test_what_is_wrong_in_a_process_is_told_as_it_would_be_here() -> None:
-    broken = [ObservationTask(0, sittings()[0].crop, [np.zeros((128, 128, 2), np.uint8)])]
+    broken = [ObservationTask(0, sittings()[0].crop, [np.zeros((128, 128, 2), np.uint8)], [None])]
     with (
         pytest.raises(MienError, match="feather"),
         looking_with(Registry(), PLUGINS, observations=0, processes=2)(broken) as found,
@@ -88,7 +89,7 @@ def test_strangers_are_compared_with_each_other_and_with_themselves() -> None:
     people = SyntheticPeople({0: np.zeros((2, 4, 4, 3), np.uint8), 5: np.zeros((2, 4, 4, 3), np.uint8)})
     at = {0: [[0, 0], [3, 4]], 5: [[1, 0], [4, 4]]}  # two strangers, 5 apart; each moves by 1 from face to face
     for number, encodings in at.items():
-        people.observations[number] = [(landmarks, np.array(one, np.float32)) for one in encodings]
+        people.observations[number] = [Observation(landmarks, np.array(one, np.float32)) for one in encodings]
     assert people.diversity() == pytest.approx(5) and people.constancy() == pytest.approx(1)
     assert np.isnan(SyntheticPeople.none().diversity())
 

@@ -62,7 +62,9 @@ def contents(dataset: Path) -> dict[str, Any]:
     images = sorted((dataset / "faces" / "images").rglob("*.png"))
     return {
         "info": opened.info,
-        "index": opened.index().to_pylist(),
+        "index": [
+            {**row, "person": row["person"].replace(opened.name, "its own")} for row in opened.index().to_pylist()
+        ],
         "dropped": opened.dropped().to_pylist(),
         "arrays": {path.name: path.read_bytes() for path in arrays},
         "images": {str(path.relative_to(dataset)): path.read_bytes() for path in images},
@@ -152,6 +154,35 @@ def test_without_images_only_arrays_are_written(stranger: Any, finished: Path, t
     assert "--again" in caught.value.fix
 
 
+def test_without_copies_only_the_crops_are_written(stranger: Any, finished: Path, tmp_path: Path) -> None:
+    dataset = stranger.preprocess(tmp_path, sources=[finished / "raw"], copies=False).dataset
+    assert dataset.info.sizes == ()
+    assert not (tmp_path / "faces" / "images").exists()
+    assert [path.name for path in (tmp_path / "faces" / "arrays").glob("images*")] == []
+    np.testing.assert_array_equal(dataset.crops(), Dataset.open(finished).crops())
+    assert dataset.info.digest == Dataset.open(finished).info.digest
+    with pytest.raises(MienError, match="it holds none") as caught:
+        dataset.images(64)
+    assert caught.value.fix == f"mien preprocess {tmp_path} --again --from {finished / 'raw'}"
+    with pytest.raises(MienError, match="no small copies"):
+        stranger.preprocess(tmp_path)
+
+
+@pytest.mark.parametrize("size", [100, 300])
+def test_crops_may_be_of_any_size_and_copies_go_up_to_128_px(
+    stranger: Any, finished: Path, tmp_path: Path, size: int
+) -> None:
+    report = stranger.preprocess(tmp_path, sources=[finished / "raw" / "z.mp4"], alignment=AlignmentConfig(size=size))
+    dataset = report.dataset
+    assert dataset.info.size == size
+    assert dataset.crops().shape == (1, size, size, 3)
+    assert dataset.masks().shape == (1, size, size)
+    assert dataset.info.sizes == ((2, 4, 8, 16, 32, 64) if size == 100 else (2, 4, 8, 16, 32, 64, 128))
+    whole = Dataset.open(finished).images(64)[-1]
+    assert likeness(dataset.images(64)[0], whole) > 0.998
+    assert likeness(dataset.images(2)[0], Dataset.open(finished).images(2)[-1]) > 0.999
+
+
 def test_a_smaller_alignment_makes_smaller_crops(stranger: Any, finished: Path, tmp_path: Path) -> None:
     report = stranger.preprocess(tmp_path, sources=[finished / "raw" / "z.mp4"], alignment=AlignmentConfig(size=16))
     assert report.dataset.info.sizes == (2, 4, 8, 16)
@@ -186,7 +217,7 @@ def test_workers_load_no_torch(stranger: Any, finished: Path, tmp_path: Path, en
 
         @hookimpl
         def register_features():
-            return [PluginSpec("torch", "mien_feature_torch:Torch", "whether torch is loaded")]
+            return [PluginSpec("torch", "mien_feature_torch:Torch", "whether torch is loaded", contract=2)]
     """
     environment.install("mien-feature-torch", {"mien_feature_torch": source})
     registry = Registry([*environment.points, *stranger.registry._points])
@@ -257,6 +288,8 @@ def test_another_extractor_alignment_or_filter_is_refused_and_may_be_insisted_on
     for settings, told in (
         ({"extractor": "template:grow=1.2"}, r"template:grow=1\.0.*template:grow=1\.2"),
         ({"alignment": AlignmentConfig(margin=0.2)}, r"margin=0\.05.*margin=0\.2"),
+        ({"masker": "outline+outline"}, r"the masker outline, and you asked for outline\+outline"),
+        ({"people": "folders"}, "the people dataset, and you asked for folders"),
         ({"largest": True}, "all faces of an image"),
         ({"keep_person": dataset / "raw" / "images" / "0.png"}, "person"),
     ):
@@ -271,10 +304,7 @@ def test_another_extractor_alignment_or_filter_is_refused_and_may_be_insisted_on
 def test_another_version_of_the_extractor_may_not_add_faces(
     stranger: Any, environment: Any, frames: list[Any], tmp_path: Path
 ) -> None:
-    source = (stranger.folder / "mien_stranger.py").read_text()
-    environment.install(
-        "mien-extractor-versioned", {"mien_versioned": source.replace("mien_stranger", "mien_versioned")}
-    )
+    environment.install_package("third_party", "mien-extractor-versioned", named="versioned")
     dataset = tmp_path / "E"
     write(dataset / "raw" / "0.png", frames[0])
     stranger.preprocess(dataset, registry=Registry(environment.points))
@@ -326,8 +356,7 @@ def test_features_are_kept_when_sources_change_and_others_are_asked_for(
 def test_a_feature_of_another_version_is_computed_anew_when_it_is_asked_for(
     stranger: Any, environment: Any, frames: list[Any], tmp_path: Path
 ) -> None:
-    source = (stranger.folder / "mien_stranger.py").read_text()
-    environment.install("mien-versioned", {"mien_versioned": source.replace("mien_stranger", "mien_versioned")})
+    environment.install_package("third_party", "mien-versioned", named="versioned")
     dataset = tmp_path / "E"
     write(dataset / "raw" / "0.png", frames[0])
     stranger.preprocess(dataset, registry=Registry(environment.points))
@@ -506,10 +535,10 @@ def run_in_a_process(stranger: Any, dataset: Path, extractor: str) -> "subproces
         "from pathlib import Path\n"
         "from mien import Registry\n"
         "from mien.dataset.preprocess import preprocess\n"
-        "registry = Registry([EntryPoint('stranger', 'mien_stranger', 'mien')])\n"
+        "registry = Registry([EntryPoint('third_party', 'third_party', 'mien')])\n"
         "preprocess(Path(sys.argv[2]), extractor=sys.argv[3], features='tint', workers=1, registry=registry)\n"
     )
-    command = [sys.executable, "-c", code, str(stranger.folder), str(dataset), extractor]
+    command = [sys.executable, "-c", code, str(DATA.parent / "plugins"), str(dataset), extractor]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -655,10 +684,10 @@ def test_a_full_disk_is_told_and_nothing_is_lost(stranger: Any, dataset: Path, f
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 3 MB: room for some ten faces twice."""
+    """A disk of 4.5 MB: room for some ten faces twice."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=4500k", "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("no permission to mount a small disk")
     yield folder

@@ -1,6 +1,7 @@
 """Who tells people apart: the project's recognizer or the one that is named, never whichever comes first."""
 
 import json
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, cast
@@ -8,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from mien import Extractor, MienError, Registry, preprocess
-from mien.geometry.alignment import align
+from mien import Box, Extractor, Face, FeatureSet, MienError, Registry, preprocess
+from mien.geometry.alignment import AlignmentConfig, align, recut
 from mien.media.images import read_image, write_image
 from mien.testing.images import portraits, side_by_side
 from mien.tracking.recognizer import Recognizer
@@ -23,7 +24,7 @@ NAMELESS = """
 
     @hookimpl
     def register_features():
-        return [PluginSpec("a_first", "mien_feature_missing:Missing", "does not import")]
+        return [PluginSpec("a_first", "mien_feature_missing:Missing", "does not import", contract=2)]
 """
 
 
@@ -90,7 +91,7 @@ def test_the_only_one_is_taken_where_the_project_s_own_is_not_installed(stranger
 
 def test_of_several_unknown_ones_one_has_to_be_named(stranger: Any, environment: Any, install: Any) -> None:
     install("aaa")
-    registry = Registry([EntryPoint("stranger", "mien_stranger", "mien"), *environment.points])
+    registry = Registry([EntryPoint("third_party", "third_party", "mien"), *environment.points])
     error = error_of(Recognizer, registry)
     assert "aaa, surroundings" in error.message
     assert error.fix == "--recognizer aaa"
@@ -195,6 +196,31 @@ def test_an_unreadable_reference_is_told_with_its_name(stranger: Any) -> None:
     assert "text_named.jpg" in error.message and error.fix
 
 
+def test_a_feature_sees_the_cut_that_it_asks_for(install: Any) -> None:
+    install("upright")
+    features = FeatureSet("upright", Registry())
+    config = AlignmentConfig(template="box", size=48, margin=0.5)
+    for person in portraits():
+        crop = align(person.image, person.landmarks, AlignmentConfig(size=128, margin=0.8))
+        crop = replace(crop, points={"box": crop.landmarks[[0, 16, 16, 0]]})
+        (seen,) = features.compute([crop])["upright"]
+        wanted = recut(crop, config)
+        assert np.array_equal(seen, wanted.image.mean((0, 1), dtype=np.float32))
+        (alone,) = features.compute([replace(crop, scene=None)])["upright"]
+        assert alone == pytest.approx(seen, abs=2.0), "from the crop alone, which covers it, nearly the same"
+
+
+def test_a_face_without_the_landmarks_that_the_recognizer_needs_is_no_reference(
+    everything: Registry, portrait: Path
+) -> None:
+    class BoxesAlone:
+        def extract(self, image: Any) -> list[Face]:
+            return [Face(Box(20.0, 20.0, 90.0, 90.0), None, 0.9)]
+
+    error = error_of(Recognizer(everything).reference, portrait, BoxesAlone())
+    assert "landmarks are not known" in error.message and "--extractor" in error.fix
+
+
 # What was stored
 
 
@@ -246,6 +272,28 @@ def test_a_dataset_keeps_one_person_by_the_recognizer_that_it_says(
     assert made().up_to_date, "what the dataset was made with goes before the default"
 
 
+def test_people_are_grouped_by_the_recognizer_that_is_named(everything: Registry, tmp_path: Path) -> None:
+    dataset = tmp_path / "party"
+    (dataset / "raw").mkdir(parents=True)
+    for number, person in enumerate(portraits()):
+        write_image(dataset / "raw" / f"{number}.png", person.image, synthetic=None)
+        write_image(dataset / "raw" / f"{number}_darker.png", person.image // 2, synthetic=None)
+    settings: dict[str, Any] = {"extractor": "face_recognition", "workers": 1, "registry": everything}
+
+    def groups(**options: Any) -> list[str]:
+        made = preprocess(dataset, features="", people="recognizer", again=True, **settings, **options).dataset
+        choice = made.info.recognizer.choice if made.info.recognizer else ""
+        assert choice == Recognizer(everything, options.get("recognizer")).record.choice
+        people: list[str] = made.index(["person"])["person"].to_pylist()
+        return people
+
+    assert groups() == groups(recognizer="angular") == ["person1", "person1", "person2", "person2"]
+    assert groups(recognizer="aaa") == ["person1"] * 4
+    error = error_of(preprocess, dataset, features="", recognizer="angular", **settings)
+    assert "mien-feature-aaa" in error.message
+    assert "--again --people recognizer --recognizer angular" in error.fix
+
+
 def test_a_recognizer_of_another_version_may_not_add_faces(
     everything: Registry, environment: Any, portrait: Path, tmp_path: Path
 ) -> None:
@@ -267,5 +315,5 @@ def test_a_recognizer_of_another_version_may_not_add_faces(
 
 def test_a_recognizer_without_a_person_to_recognize_is_told(stranger: Any, dataset: Path) -> None:
     error = error_of(stranger.preprocess, dataset, recognizer="surroundings")
-    assert "No person was named" in error.message
-    assert error.fix == f"mien preprocess {dataset} --keep-person IMAGE --recognizer surroundings"
+    assert "Nothing is asked for" in error.message
+    assert error.fix.startswith(f"mien preprocess {dataset} --keep-person IMAGE --recognizer surroundings")

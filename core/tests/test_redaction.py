@@ -1,4 +1,4 @@
-"""What is hidden shows nobody; where a video is cut; and which sightings are the same person."""
+"""What is hidden shows nobody; where a video is cut; and which tracklets are the same person."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mien.anonymization.redaction import Region, hidden, redact_regions
+from mien.anonymization.analysis import VideoAnalysis
+from mien.anonymization.redaction import FACE_REACH, Region, hidden, hide_undrawable, plan_redaction, redact_regions
 from mien.contracts.extractor import Extractor
-from mien.contracts.face import RgbImage
+from mien.contracts.face import Box, Face, RgbImage
 from mien.geometry.alignment import align
+from mien.geometry.boxes import shared_area
 from mien.media.video_reader import VideoSource
 from mien.plugins.registry import Registry
 from mien.testing import portraits
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.reidentification import joined_by_encodings, joined_by_place
 from mien.tracking.shots import frame_signature, shots_of
-from mien.tracking.tracker import face_size
+from mien.tracking.tracker import untracked
 
 CLIPS = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips"
 MOST_THOROUGH = "face_recognition:search=full,upsample=1"
@@ -51,8 +53,7 @@ def test_in_a_hidden_image_no_face_is_found_and_nobody_is_known(name: str) -> No
     assert extractor.extract(hidden(image)) == []
     assert recognizer.distances(after, before[0])[0] > recognizer.same_person_below
 
-    x, y = face.landmarks.mean(0)
-    in_part = redact_regions(image, [Region(float(x), float(y), 3 * face_size(face.landmarks))])
+    in_part = redact_regions(image, [Region.around(face.box, FACE_REACH)])
     assert extractor.extract(in_part) == []
     within = recognizer.encode([align(in_part, face.landmarks)])
     assert recognizer.distances(within, before[0])[0] > recognizer.same_person_below
@@ -62,15 +63,59 @@ def test_in_a_hidden_image_no_face_is_found_and_nobody_is_known(name: str) -> No
     image=arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))),
     x=st.floats(-50, 90),
     y=st.floats(-50, 90),
-    side=st.floats(1, 200),
+    width=st.floats(1, 200),
+    height=st.floats(1, 200),
 )
-def test_hiding_a_part_leaves_the_rest_and_the_image_itself(image: RgbImage, x: float, y: float, side: float) -> None:
+def test_hiding_a_part_leaves_the_rest_and_the_image_itself(
+    image: RgbImage, x: float, y: float, width: float, height: float
+) -> None:
     before = image.copy()
-    result = redact_regions(image, [Region(x, y, side)])
+    result = redact_regions(image, [Region(x, y, x + width, y + height)])
     assert (image == before).all() and result.shape == image.shape and hidden(image).shape == image.shape
     rows, columns = np.indices(image.shape[:2])
-    outside = (np.abs(rows - y) > side / 2 + 1) | (np.abs(columns - x) > side / 2 + 1)
+    outside = (rows < y - 1) | (rows > y + height + 1) | (columns < x - 1) | (columns > x + width + 1)
     assert (result[outside] == image[outside]).all()
+
+
+BOXES = st.builds(
+    lambda x, y, width, height: Box(x, y, x + width, y + height),
+    st.floats(-50, 400),
+    st.floats(-50, 400),
+    st.floats(1, 200),
+    st.floats(1, 200),
+)
+
+
+@given(lost=BOXES, reach=st.floats(0, 3), others=st.lists(BOXES, max_size=6))
+def test_a_region_hides_a_face_whole_or_not_at_all(lost: Box, reach: float, others: list[Box]) -> None:
+    region = Region.around(lost, reach)
+    grown = region.grown_over(others).box
+    assert (
+        shared_area(grown, region.box) == pytest.approx(region.box.area)
+        and shared_area(grown, lost) >= lost.area * 0.999
+    )
+    for box in others:
+        assert shared_area(grown, box) in (0.0, pytest.approx(box.area))
+    if not any(shared_area(region.box, box) for box in others):
+        assert grown == region.box
+
+
+def test_no_frame_of_a_video_shows_half_a_bystander() -> None:
+    """One who is lost stands beside another, of whom the square around the first would cover the half."""
+    lost, beside, far = Box(100, 100, 160, 160), Box(180, 90, 260, 170), Box(500, 100, 560, 160)
+    undrawable = Face(Box(400, 100, 460, 160), None, 0.9)
+    there = [Face(box, np.zeros((68, 2), np.float32) + box.left, 0.9) for box in (beside, far)]
+    frames = [untracked([*there, undrawable, *gone]) for gone in ([Face(lost, there[0].landmarks, 0.9)], [], [])]
+    analysis = VideoAnalysis([0.0, 0.04, 0.08], [0, 0, 0], frames, 4, {}, [])
+    redaction = plan_redaction(analysis, 1.0, lambda face: face.landmarks is not None)
+    assert redaction.whole == frozenset() and list(redaction.parts) == [0, 1, 2]
+    assert [len(redaction.parts[index]) for index in range(3)] == [1, 2, 2]
+    for index in (1, 2):
+        around_lost, around_undrawable = (region.box for region in redaction.parts[index])
+        assert shared_area(around_lost, beside) == beside.area and shared_area(around_lost, far) == 0
+        assert shared_area(around_undrawable, undrawable.box) == undrawable.box.area
+    kept = hide_undrawable(analysis, lambda face: face.landmarks is not None)
+    assert [len(kept.parts[index]) for index in range(3)] == [1, 1, 1]
 
 
 def test_a_cut_begins_a_shot_and_a_flash_does_not() -> None:
@@ -97,14 +142,14 @@ class Ruler:
         return np.abs(encodings - reference)[:, 0].astype(np.float64)
 
 
-STRETCHES = st.dictionaries(
+TRACKLETS = st.dictionaries(
     st.integers(0, 20),
     st.tuples(st.sets(st.integers(0, 30), min_size=1), st.lists(st.floats(0, 5, width=32), max_size=4)),
     max_size=8,
 )
 
 
-@given(STRETCHES)
+@given(TRACKLETS)
 def test_whoever_is_seen_together_is_not_one_person(tracklets: dict[int, tuple[set[int], list[float]]]) -> None:
     frames = {number: seen for number, (seen, _) in tracklets.items()}
     encodings = {

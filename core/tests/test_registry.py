@@ -5,56 +5,26 @@ import sys
 
 import pytest
 
+import mien.testing
 from mien.contracts.feature import Feature
-from mien.contracts.hooks import CONTRACT, PluginSpec
+from mien.contracts.plugin import Plugin
 from mien.errors import MienError
-from mien.plugins.registry import KINDS, Registry, known_distributions
-
-REGISTERS_A_FEATURE = """
-    from mien.contracts.hooks import PluginSpec, hookimpl
-
-    @hookimpl
-    def register_features():
-        return [PluginSpec("freckles", "{module}_class:Freckles", "how many freckles", "CC0")]
-"""
-A_FEATURE = """
-    import numpy as np
-    from mien import Feature, PluginConfig
-    from pydantic import Field
-
-    class FrecklesConfig(PluginConfig):
-        limit: int = Field(default=100, ge=1)
-        \"\"\"Counting stops here.\"\"\"
-
-    class Freckles(Feature):
-        Config = FrecklesConfig
-        config: FrecklesConfig
-
-        @property
-        def shape(self):
-            return (1,)
-
-        @property
-        def bounds(self):
-            return (0.0, float(self.config.limit))
-
-        def compute(self, crops):
-            return np.zeros((len(crops), 1), np.float32)
-"""
+from mien.plugins.kinds import KINDS, load
+from mien.plugins.registry import Registry, known_distributions
 
 
-def install_freckles(environment, distribution="some-freckles", module="freckles", version="1.0"):
-    registers = REGISTERS_A_FEATURE.format(module=module)
-    environment.install(distribution, {module: registers, f"{module}_class": A_FEATURE}, version)
+def install_freckles(environment, distribution="some-freckles", named="freckles", version="1.0", **more):
+    environment.install_package("freckles", distribution, version, named=named, **more)
 
 
-def registers(hook, name, target):
+def registers(kind, name, target, contract=None):
+    row = KINDS[kind]
     return f"""
         from mien.contracts.hooks import PluginSpec, hookimpl
 
         @hookimpl
-        def {hook}():
-            return [PluginSpec({name!r}, {target!r}, "for a test")]
+        def {row.hook}():
+            return [PluginSpec({name!r}, {target!r}, "for a test", contract={contract or row.contract})]
     """
 
 
@@ -64,12 +34,12 @@ def error_of(call, *arguments):
     return caught.value
 
 
-def test_a_plugin_of_a_stranger_is_found_and_made(environment):
+def test_a_plugin_of_a_third_party_is_found_and_made(environment):
     install_freckles(environment, version="2.5")
     registry = Registry(environment.points)
 
     (plugin,) = registry.plugins
-    assert (plugin.kind, plugin.spec.name, plugin.spec.summary) == ("feature", "freckles", "how many freckles")
+    assert (plugin.kind, plugin.spec.name, plugin.spec.summary) == ("feature", "freckles", "how many [freckles]")
     assert (plugin.distribution, plugin.version, plugin.spec.weights_license) == ("some-freckles", "2.5", "CC0")
     freckles = registry.create("feature", "freckles:limit=7")
     assert isinstance(freckles, Feature)
@@ -81,7 +51,7 @@ def test_listing_imports_no_class(environment):
 
     assert Registry(environment.points).names("feature") == ["freckles"]
     assert "freckles" in sys.modules
-    assert "freckles_class" not in sys.modules
+    assert "freckles.feature" not in sys.modules
 
 
 def test_listing_what_is_installed_imports_nothing_heavy():
@@ -135,7 +105,7 @@ def test_asking_for_a_broken_plugin_tells_its_reason(environment):
     ("source", "reason"),
     [
         pytest.param(
-            registers("register_feature", "x", "y:Z"),
+            registers("feature", "x", "y:Z").replace("register_features", "register_feature"),
             "unknown hook 'register_feature'",
             id="misspelled hook",
         ),
@@ -148,7 +118,7 @@ def test_asking_for_a_broken_plugin_tells_its_reason(environment):
             def register_models():
                 return ["pix2pix"]
             """,
-            "a hook returned str, not mien.contracts.hooks.PluginSpec",
+            "register_models returned str, not mien.contracts.hooks.PluginSpec",
             id="not a spec",
         ),
         pytest.param(
@@ -176,7 +146,7 @@ def test_asking_for_a_broken_plugin_tells_its_reason(environment):
     ],
 )
 def test_a_registration_that_says_nothing_usable_is_broken(environment, source, reason):
-    environment.install("some-plugin", {"some_plugin_of_a_stranger": source})
+    environment.install("some-plugin", {"some_plugin": source})
 
     registry = Registry(environment.points)
     assert registry.plugins == []
@@ -187,7 +157,7 @@ def test_a_registration_that_says_nothing_usable_is_broken(environment, source, 
 def test_two_plugins_of_one_name_are_an_error_only_when_that_name_is_used(environment):
     install_freckles(environment)
     install_freckles(environment, "other-freckles", "other_freckles", "0.3")
-    environment.install("some-moles", {"moles": registers("register_features", "moles", "freckles_class:Freckles")})
+    environment.install("some-moles", {"moles": registers("feature", "moles", "freckles.feature:Freckles")})
 
     registry = Registry(environment.points)
     assert [plugin.spec.name for plugin in registry.plugins] == ["freckles", "freckles", "moles"]
@@ -200,7 +170,7 @@ def test_two_plugins_of_one_name_are_an_error_only_when_that_name_is_used(enviro
 
 def test_one_name_in_two_kinds_is_no_clash(environment):
     install_freckles(environment)
-    environment.install("model-freckles", {"m": registers("register_models", "freckles", "nowhere:Nothing")})
+    environment.install("model-freckles", {"m": registers("model", "freckles", "nowhere:Nothing")})
 
     assert Registry(environment.points).find("model", "freckles").distribution == "model-freckles"
     assert Registry(environment.points).find("feature", "freckles").distribution == "some-freckles"
@@ -235,7 +205,7 @@ def test_a_choice_left_open_is_the_only_one_there_is(environment):
         Registry([]).default("feature")
     install_freckles(environment)
     assert Registry(environment.points).default("feature") == "freckles"
-    environment.install("some-moles", {"moles": registers("register_features", "moles", "nowhere:Nothing")})
+    environment.install("some-moles", {"moles": registers("feature", "moles", "nowhere:Nothing")})
     with pytest.raises(MienError, match="Several features are installed: freckles, moles"):
         Registry(environment.points).default("feature")
 
@@ -243,7 +213,7 @@ def test_a_choice_left_open_is_the_only_one_there_is(environment):
 def test_or_the_first_of_those_that_the_project_knows(environment):
     install_freckles(environment)
     for name in ("histogram", "thumbnail"):
-        environment.install(f"other-{name}", {name: registers("register_features", name, "nowhere:Nothing")})
+        environment.install(f"other-{name}", {name: registers("feature", name, "nowhere:Nothing")})
     assert Registry(environment.points).default("feature") == "thumbnail"
 
 
@@ -256,8 +226,8 @@ def test_a_name_of_another_kind_says_so(environment):
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "feature"])
 def test_a_class_of_the_wrong_kind_is_refused(environment, kind):
-    modules = {"wrong": registers(f"register_{kind}s", "wrong", "freckles_class:Freckles"), "freckles_class": A_FEATURE}
-    environment.install("wrong-kind", modules)
+    install_freckles(environment)
+    environment.install("wrong-kind", {"wrong": registers(kind, "wrong", "freckles.feature:Freckles")})
 
     error = error_of(Registry(environment.points).load, kind, "wrong")
     assert f"is not a mien.{kind.capitalize()}" in error.message
@@ -266,7 +236,7 @@ def test_a_class_of_the_wrong_kind_is_refused(environment, kind):
 
 @pytest.mark.parametrize("target", ["json:dumps", "json:Nothing", "json", "nowhere.at_all:Class"])
 def test_a_target_that_is_no_plugin_class_is_a_told_error(environment, target):
-    environment.install("some-plugin", {"p": registers("register_features", "p", target)})
+    environment.install("some-plugin", {"p": registers("feature", "p", target)})
 
     error = error_of(Registry(environment.points).create, "feature", "p")
     assert target in error.message
@@ -275,7 +245,7 @@ def test_a_target_that_is_no_plugin_class_is_a_told_error(environment, target):
 
 def test_a_class_that_fails_to_import_names_its_distribution(environment):
     install_freckles(environment)
-    (environment.folder / "freckles_class.py").write_text("import a_module_that_nobody_wrote")
+    (environment.folder / "freckles" / "feature.py").write_text("import a_module_that_nobody_wrote")
 
     error = error_of(Registry(environment.points).load, "feature", "freckles")
     assert "some-freckles 1.0 does not import" in error.message
@@ -284,7 +254,7 @@ def test_a_class_that_fails_to_import_names_its_distribution(environment):
 
 def test_a_class_that_exits_while_it_is_imported_is_a_told_error(environment):
     install_freckles(environment)
-    (environment.folder / "freckles_class.py").write_text("quit()")
+    (environment.folder / "freckles" / "feature.py").write_text("quit()")
 
     assert "SystemExit" in error_of(Registry(environment.points).load, "feature", "freckles").message
 
@@ -292,7 +262,7 @@ def test_a_class_that_exits_while_it_is_imported_is_a_told_error(environment):
 def test_a_class_that_lacks_a_method_says_which(environment):
     install_freckles(environment)
     source = "from mien import Feature\nclass Freckles(Feature): pass"
-    (environment.folder / "freckles_class.py").write_text(source)
+    (environment.folder / "freckles" / "feature.py").write_text(source)
 
     error = error_of(Registry(environment.points).create, "feature", "freckles")
     assert "'freckles' of some-freckles 1.0 cannot be made" in error.message
@@ -307,7 +277,7 @@ from mien import Feature, MienError
 class Freckles(Feature):
     def __new__(cls, config): raise MienError("The weights are missing.", "pip install weights")
 """
-    (environment.folder / "freckles_class.py").write_text(source)
+    (environment.folder / "freckles" / "feature.py").write_text(source)
 
     error = error_of(Registry(environment.points).create, "feature", "freckles")
     assert (error.message, error.fix) == ("The weights are missing.", "pip install weights")
@@ -323,31 +293,50 @@ def test_what_the_project_knows_of_says_kind_and_name():
 
 def test_a_plugin_of_another_contract_version_is_told_and_not_used(environment):
     install_freckles(environment)
-    newer = registers("register_features", "wrinkles", "wrinkles_class:Wrinkles").replace(
-        '"for a test"', '"x", contract=9'
-    )
-    environment.install("some-wrinkles", {"wrinkles": newer})
+    environment.install("some-wrinkles", {"wrinkles": registers("feature", "wrinkles", "nowhere:Nothing", contract=9)})
     registry = Registry(environment.points)
 
     assert registry.names("feature") == ["freckles"]
     (broken,) = registry.broken
     assert (broken.entry_point, broken.distribution) == ("wrinkles", "some-wrinkles")
-    assert broken.reason == f"made for version 9 of mien's contracts; this mien has {CONTRACT}"
+    ours = KINDS["feature"].contract
+    assert broken.reason == f"made for version 9 of the contract of features; this mien has {ours}"
     error = error_of(registry.find, "feature", "wrinkles")
     assert "made for version 9" in error.message
     assert error.fix == "pip install --upgrade mien-core"
 
 
-def test_a_plugin_that_does_not_say_is_of_the_first_contract_version():
-    """So that it is not taken for one of a later version when there is one."""
-    assert PluginSpec("x", "y:Z", "for a test").contract == 1
+def test_the_contract_s_number_is_that_of_the_kind(environment):
+    """1 is right for a masker, and outdated for a feature."""
+    for kind in ("masker", "feature"):
+        environment.install(f"{kind}-early", {f"early_{kind}": registers(kind, "early", "nowhere:Nothing", contract=1)})
+    registry = Registry(environment.points)
+    assert [(plugin.kind, plugin.spec.name) for plugin in registry.plugins] == [("masker", "early")]
+    (broken,) = registry.broken
+    assert broken.fix == "pip install --upgrade feature-early"
+
+
+def test_a_registration_without_the_contract_s_number_is_of_a_time_before_there_was_one(environment):
+    source = registers("feature", "wrinkles", "nowhere:Nothing").replace(", contract=2", "")
+    environment.install("some-wrinkles", {"wrinkles": source})
+    (broken,) = Registry(environment.points).broken
+    assert "'contract'" in broken.reason
+    assert broken.fix == "pip install --upgrade some-wrinkles"
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_kind_has_all_that_its_row_says(kind):
+    base, tests = load(kind.base), load(kind.tests)
+    assert issubclass(base, Plugin) and getattr(mien, base.__name__) is base
+    assert tests.kind == kind.name and getattr(mien.testing, tests.__name__) is tests
+    assert "{}" in kind.use
 
 
 def test_plugins_whose_dependencies_are_missing_tell_which(environment):
     install_freckles(environment)
     needs = ("numpy>=1", "a-thing-nobody-wrote>=2; python_version >= '3'", "other-thing; extra == 'more'", "numpy<1")
     environment.install("some-wrinkles", {"wrinkles": "import a_thing_nobody_wrote"}, requires=needs)
-    late = registers("register_features", "dimples", "dimples_class:Dimples")
+    late = registers("feature", "dimples", "dimples_class:Dimples")
     environment.install(
         "some-dimples", {"dimples": late, "dimples_class": "import a_thing_nobody_wrote"}, requires=needs[1:2]
     )
@@ -368,7 +357,7 @@ def test_a_plugin_that_cannot_be_made_is_told_and_stops_nobody(environment):
     environment.install(
         "some-wrinkles",
         {
-            "wrinkles": registers("register_features", "wrinkles", "wrinkles_class:Wrinkles"),
+            "wrinkles": registers("feature", "wrinkles", "wrinkles_class:Wrinkles"),
             "wrinkles_class": """
                 from mien import Feature
 

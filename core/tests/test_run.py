@@ -36,7 +36,9 @@ def test_it_names_every_plugin_with_its_version(run: Path) -> None:
     assert plugins == {
         ("model", "latent", "mien-model-latent", "0.1.0"),
         ("extractor", "face_recognition", "mien-extractor-face-recognition", "0.1.0"),
+        ("masker", "hull", "mien-masker-hull", "0.1.0"),
         ("feature", "landmarks", "mien-feature-landmarks", "0.1.0"),
+        ("feature", "encoding", "mien-feature-encoding", "0.1.0"),
     }
 
 
@@ -74,7 +76,7 @@ def test_a_plugin_that_is_there_twice_is_not_said_to_be_missing(run: Path, envir
 
         @hookimpl
         def register_models():
-            return [PluginSpec("latent", "other:Latent", "another of that name")]
+            return [PluginSpec("latent", "other:Latent", "another of that name", contract=2)]
     """
     environment.install("other-latent", {"other": hook})
     with pytest.raises(MienError, match="Two distributions register the model 'latent'") as raised:

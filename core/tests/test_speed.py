@@ -1,8 +1,12 @@
 """How fast training is, told in operations."""
 
+import itertools
+
 import numpy as np
+import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.contracts.target import Target
@@ -41,5 +45,11 @@ def test_a_step_counts_what_each_phase_really_computes() -> None:
     assert step_gflop(TwoLayers(), batch) * 1e9 == 2 * first + first + 2 * second
 
 
-def test_the_peak_is_a_rate_of_this_machine() -> None:
-    assert convolution_peak_gflops(torch.float32, channels=32, side=16, count=4) > 0.1
+def test_the_peak_is_what_a_convolution_computes_in_the_time_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count(0.0, 0.5)  # each of the repetitions takes half a second
+    monkeypatch.setattr("mien.training.speed.time.perf_counter", lambda: next(ticks))
+    peak = convolution_peak_gflops(torch.float32, channels=8, side=16, count=4)
+    layer, maps = torch.nn.Conv2d(8, 8, 3, padding=1, bias=False), torch.rand(4, 8, 16, 16, requires_grad=True)
+    with FlopCounterMode(display=False) as counter:
+        layer(maps).sum().backward()
+    assert peak * 0.5e9 == pytest.approx(counter.get_total_flops())

@@ -1,7 +1,6 @@
 """Swapping from end to end, on real faces, with a stranger's model that draws what it sees, or all green."""
 
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,91 +35,10 @@ STILL = DATA / "images" / "stills" / "grace_hopper.jpg"
 NO_FACE = DATA / "images" / "noface" / "rocket.jpg"
 BLINDING = (255, 0, 255)
 
-PLUGINS = '''
-"""A model, a blender and an extractor that show what the pipeline does with them."""
-
-import numpy as np
-import torch
-
-from mien import Blender, Extractor, Model, PluginConfig, Registry, Stage
-from mien.geometry.alignment import composite, erode_and_feather
-from mien.contracts.hooks import PluginSpec, hookimpl
-
-
-class MirrorConfig(PluginConfig):
-    size: int = 64
-    """Side of the images."""
-
-
-class Mirror(Model):
-    """Draws "seen" as it is, and "green" all green."""
-
-    Config = MirrorConfig
-
-    def __init__(self, config, inputs):
-        super().__init__(config, inputs)
-        self.weight = torch.nn.Parameter(torch.ones(1))
-
-    def stages(self):
-        return [Stage(self.config.size, 1)]
-
-    def optimizer(self, phase):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-    def forward(self, batch, phase):
-        return {"loss": self.weight.sum()}
-
-    def generate(self, batch, target):
-        green = torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(batch.images)
-        drawn = torch.stack([batch.images * self.weight, green, batch.images * float("nan")])
-        return drawn[target.people, torch.arange(len(batch))]
-
-
-class PasteConfig(PluginConfig):
-    breaks: bool = False
-    """Fail at every face."""
-
-
-class Paste(Blender):
-    Config = PasteConfig
-
-    def blend(self, scene, face, mask, to_crop):
-        if self.config.breaks:
-            raise ArithmeticError("out of paste")
-        return composite(scene, face, erode_and_feather(mask, 0.1, 0.1), to_crop)
-
-
-class Blinkered(Extractor):
-    """Another extractor, which sees nothing while the image's corner is magenta."""
-
-    def __init__(self, config=None):
-        super().__init__(config)
-        self.eyes = Registry().create("extractor", "face_recognition:search=full,upsample=0")
-
-    def extract(self, image):
-        red, green, blue = image[:16, :16].reshape(-1, 3).mean(0)
-        return [] if min(red, blue) > 200 and green < 60 else self.eyes.extract(image)
-
-
-@hookimpl
-def register_models():
-    return [PluginSpec("mirror", "mien_mirror:Mirror", "what it sees")]
-
-
-@hookimpl
-def register_blenders():
-    return [PluginSpec("paste", "mien_mirror:Paste", "the face, pasted")]
-
-
-@hookimpl
-def register_extractors():
-    return [PluginSpec("blinkered", "mien_mirror:Blinkered", "sees, or not")]
-'''
-
 
 @dataclass(frozen=True)
 class Mirror:
-    """The stranger's plugins beside the installed ones, and a run of that model."""
+    """The plugins of tests/plugins/mirror beside the installed ones, and a run of that model."""
 
     registry: Registry
     run: Path
@@ -132,14 +50,11 @@ class Mirror:
 
 
 @pytest.fixture(scope="module")
-def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
-    folder = tmp_path_factory.mktemp("mirror")
-    (folder / "mien_mirror.py").write_text(PLUGINS, encoding="utf-8")
+def mirror(plugins_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        registry = Registry([*entry_points(group="mien"), EntryPoint("mirror", "mien_mirror", "mien")])
-        yield Mirror(registry, a_run(folder / "run", registry))
-    sys.modules.pop("mien_mirror", None)
+        patch.syspath_prepend(str(plugins_folder))
+        registry = Registry([*entry_points(group="mien"), EntryPoint("mirror", "mirror", "mien")])
+        yield Mirror(registry, a_run(tmp_path_factory.mktemp("mirror") / "run", registry))
 
 
 def a_run(run: Path, registry: Registry, **settings: Any) -> Path:

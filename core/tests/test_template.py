@@ -1,5 +1,6 @@
 """A new plugin installs, passes its contract and runs as it is."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mien.errors import MienError
-from mien.plugins.registry import KINDS, Registry
+from mien.plugins.kinds import KINDS
+from mien.plugins.registry import Registry
 from mien.template import new_plugin
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -46,7 +48,25 @@ def test_it_is_whole_and_tidy(kind: str, tmp_path: Path) -> None:
 
 def test_the_model_has_at_most_sixty_lines(tmp_path: Path) -> None:
     (module,) = (new_plugin("model", "own", tmp_path / "plugin") / "src").rglob("own.py")
-    assert len([line for line in module.read_text(encoding="utf-8").splitlines() if line.strip()]) <= 60
+    assert len([line for line in module.read_text(encoding="utf-8").splitlines() if line.strip()]) < 60
+
+
+def test_the_model_names_nothing_that_it_need_not(tmp_path: Path) -> None:
+    """What has a default in the contract is not met by whoever begins: methods to train and draw with, and settings."""
+    (module,) = (new_plugin("model", "own", tmp_path / "plugin") / "src").rglob("own.py")
+    (own,) = [
+        node
+        for node in ast.parse(module.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name == "Own"
+    ]
+    methods = {node.name for node in own.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
+    assert methods == {"stages", "optimizer", "forward", "generate"}
+    assigned = [
+        node.targets if isinstance(node, ast.Assign) else [node.target]
+        for node in own.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+    ]
+    assert {ast.unparse(name) for names in assigned for name in names} == {"Config", "config"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

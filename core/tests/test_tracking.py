@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from mien.contracts.extractor import Extractor
-from mien.contracts.face import Face
+from mien.contracts.face import Box, Face
 from mien.geometry.alignment import similarity_to_crop
+from mien.geometry.boxes import longer_side, overlap
 from mien.media.video_reader import Frame, VideoSource
 from mien.plugins.registry import Registry
 from mien.tracking.track_gaps import MEMORY_FRAMES, TrackGaps
-from mien.tracking.tracker import LOOK_AHEAD_FRAMES, MAX_GAP_FRAMES, TrackedFace, follow
+from mien.tracking.tracker import LOOK_AHEAD_FRAMES, MAX_GAP_FRAMES, TrackedFace, follow, untracked
 
 CLIPS = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips"
 Found = list[tuple[Frame, list[Face]]]
@@ -32,13 +33,30 @@ def without(found: Found, missing: Sequence[int]) -> Found:
     return [(frame, [] if frame.index in missing else faces) for frame, faces in found]
 
 
+def shifted(face: Face, right: float, down: float = 0.0) -> Face:
+    """The face elsewhere, by so many pixels."""
+    by, box = np.array([right, down], np.float32), face.box
+    return Face(
+        Box(box.left + right, box.top + down, box.right + right, box.bottom + down),
+        None if face.landmarks is None else face.landmarks + by,
+        face.score,
+        {name: points + by for name, points in face.points.items()},
+    )
+
+
 def moved(found: Found, path: Callable[[int], float]) -> Found:
     """The faces moved to the right, by a share of their size."""
     size = float(np.ptp(found[0][1][0].landmarks, axis=0).max())
-    offset = [np.array([path(number) * size, 0], np.float32) for number in range(len(found))]
     return [
-        (frame, [replace(face, landmarks=face.landmarks + by) for face in faces])
-        for (frame, faces), by in zip(found, offset, strict=True)
+        (frame, [shifted(face, path(number) * size) for face in faces]) for number, (frame, faces) in enumerate(found)
+    ]
+
+
+def bare(found: Found, frames: Sequence[int] = range(40)) -> Found:
+    """Without landmarks in some frames, as one finds them who knows boxes alone."""
+    return [
+        (frame, [replace(face, landmarks=None) for face in faces] if frame.index in frames else faces)
+        for frame, faces in found
     ]
 
 
@@ -65,7 +83,7 @@ def test_a_frame_waits_for_no_more_than_the_frames_it_looks_ahead_to(found: Foun
 
 
 @pytest.mark.parametrize("gap", range(1, MAX_GAP_FRAMES + 1))
-def test_a_face_that_is_missed_for_a_moment_is_bridged(found: Found, gap: int) -> None:
+def test_a_face_that_is_missed_for_a_moment_is_interpolated(found: Found, gap: int) -> None:
     missing = range(12, 12 + gap)  # the smile begins here
     tracked = list(follow(without(found, missing)))
     assert [frame.index for frame, faces in tracked if not faces] == []
@@ -74,13 +92,13 @@ def test_a_face_that_is_missed_for_a_moment_is_bridged(found: Found, gap: int) -
     assert max(distance(tracked[number][1][0], found[number][1][0]) for number in missing) < 0.02
 
 
-def test_what_is_found_only_now_and_then_is_not_bridged(found: Found) -> None:
+def test_what_is_found_only_now_and_then_is_not_interpolated(found: Found) -> None:
     seen = range(0, 40, 4)
     tracked = list(follow(without(found, [number for number in range(40) if number not in seen])))
     assert [frame.index for frame, faces in tracked if faces] == list(seen)
 
 
-def test_a_longer_absence_is_not_bridged(found: Found) -> None:
+def test_a_longer_absence_is_not_interpolated(found: Found) -> None:
     missing = list(range(12, 12 + MAX_GAP_FRAMES + 1))
     tracked = list(follow(without(found, missing)))
     assert [frame.index for frame, faces in tracked if not faces] == missing
@@ -128,10 +146,53 @@ def test_a_fast_motion_is_not_delayed(found: Found, path: Callable[[int], float]
         assert np.abs(lag).max() / size < 0.005
 
 
+def test_boxes_alone_are_followed_and_interpolated_as_landmarks_are(found: Found) -> None:
+    missing = range(12, 12 + MAX_GAP_FRAMES)
+    tracked = list(follow(without(bare(found), missing)))
+    assert [frame.index for frame, faces in tracked if faces[0].interpolated] == list(missing)
+    assert {(face.track, face.landmarks, face.steady) for _, faces in tracked for face in faces} == {(0, None, None)}
+    for number in missing:
+        assert overlap(tracked[number][1][0].box, found[number][1][0].box) > 0.8
+    covered = [(replace(frame, image=frame.image[:, ::-1] // 4), []) if frame.index in (12, 13) else (frame, faces)
+               for frame, faces in bare(found)]  # fmt: skip
+    assert [frame.index for frame, faces in follow(covered) if not faces] == [12, 13]
+
+
+def test_landmarks_that_are_missing_for_a_moment_are_interpolated(found: Found) -> None:
+    missing = range(12, 12 + MAX_GAP_FRAMES)
+    tracked = [faces[0] for _, faces in follow(bare(found, missing))]
+    assert [number for number, face in enumerate(tracked) if face.interpolated] == list(missing)
+    for number in missing:
+        assert tracked[number].box == found[number][1][0].box
+        assert distance(tracked[number], found[number][1][0]) < 0.02
+    longer = [faces[0] for _, faces in follow(bare(found, range(12, 13 + MAX_GAP_FRAMES)))]
+    assert [number for number, face in enumerate(longer) if face.landmarks is None] == list(range(12, 18))
+
+
+def test_a_resting_box_and_its_points_are_held_steady(found: Found) -> None:
+    def wander(values: Sequence[np.ndarray]) -> float:
+        return float(np.abs(np.diff(values, n=2, axis=0)).mean())
+
+    rng = np.random.default_rng(1)
+    face, size = found[0][1][0], longer_side(found[0][1][0].box)
+    five = np.array([[0, 0], [10, 0], [5, 5], [1, 9], [9, 9]], np.float32)
+    by = rng.normal(0, 0.01 * size, (40, 2))
+    noisy = [
+        (frame, [shifted(replace(face, landmarks=None, points={"five": five}), *by[number])])
+        for number, (frame, _) in enumerate(found)
+    ]
+    tracked = [faces[0] for _, faces in follow(noisy)]
+    for steady, raw in (
+        ([face.steady_box.corners for face in tracked], [face.box.corners for face in tracked]),
+        ([face.steady_points["five"] for face in tracked], [face.points["five"] for face in tracked]),
+    ):
+        assert wander(steady) < 0.5 * wander(raw)
+
+
 def test_two_faces_stay_who_they_are_whichever_is_found_first(found: Found) -> None:
     both: Found = []
     for frame, faces in found:
-        right = replace(faces[0], landmarks=faces[0].landmarks + np.array([200, 0], np.float32))
+        right = shifted(faces[0], 200)
         both.append((frame, [faces[0], right] if frame.index % 2 else [right, faces[0]]))
     both[20] = (both[20][0], both[20][1][:1])  # and one is missed once
     places: dict[int, list[float]] = {}
@@ -145,7 +206,7 @@ def test_two_faces_stay_who_they_are_whichever_is_found_first(found: Found) -> N
 def absent(found: Found) -> list[int]:
     gaps = TrackGaps()
     for frame, faces in follow(found):
-        gaps.note(frame.index, faces)
+        gaps.add(frame.index, faces)
     return gaps.frames
 
 
@@ -153,8 +214,8 @@ def beside(found: Found, missing: Sequence[int]) -> Found:
     """The face and its double, two sizes to the right, which is missing in some frames."""
     both: Found = []
     for frame, (face,) in found:
-        aside = np.array([2 * np.ptp(face.landmarks, axis=0).max(), 0], np.float32)
-        double = [] if frame.index in missing else [replace(face, landmarks=face.landmarks + aside)]
+        aside = 2 * float(np.ptp(face.landmarks, axis=0).max())
+        double = [] if frame.index in missing else [shifted(face, aside)]
         both.append((frame, [face, *double]))
     return both
 
@@ -175,8 +236,10 @@ def test_a_face_that_is_covered_beside_another_is_noticed(found: Found) -> None:
     assert absent(covered) == [12, 13]
 
 
-@pytest.mark.parametrize("missing", [[], [12, 13], range(10), range(30, 40)], ids=["none", "bridged", "start", "end"])
-def test_no_absence_is_noticed_if_a_face_is_bridged_or_not_there_before_and_after(
+@pytest.mark.parametrize(
+    "missing", [[], [12, 13], range(10), range(30, 40)], ids=["none", "interpolated", "start", "end"]
+)
+def test_no_absence_is_noticed_if_a_face_is_interpolated_or_not_there_before_and_after(
     found: Found, missing: Sequence[int]
 ) -> None:
     assert absent(beside(found, missing)) == []
@@ -184,11 +247,11 @@ def test_no_absence_is_noticed_if_a_face_is_bridged_or_not_there_before_and_afte
 
 def test_whoever_comes_elsewhere_or_much_later_is_somebody_new(found: Found) -> None:
     face = found[0][1][0]
-    far = replace(face, landmarks=face.landmarks + 3 * np.ptp(face.landmarks, axis=0).max())
-    tracked = [TrackedFace(number, one.landmarks, one.landmarks) for number, one in enumerate((face, face, far, face))]
+    away = 3 * float(np.ptp(face.landmarks, axis=0).max())
+    tracked = untracked([face, face, shifted(face, away, away), face])
     gaps = TrackGaps()
     for frame, one in ((0, tracked[0]), (MEMORY_FRAMES + 1, tracked[1]), (MEMORY_FRAMES + 8, tracked[2])):
-        gaps.note(frame, [one])
+        gaps.add(frame, [one])
     assert gaps.frames == []
-    gaps.note(MEMORY_FRAMES + 9, [tracked[3]])
+    gaps.add(MEMORY_FRAMES + 9, [tracked[3]])
     assert gaps.frames == list(range(MEMORY_FRAMES + 2, MEMORY_FRAMES + 9))

@@ -29,60 +29,12 @@ from mien.training.run import TrainedRun
 
 MODELS = Registry().names("model")
 FREQUENT = {"steps_per_log": 1, "steps_per_validation": 2, "steps_per_preview": 2, "steps_per_checkpoint": 2}
-TINY_MODEL = """
-    from mien.contracts.hooks import PluginSpec, hookimpl
-
-    @hookimpl
-    def register_models():
-        return [PluginSpec("tiny", "tiny_model_class:Tiny", "a convolution")]
-"""
-TINY_CLASS = """
-    import os
-    import torch
-    from torch import nn
-    from mien import Model, Stage, PluginConfig
-
-    class TinyConfig(PluginConfig):
-        bad_step: int = -1
-        '''The step whose loss is not a number.'''
-        bad_rollbacks: int = 1
-        '''How many times it is not.'''
-
-    class Tiny(Model):
-        Config = TinyConfig
-
-        def __init__(self, config, inputs):
-            super().__init__(config, inputs)
-            self.net = nn.Conv2d(3, 3, 3, padding=1)
-            self.calls = self.bad = 0
-
-        def stages(self):
-            return [Stage(8, 4)]
-
-        def optimizer(self, phase):
-            return torch.optim.SGD(self.parameters(), lr=0.1)
-
-        def forward(self, batch, phase):
-            loss = (self.net(batch.images) - batch.images).abs().mean()
-            if self.training:
-                if (spy := os.environ.get("SEEN")):
-                    with open(f"{spy}.{os.environ.get('RANK', '0')}", "a") as file:
-                        print(*(hash(tuple(row.tolist())) for row in batch.features), file=file)
-                self.calls += 1
-                if self.calls == self.config.bad_step and self.bad < self.config.bad_rollbacks:
-                    self.calls, self.bad = 0, self.bad + 1
-                    loss = loss * float("nan")
-            return {"loss": loss}
-
-        def generate(self, batch, target):
-            return self.net(batch.images).clamp(-1, 1).float()
-"""
 
 
 @pytest.fixture
 def tiny(environment) -> Registry:
-    """The registry with a stranger's small model, fast and made to fail on request."""
-    environment.install("mien-model-tiny", {"tiny_model": TINY_MODEL, "tiny_model_class": TINY_CLASS})
+    """The registry with a small model, fast and made to fail on request."""
+    environment.install_package("tiny", "mien-model-tiny")
     return Registry()
 
 

@@ -1,4 +1,4 @@
-"""Use one extractor alone: the faces of some images, cut out upright.
+"""Use extractors alone: the faces of some images, cut out upright.
 
     python one_extractor.py photo.jpg group.png --extractor blazeface:search=full --out faces
 
@@ -9,9 +9,8 @@ import argparse
 import sys
 from itertools import count
 from pathlib import Path
-from typing import cast
 
-from mien import Extractor, MienError, Registry, align
+from mien import ExtractorSet, MienError, Registry, align
 from mien.media.images import read_image, write_image
 
 
@@ -19,10 +18,12 @@ def main() -> bool:
     """Look at each image; returns whether one could not be read."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path, nargs="+")
-    parser.add_argument("--extractor", default="face_recognition", help="any that is installed: name:key=value,…")
+    parser.add_argument(
+        "--extractor", default="face_recognition", help="any that are installed: name:key=value,…+name:…"
+    )
     parser.add_argument("--out", type=Path, default=Path("faces"))
     given = parser.parse_args()
-    extractor = cast(Extractor, Registry().create("extractor", given.extractor))
+    extractors = ExtractorSet(given.extractor, Registry())
     numbers, unreadable = count(1), False  # counted over all images: two of them may have one name
     for path in given.images:
         try:
@@ -31,10 +32,10 @@ def main() -> bool:
             print(error.message, file=sys.stderr)
             unreadable = True
             continue
-        faces = extractor.extract(image)
+        faces = [(face, face.landmarks) for face in extractors.extract(image) if face.landmarks is not None]
         print(f"{path}: faces found: {len(faces)}")
-        for face, number in zip(faces, numbers, strict=False):
-            crop = align(image, face.landmarks)
+        for (face, landmarks), number in zip(faces, numbers, strict=False):
+            crop = align(image, landmarks)
             written = given.out / f"{path.stem}-{number}.png"
             write_image(written, crop.image, synthetic=None)  # a photograph, if a part of one
             box = ", ".join(f"{side:.0f}" for side in (face.box.left, face.box.top, face.box.right, face.box.bottom))

@@ -24,4 +24,4 @@ class Everybody(Feature):
 @hookimpl
 def register_features() -> list[PluginSpec]:
     """The one feature."""
-    return [PluginSpec("aaa", "mien_aaa:Everybody", "everybody is the same")]
+    return [PluginSpec("aaa", "mien_aaa:Everybody", "everybody is the same", contract=2)]

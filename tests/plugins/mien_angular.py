@@ -49,4 +49,4 @@ class Angular(Feature):
 @hookimpl
 def register_features() -> list[PluginSpec]:
     """The one feature."""
-    return [PluginSpec("angular", "mien_angular:Angular", "dlib's encoding by its direction")]
+    return [PluginSpec("angular", "mien_angular:Angular", "dlib's encoding by its direction", contract=2)]

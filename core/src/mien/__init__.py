@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mien.inference.session import Session as Session
     from mien.inference.session import SessionOptions as SessionOptions
     from mien.inference.swap import swap as swap
+    from mien.plugins.extractor_set import ExtractorSet as ExtractorSet
     from mien.plugins.feature_set import FeatureSet as FeatureSet
     from mien.plugins.registry import Registry as Registry
     from mien.training.data import TrainingData as TrainingData
@@ -65,6 +66,7 @@ _HOMES = {
     "mien.contracts.extractor": ("Extractor",),
     "mien.contracts.face": ("Box", "Face", "FaceCrop"),
     "mien.contracts.feature": ("Feature",),
+    "mien.plugins.extractor_set": ("ExtractorSet",),
     "mien.plugins.feature_set": ("FeatureSet",),
     "mien.contracts.model": ("Batch", "Generated", "Losses", "Model", "ModelInputs", "Stage"),
     "mien.contracts.target": ("Given", "Known", "Reference", "Synthetic", "Target"),

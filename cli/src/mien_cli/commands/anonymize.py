@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mien import AnonymizeReport
 
 EXIT_SOME_FAILED = 1
-_SAFE = "What may be shown"
+_SAFETY = "Safety"
 
 
 class Missing(StrEnum):
@@ -31,93 +31,84 @@ class Missing(StrEnum):
 def anonymize(
     source: Source,
     output: Output,
-    run: Annotated[Path, typer.Option("--run", metavar="RUN", help="Folder of a run whose model invents people.")],
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Other people with another number.")] = 0,
+    run: Annotated[
+        Path, typer.Option("--run", metavar="RUN", help="Folder of a run whose model draws synthetic people.")
+    ],
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed: another seed, other people.")] = 0,
     overwrite: Overwrite = False,
     missing: Annotated[
         Missing,
         typer.Option(
-            help="Frames in which no face was found, or one is missing that is there before and after: hide them all "
-            "over, refuse to write the file, or keep them as they are.",
-            rich_help_panel=_SAFE,
+            help="What becomes of a frame without a detected face, or without one that is detected before and after: "
+            "hide all of it, refuse to write the file, or keep it unchanged.",
+            rich_help_panel=_SAFETY,
         ),
     ] = Missing.HIDE,
     margin: Annotated[
         float,
         typer.Option(
             metavar="SECONDS",
-            min=0,
-            help="So long before a face is found first and after it was found last its surroundings are hidden.",
-            rich_help_panel=_SAFE,
+            help="Hide the surroundings of a face for this long before its first and after its last detection.",
+            rich_help_panel=_SAFETY,
         ),
     ] = 1.0,
     extractor: Annotated[
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="How faces are searched; by default as the run's datasets were. "
-            "face_recognition:search=full finds more, as does blazeface.",
-            rich_help_panel=_SAFE,
-        ),
-    ] = None,
-    also_find: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SPEC",
-            help="An extractor more: its faces are added where none was found. May be repeated.",
-            rich_help_panel=_SAFE,
+            help="Extractor; the run's own by default. Join several with +: each adds the faces that none before it "
+            "found, as in centerface+blazeface.",
+            rich_help_panel=_SAFETY,
         ),
     ] = None,
     check: Annotated[
         bool,
         typer.Option(
-            help="Compare new faces with those that were there, in up to 50 frames a file.", rich_help_panel=_SAFE
+            help="Compare new faces with the original ones, in up to 50 frames a file.", rich_help_panel=_SAFETY
         ),
     ] = True,
     recognizer: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What tells people, and new faces from old ones, apart; by default as RUN was trained.",
-            rich_help_panel=_SAFE,
+            help="Recognizer: the feature that tells people apart; the run's own by default.",
+            rich_help_panel=_SAFETY,
         ),
     ] = None,
     max_verified: Annotated[
         float,
         typer.Option(
             metavar="SHARE",
-            min=0,
-            max=1,
-            help="If more of them than this share are still taken for the same person, the file is put beside OUTPUT, "
-            "marked as rejected.",
-            rich_help_panel=_SAFE,
+            help="Reject a file if more than this share of its new faces still match the original person. A rejected "
+            "file is put beside OUTPUT and marked.",
+            rich_help_panel=_SAFETY,
         ),
     ] = 0.0,
     sound: Annotated[
-        bool, typer.Option(help="Keep the sound of videos. Voices tell who speaks.", rich_help_panel=_SAFE)
+        bool, typer.Option(help="Keep the sound of videos. Voices identify people.", rich_help_panel=_SAFETY)
     ] = True,
     blender: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="What sets faces in; feather by default.", rich_help_panel=HOW),
+        typer.Option(metavar="SPEC", help="Blender; feather by default.", rich_help_panel=HOW),
     ] = None,
     quality: Quality = None,
     threads: Threads = None,
     device: Device = None,
 ) -> None:
-    """Draw every face of INPUT as somebody who does not exist, with the same expression, and write OUTPUT.
+    """Draw every face of INPUT as a person who does not exist, with the same expression, and write OUTPUT.
 
-    A person of a video stays the same stranger throughout; in images, each face is one of its own.
-    Where a face may have been missed, the image is hidden.
-    Titles, places and other metadata are not carried over; what is drawn is labelled as synthetic.
-    Hair, clothes, voices and places tell who somebody is, too: look at OUTPUT before you show it.
+    A person of a video is the same synthetic person throughout; in images, each face is another one.
+    Where a face may have been missed, the image is hidden. So is a face that cannot be drawn.
+    Titles, places and other metadata are left out; the output is labelled as synthetic.
+    Hair, clothes, voices and places identify people, too: look at OUTPUT before you publish it.
     Files that fail or are rejected are listed at the end, and the exit code is 1.
 
     [bold]Examples[/bold]
 
-      mien anonymize street.mp4 street_anonymous.mp4 --run strangers
-      mien anonymize clips anonymous --run strangers --seed 7 --no-sound
-      mien anonymize crowd.mp4 out.mp4 --run strangers --extractor face_recognition:search=full --also-find blazeface
-      mien anonymize interview.mp4 out.mp4 --run strangers --missing refuse
+      mien anonymize street.mp4 street_anonymous.mp4 --run synthetic
+      mien anonymize clips anonymous --run synthetic --seed 7 --no-sound
+      mien anonymize crowd.mp4 out.mp4 --run synthetic --extractor centerface+blazeface
+      mien anonymize interview.mp4 out.mp4 --run synthetic --missing refuse
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import Registry
@@ -132,7 +123,7 @@ def anonymize(
             output,
             blender=blender or registry.default("blender"),
             seed=seed,
-            extractor="+".join(filter(None, (extractor, *(also_find or ())))) or None,
+            extractor=extractor,
             recognizer=recognizer,
             missing=missing.value,
             margin_seconds=margin,
@@ -165,10 +156,11 @@ def _summary(report: "AnonymizeReport") -> Table:
             "Seed": f"{report.seed}",
             "People": f"{report.people}",
             "Faces drawn": f"{report.faces}",
-            "Bridged": f"{report.interpolated}",
+            "Interpolated": f"{report.interpolated}",
+            "Faces hidden": f"{report.undrawn}",
             "Hidden": f"{report.frames_hidden}",
             "In part": f"{report.frames_hidden_in_part}",
-            "Still verify": f"{check.verified}/{check.faces}" if check else "?",
+            "Still match": f"{check.verified}/{check.faces}" if check else "?",
             "Nearest": f"{check.smallest_distance:.2f}" if check and check.smallest_distance is not None else "–",
             "Failed": f"{len(report.failures)}",
             "Time": duration(report.seconds),
@@ -191,6 +183,15 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
         console,
     )
     print_lines(
+        "Hidden in part: ",
+        [
+            f"{file.output}: {file.undrawn} faces were found, but could not be drawn."
+            for file in written
+            if file.undrawn
+        ],
+        console,
+    )
+    print_lines(
         "Unchanged: ",
         [
             f"{file.output}: no face was drawn{'' if file.frames == 1 else f' in frames {listed(file.unchanged)}'}."
@@ -200,19 +201,19 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
         console,
     )
     print_lines(
-        "Left in: ",
+        "Partial: ",
         [
-            f"{file.output}: a face seen before and after was not found and stays as it was "
-            f"in frames {listed(file.left_in)}."
+            f"{file.output}: a face seen before and after was not found and is unchanged "
+            f"in frames {listed(file.partial_unchanged)}."
             for file in written
-            if file.left_in
+            if file.partial_unchanged
         ],
         console,
     )
     print_lines(
         "Sound: ",
         [
-            f"{file.output} keeps its sound; voices tell who speaks. --no-sound leaves it out."
+            f"{file.output} keeps its sound; voices identify people. --no-sound leaves it out."
             for file in written
             if file.sound
         ],
@@ -220,5 +221,5 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
     )
     if report.not_checked:
         reason, _, fix = report.not_checked.partition("\n")
-        print_lines("Not checked: ", [f"new faces were not compared with those that were there: {reason}"], console)
+        print_lines("Not checked: ", [f"new faces were not compared with the original ones: {reason}"], console)
         print_lines("Try:   ", [fix] if fix else [], console)

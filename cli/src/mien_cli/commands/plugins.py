@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
 
+_TARGETS = {
+    "known": "people it was trained on (mien swap)",
+    "reference": "people whom an image shows (mien swap)",
+    "synthetic": "people who do not exist (mien anonymize)",
+}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -218,8 +223,8 @@ def _unusable(registry: "Registry") -> list["BrokenPlugin"]:
 
 def _model_as_data(loaded: "type[Plugin]") -> dict[str, Any]:
     """What a model says of itself; nothing for a plugin of another kind."""
-    names = ("people", "needs_features", "swaps", "invents")
-    return {name: getattr(loaded, name) for name in names if hasattr(loaded, name)}
+    facts = {name: getattr(loaded, name) for name in ("people", "needs_features", "targets") if hasattr(loaded, name)}
+    return {name: sorted(fact) if isinstance(fact, frozenset) else fact for name, fact in facts.items()}
 
 
 def _model_facts(loaded: "type[Plugin]") -> dict[str, str]:
@@ -229,16 +234,8 @@ def _model_facts(loaded: "type[Plugin]") -> dict[str, str]:
         return {}
     fewest, most = facts["people"]
     how_many = str(fewest) if most == fewest else f"{fewest} to {most or 'any number of'}"
-    whom = [
-        told
-        for told, does in (
-            ("people it was trained on (mien swap)", facts["swaps"]),
-            ("people who do not exist (mien anonymize)", facts["invents"]),
-        )
-        if does
-    ]
     return {
-        "Draws": ", ".join(whom),
+        "Draws": ", ".join(told for kind, told in _TARGETS.items() if kind in facts["targets"]),
         "Trained on": f"{how_many} {'person' if most == 1 else 'people'}",
         "From features": "yes: --features names them" if facts["needs_features"] else "no",
     }

@@ -1,5 +1,6 @@
 """`mien preprocess`: from images and videos to a dataset of faces."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from mien.dataset import Dataset
     from mien.dataset.preprocess import PreprocessReport
     from mien.geometry.alignment import AlignmentConfig
+
+
+class PeopleChoice(StrEnum):
+    """`mien.dataset.info.People`, which loads more than a help page needs."""
+
+    dataset = "dataset"
+    folders = "folders"
+    recognizer = "recognizer"
+
 
 _PROBLEMS = ("unreadable", "failed")  # how the reasons begin that are not about faces
 _PROBLEMS_SHOWN = 5
@@ -44,8 +54,11 @@ def preprocess(
         str, typer.Option(metavar="SPEC", help="What to measure, as landmarks:points=28+thumbnail:size=8.")
     ] = "",
     alignment: Annotated[
-        str, typer.Option(metavar="KEY=VALUE,…", help="How faces are cut out, as size=64,margin=0.1.")
+        str, typer.Option(metavar="KEY=VALUE,…", help="How faces are cut out, as size=256,template=ffhq,margin=0.5.")
     ] = "",
+    masker: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="What of a crop is face, as brows:raise_by=0.3; hull by default.")
+    ] = None,
     keep_person: Annotated[
         Path | None,
         typer.Option(metavar="REFERENCE", help="Keep only faces of the person in that image.", rich_help_panel=_WHAT),
@@ -57,8 +70,19 @@ def preprocess(
     largest: Annotated[
         bool, typer.Option("--largest", help="Keep one face of each image: the largest.", rich_help_panel=_WHAT)
     ] = False,
+    people: Annotated[
+        PeopleChoice | None,
+        typer.Option(
+            help="Who is in it: one person, named after the dataset (the default); whoever subfolders are named after; "
+            "or groups of faces that look like one person each.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     no_images: Annotated[
-        bool, typer.Option("--no-images", help="Write arrays only, no images of the crops.", rich_help_panel=_WHAT)
+        bool, typer.Option("--no-images", help="Write the small copies as arrays only.", rich_help_panel=_WHAT)
+    ] = False,
+    no_copies: Annotated[
+        bool, typer.Option("--no-copies", help="Write no small copies of the crops at all.", rich_help_panel=_WHAT)
     ] = False,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Processes; one per core by default.", rich_help_panel=_HOW)
@@ -78,6 +102,7 @@ def preprocess(
       mien preprocess anna
       mien preprocess anna --from holiday.mp4 --keep-person anna.jpg
       mien preprocess anna --features landmarks+thumbnail:size=8
+      mien preprocess family --people folders --alignment size=256,shift_y=0.1
     """
     from mien.dataset.preprocess import preprocess as run  # when the command runs: it loads OpenCV
 
@@ -91,8 +116,11 @@ def preprocess(
             recognizer=recognizer,
             largest=largest,
             workers=workers,
+            copies=not no_copies,
             images=not no_images,
             alignment=_alignment(alignment),
+            masker=masker,
+            people=people.value if people else None,
             again=again,
             progress=progress,
         )
@@ -130,6 +158,9 @@ def _summary(report: "PreprocessReport") -> Table:
         table.add_column("Time", justify="right")
         table.add_column("Images/s", justify="right")
         cells += [duration(report.seconds), f"{report.images_per_second:.1f}"]
+    if (people := len(report.dataset.people)) > 1:
+        table.add_column("People", justify="right")
+        cells.append(str(people))
     table.add_row(*cells)
     return table
 

@@ -55,8 +55,8 @@ def swap(
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="How faces are searched; by default as the run's datasets were. "
-            "For several people: face_recognition:search=full",
+            help="Extractor; the run's own by default. Join several with +: each adds the faces that none before it "
+            "found, as in centerface+blazeface.",
             rich_help_panel=HOW,
         ),
     ] = None,
@@ -113,8 +113,9 @@ def swap(
     if report.comparison:
         print_comparison(report.comparison, console)
     console.print(_summary(report))
-    _print_unchanged(report, console)
-    _print_incomplete(report, console)
+    _print_no_face(report, console)
+    _print_partial(report, console)
+    _print_undrawn(report, console)
     if report.failures:
         print_failures(report.failures, console)
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -125,9 +126,10 @@ def _summary(report: "SwapReport") -> Table:
         "Files": f"{sum(file.output is not None for file in report.files)}",
         "Frames": f"{report.frames}",
         "Faces drawn": f"{report.faces}",
-        "Bridged": f"{report.interpolated}",
-        "Frames unchanged": f"{report.frames_no_face}",
-        "In part": f"{report.frames_partial}",
+        "Interpolated": f"{report.interpolated}",
+        "Left": f"{report.undrawn}",
+        "No face": f"{report.frames_no_face}",
+        "Partial": f"{report.frames_partial}",
         "Failed": f"{len(report.failures)}",
         "Time": duration(report.seconds),
         "Frames/s": f"{report.frames_per_second:.1f}",
@@ -135,7 +137,7 @@ def _summary(report: "SwapReport") -> Table:
     return row_of(row)
 
 
-def _print_unchanged(report: "SwapReport", console: Console) -> None:
+def _print_no_face(report: "SwapReport", console: Console) -> None:
     """Which frames are as they were: whoever wants a face gone has to know."""
     files = [file for file in report.files if file.no_face and file.output]
     lines = [
@@ -145,12 +147,22 @@ def _print_unchanged(report: "SwapReport", console: Console) -> None:
     print_lines("Unchanged: ", lines, console)
 
 
-def _print_incomplete(report: "SwapReport", console: Console) -> None:
+def _print_partial(report: "SwapReport", console: Console) -> None:
     """In which frames a face is as it was beside one that was drawn."""
     lines = [
-        f"{file.output}: a face seen before and after was not found and stays as it was "
-        f"in frames {listed(file.partial)}."
+        f"{file.output}: a face seen before and after was not found and is unchanged in frames {listed(file.partial)}."
         for file in report.files
         if file.partial
     ]
-    print_lines("Incomplete: ", lines, console)
+    print_lines("Partial: ", lines, console)
+
+
+def _print_undrawn(report: "SwapReport", console: Console) -> None:
+    """How many faces are as they were because the extractors found no landmarks on them."""
+    lines = [
+        f"{file.output}: {file.undrawn} faces were found without the landmarks to draw them, and stay as they were. "
+        "Add an extractor that measures them: --extractor A+B."
+        for file in report.files
+        if file.undrawn
+    ]
+    print_lines("Left: ", lines, console)

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from mien.contracts.face import Face, RgbImage
+from mien.geometry.boxes import center, longer_side
 from mien.inference.generator import Scene
 from mien.inference.session import Session
 from mien.media.grid import write_grid
 from mien.media.video_reader import VideoSource
-from mien.tracking.tracker import TrackedFace
+from mien.tracking.tracker import untracked
 
 _CELL_PX = 160
 
@@ -26,10 +27,7 @@ def write_sheet(path: Path, session: Session, original: Path, result: Path, fram
             after.append(next(new.frames(number, number + 1)).image)
             names.append(f"frame {number}")
     faces = [session.detector.find(image)[0] for image in before]
-    scenes = [
-        Scene(image, [TrackedFace(0, face.landmarks, face.landmarks)], None)
-        for image, face in zip(before, faces, strict=True)
-    ]
+    scenes = [Scene(image, untracked([face]), None) for image, face in zip(before, faces, strict=True)]
     drawn = list(session.generator.generate(scenes))
     columns = [
         [_around(image, face) for image, face in zip(before, faces, strict=True)],
@@ -43,8 +41,7 @@ def write_sheet(path: Path, session: Session, original: Path, result: Path, fram
 
 def _around(image: RgbImage, face: Face) -> RgbImage:
     """The square around a face, twice as large as it, as far as the image reaches."""
-    center = face.landmarks.mean(0)
-    half = float(np.ptp(face.landmarks, axis=0).max())
-    half = min(half, *center, image.shape[1] - center[0], image.shape[0] - center[1])
-    left, top = (center - half).astype(int)
+    x, y = center(face.box)
+    half = min(longer_side(face.box), x, y, image.shape[1] - x, image.shape[0] - y)
+    left, top = int(x - half), int(y - half)
     return image[top : top + int(2 * half), left : left + int(2 * half)]

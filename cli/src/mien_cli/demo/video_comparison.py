@@ -78,8 +78,8 @@ def compare_videos(
 
 def reference_encoding(frames: list[RgbImage], extractor: Extractor, recognizer: Recognizer) -> NDArray[np.float32]:
     """The mean encoding of the surest faces of some frames: float32 (D,)."""
-    found = [(frame, faces[0]) for frame in frames if (faces := extractor.extract(frame))]
-    encodings = recognizer.encode([align(frame, face.landmarks) for frame, face in found])
+    found = [(frame, faces[0].landmarks) for frame in frames if (faces := extractor.extract(frame))]
+    encodings = recognizer.encode([align(frame, landmarks) for frame, landmarks in found if landmarks is not None])
     return cast(NDArray[np.float32], encodings.mean(0))
 
 
@@ -91,5 +91,5 @@ def spread_frames(path: Path, count: int) -> list[RgbImage]:
 
 
 def _landmarks(image: RgbImage, extractor: Extractor) -> NDArray[np.float32]:
-    faces = extractor.extract(image)
-    return faces[0].landmarks if faces else np.full((_LANDMARKS, 2), np.nan, np.float32)
+    found = [face.landmarks for face in extractor.extract(image) if face.landmarks is not None]
+    return found[0] if found else np.full((_LANDMARKS, 2), np.nan, np.float32)

@@ -1,6 +1,6 @@
-"""What a video shows, looked through once before anything is drawn: who is where in which frame, and where one is lost.
+"""The first pass over a video, before anything is drawn: who is where in which frame, and where a face is lost.
 
-Of each frame only the landmarks are kept, about 1.6 kB a face, so that memory does not grow with the images.
+Of each frame only boxes and points are kept, about 2 kB a face, so that memory does not grow with the images.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ Encoding = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class VideoAnalysis:
-    """What was seen in each frame of a video, in order."""
+    """What each frame of a video shows, in order."""
 
     seconds: Sequence[float]
     """When each frame is shown."""
@@ -49,21 +49,21 @@ class VideoAnalysis:
 
 
 def analyze(
-    video: VideoSource, session: Session, recognizer: Recognizer | None, look_at: Collection[int] = ()
+    video: VideoSource, session: Session, recognizer: Recognizer | None, encode_in: Collection[int] = ()
 ) -> VideoAnalysis:
     """Find and follow the faces of all frames, and tell which of them are the same person.
 
     A face that was lost, or that comes back after a cut, is who it was before if its encodings say so; without a
     recognizer only within a shot, if it comes back near to its place (`TrackGaps`).
-    look_at: numbers of frames in which every face is encoded, apart from those that are needed to tell people apart.
+    encode_in: numbers of frames in which every face is encoded, apart from those that are needed to tell people apart.
     Raises MienError if a frame does not decode, or a plugin fails.
     """
-    session.progress.start(f"{video.path.name}: looking", len(video.frame_times()))
+    session.progress.start(f"{video.path.name}: analyzing", len(video.frame_times()))
     seconds: list[float] = []
     signatures: list[NDArray[np.int16]] = []
     tracked: list[list[TrackedFace]] = []
     encodings: dict[int, dict[int, Encoding]] = {}
-    sightings: defaultdict[int, int] = defaultdict(int)
+    detections: defaultdict[int, int] = defaultdict(int)
     faces_found = 0
     with followed(video, session) as frames:
         for frame, faces in frames:
@@ -71,36 +71,49 @@ def analyze(
             signatures.append(frame_signature(frame.image))
             tracked.append(faces)
             if len(signatures) > 1 and is_cut(*signatures[-2:]):
-                sightings.clear()  # whoever is at a track's place after a cut may be somebody else
+                detections.clear()  # whoever is at a track's place after a cut may be somebody else
             if recognizer:
                 chosen = [
                     face
                     for face in faces
-                    if not face.interpolated and (frame.index in look_at or _is_looked_at(sightings[face.track]))
+                    if is_measured(face) and (frame.index in encode_in or _is_encoded(detections[face.track]))
                 ]
                 if chosen:
                     with session.clock.running("check"):
-                        values = encode(recognizer, frame.image, [face.landmarks for face in chosen])
+                        values = encode(recognizer, frame.image, chosen)
                     encodings[frame.index] = {face.track: value for face, value in zip(chosen, values, strict=True)}
             for face in faces:
-                sightings[face.track] += not face.interpolated
+                detections[face.track] += is_measured(face)
             faces_found += len(faces)
             session.progress.advance(1, faces=faces_found)
-    return _sorted_out(seconds, shots_of(signatures), tracked, encodings, recognizer)
+    return _identified(seconds, shots_of(signatures), tracked, encodings, recognizer)
 
 
-def encode(recognizer: Recognizer, image: RgbImage, landmarks: Sequence[Landmarks]) -> NDArray[np.float32]:
-    """The encodings of N faces of an image: float32 (N, D). Raises MienError if the feature fails."""
+def encode(recognizer: Recognizer, image: RgbImage, faces: Sequence[TrackedFace]) -> NDArray[np.float32]:
+    """The encodings of N faces of an image, all with landmarks: float32 (N, D).
+
+    Raises MienError if the feature fails.
+    """
+    return encode_landmarks(recognizer, image, [face.landmarks for face in faces if face.landmarks is not None])
+
+
+def encode_landmarks(recognizer: Recognizer, image: RgbImage, landmarks: Sequence[Landmarks]) -> NDArray[np.float32]:
+    """The same, by the landmarks of N faces: float32 (N, D)."""
     return recognizer.encode([align(image, points) for points in landmarks])
 
 
-def _is_looked_at(sighting: int) -> bool:
-    """Whether a face is encoded when it is seen for that time: 0, 3, 6, 12, 24, …, ever more rarely."""
-    third, rest = divmod(sighting, 3)
+def is_measured(face: TrackedFace) -> bool:
+    """Whether the landmarks of a face are those of its frame, so that it can be encoded."""
+    return face.landmarks is not None and not face.interpolated
+
+
+def _is_encoded(detection: int) -> bool:
+    """Whether a face is encoded at its detection of that number: 0, 3, 6, 12, 24, …, ever more rarely."""
+    third, rest = divmod(detection, 3)
     return rest == 0 and third & (third - 1) == 0
 
 
-def _sorted_out(
+def _identified(
     seconds: list[float],
     shots: list[int],
     tracked: list[list[TrackedFace]],
@@ -117,16 +130,16 @@ def _sorted_out(
                  for index, faces in enumerate(tracked)]  # fmt: skip
     frames = seen_in([[face.track for face in faces] for faces in tracklets])
     if recognizer:
-        sightings: defaultdict[int, list[Encoding]] = defaultdict(list)
+        of_tracklet: defaultdict[int, list[Encoding]] = defaultdict(list)
         for index, of_frame in encodings.items():
             for track, value in of_frame.items():
-                sightings[tracklet(index, track)].append(value)
-        stacked = {number: np.stack(values) for number, values in sightings.items()}
+                of_tracklet[tracklet(index, track)].append(value)
+        stacked = {number: np.stack(values) for number, values in of_tracklet.items()}
         people = joined_by_encodings(frames, stacked, recognizer)
     else:
-        people = joined_by_place(frames, _absences(shots, tracklets)[1])
+        people = joined_by_place(frames, _gaps(shots, tracklets)[1])
     of_people = [_renamed(faces, people) for faces in tracklets]
-    partial, _ = _absences(shots, of_people)
+    partial, _ = _gaps(shots, of_people)
     return VideoAnalysis(
         seconds=seconds,
         shots=shots,
@@ -144,15 +157,15 @@ def _renamed(faces: Sequence[TrackedFace], names: Mapping[int, int]) -> list[Tra
     return [replace(face, track=names[face.track]) for face in faces]
 
 
-def _absences(shots: Sequence[int], faces: Sequence[Sequence[TrackedFace]]) -> tuple[list[int], dict[int, int]]:
+def _gaps(shots: Sequence[int], faces: Sequence[Sequence[TrackedFace]]) -> tuple[list[int], dict[int, int]]:
     """Frames in which a face is missing within its shot, and which tracks came back under another number."""
     frames: list[int] = []
-    returned: dict[int, int] = {}
+    rejoined: dict[int, int] = {}
     of_shot = TrackGaps()
     for index, shot in enumerate(shots):
         if index and shot != shots[index - 1]:
             frames += of_shot.frames
-            returned |= of_shot.returned
+            rejoined |= of_shot.rejoined
             of_shot = TrackGaps()
-        of_shot.note(index, faces[index])
-    return frames + of_shot.frames, returned | of_shot.returned
+        of_shot.add(index, faces[index])
+    return frames + of_shot.frames, rejoined | of_shot.rejoined

@@ -1,12 +1,12 @@
-"""Images, each for itself: new faces, or nothing that could be recognised where none was found."""
+"""Images, each for itself: new faces, and redaction where none was found or one cannot be drawn."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from mien.anonymization.analysis import encode
-from mien.anonymization.policy import Rules, unchecked
-from mien.anonymization.redaction import hidden
+from mien.anonymization.policy import Policy
+from mien.anonymization.redaction import hidden, redact_regions, regions_of_undrawable
 from mien.anonymization.verification import distances_to_originals
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
@@ -19,7 +19,7 @@ from mien.media.images import read_image, write_image
 from mien.workers.threads import ordered_map
 
 
-def anonymize_image(job: Job, session: Session, rules: Rules) -> AnonymizedFile:
+def anonymize_image(job: Job, session: Session, policy: Policy) -> AnonymizedFile:
     """Anonymize one image.
 
     Raises MienError if it is unreadable, if no face is found and that is to be refused, or if it cannot be written.
@@ -27,13 +27,13 @@ def anonymize_image(job: Job, session: Session, rules: Rules) -> AnonymizedFile:
     loaded = load_image(job, session)
     if loaded.failure:
         raise loaded.failure
-    if error := _refusal(loaded, rules):
+    if error := _refusal(loaded, policy):
         raise error
     session.progress.start(job.source.path.name, 1)
-    return next(iter(_anonymized([loaded], session, rules)))
+    return next(iter(_anonymized([loaded], session, policy)))
 
 
-def anonymize_images(jobs: Sequence[Job], session: Session, rules: Rules) -> list[AnonymizedFile]:
+def anonymize_images(jobs: Sequence[Job], session: Session, policy: Policy) -> list[AnonymizedFile]:
     """Anonymize the images of a folder. One that is unreadable, or is refused, stands in its report.
 
     Raises MienError if a plugin other than the extractor fails, or if an output cannot be written.
@@ -43,7 +43,7 @@ def anonymize_images(jobs: Sequence[Job], session: Session, rules: Rules) -> lis
 
     def usable(loaded: Iterable[LoadedImage]) -> Iterator[LoadedImage]:
         for one in loaded:
-            if error := one.failure or _refusal(one, rules):
+            if error := one.failure or _refusal(one, policy):
                 failed.append(AnonymizedFile(one.job.source.path, None, failure=str(error)))
             else:
                 yield one
@@ -51,64 +51,69 @@ def anonymize_images(jobs: Sequence[Job], session: Session, rules: Rules) -> lis
     with closing(
         ordered_map(lambda job: load_image(job, session), jobs, session.threads, 2 * session.threads)
     ) as loaded:
-        done = list(_anonymized(usable(loaded), session, rules))
+        done = list(_anonymized(usable(loaded), session, policy))
     return done + failed
 
 
-def _refusal(loaded: LoadedImage, rules: Rules) -> MienError | None:
-    if loaded.faces or rules.missing != "refuse":
+def _refusal(loaded: LoadedImage, policy: Policy) -> MienError | None:
+    if loaded.faces or policy.options.missing != "refuse":
         return None
     return MienError(
         f"{loaded.job.source.path}: no face was found; nothing was written.",
-        "--missing hide hides the whole image; --extractor and --also-find may find a face; "
+        "another --extractor, or several joined by +, may find a face; --missing hide hides the whole image; "
         "--missing keep leaves it as it is",
     )
 
 
-def _anonymized(images: Iterable[LoadedImage], session: Session, rules: Rules) -> Iterator[AnonymizedFile]:
-    scenes = (
-        Scene(one.image, one.faces, one.job, [rules.synthetic_person(one.job, face.track) for face in one.faces])
-        for one in images
-        if one.image is not None
-    )
-    with session.redrawn(scenes, IMAGES_AHEAD) as drawn:
-        for scene, image in drawn:
-            yield _written(scene, image, session, rules)
+def _anonymized(images: Iterable[LoadedImage], session: Session, policy: Policy) -> Iterator[AnonymizedFile]:
+    scenes = (_scene(one.image, one, session, policy) for one in images if one.image is not None)
+    with session.redrawn(scenes, IMAGES_AHEAD) as redrawn:
+        for scene, image in redrawn:
+            yield _written(scene, image, session, policy)
             session.progress.advance(1)
 
 
-def _written(scene: Scene[Job], image: RgbImage, session: Session, rules: Rules) -> AnonymizedFile:
-    job = scene.context
-    is_hidden = not scene.faces and rules.missing == "hide"
-    with unchecked(job.output) as draft:
+def _scene(image: RgbImage, loaded: LoadedImage, session: Session, policy: Policy) -> Scene[LoadedImage]:
+    faces = session.generator.drawable(loaded.faces)
+    return Scene(image, faces, loaded, [policy.synthetic_person(loaded.job, face.track) for face in faces])
+
+
+def _written(scene: Scene[LoadedImage], image: RgbImage, session: Session, policy: Policy) -> AnonymizedFile:
+    job, faces = scene.context.job, scene.context.faces
+    is_hidden = not faces and policy.options.missing == "hide"
+    undrawable = regions_of_undrawable(faces, session.generator.can_draw)
+    with policy.outputs.draft(job.output) as draft:
         with session.clock.running("encode"):
             # Never the file itself: it may say where it was taken, and by whom.
-            provenance = session.provenance if scene.faces or is_hidden else None
-            write_image(draft, hidden(image) if is_hidden else image, synthetic=provenance)
-        check = _checked(draft, scene, session, rules)
-        output, rejected, failure = rules.put_in_place(draft, job, check)
-    no_face = () if scene.faces else as_ranges([0])
+            provenance = session.provenance if faces or is_hidden else None
+            shown = hidden(image) if is_hidden else redact_regions(image, undrawable)
+            write_image(draft, shown, synthetic=provenance)
+        check = _verify(draft, scene, session, policy)
+        output, rejected, failure = policy.put_in_place(draft, job, check)
+    no_face = () if faces else as_ranges([0])
     return AnonymizedFile(
         source=job.source.path,
         output=output,
         frames=1,
         faces=len(scene.faces),
+        undrawn=len(faces) - len(scene.faces),
         no_face=no_face,
         failure=failure,
         people=len(scene.faces),
         hidden=no_face if is_hidden else (),
+        hidden_in_part=as_ranges([0]) if undrawable else (),
         check=check,
         rejected=rejected,
     )
 
 
-def _checked(path: Path, scene: Scene[Job], session: Session, rules: Rules) -> Check | None:
-    """Compare the faces of the image that was written with those that were there."""
-    recognizer = rules.checks
+def _verify(path: Path, scene: Scene[LoadedImage], session: Session, policy: Policy) -> Check | None:
+    """Compare the faces of the image that was written with the original ones."""
+    recognizer = policy.verifier
     if recognizer is None:
         return None
-    places = [face.landmarks for face in scene.faces]
+    faces = [face for face in scene.faces if face.landmarks is not None]
     with session.clock.running("check"):
-        originals = list(encode(recognizer, scene.image, places)) if places else []
-        distances = distances_to_originals(read_image(path), places, originals, session.detector, recognizer)
+        originals = list(encode(recognizer, scene.image, faces)) if faces else []
+        distances = distances_to_originals(read_image(path), faces, originals, session.detector, recognizer)
     return Check(tuple(distances), recognizer.same_person_below)

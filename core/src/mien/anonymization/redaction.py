@@ -1,35 +1,63 @@
-"""What of an image is hidden because nobody knows whether a face is there, and how."""
+"""What of an image is hidden because a face may be there, or is there and cannot be drawn anew; and how."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 
 from mien.anonymization.analysis import VideoAnalysis
-from mien.contracts.face import Landmarks, RgbImage
-from mien.tracking.tracker import face_size
+from mien.contracts.face import Box, RgbImage
+from mien.geometry.boxes import center, longer_side, shared_area, united
+from mien.tracking.tracker import TrackedFace
 
 BLOCKS = 6
-"""What is hidden becomes blocks of one color each, so many along its shorter side. A face that fills it has then far
+"""What is hidden becomes blocks of one color each, this many along its shorter side. A face that fills it has then far
 fewer than the 12×14 pixels from which people were found to know familiar faces (P. Sinha et al., "Face recognition by
 humans", Proceedings of the IEEE 94, 2006)."""
 REACH = 1.0
-"""Around the place of a face that was just lost, so many times its size are hidden on each side,"""
+"""Around the place of a face that was just lost, this many times its size is hidden on each side,"""
 REACH_PER_SECOND = 1.0
-"""and so many times more with each second, since it may have moved."""
+"""and this many times more with each second, since it may have moved."""
+FACE_REACH = 0.25
+"""Around a face that was found but cannot be drawn, this share of its size is hidden on each side: forehead, chin and
+ears lie outside of some extractors' boxes."""
+
+CanDraw: TypeAlias = Callable[[TrackedFace], bool]
+"""Whether the points of a face suffice to draw it anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A part of an image; it may reach over the image's border."""
+    """A rectangle of an image that is hidden, in pixels; it may reach over the image's border."""
 
-    x: float
-    """Middle, in pixels."""
-    y: float
-    side: float
-    """In pixels."""
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @classmethod
+    def around(cls, box: Box, reach: float) -> "Region":
+        """The square around a box, with `reach` times the box's longer side on each side."""
+        x, y = center(box)
+        half = longer_side(box) * (0.5 + reach)
+        return cls(x - half, y - half, x + half, y + half)
+
+    @property
+    def box(self) -> Box:
+        """The same rectangle."""
+        return Box(self.left, self.top, self.right, self.bottom)
+
+    def grown_over(self, boxes: Iterable[Box]) -> "Region":
+        """The smallest rectangle around it and every box that it touches, so that no face is hidden by half."""
+        grown, left = self.box, list(boxes)
+        while touched := [box for box in left if shared_area(grown, box) > 0]:
+            left = [box for box in left if box not in touched]
+            for box in touched:
+                grown = united(grown, box)
+        return Region(grown.left, grown.top, grown.right, grown.bottom)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,45 +76,57 @@ class Redaction:
         return redact_regions(image, self.parts.get(frame, ()))
 
 
-def plan_redaction(analysis: VideoAnalysis, margin_seconds: float) -> Redaction:
+def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: CanDraw) -> Redaction:
     """Decide what is hidden of a video.
 
     - A frame in which no face was found: all of it.
     - A frame in which a face is missing that is seen before and after it in the same shot: all of it.
     - After a face was seen for the last time in a shot, or before it comes back much later, for `margin_seconds`: its
       surroundings. Likewise before it is seen first. It may have been there already, or still be there, turned away.
+    - Faces that cannot be drawn: the region around each.
+
+    A region grows over every face that it touches.
     """
     whole = frozenset([*analysis.no_face, *analysis.partial])
     parts: defaultdict[int, list[Region]] = defaultdict(list)
     for person, appearances in _appearances(analysis).items():
         for first, last in appearances:
             for start, step in ((first, -1), (last, 1)):
-                landmarks = next(face.landmarks for face in analysis.faces[start] if face.track == person)
+                box = next(face.extent for face in analysis.faces[start] if face.track == person)
                 for index in _near(analysis, start, step, margin_seconds):
                     if any(face.track == person for face in analysis.faces[index]):
                         break
-                    if index not in whole:
-                        away = abs(analysis.seconds[index] - analysis.seconds[start])
-                        parts[index].append(_surroundings(landmarks, away))
-    return Redaction(whole, dict(parts))
+                    away = abs(analysis.seconds[index] - analysis.seconds[start])
+                    parts[index].append(Region.around(box, REACH + REACH_PER_SECOND * away))
+    return _redaction(analysis, whole, parts, can_draw)
+
+
+def hide_undrawable(analysis: VideoAnalysis, can_draw: CanDraw) -> Redaction:
+    """Hide nothing of a video but the faces that cannot be drawn: the region around each, in every frame."""
+    return _redaction(analysis, frozenset(), {}, can_draw)
+
+
+def regions_of_undrawable(faces: Sequence[TrackedFace], can_draw: CanDraw) -> list[Region]:
+    """The regions that hide the faces of an image that cannot be drawn, grown over the others that they touch."""
+    return _grown([Region.around(face.extent, FACE_REACH) for face in faces if not can_draw(face)], faces)
 
 
 def hidden(image: RgbImage) -> RgbImage:
-    """An image in which nobody can be recognised, uint8 (H, W, 3)."""
+    """An image in which nobody can be recognized, uint8 (H, W, 3)."""
     return _in_blocks(image, min(image.shape[:2]) / BLOCKS)
 
 
-def redact_regions(image: RgbImage, squares: Sequence[Region]) -> RgbImage:
+def redact_regions(image: RgbImage, regions: Sequence[Region]) -> RgbImage:
     """An image with parts of it hidden; the image is left as it was."""
-    result = image.copy() if squares else image
-    for square in squares:
+    result = image.copy() if regions else image
+    for region in regions:
         rows, columns = (
-            slice(max(int(middle - square.side / 2), 0), max(int(np.ceil(middle + square.side / 2)), 0))
-            for middle in (square.y, square.x)
+            slice(max(int(np.floor(low)), 0), max(int(np.ceil(high)), 0))
+            for low, high in ((region.top, region.bottom), (region.left, region.right))
         )
         part = result[rows, columns]
         if part.size:
-            part[:] = _in_blocks(part, square.side / BLOCKS)
+            part[:] = _in_blocks(part, min(region.right - region.left, region.bottom - region.top) / BLOCKS)
     return result
 
 
@@ -98,10 +138,20 @@ def _in_blocks(image: RgbImage, block_px: float) -> RgbImage:
     return blocks
 
 
-def _surroundings(landmarks: Landmarks, seconds_away: float) -> Region:
-    x, y = (landmarks.min(0) + landmarks.max(0)) / 2
-    reach = REACH + REACH_PER_SECOND * seconds_away
-    return Region(float(x), float(y), face_size(landmarks) * (1 + 2 * reach))
+def _redaction(
+    analysis: VideoAnalysis, whole: Collection[int], parts: Mapping[int, Sequence[Region]], can_draw: CanDraw
+) -> Redaction:
+    grown = {
+        index: _grown(parts.get(index, ()), faces) + regions_of_undrawable(faces, can_draw)
+        for index, faces in enumerate(analysis.faces)
+        if index not in whole
+    }
+    return Redaction(whole, {index: regions for index, regions in grown.items() if regions})
+
+
+def _grown(regions: Sequence[Region], faces: Sequence[TrackedFace]) -> list[Region]:
+    boxes = [face.extent for face in faces]
+    return [region.grown_over(boxes) for region in regions]
 
 
 def _appearances(analysis: VideoAnalysis) -> dict[int, list[tuple[int, int]]]:
@@ -109,12 +159,12 @@ def _appearances(analysis: VideoAnalysis) -> dict[int, list[tuple[int, int]]]:
     appearances: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     for index, faces in enumerate(analysis.faces):
         for face in faces:
-            tracklets = appearances[face.track]
-            goes_on = tracklets and tracklets[-1][1] == index - 1 and analysis.shots[index] == analysis.shots[index - 1]
+            stretches = appearances[face.track]
+            goes_on = stretches and stretches[-1][1] == index - 1 and analysis.shots[index] == analysis.shots[index - 1]
             if goes_on:
-                tracklets[-1] = (tracklets[-1][0], index)
+                stretches[-1] = (stretches[-1][0], index)
             else:
-                tracklets.append((index, index))
+                stretches.append((index, index))
     return dict(appearances)
 
 

@@ -42,7 +42,8 @@ class Box:
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         center = np.array([self.left + self.right, self.top + self.bottom]) / 2
         half = np.array([self.right - self.left, self.bottom - self.top]) / 2
-        return (center + (half * [[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ turn.T).astype(np.float32)
+        corners: NDArray[np.float64] = center + (half * [[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ turn.T
+        return corners.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +14,17 @@ from mien.geometry.alignment import AlignmentConfig
 class Masker(Plugin):
     """Says what of a crop is face, or what stands in front of it. Several are joined with `+`.
 
-    The mask is the union of those that add, less what those that subtract see. An instance is used by one thread at a
-    time.
+    The mask is the union of those that add, less what those that subtract see. Each attribute is one of the class, of
+    the instance, or a property: it may follow from the settings. An instance is used by one thread at a time.
     """
 
-    needs_scene: ClassVar[bool] = False
+    needs_scene: bool = False
     """Whether `mask` looks at `FaceCrop.scene`."""
-    subtracts: ClassVar[bool] = False
+    subtracts: bool = False
     """Whether it says what stands in front of the face, as a hand does; that is taken away from what others add."""
     alignment: AlignmentConfig | None = None
-    """The cut that it needs, if that is another than the crops'; None: whatever they were cut by."""
+    """The cut that it needs, if that is another than the crops'; None: whatever they were cut by. The core cuts anew,
+    and brings the masks back."""
 
     @abstractmethod
     def mask(self, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ INDEX_SCHEMA = pa.schema(
         pa.field("box", pa.list_(pa.float64())),  # left, top, right, bottom in image pixels
         pa.field("box_angle", pa.float64()),  # degrees by which it is turned about its centre, clockwise
         pa.field("to_crop", pa.list_(pa.float64())),  # rows of the (2, 3) transform, image to crop pixels
-        pa.field("score", pa.float64()),  # 0 to 1, how sure the extractor was
+        pa.field("score", pa.float64()),  # in [0, 1]; ½: as likely a face as not
         pa.field("sharpness", pa.float64()),  # variance of the Laplacian of the gray levels (0 to 255) in the mask
         pa.field("dropped", pa.string()),  # null for the N faces; else "why" or "why: details"
         pa.field("source_size", pa.int64(), nullable=False),  # bytes

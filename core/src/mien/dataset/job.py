@@ -13,6 +13,7 @@ from mien.dataset.shard import faces_in
 from mien.dataset.tasks import Advanced, PreprocessInit, Task
 from mien.errors import MienError
 from mien.media.files import writing_to
+from mien.plugins.choice import parse_choices
 from mien.plugins.registry import Registry
 from mien.progress import Progress
 from mien.workers import Executor, WorkerPool, run_tasks
@@ -72,8 +73,8 @@ class Job:
             for task in left:  # a failure of everything is to be tried again, not to be remembered
                 shutil.rmtree(self.work / task.key, ignore_errors=True)
             raise MienError(
-                f"All of the first {measured} images failed. The first: {first_failure}",
-                f"mien plugins show {recipe.extractor.partition(':')[0]}",
+                f"The first {measured} images all failed; the first error was: {first_failure}",
+                f"mien plugins show {parse_choices(recipe.extractor)[0].name}",
             )
         return done
 

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
-from mien.contracts.extractor import Extractor
 from mien.dataset.format import Dataset
 from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, FeatureInfo, People, finish_swap, read_info
 from mien.dataset.job import Job
@@ -18,6 +16,7 @@ from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import writing_to
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
@@ -94,8 +93,8 @@ def preprocess(
     - sources: images, videos and folders, all of them: what a dataset was made from before and is not named now drops
       out of it. None: those the dataset was made from; for a new one, DATASET/raw.
     - keep_person: an image of the person whose faces alone are kept.
-    - recognizer: what tells that person apart, a feature as the user types it. None: what the dataset was made with;
-      for a new one, what `default_recognizer` says.
+    - recognizer: what tells that person, or people, apart: a feature as the user types it. None: what the dataset was
+      made with; for a new one, what `default_recognizer` says.
     - largest: keep only the largest face of an image (of that person).
     - workers: how many processes; None: one per core.
     - copies: whether to write small copies of the crops, black around the face, of 2, 4, … up to 128 px, as arrays.
@@ -132,11 +131,14 @@ def preprocess(
         recipe = _recipe(info, extractor, features, registry, alignment, masker, people)
         recipe = replace(
             recipe,
-            recognizer=_recognizer(path, info, keep_person, recognizer, registry),
+            recognizer=_recognizer(path, info, keep_person, recipe.people, recognizer, registry),
             largest=recipe.largest or largest,
             copies=recipe.copies or copies,
             images=recipe.images or (images and copies),
         )
+        if recipe.people == "recognizer" and recipe.recognizer:
+            encoding = described(Recognizer(registry, recipe.recognizer.choice).features)
+            recipe = replace(recipe, features=_with(recipe.features, encoding))
         if keep_person:
             recipe = replace(recipe, keep_person=_encoding(keep_person, recipe, registry))
         done: int | None
@@ -172,9 +174,6 @@ def _recipe(
         masker = info.masker if info else registry.default("masker")
     maskers = MaskerSet(masker, registry)
     people = people or (info.people if info else "dataset")
-    measured = described(FeatureSet(features, registry))
-    if people == "recognizer":
-        measured = _with(measured, described(Recognizer(registry).features))
     return Recipe(
         extractor=text,
         extractor_distribution=distribution,
@@ -183,7 +182,7 @@ def _recipe(
         masker=maskers.text,
         masker_distributions=maskers.distributions,
         people=people,
-        features=measured,
+        features=described(FeatureSet(features, registry)),
         recognizer=info.recognizer if info else None,
         keep_person=info.keep_person if info else None,
         largest=info.largest if info else False,
@@ -203,18 +202,23 @@ def _with(features: Sequence[FeatureInfo], more: Sequence[FeatureInfo]) -> tuple
 
 
 def _recognizer(
-    path: Path, info: DatasetInfo | None, keep_person: Path | None, choice: str | None, registry: Registry
+    path: Path,
+    info: DatasetInfo | None,
+    keep_person: Path | None,
+    people: People,
+    choice: str | None,
+    registry: Registry,
 ) -> RecognizerRecord | None:
     """What is to tell people apart, as it is installed; None: nothing has to.
 
     Raises MienError if it is named and has nothing to do.
     """
     before = info.recognizer if info else None
-    if keep_person is None and before is None:
+    if keep_person is None and before is None and people != "recognizer":
         if choice is not None:
             raise MienError(
                 f"No person was named whom {choice} is to tell apart from others.",
-                f"mien preprocess {path} --keep-person IMAGE --recognizer {choice}",
+                f"mien preprocess {path} --keep-person IMAGE --recognizer {choice}; or --people recognizer instead",
             )
         return None
     choice = choice or (before.choice if before else default_recognizer(registry))
@@ -222,9 +226,9 @@ def _recognizer(
 
 
 def _encoding(image: Path, recipe: Recipe, registry: Registry) -> StoredEncoding:
-    detector = cast(Extractor, registry.create("extractor", recipe.extractor))
+    extractors = ExtractorSet(recipe.extractor, registry)
     recognizer = Recognizer(registry, recipe.recognizer.choice if recipe.recognizer else None)
-    values = recognizer.reference(image, detector)
+    values = recognizer.reference(image, extractors)
     return StoredEncoding(recognizer=recognizer.record, values=tuple(float(value) for value in values))
 
 

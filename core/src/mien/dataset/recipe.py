@@ -10,6 +10,7 @@ import mien
 from mien.dataset.info import CROPS, FORMAT_VERSION, LANDMARKS, MASKS, DatasetInfo, FeatureInfo, People, copy_sizes
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
+from mien.plugins.choice import parse_choices
 from mien.plugins.feature_set import FeatureSet, choice_text
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
@@ -92,11 +93,20 @@ def described(features: FeatureSet) -> tuple[FeatureInfo, ...]:
 
 
 def extractor_text(extractor: str, registry: Registry) -> tuple[str, str, str]:
-    """An extractor with all its settings spelled out, its distribution and version. Raises MienError if unknown."""
-    name = extractor.partition(":")[0].strip()
-    _, config = registry.configure("extractor", extractor)
-    plugin = registry.find("extractor", name)
-    return choice_text(name, config), plugin.distribution, plugin.version
+    """Extractors with all their settings spelled out, their distributions and versions, each joined by `+`.
+
+    Raises MienError if one is unknown.
+    """
+    names: list[str] = []
+    distributions: list[str] = []
+    versions: list[str] = []
+    for choice in parse_choices(extractor):
+        _, config = registry.configure("extractor", choice)
+        plugin = registry.find("extractor", choice.name)
+        names.append(choice_text(choice.name, config))
+        distributions.append(plugin.distribution)
+        versions.append(plugin.version)
+    return "+".join(names), "+".join(distributions), "+".join(versions)
 
 
 def refuse_another_recipe(path: Path, info: DatasetInfo, recipe: Recipe, detects: bool) -> None:
@@ -136,10 +146,11 @@ def refuse_another_recognizer(path: Path, info: DatasetInfo, recipe: Recipe, det
         return
     held = info.keep_person or before
     asked = recipe.keep_person if recipe.keep_person and recipe.keep_person.recognizer == now else now
-    keep_person = " --keep-person IMAGE" if info.keep_person else ""
+    told_apart = " --keep-person IMAGE" if info.keep_person else ""
+    told_apart += " --people recognizer" if info.people == "recognizer" else ""
     raise MienError(
         f"People were told apart in {path} by {held}, which cannot be compared with {asked}.",
-        f"mien preprocess {path} --again{keep_person} --recognizer {now.choice}",
+        f"mien preprocess {path} --again{told_apart} --recognizer {now.choice}",
     )
 
 

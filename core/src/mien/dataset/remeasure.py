@@ -29,7 +29,7 @@ def remeasure(task: Remeasure, features_text: str, registry: Registry, folder: P
             key: NpyWriter(partial / f"{key}.npy", tuple(feature.shape), np.float32)
             for key, feature in features.features
         }
-        for crops, where in _crops(task, features.needs_scene):
+        for crops, where in _crops(task, features):
             try:
                 values = features.compute(crops)
             except MienError as error:
@@ -41,14 +41,20 @@ def remeasure(task: Remeasure, features_text: str, registry: Registry, folder: P
             writer.close()
 
 
-def _crops(task: Remeasure, with_scene: bool) -> Iterator[tuple[list[FaceCrop], str]]:
+def _crops(task: Remeasure, features: FeatureSet) -> Iterator[tuple[list[FaceCrop], str]]:
     """The faces as they were cut out, some at a time, and where they come from."""
     dataset = Dataset.open(task.dataset)
     start, stop = task.rows
-    if with_scene:
+    in_reach = features.cuts_anew and _sources_are_there(dataset, task)
+    if features.needs_scene or in_reach:
         for _, crops, where in crops_in_scenes(dataset, range(start, stop), task.raw):
             yield crops, where
         return
     for first in range(start, stop, _FACES_AT_ONCE):
         last = min(first + _FACES_AT_ONCE, stop)
         yield crops_of(dataset, range(first, last)), f"{task.dataset}, faces {first} to {last - 1}"
+
+
+def _sources_are_there(dataset: Dataset, task: Remeasure) -> bool:
+    rows = slice(*task.rows)
+    return all((task.raw / source).exists() for source in set(dataset.index(["source"])["source"].to_pylist()[rows]))

@@ -135,14 +135,14 @@ def _recognizer(job: Job, recipe: Recipe) -> Recognizer | None:
 
     Raises MienError if the recipe does not measure what it goes by: then the dataset holds that of another version.
     """
-    if recipe.people != "recognizer":
+    if recipe.people != "recognizer" or recipe.recognizer is None:
         return None
-    recognizer = Recognizer(job.registry)
+    recognizer = Recognizer(job.registry, recipe.recognizer.choice)
     if all(feature.key != recognizer.key for feature in recipe.features):
         raise MienError(
-            f"The people of {job.path} were told apart by another recognizer than the one that is installed, "
-            f"{recognizer.features.text}.",
-            f"mien preprocess {job.path} --again --people recognizer",
+            f"The people of {job.path} were told apart by another version of {recognizer.record.choice} than "
+            f"{recognizer.record.version}, which is installed.",
+            f"mien preprocess {job.path} --again --people recognizer --recognizer {recognizer.record.choice}",
         )
     return recognizer
 

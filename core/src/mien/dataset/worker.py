@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.extractor import Extractor
 from mien.contracts.face import Face, FaceCrop, RgbImage
 from mien.dataset.chunk import (
     ANOTHER_PERSON,
@@ -27,8 +26,8 @@ from mien.dataset.tasks import Advanced, Report
 from mien.errors import MienError
 from mien.geometry.alignment import as_uint8_mask, can_align, cut, points_of, similarity_to_crop
 from mien.media.images import read_image
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
-from mien.plugins.guard import guarded_extract
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
@@ -70,12 +69,13 @@ class ChunkWorker:
 
     def __init__(self, registry: Registry, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._extractor = cast(Extractor, registry.create("extractor", recipe.extractor))
+        self._extractors = ExtractorSet(recipe.extractor, registry)
         self._maskers = MaskerSet(recipe.masker, registry)
         self._features = FeatureSet(recipe.features_text, registry)
-        self._recognizer = Recognizer(registry, recipe.recognizer.choice) if recipe.recognizer else None
+        self._recognizer: Recognizer | None = None
         self._person: NDArray[np.float32] | None = None
-        if recipe.keep_person and self._recognizer:
+        if recipe.keep_person and recipe.recognizer:
+            self._recognizer = Recognizer(registry, recipe.recognizer.choice)
             again = "mien preprocess DATASET --again --keep-person IMAGE"
             self._person = self._recognizer.stored(recipe.keep_person, "The dataset", again)
         self._video: Any = None
@@ -135,8 +135,7 @@ class ChunkWorker:
             yield _LoadedImage(source, None, reached if frames else None, reason=error.message)
 
     def _measured(self, image: RgbImage) -> list[_FoundFace]:
-        faces = guarded_extract(self._extractor, self._recipe.extractor, image)
-        found = self._cut_out(faces, image)
+        found = self._cut_out(self._extractors.extract(image), image)
         if self._recognizer and self._person is not None:
             found = _measured_by(self._recognizer.features, found)
             found = [_checked_person(face, self._recognizer, self._person) for face in found]

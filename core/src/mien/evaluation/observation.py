@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.extractor import Extractor
 from mien.contracts.face import FaceCrop, Landmarks, RgbImage
 from mien.geometry.alignment import align
-from mien.plugins.guard import guarded_extract
+from mien.plugins.extractor_set import ExtractorSet
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import face_size, mean_distance
 
@@ -55,11 +54,8 @@ class Observations:
 class FaceLocator:
     """Observations at images with an extractor, a recognizer and judges; what it does is done by one thread."""
 
-    def __init__(
-        self, extractor: Extractor, recognizer: Recognizer, choice: str, judges: Sequence[Recognizer] = ()
-    ) -> None:
-        """choice: which extractor it is, for an error message."""
-        self._extractor, self._recognizers, self._choice = extractor, (recognizer, *judges), choice
+    def __init__(self, extractors: ExtractorSet, recognizer: Recognizer, judges: Sequence[Recognizer] = ()) -> None:
+        self._extractors, self._recognizers = extractors, (recognizer, *judges)
 
     def look(self, image: RgbImage, place: Landmarks) -> Observation:
         """The face at a place; NaN if there is none.
@@ -67,8 +63,8 @@ class FaceLocator:
         image: uint8 (H, W, 3). place: landmarks of the face that was there before. Raises MienError if a plugin fails.
         """
         size = face_size(place)
-        found = guarded_extract(self._extractor, self._choice, image)
-        faces = [(mean_distance(face.landmarks, place) / size, face.landmarks) for face in found]
+        found = [face.landmarks for face in self._extractors.extract(image) if face.landmarks is not None]
+        faces = [(mean_distance(landmarks, place) / size, landmarks) for landmarks in found]
         distance, landmarks = min(faces, key=lambda found: found[0], default=(np.inf, place))
         if distance > _AT_ITS_PLACE:
             unknown = [np.full(recognizer.length, np.nan, np.float32) for recognizer in self._recognizers]

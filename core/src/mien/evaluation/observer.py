@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from mien.contracts.blender import Blender
-from mien.contracts.extractor import Extractor
 from mien.contracts.face import FaceCrop, Landmarks, Mask, RgbImage
 from mien.evaluation.observation import FaceLocator, Observation
 from mien.geometry.alignment import inverse, transform_points
 from mien.inference.generator import generated_face
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.guard import guarded_blend
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
@@ -74,8 +74,7 @@ class FaceObserver:
         self._blender = cast(Blender, registry.create("blender", plugins.blender))
         recognizer = Recognizer(registry, plugins.recognizer)
         judges = [Recognizer(registry, judge) for judge in plugins.judges]
-        extractor = cast(Extractor, registry.create("extractor", plugins.extractor))
-        self._viewer = FaceLocator(extractor, recognizer, plugins.extractor, judges)
+        self._viewer = FaceLocator(ExtractorSet(plugins.extractor, registry), recognizer, judges)
 
     def look(self, task: ObservationTask) -> SceneObservation:
         """Raises MienError if a plugin fails."""
@@ -97,6 +96,8 @@ class FaceObserver:
 
 def in_scene(crop: FaceCrop) -> Landmarks:
     """A crop's landmarks in the pixels of its scene: float32 (68, 2)."""
+    if crop.landmarks is None:
+        raise ValueError("the crop has no landmarks")
     return transform_points(inverse(crop.to_crop), crop.landmarks)
 
 

@@ -118,8 +118,7 @@ def with_hull(crop: FaceCrop, dilation: float = HULL_DILATION) -> FaceCrop:
 def recut(crop: FaceCrop, config: AlignmentConfig, stored: AlignmentConfig | None = None) -> FaceCrop:
     """The same face by another alignment: cut from its scene, if that is at hand, otherwise from the crop itself.
 
-    stored: how the crop was cut, for the error's sake. From the scene the mask is all that lies in it; from the crop it
-    is the crop's own, carried over.
+    stored: how the crop was cut, for the error's sake. The mask is the crop's own, carried over.
     Raises MienError if the template needs points that the face has not, or if there is no scene and the crop does not
     cover what is asked for: with the command that makes a dataset whose crops do.
     """
@@ -129,16 +128,21 @@ def recut(crop: FaceCrop, config: AlignmentConfig, stored: AlignmentConfig | Non
         back = inverse(crop.to_crop)
         landmarks = None if crop.landmarks is None else transform_points(back, crop.landmarks)
         points = {name: transform_points(back, of) for name, of in crop.points.items()}
-        return cut(crop.scene, landmarks, to_crop, config, points)
+        anew = cut(crop.scene, landmarks, to_crop, config, points)
+        return replace(anew, mask=_carried_over(crop, within, config.size))
     _refuse_if_not_covered(crop, within, config, stored)
     side = (config.size, config.size)
     return FaceCrop(
         image=warp(crop.image, within, side),
-        mask=as_mask(warp(as_uint8_mask(crop.mask), within, side)),
+        mask=_carried_over(crop, within, config.size),
         landmarks=None if crop.landmarks is None else transform_points(within, crop.landmarks),
         to_crop=to_crop,
         points={name: transform_points(within, of) for name, of in crop.points.items()},
     )
+
+
+def _carried_over(crop: FaceCrop, within: Affine, size: int) -> Mask:
+    return as_mask(warp(as_uint8_mask(crop.mask), within, (size, size)))
 
 
 def mask_back(mask: NDArray[Pixel], from_crop: FaceCrop, to_crop: FaceCrop) -> NDArray[Pixel]:
@@ -229,7 +233,8 @@ def face_outline(crop: FaceCrop) -> NDArray[np.float32]:
         corners = np.array([[near, near], [far, near], [far, far], [near, far]], np.float32)
     across, down = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
     angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
-    return (corners.mean(0) + np.cos(angles) * across + np.sin(angles) * down).astype(np.float32)
+    ellipse: NDArray[np.float32] = corners.mean(0) + np.cos(angles) * across + np.sin(angles) * down
+    return ellipse.astype(np.float32)
 
 
 def hull_mask(points: NDArray[np.float32], size: int, dilation: float) -> Mask:
@@ -264,7 +269,8 @@ def as_mask(mask: NDArray[np.uint8]) -> Mask:
 
 def as_uint8_mask(mask: Mask) -> NDArray[np.uint8]:
     """The way back: float32 (S, S) in [0, 1] → uint8 (S, S), rounded."""
-    return np.rint(mask * 255).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.rint(mask * 255).astype(np.uint8)
+    return rounded
 
 
 def erode_and_feather(mask: Mask, erosion: float, feather: float, in_scene: Mask | None = None) -> Mask:
@@ -284,8 +290,9 @@ def erode_and_feather(mask: Mask, erosion: float, feather: float, in_scene: Mask
 
 
 def transform_points(matrix: Affine, points: Landmarks) -> Landmarks:
-    """Apply a (2, 3) transform to float (N, 2) points."""
-    return (points.astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    """Apply a (2, 3) transform to float (N, 2) points, or (N, 3) of which the third is a depth in the same unit."""
+    plane = points[:, :2].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return np.concatenate([plane, points[:, 2:] * scale_of(matrix)], axis=1, dtype=np.float32)
 
 
 def compose(second: Affine, first: Affine) -> Affine:

@@ -1,58 +1,36 @@
-"""Which faces an image holds, as one extractor finds them, or several together."""
+"""Which faces an image holds, found in several threads at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
-from mien.contracts.extractor import Extractor
 from mien.contracts.face import Face, RgbImage
-from mien.plugins.guard import guarded_extract
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
 from mien.workers.threads import Pool, Stopwatch
 
 
 @dataclass(frozen=True, slots=True)
-class ExtractorPool:
-    """One way to find faces."""
+class FaceDetector:
+    """Finds faces with one extractor, or with several joined by `+`; may be used by several threads."""
 
     choice: str
-    """The extractor, as a plugin choice."""
-    extractors: Pool[Extractor]
-
-
-@dataclass(frozen=True, slots=True)
-class FaceDetector:
-    """Finds faces with one extractor or several, in several threads at once."""
-
-    extractor_pools: Sequence[ExtractorPool]
-    """Of each after the first, only those faces count that none before it found."""
+    """The extractors, as in `ExtractorSet`."""
+    extractor_sets: Pool[ExtractorSet]
     clock: Stopwatch
 
     @classmethod
-    def open(cls, choices: Sequence[str], threads: int, clock: Stopwatch, registry: Registry) -> "FaceDetector":
-        """Make the extractors. Raises MienError if one cannot be made."""
-
-        def pool(choice: str) -> Pool[Extractor]:
-            return Pool(lambda: cast(Extractor, registry.create("extractor", choice)), threads)
-
-        return cls([ExtractorPool(choice, pool(choice)) for choice in choices], clock)
+    def open(cls, choice: str, threads: int, clock: Stopwatch, registry: Registry) -> "FaceDetector":
+        """Make the extractors. Raises MienError as `ExtractorSet`."""
+        return cls(choice, Pool(lambda: ExtractorSet(choice, registry), threads), clock)
 
     def find(self, image: RgbImage) -> Sequence[Face]:
-        """All faces of an image, each extractor's surest first. Raises MienError naming an extractor that fails."""
-        faces: list[Face] = []
-        for search in self.extractor_pools:
-            with search.extractors.borrowed() as extractor, self.clock.running("extract"):
-                found = guarded_extract(extractor, search.choice, image)
-            known = tuple(faces)
-            faces += [face for face in found if not any(_is_same(face, other) for other in known)]
-        return faces
+        """All faces of an image, surest first. Raises MienError naming an extractor that fails."""
+        with self.borrowed() as extractors, self.clock.running("extract"):
+            return extractors.extract(image)
 
-
-def _is_same(one: Face, other: Face) -> bool:
-    """Whether one face's middle lies among the landmarks of the other: boxes are drawn wider by some extractors."""
-    return _holds(one, other) or _holds(other, one)
-
-
-def _holds(outer: Face, inner: Face) -> bool:
-    middle = (inner.landmarks.min(0) + inner.landmarks.max(0)) / 2
-    return bool((outer.landmarks.min(0) <= middle).all() and (middle <= outer.landmarks.max(0)).all())
+    @contextmanager
+    def borrowed(self) -> Iterator[ExtractorSet]:
+        """The extractors for one thread; waits until they are free."""
+        with self.extractor_sets.borrowed() as extractors:
+            yield extractors

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, FaceCrop, Mask, RgbImage
 from mien.contracts.model import Batch, Generated, to_uint8_images
-from mien.geometry.alignment import cut, similarity_to_crop
+from mien.geometry.alignment import as_uint8_mask, can_align, cut, points_of, similarity_to_crop
 from mien.inference.target import FaceTarget, as_target
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
@@ -147,6 +147,14 @@ class FaceGenerator:
         other._target = target
         return other
 
+    def can_draw(self, face: TrackedFace) -> bool:
+        """Whether the points of a face suffice to cut it out as the model's alignment needs it."""
+        return can_align(face.held_steady(), self._alignment)
+
+    def drawable(self, faces: Sequence[TrackedFace]) -> list[TrackedFace]:
+        """Those of the faces that can be drawn."""
+        return [face for face in faces if self.can_draw(face)]
+
     def batch_of(self, crops: Sequence[FaceCrop], around: Sequence[Sequence[FaceCrop]] = ()) -> Batch:
         """The model's batch of N crops. around: for a model with a window, those around each, itself among them."""
         near = None
@@ -171,7 +179,7 @@ class FaceGenerator:
         nobody = np.full(len(crops), -1, np.int64)
         return CropArrays(
             images=np.stack([crop.image for crop in crops]),
-            masks=np.stack([to_uint8_mask(crop.mask) for crop in crops]),
+            masks=np.stack([as_uint8_mask(crop.mask) for crop in crops]),
             landmarks=np.stack([_landmarks_of(crop) for crop in crops]),
             features=self._features.vector(crops),
             people=nobody,
@@ -216,11 +224,11 @@ class FaceGenerator:
 
     def _crops(self, scene: Scene[T]) -> list[FaceCrop]:
         with self._clock.running("generate"):
-            cuts = [
-                cut(scene.image, face.landmarks, similarity_to_crop(face.steady, self._alignment), self._alignment)
-                for face in scene.faces
-            ]
-            return self._maskers.masked(cuts)
+            return self._maskers.masked([self._cut(scene.image, face) for face in scene.faces])
+
+    def _cut(self, image: RgbImage, face: TrackedFace) -> FaceCrop:
+        to_crop = similarity_to_crop(face.held_steady(), self._alignment)
+        return cut(image, face.landmarks, to_crop, self._alignment, points_of(face.as_found()))
 
     def _generated(self, waiting: list[_Cut[T]]) -> list[GeneratedScene[T]]:
         crops = [crop for one in waiting for crop in one.crops]
@@ -297,11 +305,6 @@ def scaled(to_crop: Affine, scale: float) -> Affine:
     result: Affine = to_crop * scale
     result[:, 2] += (scale - 1) / 2
     return result
-
-
-def to_uint8_mask(mask: Mask) -> NDArray[np.uint8]:
-    """A mask as it is stored: uint8 (S, S), 255 is face."""
-    return np.rint(mask * 255).astype(np.uint8)
 
 
 def _landmarks_of(crop: FaceCrop) -> NDArray[np.float32]:

@@ -39,12 +39,8 @@ def swap_image(job: Job, session: Session) -> FileReport:
     if loaded.failure:
         raise loaded.failure
     loaded = _only_wanted(loaded, session)
-    if not loaded.faces:
-        who = "The person's face" if session.person_filter else "No face"
-        raise MienError(
-            f"{who} was {'not ' if session.person_filter else ''}found in {job.source.path}; nothing was written.",
-            "Give an image that shows the face larger or less turned.",
-        )
+    if not any(session.generator.can_draw(face) for face in loaded.faces):
+        raise _nothing_to_draw(loaded, session)
     session.progress.start(job.source.path.name, 1)
     return next(iter(_swapped([loaded], session)))
 
@@ -83,21 +79,36 @@ def load_image(job: Job, session: Session) -> LoadedImage:
         return LoadedImage(job, failure=error)
 
 
+def _nothing_to_draw(loaded: LoadedImage, session: Session) -> MienError:
+    path, extractor = loaded.job.source.path, session.detector.choice
+    if loaded.faces:
+        return MienError(
+            f"{extractor} finds {len(loaded.faces)} faces in {path}, but not the landmarks by which one is drawn; "
+            "nothing was written.",
+            f"--extractor {extractor}+NAME, with an extractor that measures them (mien plugins lists those installed)",
+        )
+    who = "The person's face was not" if session.person_filter else "No face was"
+    return MienError(
+        f"{who} found in {path}; nothing was written.", "Give an image that shows the face larger or less turned."
+    )
+
+
 def _only_wanted(loaded: LoadedImage, session: Session) -> LoadedImage:
-    """Apart from `_look`, since that runs in several threads and a feature in one."""
+    """Apart from `load_image`, since that runs in several threads and a feature in one."""
     if session.person_filter is None or loaded.image is None:
         return loaded
     return replace(loaded, faces=session.person_filter.of_image(loaded.image, loaded.faces))
 
 
 def _swapped(images: Iterable[LoadedImage], session: Session) -> Iterator[FileReport]:
-    scenes = (Scene(one.image, one.faces, one.job) for one in images if one.image is not None)
+    scenes = (Scene(one.image, session.generator.drawable(one.faces), one) for one in images if one.image is not None)
     with session.redrawn(scenes, IMAGES_AHEAD) as blended:
         for scene, image in blended:
-            job = scene.context
+            job = scene.context.job
             with session.clock.running("encode"):
                 _write(job, image, session, is_drawn=bool(scene.faces))
-            report = FileReport(job.source.path, job.output, 1, len(scene.faces))
+            undrawn = len(scene.context.faces) - len(scene.faces)
+            report = FileReport(job.source.path, job.output, 1, len(scene.faces), undrawn=undrawn)
             session.progress.advance(1)
             yield report if scene.faces else replace(report, no_face=as_ranges([0]))
 

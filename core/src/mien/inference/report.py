@@ -32,12 +32,13 @@ class FileReport:
     faces: int = 0
     """Faces drawn, over all frames."""
     interpolated: int = 0
-    """Those of them that the extractor had missed: their landmarks are interpolated between the frames around."""
+    """Those of them whose landmarks are interpolated between frames, since the extractor missed them."""
+    undrawn: int = 0
+    """Faces found that were not drawn, since their points do not suffice: swap leaves them, anonymize hides them."""
     no_face: tuple[FrameRange, ...] = ()
-    """Frames that are as they were: no face was found in them, or not the one that was asked for."""
+    """Frames in which nothing was drawn: no face was found, or not the one that was asked for."""
     partial: tuple[FrameRange, ...] = ()
-    """Frames in which something was drawn, but a face that was seen before and after was not found: it stays as it was.
-    """
+    """Frames in which a face was drawn, but another that is seen before and after was not found: it stays as it was."""
     failure: str = ""
     """Why it failed, and what to do."""
 
@@ -85,6 +86,11 @@ class SwapReport:
         return sum(file.interpolated for file in self.files)
 
     @property
+    def undrawn(self) -> int:
+        """Faces found that were not drawn, since their points do not suffice."""
+        return sum(file.undrawn for file in self.files)
+
+    @property
     def frames_no_face(self) -> int:
         """Images and frames in which nothing was drawn."""
         return sum(file.frames_no_face for file in self.files)
@@ -107,7 +113,7 @@ class SwapReport:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """How many of the new faces are still taken for those whom they replace."""
+    """How many of the new faces are still taken for the original ones."""
 
     distances: tuple[float, ...]
     """How far each new face lies from the one that was at its place in the same frame, in the space of encodings."""
@@ -137,22 +143,23 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class AnonymizedFile(FileReport):
-    """What came of one image or video whose people are to be no longer known.
+    """What came of anonymizing one image or video.
 
-    `missed` and `incomplete` are what the extractor did not find; those frames are as they were only if they are not
-    in `hidden` as well. If too many faces are still taken for the person who was filmed, it `failed`.
+    `no_face` and `partial` are what the extractor did not find; those frames are as they were only if they are not in
+    `hidden` as well. If too many faces are still taken for the person who was filmed, `failure` says so.
     """
 
     people: int = 0
-    """How many strangers were invented for it."""
+    """How many synthetic people stand for those of the file."""
     hidden: tuple[FrameRange, ...] = ()
     """Frames that are hidden all over."""
     hidden_in_part: tuple[FrameRange, ...] = ()
-    """Frames in which the place of a face that was just lost, or is just coming, is hidden."""
+    """Frames in which a region is hidden: around a face that cannot be drawn, or was just lost, or is found soon after.
+    """
     sound: bool = False
     """Whether sound was kept, by which people may be known."""
     check: Check | None = None
-    """How many faces are still taken for whom they replace; None: that was not looked at."""
+    """How many new faces are still taken for the original ones; None: they were not compared."""
     rejected: Path | None = None
     """Where it was put instead of the output, since too many are."""
 
@@ -172,8 +179,8 @@ class AnonymizedFile(FileReport):
         return () if self.hidden else self.no_face
 
     @property
-    def left_in(self) -> tuple[FrameRange, ...]:
-        """Frames in which a face that was seen before and after is left as it was, since it was not found."""
+    def partial_unchanged(self) -> tuple[FrameRange, ...]:
+        """Frames in which a face that is seen before and after stays as it was, since it was not found."""
         return () if self.hidden else self.partial
 
 
@@ -188,7 +195,7 @@ class AnonymizeReport(SwapReport):
 
     @property
     def people(self) -> int:
-        """Strangers invented: one for each person of each file."""
+        """Synthetic people: one for each person of each file."""
         return sum(file.people for file in self.files)
 
     @property
@@ -198,12 +205,12 @@ class AnonymizeReport(SwapReport):
 
     @property
     def frames_hidden_in_part(self) -> int:
-        """Frames in which the place of a face that was just lost, or is just coming, is hidden."""
+        """Images and frames in which a region is hidden."""
         return sum(file.frames_hidden_in_part for file in self.files)
 
     @property
     def check(self) -> Check | None:
-        """The checks of all files together; None if nothing was looked at."""
+        """The checks of all files together; None if no faces were compared."""
         checks = [file.check for file in self.files if file.check]
         distances = tuple(distance for check in checks for distance in check.distances)
         return Check(distances, checks[0].same_person_below) if checks else None

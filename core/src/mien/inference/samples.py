@@ -14,26 +14,27 @@ from mien.media.video_reader import VideoSource
 from mien.tracking.tracker import untracked
 
 PLACES_PER_FACE = 3
-"""For each face that is wanted, so many images or frames are looked at, at most."""
+"""For each face that is wanted, at most this many images or frames are searched."""
 _GOLDEN_SECTION = 0.6180339887498949
 
 
 def sample_faces(jobs: Sequence[Job], session: Session, most: int) -> list[Scene[str]]:
-    """At most so many faces that are to be drawn, a scene each, from images and frames all over the jobs.
+    """At most that many faces that are to be drawn, a scene each, from images and frames all over the jobs.
 
-    A scene's ticket says where it is from. A single image gives as many of its faces as are wanted; otherwise each
+    A scene's context says where it is from. A single image gives as many of its faces as are wanted; otherwise each
     image or frame gives one, so that all others are from elsewhere. What cannot be read is passed over. The same jobs
     give the same faces. Raises MienError if what tells people apart fails.
     """
     scenes: list[Scene[str]] = []
     is_single = len(jobs) == 1 and jobs[0].source.kind == "image"
-    for name, image in _looked_at(jobs, PLACES_PER_FACE * most):
+    for name, image in _places(jobs, PLACES_PER_FACE * most):
         try:
             faces = untracked(session.detector.find(image))
         except MienError:
             continue
         if session.person_filter is not None:
             faces = session.person_filter.of_image(image, faces)
+        faces = session.generator.drawable(faces)
         if faces and not is_single:
             faces = [faces[len(scenes) % len(faces)]]
         scenes += [Scene(image, [face], name) for face in faces]
@@ -42,8 +43,8 @@ def sample_faces(jobs: Sequence[Job], session: Session, most: int) -> list[Scene
     return scenes[:most]
 
 
-def _looked_at(jobs: Sequence[Job], places: int) -> Iterator[tuple[str, RgbImage]]:
-    """So many images and frames at most, with their names, each far from those before; none comes twice."""
+def _places(jobs: Sequence[Job], places: int) -> Iterator[tuple[str, RgbImage]]:
+    """At most that many images and frames, with their names, each far from those before; none comes twice."""
     sources = [job.source for job in jobs if job.source.kind != "unreadable"]
     visits: Counter[Path] = Counter()
     shown: set[tuple[Path, int]] = set()

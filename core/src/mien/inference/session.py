@@ -26,7 +26,6 @@ from mien.media.images import read_image
 from mien.media.provenance import Provenance
 from mien.media.video_reader import Frame
 from mien.media.video_writer import DEFAULT_QUALITY
-from mien.plugins.choice import parse_choices
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.masker_set import MaskerSet
@@ -48,7 +47,7 @@ class SessionOptions:
     """How a session works, apart from whom it draws. What is None follows from the run, or is the installed default."""
 
     extractor: str | None = None
-    """What searches for faces, as a plugin choice; None: what the run's datasets were made with."""
+    """What finds faces, as a plugin choice or several joined by `+`; None: what the run's datasets were made with."""
     masker: str | None = None
     """What of a drawn face is set into the scene; None: as in the run's datasets."""
     recognizer: str | None = None
@@ -116,7 +115,7 @@ class Session:
         clock = Stopwatch()
         threads = options.threads or os.cpu_count() or 1
         blender = options.blender or registry.default("blender")
-        detector = FaceDetector.open(_choices(options.extractor or trained.extractor), threads, clock, registry)
+        detector = FaceDetector.open(options.extractor or trained.extractor, threads, clock, registry)
         generator = FaceGenerator(
             trained,
             FeatureSet(trained.features, registry),
@@ -198,7 +197,7 @@ class Session:
         found = ((Frame(number, number, image), session.detector.find(image)) for number, image in enumerate(frames))
         followed = follow(found)
         chosen = session.person_filter.of_video(followed) if session.person_filter else followed
-        scenes = (Scene(frame.image, faces, frame) for frame, faces in chosen)
+        scenes = (Scene(frame.image, self.generator.drawable(faces), frame) for frame, faces in chosen)
         with session.redrawn(scenes, _FRAMES_AHEAD) as drawn:
             for _, result in drawn:
                 yield result
@@ -206,16 +205,20 @@ class Session:
     def anonymize(self, image: RgbImage, *, seed: int = 0, name: str = "") -> RgbImage:
         """An image in which each face is somebody who does not exist: uint8 (H, W, 3); the image is left as it was.
 
-        seed: other people with another seed. name: tells images apart, so that two of them show different people.
-        In memory nothing is checked, and nothing hidden where no face was found: `mien.anonymize` does that for files.
+        seed: another seed, other people. name: tells images apart, so that two of them show different people.
+        A face whose points do not suffice to draw it is hidden. In memory nothing is checked, and nothing hidden where
+        no face was found: `mien.anonymize` does that for files.
         Raises MienError if the run draws nobody synthetic, or a plugin fails.
         """
+        from mien.anonymization.redaction import redact_regions, regions_of_undrawable
+
         self.require("synthetic")
         check_seed(seed)
-        scene = self._scene(image)
-        targets = [SyntheticPerson(synthetic_id(seed, name, face.track)) for face in scene.faces]
-        with self.redrawn([replace(scene, targets=targets)], 1) as drawn:
-            return next(drawn)[1]
+        found = self._faces(image)
+        faces = self.generator.drawable(found)
+        targets = [SyntheticPerson(synthetic_id(seed, name, face.track)) for face in faces]
+        with self.redrawn([Scene(image, faces, None, targets)], 1) as drawn:
+            return redact_regions(next(drawn)[1], regions_of_undrawable(found, self.generator.can_draw))
 
     # Files
 
@@ -291,7 +294,7 @@ class Session:
                     "Give an image that shows the person's face alone, and larger: crop it if others are beside it.",
                 )
             crops.append((image, faces[0]))
-        encodings = recognizer.encode([align(image, face.landmarks) for image, face in crops])
+        encodings = recognizer.encode([align(image, face) for image, face in crops])
         usual = float(np.linalg.norm(encodings, axis=1).mean())
         mean = encodings.mean(0)
         mean *= usual / max(float(np.linalg.norm(mean)), 1e-12)
@@ -333,8 +336,8 @@ class Session:
         if person is None:
             return self
         tells_apart = Recognizer(self.registry, recognizer or self.run.recognizer)
-        with self.detector.extractor_pools[0].extractors.borrowed() as extractor:
-            person_filter = PersonFilter(person, extractor, tells_apart)
+        with self.detector.borrowed() as extractors:
+            person_filter = PersonFilter(person, extractors, tells_apart)
         return replace(self, person_filter=person_filter, recognizer=tells_apart.record)
 
     def blending_with(self, blender: str) -> "Session":
@@ -355,10 +358,11 @@ class Session:
             yield blended
 
     def _scene(self, image: RgbImage) -> Scene[None]:
-        faces: list[TrackedFace] = untracked(self.detector.find(image))
-        if self.person_filter is not None:
-            faces = self.person_filter.of_image(image, faces)
-        return Scene(image, faces, None)
+        return Scene(image, self.generator.drawable(self._faces(image)), None)
+
+    def _faces(self, image: RgbImage) -> list[TrackedFace]:
+        faces = untracked(self.detector.find(image))
+        return faces if self.person_filter is None else self.person_filter.of_image(image, faces)
 
 
 def open_run(run: Path | str, registry: Registry) -> TrainedRun:
@@ -367,10 +371,6 @@ def open_run(run: Path | str, registry: Registry) -> TrainedRun:
     if path.exists() or str(run).partition(":")[0] not in registry.names("model"):
         return TrainedRun.open(path, registry)
     return untrained(str(run), registry)
-
-
-def _choices(extractor: str) -> list[str]:
-    return [str(choice) for choice in parse_choices(extractor)]
 
 
 def _how_to_use(run: TrainedRun) -> str:

@@ -24,28 +24,33 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
     Raises MienError if a frame does not decode, a plugin fails, or the output cannot be written.
     """
     session.progress.start(video.path.name, len(video.frame_times()))
-    frames = faces = interpolated = 0
+    frames = faces = undrawn = interpolated = 0
     no_face: list[int] = []
     gaps = TrackGaps()
     with (
         VideoSink(job.output, video, synthetic=session.provenance, quality=session.quality) as sink,
         followed(video, session) as tracked,
         session.redrawn(
-            _scenes(session.person_filter.of_video(tracked) if session.person_filter else tracked), FRAMES_AHEAD
+            _scenes(session.person_filter.of_video(tracked) if session.person_filter else tracked, session),
+            FRAMES_AHEAD,
         ) as blended,
     ):
         for scene, image in blended:
+            frame, found = scene.context
             with session.clock.running("encode"):
-                sink.write(image, scene.context.pts, scene.context.duration)
+                sink.write(image, frame.pts, frame.duration)
             frames += 1
             faces += len(scene.faces)
+            undrawn += len(found) - len(scene.faces)
             interpolated += sum(face.interpolated for face in scene.faces)
-            gaps.note(scene.context.index, scene.faces)
+            gaps.add(frame.index, found)
             if not scene.faces:
-                no_face.append(scene.context.index)
+                no_face.append(frame.index)
             session.progress.advance(1, faces=faces)
     partial = sorted(set(gaps.frames).difference(no_face))
-    return FileReport(video.path, job.output, frames, faces, interpolated, as_ranges(no_face), as_ranges(partial))
+    return FileReport(
+        video.path, job.output, frames, faces, interpolated, undrawn, as_ranges(no_face), as_ranges(partial)
+    )
 
 
 @contextmanager
@@ -62,5 +67,8 @@ def followed(video: VideoSource, session: Session) -> Iterator[Iterator[tuple[Fr
         yield follow(found)
 
 
-def _scenes(frames: Iterable[tuple[Frame, list[TrackedFace]]]) -> Iterator[Scene[Frame]]:
-    return (Scene(frame.image, faces, frame) for frame, faces in frames)
+def _scenes(
+    frames: Iterable[tuple[Frame, list[TrackedFace]]], session: Session
+) -> Iterator[Scene[tuple[Frame, list[TrackedFace]]]]:
+    for frame, faces in frames:
+        yield Scene(frame.image, session.generator.drawable(faces), (frame, faces))

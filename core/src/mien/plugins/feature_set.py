@@ -13,6 +13,7 @@ from mien.contracts.face import FaceCrop
 from mien.contracts.feature import Feature
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
+from mien.geometry.alignment import recut
 from mien.plugins.choice import parse_choices
 from mien.plugins.guard import checked_bounds, guarded_compute
 from mien.plugins.registry import InstalledPlugin, Registry
@@ -57,6 +58,11 @@ class FeatureSet:
         """Whether any of the features looks at the scene that a crop was cut from."""
         return any(feature.needs_scene for _, feature in self.features)
 
+    @property
+    def cuts_anew(self) -> bool:
+        """Whether any of the features asks for another cut than a dataset's, best made from the scene."""
+        return any(feature.alignment is not None for _, feature in self.features)
+
     def compute(
         self, crops: Sequence[FaceCrop], known: Mapping[str, NDArray[np.float32]] | None = None
     ) -> dict[str, NDArray[np.float32]]:
@@ -64,12 +70,13 @@ class FeatureSet:
 
         known: values of these crops that were measured before, by key; they are not measured again.
 
-        Raises MienError naming the plugin if a feature fails, or answers with another shape or dtype than it promised,
-        or with values that are not finite.
+        A feature that asks for another cut gets it from the crops' scenes, or from crops that cover it.
+        Raises MienError if neither will do; and naming the plugin if a feature fails, or answers with another shape or
+        dtype than it promised, or with values that are not finite.
         """
         known = known or {}
         return {
-            key: known[key] if key in known else guarded_compute(feature, self.choices[key], crops)
+            key: known[key] if key in known else guarded_compute(feature, self.choices[key], _cut_for(feature, crops))
             for key, feature in self.features
         }
 
@@ -90,6 +97,12 @@ class FeatureSet:
         if not parts:
             return np.zeros((rows or 0, 0), np.float32)
         return np.concatenate(parts, axis=1, dtype=np.float32)
+
+
+def _cut_for(feature: Feature, crops: Sequence[FaceCrop]) -> Sequence[FaceCrop]:
+    """The crops as the feature needs them, with the masks that they had."""
+    alignment = feature.alignment
+    return crops if alignment is None else [recut(crop, alignment) for crop in crops]
 
 
 def feature_key(name: str, config: PluginConfig) -> str:

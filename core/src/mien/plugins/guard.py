@@ -8,7 +8,8 @@ choice: the plugin as a user names it, `name:key=value,…`.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -144,6 +145,11 @@ def guarded_losses(model: "nn.Module", choice: str, batch: "Batch", phase: str) 
     return losses
 
 
+def guarded_fit(model: "Model", choice: str, faces: "Iterable[Batch]") -> None:
+    """`Model.fit` to batches of faces. Raises MienError for a fault of the plugin."""
+    _Call.of("model", model, choice).make(model.fit, faces)
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     """A call of a plugin, and how its faults are told."""
@@ -170,9 +176,8 @@ class _Call:
 
     def fault(self, what: str) -> MienError:
         of = f" of {self.origin}" if self.origin else ""
-        return MienError(
-            f"The {self.kind} {self.choice!r}{of} {what}.", f"mien plugins check {self.kind}/{self.choice}"
-        )
+        choice = shlex.quote(f"{self.kind}/{self.choice}")
+        return MienError(f"The {self.kind} {self.choice!r}{of} {what}.", f"mien plugins check {choice}")
 
 
 def _check_face(call: _Call, face: Any, which: str) -> None:
@@ -181,16 +186,14 @@ def _check_face(call: _Call, face: Any, which: str) -> None:
     arrays: list[tuple[str, Any, tuple[int, ...] | None]] = []
     if face.landmarks is not None:
         arrays.append(("landmarks", face.landmarks, (68, 2)))
-    arrays += [(f"points {name!r}", points, None) for name, points in getattr(face, "points", {}).items()]
+    arrays += [(f"points {name!r}", points, None) for name, points in face.points.items()]
     for name, values, shape in arrays:
         _check_array(call, values, np.float32, shape, f"{name} of {which}")
         if not np.isfinite(values).all():
             raise call.fault(f"returned {name} that are not finite ({which})")
     box = (face.box.left, face.box.top, face.box.right, face.box.bottom)
     if not np.isfinite(box).all() or box[0] >= box[2] or box[1] >= box[3]:
-        raise call.fault(
-            f"returned a box from ({box[0]}, {box[1]}) to ({box[2]}, {box[3]}), which holds nothing ({which})"
-        )
+        raise call.fault(f"returned the box {tuple(map(float, box))}, which holds nothing ({which})")
     if not 0 <= face.score <= 1:
         raise call.fault(f"returned the score {face.score}, which does not lie in [0, 1] ({which})")
 
@@ -206,22 +209,30 @@ def _check_array(
 
 
 def _checked_images(call: _Call, generated: Any, count: int) -> "Tensor | Generated":
-    import torch
-
     from mien.contracts.model import Generated
 
     images = generated.images if isinstance(generated, Generated) else generated
-    square = isinstance(images, torch.Tensor) and images.ndim == 4 and images.shape[2] == images.shape[3] > 0
-    if not square or images.dtype != torch.float32 or images.shape[:2] != (count, 3):
-        raise call.fault(f"returned {_described(images)} instead of images of float32 ({count}, 3, T, T)")
+    _check_tensor(call, "images", images, (count, 3))
     _check_range(call, "images", images, -1)
     if isinstance(generated, Generated):
-        masks, wanted = generated.masks, (count, 1, *images.shape[2:])
-        if not isinstance(masks, torch.Tensor) or masks.dtype != torch.float32 or masks.shape != wanted:
-            raise call.fault(f"returned {_described(masks)} instead of masks of float32 {_shape(wanted)}")
+        masks = generated.masks
+        _check_tensor(call, "masks", masks, (count, 1, *images.shape[2:]))
         _check_range(call, "masks", masks, 0)
         return generated
     return cast("Tensor", images)
+
+
+def _check_tensor(call: _Call, what: str, values: Any, shape: tuple[int, ...]) -> None:
+    """shape: (N, C, T, T), or (N, C) for square images of any side."""
+    import torch
+
+    if isinstance(values, torch.Tensor) and values.dtype == torch.float32 and values.ndim == 4:
+        square = values.shape[2] == values.shape[3] > 0
+        if square and values.shape[: len(shape)] == shape:
+            return
+    returned = f"a {type(values).__name__}" if isinstance(values, np.ndarray) else _described(values)
+    wanted = f"({shape[0]}, {shape[1]}, T, T)" if len(shape) == 2 else _shape(shape)
+    raise call.fault(f"returned {returned} instead of {what} of float32 {wanted}")
 
 
 def _check_range(call: _Call, what: str, values: "Tensor", lowest: int) -> None:

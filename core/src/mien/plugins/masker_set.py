@@ -38,7 +38,7 @@ class MaskerSet:
         """The maskers as the user would type them, all settings spelled out."""
         if all(masker.subtracts for _, masker in self.maskers):
             what = f"{text!r} says only what stands in front of a face" if choices else "No masker is named"
-            known = "+".join([registry.default("masker"), *choices])
+            known = "+".join(["NAME", *choices])
             raise MienError(f"{what}; one has to say what is face.", f"--masker {known}")
 
     @property
@@ -114,7 +114,7 @@ def _checked(plugin: InstalledPlugin, masker: Masker, crops: Sequence[FaceCrop])
         )
     alignment = masker.alignment
     cuts = crops if alignment is None else [recut(crop, alignment) for crop in crops]
-    masks = guarded_mask(masker, plugin.spec.name, cuts)
+    masks = guarded_mask(masker, choice_text(plugin.spec.name, masker.config), cuts)
     if alignment is None:
         return masks
     return np.stack([mask_back(mask, at, crop) for mask, at, crop in zip(masks, cuts, crops, strict=True)])

@@ -82,8 +82,8 @@ class Registry:
             except (Exception, SystemExit) as error:
                 missing = missing_requirements(distribution)
                 # A TypeError comes of a spec that lacks what this version of mien asks for, the contract's number.
-                again = "--upgrade" if isinstance(error, TypeError) else "--force-reinstall"
-                fix = how_to_install(missing) if missing else f"pip install {again} {distribution}"
+                again = "pip install --upgrade" if isinstance(error, TypeError) else "pip install --force-reinstall"
+                fix = how_to_install(missing) if missing else f"{again} {distribution}"
                 reason = f"{type(error).__name__}: {error}"
                 broken.append(BrokenPlugin(point.name, distribution, version, reason, fix))
                 continue

@@ -10,19 +10,22 @@ from mien.contracts.extractor import Extractor
 from mien.contracts.face import Box, Face, Landmarks, RgbImage
 from mien.contracts.plugin import PluginConfig
 from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE
+from mien.geometry.boxes import is_same_face
 from mien.plugins.registry import Registry
 from mien.testing.images import no_face, portraits, side_by_side
 from mien.testing.plugin import PluginContract, in_fresh_process
 
 _NEAR = 0.25
-"""Landmarks of another extractor lie within this share of the distance between the eyes, on the mean; so does each
-of the five points."""
-_NOSE_TIP = 30
-_MOUTH_CORNERS = [48, 54]
+"""Landmarks of another extractor lie within this share of the distance between the eyes, on the mean."""
+_FIVE = "five"
 
 
 class ExtractorContract(PluginContract):
-    """What every extractor has to keep. Subclass it in a test file of the plugin; nothing else is needed."""
+    """What every extractor has to keep. Subclass it in a test file of the plugin; nothing else is needed.
+
+    Checks that do not apply are skipped with a reason: those of landmarks for one that knows boxes alone, those of
+    finding for one that measures only.
+    """
 
     kind: ClassVar[str] = "extractor"
 
@@ -30,52 +33,101 @@ class ExtractorContract(PluginContract):
         """A new extractor with the settings of the test."""
         return cast(Extractor, super().create())
 
-    def test_finds_the_face_of_a_portrait(self) -> None:
-        """In a box in pixels of the image."""
+    def finder(self) -> Extractor:
+        """The same; skips the test if it finds no faces by itself."""
         extractor = self.create()
+        if not extractor.can_find():
+            pytest.skip("It has no extract(): it measures faces that others find.")
+        return extractor
+
+    def test_finds_the_face_of_a_portrait(self) -> None:
+        """One, with its box where the face is."""
+        extractor = self.finder()
         for portrait in portraits():
             faces = _checked(extractor.extract(portrait.image), portrait.image)
             assert len(faces) == 1, f"extract() finds {len(faces)} faces in a portrait of one."
             _assert_holds(faces[0].box, portrait.landmarks)
 
-    def test_the_landmarks_lie_on_the_face(self) -> None:
-        """68 of them in iBUG order, in pixels of the image, if the extractor knows landmarks."""
-        extractor = self.create()
+    def test_landmarks_are_in_ibug_order(self) -> None:
+        """68 of them, in pixels of the image."""
+        extractor = self.finder()
         for portrait in portraits():
-            (face,) = _checked(extractor.extract(portrait.image), portrait.image)
-            if face.landmarks is None:
-                pytest.skip(f"{self.name} knows no landmarks: those of its faces are None")
-            _assert_near(face.landmarks, portrait.landmarks)
+            for face in extractor.extract(portrait.image):
+                _assert_near(_landmarks_of(face), portrait.landmarks)
 
-    def test_the_five_points_lie_on_the_face(self) -> None:
-        """Eyes, tip of the nose and corners of the mouth, in pixels of the image, if the extractor gives them."""
-        extractor = self.create()
+    def test_five_points_lie_on_eyes_nose_and_mouth(self) -> None:
+        """Of each pair the one on the left of the image first."""
+        extractor = self.finder()
         for portrait in portraits():
-            (face,) = _checked(extractor.extract(portrait.image), portrait.image)
-            if "five" not in face.points:
-                pytest.skip(f'{self.name} gives no five points: its faces have no points["five"]')
-            _assert_five_near(face.points["five"], portrait.landmarks)
+            for face in extractor.extract(portrait.image):
+                if _FIVE not in face.points:
+                    pytest.skip(f'Its faces have no points["{_FIVE}"].')
+                _assert_five_near(face.points[_FIVE], portrait.landmarks)
+
+    def test_scores_lie_between_0_and_1(self) -> None:
+        """And a portrait is a face rather than none."""
+        extractor = self.finder()
+        scores = [face.score for portrait in portraits() for face in extractor.extract(portrait.image)]
+        assert all(0 <= score <= 1 for score in scores), f"Scores have to lie in [0, 1]; these are {scores}."
+        assert min(scores) > 0.5, f"½ means as likely a face as not; the portraits' scores are {scores}."
+
+    def test_measures_a_face_that_another_has_found(self) -> None:
+        """By its box alone, whoever drew it; box and score stay."""
+        extractor = self.create()
+        if not extractor.can_measure() and all(
+            face.landmarks is None for portrait in portraits() for face in extractor.extract(portrait.image)
+        ):
+            pytest.skip("It knows boxes alone, and has no measure().")
+        for portrait in portraits():
+            for widened in (0.0, 0.15):
+                given = Face(_box_around(portrait.landmarks, widened), None, 0.75)
+                measured = extractor.measure(portrait.image, [given])
+                assert len(measured) == 1, f"measure() gives {len(measured)} answers for one face."
+                face = measured[0]
+                assert face is not None, f"measure() finds no landmarks in the box {given.box} of a portrait."
+                (face,) = _checked([face], portrait.image)
+                assert face.box == given.box and face.score == given.score, "measure() has to leave box and score."
+                _assert_near(_landmarks_of(face), portrait.landmarks)
+
+    def test_measuring_answers_each_face_in_order_and_none_for_what_is_no_face(self) -> None:
+        """None, or whatever landmarks it gives: one answer a face, and the image and the faces stay."""
+        extractor, (left, right) = self.create(), portraits()
+        image = side_by_side(left.image, right.image)
+        shift = np.array([left.image.shape[1], 0], np.float32)
+        expected = [right.landmarks + shift, left.landmarks]
+        given = [Face(_box_around(landmarks, 0.0), None, 0.75) for landmarks in expected]
+        before = image.copy()
+        assert extractor.measure(image, []) == [], "measure() of no faces has to be []."
+        measured = extractor.measure(image, given)
+        assert np.array_equal(image, before), "measure() has changed its image; work on a copy."
+        assert len(measured) == 2, f"measure() gives {len(measured)} answers for two faces."
+        for face, landmarks in zip(measured, expected, strict=True):
+            if face is not None and face.landmarks is not None:
+                _assert_near(face.landmarks, landmarks)
+        corner = Face(Box(0, 0, 1, 1), None, 0.75)
+        nobody = extractor.measure(np.full((8, 8, 3), 200, np.uint8), [corner])
+        assert len(nobody) == 1, f"measure() gives {len(nobody)} answers for one face."
 
     def test_finds_nothing_where_there_is_no_face(self) -> None:
         """An empty list, not an error."""
-        assert self.create().extract(no_face()) == [], "extract() has to return [] for an image without a face."
+        assert self.finder().extract(no_face()) == [], "extract() has to return [] for an image without a face."
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (17, 23)])
     def test_an_image_of_any_size_will_do(self, shape: tuple[int, int]) -> None:
         """From a single pixel on."""
-        assert self.create().extract(np.full((*shape, 3), 200, np.uint8)) == []
+        assert self.finder().extract(np.full((*shape, 3), 200, np.uint8)) == []
 
     def test_finds_both_faces_surest_first(self) -> None:
         """Each where it is."""
         left, right = portraits()
         image = side_by_side(left.image, right.image)
-        faces = _checked(self.create().extract(image), image)
+        faces = _checked(self.finder().extract(image), image)
         assert len(faces) == 2, f"extract() finds {len(faces)} faces in an image of two."
         scores = [face.score for face in faces]
         assert scores == sorted(scores, reverse=True), f"Return the surest face first; the scores are {scores}."
         first, second = sorted(faces, key=lambda face: face.box.left)
-        _assert_lies(first, left.landmarks)
-        _assert_lies(second, right.landmarks + np.array([left.image.shape[1], 0], np.float32))
+        _assert_holds(first.box, left.landmarks)
+        _assert_holds(second.box, right.landmarks + np.array([left.image.shape[1], 0], np.float32))
 
     @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
     def test_a_face_cut_in_half_by_the_border_does_no_harm(self, side: str) -> None:
@@ -85,28 +137,28 @@ class ExtractorContract(PluginContract):
         columns = {"left": slice(x, None), "right": slice(None, x)}.get(side, slice(None))
         rows = {"top": slice(y, None), "bottom": slice(None, y)}.get(side, slice(None))
         image = np.ascontiguousarray(portrait.image[rows, columns])
-        _checked(self.create().extract(image), image)
+        _checked(self.finder().extract(image), image)
 
     def test_finds_the_face_of_a_gray_image(self) -> None:
         """Three equal channels."""
         portrait = portraits()[0]
         gray = portrait.image.mean(2).astype(np.uint8)
         image = np.repeat(gray[..., None], 3, axis=2)
-        faces = _checked(self.create().extract(image), image)
+        faces = _checked(self.finder().extract(image), image)
         assert len(faces) == 1, f"extract() finds {len(faces)} faces in a gray portrait."
-        _assert_lies(faces[0], portrait.landmarks)
+        _assert_holds(faces[0].box, portrait.landmarks)
 
     def test_leaves_the_image_as_it_was(self) -> None:
         """Even if it could write into it."""
         image = portraits()[0].image
         before = image.copy()
-        self.create().extract(image)
+        self.finder().extract(image)
         assert np.array_equal(image, before), "extract() has changed its image; work on a copy."
 
     def test_how_an_image_lies_in_memory_does_not_matter(self) -> None:
         """Padded rows, as video decoders give them; and memory that may not be written."""
         image = portraits()[0].image
-        expected = self.create().extract(image)
+        expected = self.finder().extract(image)
         height, width = image.shape[:2]
         padded = np.zeros((height, width + 16, 3), np.uint8)[:, :width]
         padded[:] = image
@@ -117,7 +169,7 @@ class ExtractorContract(PluginContract):
 
     def test_the_same_image_gives_the_same_faces(self) -> None:
         """Whatever was looked at before."""
-        extractor, (one, other) = self.create(), portraits()
+        extractor, (one, other) = self.finder(), portraits()
         expected = extractor.extract(one.image)
         extractor.extract(other.image)
         extractor.extract(no_face())
@@ -125,7 +177,7 @@ class ExtractorContract(PluginContract):
 
     def test_gives_the_same_faces_in_another_process(self) -> None:
         """Made from the pickled settings alone, as the workers of preprocessing do."""
-        extractor = self.create()
+        extractor = self.finder()
         here = [extractor.extract(portrait.image) for portrait in portraits()]
         there = in_fresh_process(_faces, self.name, extractor.config)
         for one, other in zip(here, there, strict=True):
@@ -140,64 +192,75 @@ def _faces(name: str, config: PluginConfig) -> list[list[Face]]:
 def _checked(faces: list[Face], image: RgbImage) -> list[Face]:
     height, width = image.shape[:2]
     for face in faces:
-        box = face.box
-        if face.landmarks is not None:
-            _assert_points(face.landmarks, (68, 2), "Landmarks")
-        if "five" in face.points:
-            _assert_points(face.points["five"], (5, 2), 'points["five"]')
-        assert np.isfinite(face.score), "The score has to be finite."
+        landmarks, box = face.landmarks, face.box
+        if landmarks is not None:
+            assert landmarks.shape == (68, 2), f"Landmarks have to be (68, 2), not {landmarks.shape}."
+            assert landmarks.dtype == np.float32, f"Landmarks have to be float32, not {landmarks.dtype}."
+            assert np.isfinite(landmarks).all(), "Landmarks have to be finite; None says that they are not known."
+        for name, points in face.points.items():
+            shape, is_flat = points.shape, len(points.shape) == 2 and points.shape[1] in (2, 3)
+            assert is_flat and points.dtype == np.float32, (
+                f"points[{name!r}] has to be float32 (K, 2) or (K, 3), not {points.dtype} {shape}."
+            )
+            assert np.isfinite(points).all(), f"points[{name!r}] has to be finite; leave it out if it is not known."
+            assert name != _FIVE or shape[0] == 5, f"points[{name!r}] has to be five points, not {shape[0]}."
+        assert 0 <= face.score <= 1, f"The score has to lie in [0, 1]; it is {face.score}."
+        sides = (box.left, box.top, box.right, box.bottom, box.angle_degrees)
+        assert np.isfinite(sides).all(), f"{box} is not finite."
         assert box.left < box.right and box.top < box.bottom, f"{box} is empty or its edges are swapped."
         inside = box.left < width and box.right > 0 and box.top < height and box.bottom > 0
         assert inside, f"{box} lies outside of the image of {width}×{height}: give pixels of the image itself."
     return faces
 
 
-def _assert_points(points: NDArray[Any], shape: tuple[int, int], what: str) -> None:
-    assert points.shape == shape, f"{what} have to be {shape}, not {points.shape}."
-    assert points.dtype == np.float32, f"{what} have to be float32, not {points.dtype}."
-    assert np.isfinite(points).all(), f"{what} have to be finite; leave out what is not known."
+def _landmarks_of(face: Face) -> Landmarks:
+    if face.landmarks is None:
+        pytest.skip("It knows boxes alone: its faces have no landmarks.")
+    return face.landmarks
 
 
-def _assert_lies(face: Face, expected: Landmarks) -> None:
-    """That box, and landmarks and points if there are any, lie where the portrait's landmarks do."""
-    _assert_holds(face.box, expected)
-    if face.landmarks is not None:
-        _assert_near(face.landmarks, expected)
-    if "five" in face.points:
-        _assert_five_near(face.points["five"], expected)
+def _box_around(landmarks: Landmarks, widened: float) -> Box:
+    """Around the landmarks, and a share of the size more on each side."""
+    (left, top), (right, bottom) = landmarks.min(0).tolist(), landmarks.max(0).tolist()
+    more = widened * max(right - left, bottom - top)
+    return Box(left - more, top - more, right + more, bottom + more)
 
 
 def _assert_holds(box: Box, expected: Landmarks) -> None:
     x, y = expected.mean(0)
     assert box.left < x < box.right and box.top < y < box.bottom, f"{box} does not hold the face at {x}, {y}."
+    shown = is_same_face(box, _box_around(expected, 0.0))
+    assert shown, f"{box} is not about as large as the face, whose landmarks reach over {_box_around(expected, 0.0)}."
 
 
 def _assert_near(landmarks: Landmarks, expected: Landmarks) -> None:
-    eyes = np.linalg.norm(expected[RIGHT_EYE].mean(0) - expected[LEFT_EYE].mean(0))
-    distance = float(np.linalg.norm(landmarks - expected, axis=1).mean() / eyes)
+    distance = float(np.linalg.norm(landmarks - expected, axis=1).mean() / _between_eyes(expected))
     assert distance < _NEAR, (
         f"Landmarks are {distance:.2f} of the distance between the eyes off, on the mean. They have to be in iBUG-68 "
-        "order, x before y, in pixels of the image that extract() was given."
+        "order, x before y, in pixels of the image that the extractor was given."
     )
 
 
-def _assert_five_near(five: NDArray[Any], landmarks: Landmarks) -> None:
-    eyes = [landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)]
-    expected = np.stack([*eyes, landmarks[_NOSE_TIP], *landmarks[_MOUTH_CORNERS]])
-    distance = float(np.linalg.norm(five - expected, axis=1).max() / np.linalg.norm(eyes[1] - eyes[0]))
+def _assert_five_near(points: NDArray[np.float32], landmarks: Landmarks) -> None:
+    expected = np.stack([landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0), *landmarks[[30, 48, 54]]])
+    distance = float(np.linalg.norm(points[:, :2] - expected, axis=1).mean() / _between_eyes(landmarks))
     assert distance < _NEAR, (
-        f'One of points["five"] is {distance:.2f} of the distance between the eyes off. They have to be the eyes, the '
-        "tip of the nose and the corners of the mouth, of each pair the one on the left of the image first, x before y."
+        f'points["{_FIVE}"] are {distance:.2f} of the distance between the eyes off, on the mean. They have to be the '
+        "eyes, the tip of the nose and the corners of the mouth; of each pair the one on the left of the image first."
     )
+
+
+def _between_eyes(landmarks: Landmarks) -> float:
+    return float(np.linalg.norm(landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0)))
 
 
 def _assert_same(faces: list[Face], expected: list[Face], when: str) -> None:
     assert len(faces) == len(expected), f"extract() finds {len(faces)} faces instead of {len(expected)} {when}."
     for one, other in zip(faces, expected, strict=True):
-        alike = one.box == other.box and one.score == other.score and one.points.keys() == other.points.keys()
-        alike = alike and _equal(one.landmarks, other.landmarks)
-        alike = alike and all(np.array_equal(points, other.points[name]) for name, points in one.points.items())
-        assert alike, f"extract() answers something else {when}."
+        same = one.box == other.box and one.score == other.score and _equal(one.landmarks, other.landmarks)
+        same = same and one.points.keys() == other.points.keys()
+        same = same and all(np.array_equal(points, other.points[name]) for name, points in one.points.items())
+        assert same, f"extract() answers something else {when}."
 
 
 def _equal(one: Landmarks | None, other: Landmarks | None) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
@@ -56,8 +56,8 @@ class FeatureContract(PluginContract):
             f"{outside:.0%} of the values lie outside of the bounds: {values.min()} to {values.max()}."
         )
 
-    @pytest.mark.parametrize("size", [2, 16, 64, 128])
-    def test_crops_of_any_size_will_do(self, size: Literal[2, 16, 64, 128]) -> None:
+    @pytest.mark.parametrize("size", [16, 64, 100, 256])
+    def test_crops_of_any_size_will_do(self, size: int) -> None:
         """The shape of the values does not depend on it."""
         self._checked(self.create(), _crops(size))
 
@@ -177,7 +177,7 @@ class FeatureContract(PluginContract):
         return values
 
 
-def _crops(size: Literal[2, 4, 8, 16, 32, 64, 128] = 128) -> list[FaceCrop]:
+def _crops(size: int = 128) -> list[FaceCrop]:
     """Three faces of two people, the third turned by 30 degrees."""
     one, other = portraits()
     config = AlignmentConfig(size=size)

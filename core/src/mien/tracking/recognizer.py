@@ -12,8 +12,9 @@ from mien.contracts.extractor import Extractor
 from mien.contracts.face import Box, FaceCrop
 from mien.contracts.feature import Feature
 from mien.errors import MienError
-from mien.geometry.alignment import align
+from mien.geometry.alignment import AlignmentConfig, align, can_align
 from mien.plugins.choice import parse_choices
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry, known_distributions
 from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
@@ -68,10 +69,11 @@ class Recognizer:
         scaled: NDArray[np.float32] = (mean * (usual / length if length > 0 else 1.0)).astype(np.float32)
         return scaled
 
-    def reference(self, path: Path, extractor: Extractor) -> NDArray[np.float32]:
+    def reference(self, path: Path, extractor: Extractor | ExtractorSet) -> NDArray[np.float32]:
         """Encode the one face of an image file: float32 (D,).
 
-        Raises MienError naming the file if it is missing or unreadable, or shows no face or several.
+        Raises MienError naming the file if it is missing or unreadable, or shows no face or several, or one without the
+        landmarks that the feature needs.
         """
         from mien.media.images import read_image
 
@@ -89,7 +91,13 @@ class Recognizer:
                 f"{path} shows {len(faces)} faces, and it is not said whose is meant: {places}.",
                 "Cut out the person who is meant, with some space around the face, and give that image.",
             )
-        encoding: NDArray[np.float32] = self.encode([align(image, faces[0].landmarks)])[0]
+        config = self.feature.alignment or AlignmentConfig()
+        if not can_align(faces[0], config):
+            raise MienError(
+                f"The face in {path} was found, but its landmarks are not known, which {self.record.choice} needs.",
+                "Search it otherwise: --extractor NAME",
+            )
+        encoding: NDArray[np.float32] = self.encode([align(image, faces[0], config)])[0]
         return encoding
 
     def stored(self, encoding: StoredEncoding, where: str, fix: str) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Which sightings over a video are the same person: a face that was lost and comes back is nobody new."""
+"""Which tracklets of a video are the same person: a face that was lost and comes back is nobody new."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 from mien.tracking.recognizer import Recognizer
 
 Encodings = NDArray[np.float32]
-"""float32 (K, D): K sightings of one stretch."""
+"""float32 (K, D): K detections of one tracklet."""
 
 MOST_COMPARED = 30
-"""Of more sightings of a person than this, as many spread over them are compared."""
+"""Of more detections of a person than this, as many spread over them are compared."""
 
 
 def joined_by_encodings(
     frames: Mapping[int, set[int]], encodings: Mapping[int, Encodings], recognizer: Recognizer
 ) -> dict[int, int]:
-    """Join stretches to people by how near their encodings lie; nearest pairs first.
+    """Join tracklets to people by how near their encodings lie; nearest pairs first.
 
-    frames: stretch → the frames it is seen in; those who are seen together are not the same person. encodings: stretch
-    → those of its sightings; a stretch without any is a person of its own.
-    Two are joined if the median of the distances between all their sightings is below `same_person_below`; as joined
+    frames: tracklet → the frames it is seen in; those that are seen together are not the same person. encodings:
+    tracklet → those of its detections; a tracklet without any is a person of its own.
+    Two are joined if the median of the distances between all their detections is below `same_person_below`; as joined
     people grow, all of them count.
-    Returns the stretches' people, numbered in the order in which they appear.
+    Returns tracklet → person, numbered in the order in which they appear.
     """
 
     def fit(one: Sequence[int], other: Sequence[int]) -> bool:
@@ -34,9 +34,9 @@ def joined_by_encodings(
     return _joined(frames, [pair for _, pair in sorted(_near_pairs(frames, encodings, recognizer))], fit)
 
 
-def joined_by_place(frames: Mapping[int, set[int]], returned: Mapping[int, int]) -> dict[int, int]:
-    """Join each stretch to the earlier one that it was taken for by its place (`TrackGaps.returned`)."""
-    return _joined(frames, sorted((earlier, later) for later, earlier in returned.items()), lambda one, other: True)
+def joined_by_place(frames: Mapping[int, set[int]], rejoined: Mapping[int, int]) -> dict[int, int]:
+    """Join each tracklet to the earlier one that it was taken for by its place (`TrackGaps.rejoined`)."""
+    return _joined(frames, sorted((earlier, later) for later, earlier in rejoined.items()), lambda one, other: True)
 
 
 def _joined(
@@ -64,7 +64,7 @@ def _joined(
 def _near_pairs(
     frames: Mapping[int, set[int]], encodings: Mapping[int, Encodings], recognizer: Recognizer
 ) -> Iterator[tuple[float, tuple[int, int]]]:
-    """Pairs of stretches that may be one person, with their distance."""
+    """Pairs of tracklets that may be one person, with their distance."""
     tracklets = [tracklet for tracklet in frames if len(encodings.get(tracklet, ()))]
     if not tracklets:
         return
@@ -92,7 +92,7 @@ def _median_distance(one: Encodings, other: Encodings, recognizer: Recognizer) -
 
 
 def seen_in(faces_of_frames: Iterable[Sequence[int]]) -> dict[int, set[int]]:
-    """Stretch → the frames it is seen in, from the stretches that each frame shows."""
+    """Tracklet → the frames it is seen in, from the tracklets that each frame shows."""
     frames: defaultdict[int, set[int]] = defaultdict(set)
     for index, tracklets in enumerate(faces_of_frames):
         for tracklet in tracklets:

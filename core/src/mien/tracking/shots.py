@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from mien.contracts.face import RgbImage
 
 CHANGE = 25.0
-"""Mean difference of two glances, of 255, from which on they show different scenes: in the clips of tests/data, frames
-that follow each other within a shot differ by less than 6, those at a cut by more than 90."""
+"""Mean difference of two signatures, of 255, from which on they show different scenes: in the clips of tests/data,
+frames that follow each other within a shot differ by less than 6, those at a cut by more than 90."""
 LASTING_FRAMES = 5
 """If a scene is there again after fewer frames than this, it was not cut: a flash, or a hand before the camera."""
 _SIDE = 16
@@ -23,7 +23,7 @@ def frame_signature(image: RgbImage) -> NDArray[np.int16]:
 
 
 def is_cut(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
-    """Whether two glances show different scenes."""
+    """Whether the signatures of two frames show different scenes."""
     return float(np.abs(one - other).mean()) > CHANGE
 
 

@@ -1,118 +1,159 @@
 """Faces followed over the frames of a video: held steady, and not lost when the extractor misses them for a moment."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.face import Face, Landmarks, RgbImage
-from mien.geometry.alignment import AlignmentConfig, similarity_to_crop, warp
+from mien.contracts.face import Box, Face, Landmarks, RgbImage
+from mien.geometry.alignment import warp
+from mien.geometry.boxes import box_distance, box_of, center, growth, longer_side, united, weighted_mean
 from mien.media.video_reader import Frame
 
 MAX_GAP_FRAMES = 5
-"""A face that is missing in so many frames at most, and found before and after them, is bridged."""
+"""A face that is missing in at most this many frames, and found before and after them, is interpolated."""
 WINDOW_FRAMES = 2
-"""So many frames before and after a frame help to steady it."""
+"""This many frames before and after a frame help to steady it."""
 LOOK_AHEAD_FRAMES = MAX_GAP_FRAMES + WINDOW_FRAMES
-"""So many frames come in before the first goes out."""
+"""This many frames come in before the first goes out."""
 MEMORY_FRAMES = 30
-"""A track is trusted by what was seen of it in so many frames:"""
-LEAST_SEEN = 0.5
-"""only if the extractor found it in this share of them at least is it bridged. What dlib takes for a face in letters or
-leaves, it finds now and then."""
+"""A track is trusted by its detections in this many frames:"""
+MIN_SHARE_FOUND = 0.5
+"""it is interpolated only if the extractor found it in at least this share of them. What dlib takes for a face in
+letters or leaves, it finds now and then."""
 JITTER = 0.01
 """Landmarks of a still face wander by about this share of the face's size from frame to frame: 0.003 to 0.005 is usual
 with dlib's, 0.01 in one frame of ten."""
+BOX_JITTER = 0.03
+"""The same for boxes, and for points that come with them: 0.02 is usual with dlib's, which lie on a grid."""
 MAX_STEP = 0.5
 """A face moves less than this share of its size from one frame to the next; over a gap, less than twice that."""
 MAX_GROWTH = 1.5
-"""From one sighting to the next a face grows or shrinks less than this."""
-_GLANCE = AlignmentConfig(size=16)
+"""From one detection to the next a face grows or shrinks less than this."""
+_PATCH_PX = 16
 _MAX_CHANGE = 40.0
-"""Mean difference, of 255, from which on a glance at the face's place shows something else: a cut, or a hand."""
+"""Mean difference, of 255, from which on a patch at the face's place shows something else: a cut, or a hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedFace:
-    """A face of a frame, followed."""
+    """A face of a frame, followed over the video. What is steady is averaged over neighboring frames: it serves the
+    alignment alone, since the landmarks themselves tell the expression."""
 
     track: int
     """The same number in every frame in which it is the same face."""
-    landmarks: Landmarks
-    """float32 (68, 2) in image pixels: as found, or interpolated if bridged."""
-    steady: Landmarks
-    """float32 (68, 2): the same, averaged over neighbouring frames. For the alignment only: the landmarks themselves
-    tell the expression."""
+    box: Box
+    """As found, or interpolated."""
+    steady_box: Box
+    landmarks: Landmarks | None
+    """float32 (68, 2) in image pixels, as found or interpolated; None: not known."""
+    steady: Landmarks | None
+    """float32 (68, 2): the landmarks held steady; None: not known."""
+    score: float
+    """See `Face.score`; of an interpolated face the lower one of those around it."""
+    points: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """See `Face.points`."""
+    steady_points: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     interpolated: bool = False
-    """Whether the extractor missed it in this frame."""
+    """Whether the extractor missed the face, or its landmarks, in this frame."""
+
+    @property
+    def extent(self) -> Box:
+        """The smallest box around the box and the landmarks."""
+        return _extent(self.box, self.landmarks)
+
+    def as_found(self) -> Face:
+        """The face of this frame."""
+        return Face(self.box, self.landmarks, self.score, self.points)
+
+    def held_steady(self) -> Face:
+        """The same face, held steady: what it is aligned by."""
+        return Face(self.steady_box, self.steady, self.score, self.steady_points)
 
 
 @dataclass(slots=True)
-class _Spot:
-    landmarks: Landmarks
+class _Detection:
+    face: Face
     interpolated: bool = False
 
 
 @dataclass(slots=True)
 class _Track:
-    landmarks: Landmarks
-    """Where it was seen last."""
-    seen: deque[int]
-    """When it was seen, in positions, the last of them within `MEMORY_FRAMES`."""
+    box: Box
+    """Where it was found last."""
+    found: deque[int]
+    """When it was found, in positions, the last of them within `MEMORY_FRAMES`."""
 
-    def see(self, landmarks: Landmarks, position: int) -> None:
-        self.landmarks = landmarks
-        self.seen.append(position)
-        while self.seen[0] <= position - MEMORY_FRAMES:
-            self.seen.popleft()
+    def add(self, box: Box, position: int) -> None:
+        self.box = box
+        self.found.append(position)
+        while self.found[0] <= position - MEMORY_FRAMES:
+            self.found.popleft()
 
     @property
-    def share_seen(self) -> float:
-        return len(self.seen) / (self.seen[-1] - self.seen[0] + 1)
+    def share_found(self) -> float:
+        return len(self.found) / (self.found[-1] - self.found[0] + 1)
 
 
 @dataclass(slots=True)
 class _Entry:
     frame: Frame
-    spots: dict[int, _Spot] = field(default_factory=dict)
+    detections: dict[int, _Detection] = field(default_factory=dict)
+    """By the number of the track."""
 
 
 def untracked(faces: Sequence[Face]) -> list[TrackedFace]:
     """The faces of a single image."""
-    return [TrackedFace(number, face.landmarks, face.landmarks) for number, face in enumerate(faces)]
+    return [
+        TrackedFace(
+            track=number,
+            box=face.box,
+            steady_box=face.box,
+            landmarks=face.landmarks,
+            steady=face.landmarks,
+            score=face.score,
+            points=face.points,
+            steady_points=face.points,
+        )
+        for number, face in enumerate(faces)
+    ]
 
 
 def follow(found: Iterable[tuple[Frame, Sequence[Face]]]) -> Iterator[tuple[Frame, list[TrackedFace]]]:
-    """Follow the faces of successive frames; each frame comes out once `LOOK_AHEAD_FRAMES` more have come in.
+    """Follow the faces of successive frames by their boxes; each frame comes out once `LOOK_AHEAD_FRAMES` more are in.
 
-    - A face belongs to the track whose last landmarks are nearest, if it can have come from there (`MAX_STEP`,
-      `MAX_GROWTH`). Otherwise it begins a new one.
-    - Frames between two sightings of a track, at most `MAX_GAP_FRAMES`, get the face too, with landmarks interpolated
-      in time. Not so if something else is seen at its place (then there was a cut, or the face is covered), and not if
-      the track is doubtful (`LEAST_SEEN`).
-    - Landmarks are steadied by a mean over up to `WINDOW_FRAMES` frames before and as many after; always in pairs of
-      equal distance, so that a steady motion is not delayed. The weight of a pair falls with its distance in time, and
-      with how far the landmarks moved compared with `JITTER`, so that a fast motion is hardly averaged.
+    - A face belongs to the track whose last box is nearest, if it can have come from there (`MAX_STEP`, `MAX_GROWTH`).
+      Otherwise it begins a new one.
+    - Frames between two detections of a track, at most `MAX_GAP_FRAMES`, get the face too, interpolated in time. Not so
+      if something else is seen at its place (then there was a cut, or the face is covered), and not if the track is
+      doubtful (`MIN_SHARE_FOUND`). Landmarks that are missing between two frames that have them are interpolated in the
+      same way.
+    - Boxes, landmarks and points are steadied by a mean over up to `WINDOW_FRAMES` frames before and as many after;
+      always in pairs of equal distance, so that a steady motion is not delayed. The weight of a pair falls with its
+      distance in time, and with how far the face moved compared with `JITTER` or `BOX_JITTER`, so that a fast motion is
+      hardly averaged.
     """
     window: deque[_Entry] = deque()
     tracks: dict[int, _Track] = {}
     begun = 0
     waiting = 0
     for position, (frame, faces) in enumerate(found):
-        tracks = {number: track for number, track in tracks.items() if position - track.seen[-1] <= MAX_GAP_FRAMES + 1}
+        tracks = {number: track for number, track in tracks.items() if position - track.found[-1] <= MAX_GAP_FRAMES + 1}
         window.append(_Entry(frame))
         for face, number in _matched(faces, tracks, position):
             if number is None:
                 number, begun = begun, begun + 1
-                tracks[number] = _Track(face.landmarks, deque())
-            ago = position - tracks[number].seen[-1] if tracks[number].seen else 0
-            tracks[number].see(face.landmarks, position)
-            window[-1].spots[number] = _Spot(face.landmarks)
-            if ago > 1 and tracks[number].share_seen >= LEAST_SEEN:
-                _bridge(window, number, ago)
+                tracks[number] = _Track(face.box, deque())
+            ago = position - tracks[number].found[-1] if tracks[number].found else 0
+            tracks[number].add(face.box, position)
+            window[-1].detections[number] = _Detection(face)
+            if ago > 1 and tracks[number].share_found >= MIN_SHARE_FOUND:
+                _interpolate_faces(window, number, ago)
+            if face.landmarks is not None:
+                _interpolate_landmarks(window, number)
         waiting += 1
         if waiting > LOOK_AHEAD_FRAMES:
             yield _steadied(window, len(window) - waiting)
@@ -128,9 +169,8 @@ def _matched(faces: Sequence[Face], tracks: dict[int, _Track], position: int) ->
     pairs: list[tuple[float, int, int]] = []
     for number, face in enumerate(faces):
         for track, last in tracks.items():
-            size, was = face_size(face.landmarks), face_size(last.landmarks)
-            step = mean_distance(last.landmarks, face.landmarks) / max(size, was)
-            if step < MAX_STEP * min(position - last.seen[-1], 2) and max(size / was, was / size) < MAX_GROWTH:
+            step = box_distance(last.box, face.box) / max(longer_side(last.box), longer_side(face.box))
+            if step < MAX_STEP * min(position - last.found[-1], 2) and growth(last.box, face.box) < MAX_GROWTH:
                 pairs.append((step, number, track))
     track_of: dict[int, int] = {}
     for _, number, track in sorted(pairs):
@@ -139,61 +179,155 @@ def _matched(faces: Sequence[Face], tracks: dict[int, _Track], position: int) ->
     return [(face, track_of.get(number)) for number, face in enumerate(faces)]
 
 
-def _bridge(window: deque[_Entry], track: int, frames_ago: int) -> None:
-    """Fill the frames between the newest entry and the track's sighting before."""
+def _interpolate_faces(window: deque[_Entry], track: int, frames_ago: int) -> None:
+    """Fill the frames between the newest entry and the track's detection before it."""
     before, after = window[-1 - frames_ago], window[-1]
-    start, end = before.spots[track].landmarks, after.spots[track].landmarks
+    start, end = before.detections[track].face, after.detections[track].face
     between = {ago: _between(end, start, ago / frames_ago) for ago in range(1, frames_ago)}
-    signatures = [_glance(entry.frame.image, spot) for entry, spot in ((before, start), (after, end))]
-    for ago, landmarks in between.items():
-        seen = _glance(window[-1 - ago].frame.image, landmarks)
-        if min(float(np.abs(seen - frame_signature).mean()) for frame_signature in signatures) > _MAX_CHANGE:
+    ends = [_patch(entry.frame.image, face.box) for entry, face in ((before, start), (after, end))]
+    for ago, face in between.items():
+        here = _patch(window[-1 - ago].frame.image, face.box)
+        if min(float(np.abs(here - patch).mean()) for patch in ends) > _MAX_CHANGE:
             return
-    for ago, landmarks in between.items():
-        window[-1 - ago].spots[track] = _Spot(landmarks, interpolated=True)
+    for ago, face in between.items():
+        window[-1 - ago].detections[track] = _Detection(face, interpolated=True)
+
+
+def _interpolate_landmarks(window: deque[_Entry], track: int) -> None:
+    """Fill in the landmarks of detections without them, between the newest entry and the one before that has them."""
+    lacking: list[int] = []
+    for ago in range(1, min(MAX_GAP_FRAMES + 2, len(window))):
+        detection = window[-1 - ago].detections.get(track)
+        if detection is None:
+            return
+        if detection.face.landmarks is not None:
+            break
+        lacking.append(ago)
+    else:
+        return
+    start, end = detection.face.landmarks, window[-1].detections[track].face.landmarks
+    if end is None:
+        return
+    for position in lacking:
+        lacks = window[-1 - position].detections[track].face
+        landmarks = _blended(end, start, position / ago)
+        window[-1 - position].detections[track] = _Detection(replace(lacks, landmarks=landmarks), interpolated=True)
 
 
 def _steadied(window: deque[_Entry], at: int) -> tuple[Frame, list[TrackedFace]]:
     entry = window[at]
-    faces = [
-        TrackedFace(track, spot.landmarks, _steady(window, at, track), spot.interpolated)
-        for track, spot in sorted(entry.spots.items())
-    ]
+    faces = [_tracked(window, at, track, detection) for track, detection in sorted(entry.detections.items())]
     return entry.frame, faces
 
 
-def _steady(window: deque[_Entry], at: int, track: int) -> Landmarks:
-    here = window[at].spots[track].landmarks
-    size = face_size(here)
-    total, weights = here.astype(np.float64), 1.0
+def _tracked(window: deque[_Entry], at: int, track: int, detection: _Detection) -> TrackedFace:
+    face = detection.face
+    pairs = list(_pairs_around(window, at, track))
+    return TrackedFace(
+        track=track,
+        box=face.box,
+        steady_box=_steady_box(face.box, [(one.box, other.box) for one, other in pairs]),
+        landmarks=face.landmarks,
+        steady=None
+        if face.landmarks is None
+        else _steady_points(
+            face.landmarks,
+            [(one.landmarks, other.landmarks) for one, other in pairs],
+            JITTER * face_size(face.landmarks),
+        ),
+        score=face.score,
+        points=face.points,
+        steady_points={
+            name: _steady_points(
+                points,
+                [(one.points.get(name), other.points.get(name)) for one, other in pairs],
+                BOX_JITTER * longer_side(face.box),
+            )
+            for name, points in face.points.items()
+        },
+        interpolated=detection.interpolated,
+    )
+
+
+def _pairs_around(window: deque[_Entry], at: int, track: int) -> Iterator[tuple[Face, Face]]:
+    """The same face as many frames before as after: 1, 2, …, as far as it is there in both."""
     for distance in range(1, WINDOW_FRAMES + 1):
         if at - distance < 0 or at + distance >= len(window):
-            break
-        earlier, later = window[at - distance].spots.get(track), window[at + distance].spots.get(track)
+            return
+        earlier, later = (window[index].detections.get(track) for index in (at - distance, at + distance))
+        if earlier is None or later is None:
+            return
+        yield earlier.face, later.face
+
+
+def _steady_box(here: Box, pairs: Sequence[tuple[Box, Box]]) -> Box:
+    total = [(1.0, here)]
+    for distance, pair in enumerate(pairs, 1):
+        moved = max(box_distance(here, box) for box in pair) / longer_side(here)
+        total += [(_weight(distance, moved / BOX_JITTER), box) for box in pair]
+    return weighted_mean(total)
+
+
+def _steady_points(
+    here: NDArray[np.float32],
+    pairs: Sequence[tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]],
+    jitter_px: float,
+) -> NDArray[np.float32]:
+    """here: float32 (K, 2) or (K, 3)."""
+    total, weights = here.astype(np.float64), 1.0
+    for distance, (earlier, later) in enumerate(pairs, 1):
         if earlier is None or later is None:
             break
-        moved = max(mean_distance(here, spot.landmarks) for spot in (earlier, later)) / size
-        weight = float(np.exp(-((distance / WINDOW_FRAMES) ** 2) / 2 - (moved / JITTER) ** 2 / 2))
-        total += weight * (earlier.landmarks.astype(np.float64) + later.landmarks)
+        moved = max(mean_distance(here, points) for points in (earlier, later))
+        weight = _weight(distance, moved / jitter_px)
+        total += weight * (earlier.astype(np.float64) + later)
         weights += 2 * weight
     return (total / weights).astype(np.float32)
 
 
-def _between(start: Landmarks, end: Landmarks, share: float) -> Landmarks:
+def _weight(frames_away: int, moved: float) -> float:
+    return float(np.exp(-((frames_away / WINDOW_FRAMES) ** 2) / 2 - moved**2 / 2))
+
+
+def _between(start: Face, end: Face, share: float) -> Face:
+    """A face on its way from one place to another: share 0 is at the start. It has what both have."""
+    landmarks = None
+    if start.landmarks is not None and end.landmarks is not None:
+        landmarks = _blended(start.landmarks, end.landmarks, share)
+    return Face(
+        box=weighted_mean([(1 - share, start.box), (share, end.box)]),
+        landmarks=landmarks,
+        score=min(start.score, end.score),
+        points={
+            name: _blended(points, end.points[name], share)
+            for name, points in start.points.items()
+            if name in end.points
+        },
+    )
+
+
+def _blended(start: NDArray[np.float32], end: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     return ((1 - share) * start + share * end).astype(np.float32)
 
 
-def mean_distance(one: Landmarks, other: Landmarks) -> float:
-    """Mean distance of the points, in pixels."""
+def mean_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Mean distance of points (K, 2), in pixels."""
     return float(np.linalg.norm(one - other, axis=1).mean())
 
 
-def face_size(landmarks: Landmarks) -> float:
+def face_size(landmarks: NDArray[np.float32]) -> float:
     """The longer side of the landmarks' bounding box, in pixels."""
-    return max(float(np.ptp(landmarks, axis=0).max()), 1.0)
+    return max(float(np.ptp(landmarks[:, :2], axis=0).max()), 1.0)
 
 
-def _glance(image: RgbImage, landmarks: Landmarks) -> NDArray[np.float32]:
-    """A face's place at a few gray pixels, float32 in [0, 255]."""
-    crop = warp(image, similarity_to_crop(landmarks, _GLANCE), (_GLANCE.size, _GLANCE.size))
-    return cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+def _extent(box: Box, landmarks: Landmarks | None) -> Box:
+    return box if landmarks is None else united(box, box_of(landmarks))
+
+
+def _patch(image: RgbImage, box: Box) -> NDArray[np.float32]:
+    """A face's place at a few gray pixels, float32 (16, 16) in [0, 255]."""
+    scale = _PATCH_PX / longer_side(box)
+    x, y = center(box)
+    middle = (_PATCH_PX - 1) / 2
+    to_patch = np.array([[scale, 0.0, middle - scale * x], [0.0, scale, middle - scale * y]])
+    return cv2.cvtColor(warp(image, to_patch, (_PATCH_PX, _PATCH_PX)), cv2.COLOR_RGB2GRAY).astype(np.float32)

@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 
 from mien.contracts.model import Batch, Model, ModelInputs, Stage
 from mien.dataset import Dataset
+from mien.dataset.scenes import crops_of
 from mien.errors import MienError
+from mien.geometry.alignment import AlignmentConfig, as_uint8_mask, recut
 from mien.geometry.expression import expression
 from mien.plugins.feature_set import FeatureSet
+from mien.tracking.recognizer import Recognizer
 from mien.training.batch import CropArrays, make_batch
 from mien.training.options import TrainOptions
+from mien.training.recognition import recognize_by
 from mien.training.sampling import Split, StepSampler, repeat_rare, split, spread
 
 _ROWS_PER_CHUNK = 4096
@@ -48,12 +52,13 @@ class TrainingData:
         features: FeatureSet,
         options: TrainOptions,
         of_model: type[Model] = Model,
-        encodings: str | None = None,
+        recognizer: Recognizer | None = None,
     ) -> None:
-        """encodings: key of the recognizer's feature in the datasets, for a model that draws a reference."""
+        """recognizer: whose encodings a model that draws a reference gets, and by whose network a loss may be made."""
         self.datasets = list(datasets)
         self.features = features
-        self.encodings = encodings
+        self.encodings = recognizer.key if recognizer and "reference" in of_model.targets else None
+        self._recognizer = recognizer
         self._check()
         self.splits = [
             training_split(dataset, options.held_out, hold_out_people="known" not in of_model.targets)
@@ -93,6 +98,7 @@ class TrainingData:
             feature_mean=np.asarray(mean, np.float32).reshape(self.features.length),
             feature_covariance=covariance.astype(np.float32),
             encoding_length=0 if self.encodings is None else self._encodings(rows[:1]).shape[1],
+            recognize=recognize_by(self._recognizer.feature) if self._recognizer else None,
         )
 
     def sampler(self, model: Model, stage: Stage, *key: int) -> StepSampler:
@@ -139,10 +145,14 @@ class TrainingData:
         if any(model.window):
             near = BatchRows(self._window_rows(rows.rows, *model.window))
             around = make_batch(
-                self._arrays(near.rows), resolution=resolution, masked=model.masked, device=device, stage=stage
+                self._arrays(near.rows, model.alignment),
+                resolution=resolution,
+                masked=model.masked,
+                device=device,
+                stage=stage,
             )
         return make_batch(
-            self._arrays(rows.rows),
+            self._arrays(rows.rows, model.alignment),
             resolution=resolution,
             masked=model.masked,
             device=device,
@@ -164,7 +174,8 @@ class TrainingData:
             parts.append(f"{self.datasets[number].name}: {', '.join(map(str, own))}")
         return "; ".join(parts)
 
-    def _arrays(self, rows: NDArray[np.int64]) -> CropArrays:
+    def _arrays(self, rows: NDArray[np.int64], alignment: AlignmentConfig | None = None) -> CropArrays:
+        """The rows' crops, cut anew if an alignment is asked for that is not the datasets'."""
         parts = [(dataset, own, at) for dataset, own, at in self._by_dataset(rows)]
 
         def gathered(read: str) -> NDArray[np.generic]:
@@ -179,15 +190,37 @@ class TrainingData:
             of_dataset = dataset.tracks()[own]
             # A track's number counts within its dataset.
             tracks[at] = np.where(of_dataset < 0, -1, of_dataset * len(self.datasets) + number)
+        if alignment is not None and alignment != self.datasets[0].info.alignment:
+            arrays: tuple[NDArray[np.generic], ...] = self._recut(parts, len(rows), alignment)
+        else:
+            arrays = tuple(gathered(what) for what in ("crops", "masks", "landmarks"))
+        images, masks, landmarks = arrays
         return CropArrays(
-            images=gathered("crops").astype(np.uint8, copy=False),
-            masks=gathered("masks").astype(np.uint8, copy=False),
-            landmarks=gathered("landmarks").astype(np.float32, copy=False),
+            images=images.astype(np.uint8, copy=False),
+            masks=masks.astype(np.uint8, copy=False),
+            landmarks=landmarks.astype(np.float32, copy=False),
             features=self._vectors(rows),
             people=self._known_people(rows),
             tracks=tracks,
             encodings=None if self.encodings is None else self._encodings(rows),
         )
+
+    @staticmethod
+    def _recut(
+        parts: Sequence[tuple[Dataset, NDArray[np.int64], NDArray[np.int64]]], count: int, alignment: AlignmentConfig
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+        """Crops, masks and landmarks by another alignment. Raises MienError if a stored crop does not cover it."""
+        images = np.empty((count, alignment.size, alignment.size, 3), np.uint8)
+        masks = np.empty((count, alignment.size, alignment.size), np.uint8)
+        landmarks = np.full((count, 68, 2), np.nan, np.float32)
+        for dataset, own, at in parts:
+            stored = dataset.info.alignment
+            for place, crop in zip(at, crops_of(dataset, own.tolist()), strict=True):
+                cut = recut(crop, alignment, stored)
+                images[place], masks[place] = cut.image, as_uint8_mask(cut.mask)
+                if cut.landmarks is not None:
+                    landmarks[place] = cut.landmarks
+        return images, masks, landmarks
 
     def _known_people(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The people of the rows; -1 for somebody of whom all faces are held out."""

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from mien.contracts.model import Batch, Losses, Model, Stage
+from mien.contracts.model import Batch, Model, Stage
 from mien.errors import MienError
+from mien.plugins.guard import guarded_losses
 from mien.progress import Progress
 from mien.training import checkpoints
 from mien.training.checkpoints import TrainingState
@@ -61,12 +62,15 @@ class Loop:
         self,
         accelerator: Accelerator,
         model: Model,
+        choice: str,
         data: TrainingData,
         options: TrainOptions,
         run: Path,
         progress: Progress,
     ) -> None:
+        """choice: which model it is, for an error message."""
         self._accelerator, self._data, self._options, self._run = accelerator, data, options, run
+        self._choice = choice
         self._progress = progress
         self._memory = torch.channels_last if options.channels_last else torch.contiguous_format
         self._model = model.to(accelerator.device, memory_format=self._memory)  # type: ignore[call-overload]
@@ -176,7 +180,7 @@ class Loop:
                 phase.optimizer.zero_grad(set_to_none=True)
                 for part, batch in enumerate(batches):
                     with self._gradients_stay_here(part + 1 < len(batches)):
-                        losses = self._forward(batch, phase.name)
+                        losses = guarded_losses(self._wrapped, self._choice, batch, phase.name)
                         self._accelerator.backward(losses["loss"] / len(batches))
                     for name, value in losses.items():
                         key = name if name == "loss" or len(self._phases) == 1 else f"{phase.name}/{name}"
@@ -192,15 +196,6 @@ class Loop:
                 self._model.after_step(phase.name)
                 figures[f"{phase.name}/gradient_norm" if len(self._phases) > 1 else "gradient_norm"] = norm
         return figures
-
-    def _forward(self, batch: Batch, phase: str) -> Losses:
-        losses: Losses = self._wrapped(batch, phase)
-        if "loss" not in losses:
-            raise MienError(
-                f"The model {type(self._model).__name__} returned no 'loss' in phase {phase!r}, but {sorted(losses)}.",
-                "forward() has to return {'loss': scalar, …}.",
-            )
-        return losses
 
     def _clip(self, parameters: list[nn.Parameter]) -> Tensor:
         limit = self._options.clip if self._options.clip is not None else float("inf")
@@ -265,7 +260,7 @@ class Loop:
         figures: dict[str, float] = {}
         for phase in self._phases:
             torch.manual_seed(self._options.seed)  # the same warps every time: losses of two steps can be compared
-            losses = self._forward(batch, phase.name)
+            losses = guarded_losses(self._wrapped, self._choice, batch, phase.name)
             figures |= {f"validation/{phase.name}/{name}": float(value) for name, value in losses.items()}
             if self._model.lowers_rate_on_plateau:
                 phase.schedule.step(self._mean_over_processes(losses["loss"]))
@@ -285,7 +280,7 @@ class Loop:
         batch = self._batch(rows, stage)
         path = self._run / "previews" / f"{self._at.step:08d}.png"
         with self._accelerator.autocast():
-            write_preview(path, self._model, batch, self._data.names_of(rows), self._at.step)
+            write_preview(path, self._model, self._choice, batch, self._data.names_of(rows), self._at.step)
 
     def _go_back(self, error: NonFiniteLoss) -> None:
         newest, step = checkpoints.newest(self._run), self._at.step + 1

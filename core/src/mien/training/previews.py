@@ -12,20 +12,21 @@ from mien.contracts.model import Batch, Generated, Model, to_uint8_images
 from mien.contracts.target import Given, Known, Reference, Synthetic, Target
 from mien.media.grid import write_grid
 from mien.media.provenance import Provenance
+from mien.plugins.guard import guarded_generate
 
 _OTHERS = 4
 """So many other people are shown at most."""
 
 
-def write_preview(path: Path, model: Model, batch: Batch, names: Sequence[str], step: int) -> None:
-    """Write a grid with a row for each face of the batch; names: whose face it is.
+def write_preview(path: Path, model: Model, choice: str, batch: Batch, names: Sequence[str], step: int) -> None:
+    """Write a grid with a row for each face of the batch. choice: which model it is; names: whose face each is.
 
     Columns: the input, then, by what the model draws: as itself and as other people of the run; as some people who do
     not exist; as the people of other rows, for a model that draws a reference.
     """
     columns = {"input": _images(batch.images)}
     for title, target in _targets(model, batch).items():
-        drawn = model.generate(batch, target)
+        drawn = guarded_generate(model, choice, batch, target)
         columns[title] = _images(drawn.images if isinstance(drawn, Generated) else drawn)
     made = Provenance(version("mien-core"), f"preview of training, step {step}", path.resolve().parents[1].name)
     write_grid(path, list(columns.values()), list(columns), names, synthetic=made)

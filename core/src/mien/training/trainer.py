@@ -20,6 +20,7 @@ from mien.dataset import Dataset, DatasetInfo
 from mien.errors import MienError
 from mien.plugins.choice import parse_choice, parse_choices
 from mien.plugins.feature_set import FeatureSet
+from mien.plugins.guard import guarded_fit
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
@@ -114,7 +115,7 @@ def train(
     if accelerator.is_main_process:
         record.write(run)
     accelerator.wait_for_everyone()
-    return _run_loop(accelerator, made, data, options, run, None, progress or Silent())
+    return _run_loop(accelerator, made, choice.name, data, options, run, None, progress or Silent())
 
 
 def resume(
@@ -161,12 +162,13 @@ def resume(
     if checkpoint is not None:  # it holds the weights: where the first ones came from does not matter any more
         options = options.model_copy(update={"init_from": None})
     made = _seeded_model(registry, record.model, record.settings, data, options)
-    return _run_loop(accelerator, made, data, options, run, checkpoint, progress)
+    return _run_loop(accelerator, made, record.model, data, options, run, checkpoint, progress)
 
 
 def _run_loop(
     accelerator: Accelerator,
     model: Model,
+    choice: str,
     data: TrainingData,
     options: TrainOptions,
     run: Path,
@@ -174,10 +176,10 @@ def _run_loop(
     progress: Progress,
 ) -> TrainReport:
     if checkpoint is None:
-        _fit(model.to(accelerator.device), data, progress)
+        _fit(model.to(accelerator.device), choice, data, progress)
     else:
         checkpoints.shape_buffers_of(checkpoint, model)
-    loop = Loop(accelerator, model, data, options, run, progress)
+    loop = Loop(accelerator, model, choice, data, options, run, progress)
     if checkpoint is not None:
         loop.restore(checkpoint)
     before, stop = loop.at.step, StopRequest(options.minutes)
@@ -186,7 +188,7 @@ def _run_loop(
     return TrainReport(run, loop.at.step, loop.at.step - before, loop.at.seconds, reason, model.eval())
 
 
-def _fit(model: Model, data: TrainingData, progress: Progress) -> None:
+def _fit(model: Model, choice: str, data: TrainingData, progress: Progress) -> None:
     """What a model learns without an optimizer; in every process the same, of the same faces."""
     if type(model).fit is Model.fit:
         return
@@ -199,7 +201,7 @@ def _fit(model: Model, data: TrainingData, progress: Progress) -> None:
             progress.advance(len(batch))
 
     with torch.no_grad():
-        model.fit(told())
+        guarded_fit(model, choice, told())
 
 
 def _recognizer(of_model: type[Model], asked: str | None, registry: Registry) -> str | None:
@@ -223,11 +225,9 @@ def _data(
     of_model: type[Model],
     recognizer: str | None,
 ) -> TrainingData:
-    encodings = None
-    if "reference" in of_model.targets:
-        encodings = Recognizer(registry, recognizer).key
+    recognizes = Recognizer(registry, recognizer) if recognizer else None
     datasets = [Dataset.open(path) for path in paths]
-    return TrainingData(datasets, FeatureSet(features, registry), options, of_model, encodings)
+    return TrainingData(datasets, FeatureSet(features, registry), options, of_model, recognizes)
 
 
 def _accelerator(options: TrainOptions, run: Path) -> Accelerator:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mien.contracts.face import Box, Face
 from mien.errors import MienError
 from mien.media.images import read_image
 from mien.media.video_reader import VideoSource
@@ -188,8 +189,27 @@ def test_min_presence_leaves_out_what_is_no_face():
 def test_min_score_leaves_doubtful_faces_out(quick):
     image = portraits()[0].image
     (face,) = quick.extract(image)
-    assert len(BlazeFace(BlazeFaceConfig(min_score=face.score - 0.01)).extract(image)) == 1
-    assert BlazeFace(BlazeFaceConfig(min_score=0.99)).extract(image) == []
+    assert len(BlazeFace(BlazeFaceConfig(min_score=face.score - 1e-4)).extract(image)) == 1
+    assert BlazeFace(BlazeFaceConfig(min_score=1 - 1e-6)).extract(image) == []
+
+
+@pytest.mark.parametrize("degrees", [0, 40, -75, 180])
+@pytest.mark.parametrize("widened", [0.0, 0.4], ids=["tight box", "box around the head"])
+def test_a_face_that_another_found_is_measured_however_it_is_turned(quick, degrees, widened):
+    portrait = portraits()[0]
+    image, matrix = turned(portrait.image, degrees)
+    expected = portrait.landmarks @ matrix[:, :2].T + matrix[:, 2]
+    five = np.stack([expected[36:42].mean(0), expected[42:48].mean(0), *expected[[30, 48, 54]]]).astype(np.float32)
+    low, high = expected.min(0), expected.max(0)
+    more = widened * (high - low)
+    (face,) = quick.measure(image, [Face(Box(*(low - more), *(high + more)), None, 0.9, {"five": five})])
+    assert apart(face.landmarks, expected) < 0.15
+    assert (face.score, face.points["five"] is five) == (0.9, True)
+
+
+def test_what_is_no_face_is_not_measured(quick):
+    (answer,) = quick.measure(no_face(), [Face(Box(20, 20, 100, 100), None, 0.9)])
+    assert answer is None
 
 
 def test_instances_work_side_by_side_in_threads():

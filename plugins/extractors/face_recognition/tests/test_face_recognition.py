@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
+import dlib
 import numpy as np
 import pytest
 from PIL import ImageFile
 
+from mien.contracts.face import Box, Face
 from mien.errors import MienError
 from mien.media.video_reader import VideoSource
 from mien.plugins.registry import Registry
@@ -98,10 +100,44 @@ def test_landmarks_of_a_large_image_come_from_its_full_size():
 def test_min_score_leaves_doubtful_faces_out():
     image = portraits()[0].image
     (face,) = FaceRecognition().extract(image)
-    assert FaceRecognition(FaceRecognitionConfig(min_score=face.score + 0.1, upsample=0)).extract(image) == []
-    doubtful = FaceRecognition(FaceRecognitionConfig(min_score=-1.0)).extract(no_face())
+    assert FaceRecognition(FaceRecognitionConfig(min_score=(face.score + 1) / 2, upsample=0)).extract(image) == []
+    doubtful = FaceRecognition(FaceRecognitionConfig(min_score=0.02)).extract(no_face())
     assert doubtful
-    assert max(face.score for face in doubtful) < 0
+    assert all(0.02 <= face.score < 0.5 for face in doubtful)
+
+
+def test_half_is_dlibs_own_threshold():
+    detector = dlib.get_frontal_face_detector()
+    extractor = FaceRecognition(FaceRecognitionConfig(search="full", min_score=0.02, upsample=0))
+    for image in (no_face(), *(portrait.image for portrait in portraits())):
+        _, scores, _ = detector.run(image, 0, -0.9)
+        found = [face.score for face in extractor.extract(image)]
+        assert sum(score > 0.5 for score in found) == sum(score > 0 for score in scores)
+        assert found == sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize("degrees", [0, 40, -75, 180])
+def test_a_face_that_it_would_not_find_is_measured_where_another_found_it(degrees):
+    """Turned, and smaller than it finds one; the five points say how far it is turned."""
+    portrait = portraits()[0]
+    height, width = portrait.image.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 0.35)
+    image = cv2.warpAffine(portrait.image, turn, (width, height), flags=cv2.INTER_AREA)
+    expected = portrait.landmarks @ turn[:, :2].T + turn[:, 2]
+    five = np.stack([expected[36:42].mean(0), expected[42:48].mean(0), *expected[[30, 48, 54]]]).astype(np.float32)
+    extractor = FaceRecognition(FaceRecognitionConfig(upsample=0))
+    assert extractor.extract(image) == []
+    (left, top), (right, bottom) = expected.min(0), expected.max(0)
+    (face,) = extractor.measure(image, [Face(Box(left, top, right, bottom), None, 0.9, {"five": five})])
+    eyes = np.linalg.norm(five[0] - five[1])
+    assert np.linalg.norm(face.landmarks - expected, axis=1).mean() / eyes < 0.1
+    assert (face.score, face.points["five"] is five) == (0.9, True)
+
+
+def test_what_is_no_face_is_not_measured():
+    image = no_face()
+    (answer,) = FaceRecognition().measure(image, [Face(Box(20, 20, 100, 100), None, 0.9)])
+    assert answer is None
 
 
 def test_instances_work_side_by_side_in_threads():
@@ -127,7 +163,7 @@ assert not ImageFile.LOAD_TRUNCATED_IMAGES
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("setting", ["upsample=4", "search=thorough", "max_side_px=10", "min_score=nan"])
+@pytest.mark.parametrize("setting", ["upsample=4", "search=thorough", "max_side_px=10", "min_score=nan", "min_score=1"])
 def test_a_value_out_of_range_is_refused_by_name(setting):
     with pytest.raises(MienError, match=setting.partition("=")[0]):
         Registry().create("extractor", f"face_recognition:{setting}")

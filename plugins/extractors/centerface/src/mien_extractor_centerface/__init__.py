@@ -10,7 +10,7 @@ def register_extractors() -> list[PluginSpec]:
         PluginSpec(
             "centerface",
             "mien_extractor_centerface.centerface:CenterFace",
-            "CenterFace: faces of all sizes, from 12 pixels on, with five points instead of landmarks, on a CPU",
+            "CenterFace: faces from 12 pixels on, with five points and no landmarks, on a CPU",
             contract=2,
             weights_license="MIT",
         )

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -13,11 +14,18 @@ from mien.contracts.extractor import Extractor
 from mien.contracts.face import Box, Face, RgbImage
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
+from mien.geometry.closeup import measured_in_closeup
 
 SMALLEST_FACE_PX = 80
 """Side of the smallest face that dlib's detector knows, at the scale it looks at."""
 QUICK_SIDE_PX = 480
 """Side of the image that a quick search begins with: there a face of a sixth of the side is found."""
+SCORE_SLOPE = 4.0
+"""dlib's scores have no unit. At its threshold, 0, true and false detections were equally frequent, and a logistic
+function fitted to 268 detections in 197 images (Platt's method; faces were those of another extractor) has the slope
+3.8: core/bench/scores.py fits it anew."""
+DOUBTFUL = -0.5
+"""dlib's score that is enough where another extractor has found a face."""
 
 
 class FaceRecognitionConfig(PluginConfig):
@@ -32,15 +40,16 @@ class FaceRecognitionConfig(PluginConfig):
     max_side_px: int = Field(default=1920, ge=SMALLEST_FACE_PX)
     """Faces are searched on an image with a longer side of at most so many pixels, doubled or not. Larger images are
     shrunk for that, which loses faces smaller than 80/max_side_px of the longer side (by default a 24th)."""
-    min_score: float = Field(default=0.0, allow_inf_nan=False)
-    """Detections below are dropped: dlib's threshold. More finds fewer false faces, less than 0 finds doubtful ones."""
+    min_score: float = Field(default=0.5, gt=0.0, lt=1.0)
+    """Detections with a lower score are dropped; 0.5 is dlib's own threshold. More finds fewer false faces, less finds
+    doubtful ones."""
 
 
 class FaceRecognition(Extractor):
     """dlib's detector of frontal faces (HOG) and its 68 landmarks (Kazemi and Sullivan, CVPR 2014).
 
     Instances run in threads side by side: each has its own detector, and dlib does not hold Python's lock while it
-    detects. A score is the logistic function of dlib's: ½ is its own threshold, above 0.73 is sure.
+    detects. A score s is 1 / (1 + exp(−4·d)) of dlib's d: see `SCORE_SLOPE`.
     """
 
     Config = FaceRecognitionConfig
@@ -56,12 +65,20 @@ class FaceRecognition(Extractor):
         """Find all faces, surest first. See `Extractor.extract`."""
         image = np.ascontiguousarray(image)  # of a view with padded rows, as PyAV gives them, dlib reads freed memory
         found: list[tuple[Any, float]] = []
+        threshold = math.log(self.config.min_score / (1 - self.config.min_score)) / SCORE_SLOPE
         for scale in self._scales(max(image.shape[:2])):
-            found = self._detect(image, scale)
+            found = self._detect(image, scale, threshold)
             if found:
                 break
         faces = [self._describe(image, rectangle, score) for rectangle, score in found]
         return sorted(faces, key=lambda face: -face.score)
+
+    def measure(self, image: RgbImage, faces: Sequence[Face]) -> list[Face | None]:
+        """Find each face again from close by, if only just, and measure it. See `Extractor.measure`."""
+        return [measured_in_closeup(image, face, self._doubtful) for face in faces]
+
+    def _doubtful(self, image: RgbImage) -> list[Face]:
+        return [self._describe(image, rectangle, score) for rectangle, score in self._detect(image, 1.0, DOUBTFUL)]
 
     def _scales(self, side: int) -> list[float]:
         """What to shrink or enlarge an image by, one after the other until a face is found."""
@@ -70,9 +87,8 @@ class FaceRecognition(Extractor):
         doublings = math.ceil(math.log2(finest / coarsest) - 1e-9)
         return [float(scale) for scale in np.geomspace(finest, coarsest, doublings + 1)[::-1]]
 
-    def _detect(self, image: RgbImage, scale: float) -> list[tuple[Any, float]]:
-        """Rectangles in image pixels, and their scores."""
-        threshold = self.config.min_score
+    def _detect(self, image: RgbImage, scale: float, threshold: float) -> list[tuple[Any, float]]:
+        """Rectangles in image pixels, and dlib's scores."""
         if scale >= 1 and math.log2(scale).is_integer():  # dlib's own way, bit for bit
             rectangles, scores, _ = self._detector.run(image, int(math.log2(scale)), threshold)
             return list(zip(rectangles, scores, strict=True))
@@ -93,7 +109,7 @@ class FaceRecognition(Extractor):
         points = self._predictor(image, rectangle).parts()
         landmarks = np.array([(point.x, point.y) for point in points], np.float32)
         box = Box(rectangle.left(), rectangle.top(), rectangle.right() + 1, rectangle.bottom() + 1)
-        return Face(box, landmarks, 1 / (1 + math.exp(-score)))
+        return Face(box, landmarks, 1 / (1 + math.exp(-SCORE_SLOPE * score)))
 
 
 def _load_dlib() -> tuple[Any, Any]:

@@ -41,7 +41,9 @@ class Encoding(Feature):
         return (-0.6, 0.6)
 
     def compute(self, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
-        """Encode N faces: float32 (N, 128). Raises MienError if a crop has lost its scene.
+        """Encode N faces: float32 (N, 128).
+
+        Raises MienError if a crop has lost its scene, or its landmarks are not known.
 
         Face by face: dlib takes 85 ms for each on one core, and not less in a batch.
         """
@@ -56,6 +58,11 @@ class Encoding(Feature):
                 f"The feature encoding looks at the image around a face, and face {row} has only its crop.",
                 "It can be added to a dataset as long as its sources are there: "
                 "mien preprocess DATASET --features encoding",
+            )
+        if crop.landmarks is None:
+            raise MienError(
+                f"The feature encoding cuts a face out by its landmarks, and face {row} is known by its box alone.",
+                "Choose an --extractor that finds landmarks.",
             )
         scene = np.ascontiguousarray(crop.scene)  # of a view with padded rows, dlib reads freed memory
         points = np.rint(transform_points(inverse(crop.to_crop), crop.landmarks)).astype(int)

@@ -51,7 +51,7 @@ class Histogram(Feature):
             weights = crop.mask[shown].astype(np.float64)
             if not (total := weights.sum()):
                 continue
-            bins = crop.image[shown].astype(np.int64) * self.config.bins // _LEVELS
+            bins = crop.masked_image[shown].astype(np.int64) * self.config.bins // _LEVELS
             for channel in range(_CHANNELS):
                 value[channel] = np.bincount(bins[:, channel], weights, self.config.bins) / total
         return values

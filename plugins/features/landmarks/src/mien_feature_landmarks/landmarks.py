@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mien.contracts.face import FaceCrop
 from mien.contracts.feature import Feature
 from mien.contracts.plugin import PluginConfig
+from mien.errors import MienError
 from mien_feature_landmarks.subsets import Subset, weights
 
 
@@ -41,9 +42,14 @@ class LandmarksFeature(Feature):
         return (0.0, 1.0)
 
     def compute(self, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
-        """Measure N faces: float32 (N, points, 2)."""
+        """Measure N faces: float32 (N, points, 2). Raises MienError for a face whose landmarks are not known."""
         values = np.empty((len(crops), *self.shape), np.float32)
-        for value, crop in zip(values, crops, strict=True):
+        for row, (value, crop) in enumerate(zip(values, crops, strict=True)):
+            if crop.landmarks is None:
+                raise MienError(
+                    f"The feature landmarks measures where they are, and face {row} is known by its box alone.",
+                    "Choose an --extractor that finds landmarks, or other --features.",
+                )
             # Landmarks count from the centre of the first pixel, half a pixel from the crop's edge.
             value[:] = self._weights @ ((crop.landmarks + 0.5) / crop.size)
         return values

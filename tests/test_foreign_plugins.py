@@ -1,0 +1,177 @@
+"""Plugins that the reference study did not have go the whole path without a line of theirs in the core."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien import (
+    Dataset,
+    MienError,
+    Session,
+    SessionOptions,
+    TrainedRun,
+    TrainOptions,
+    anonymize,
+    preprocess,
+    swap,
+    train,
+)
+from mien.geometry.alignment import AlignmentConfig
+from mien.media.images import read_image, write_image
+from mien.media.video_reader import VideoSource
+from mien.testing import portraits
+
+DATA = Path(__file__).parent / "data"
+CLIP = DATA / "clips" / "target_J_2s_audio.mp4"
+
+
+@pytest.fixture(autouse=True)
+def foreign(environment):
+    environment.install_package("foreign")
+
+
+@pytest.fixture
+def portrait(tmp_path: Path) -> Path:
+    """One person."""
+    path = tmp_path / "one.png"
+    write_image(path, portraits()[0].image, synthetic=None)
+    return path
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """Another person."""
+    path = tmp_path / "other.png"
+    write_image(path, portraits()[1].image, synthetic=None)
+    return path
+
+
+def change(before: np.ndarray, after: np.ndarray) -> float:
+    """Share of the pixels that are others."""
+    return float((before != after).any(2).mean())
+
+
+@pytest.mark.parametrize(
+    ("extractor", "template", "known"),
+    [("five", "arcface", False), ("boxes", "box", False), ("mesh", "ffhq", True), ("boxes+mesh", "landmarks", True)],
+)
+def test_a_dataset_of_faces_of_which_other_points_are_known(extractor, template, known, portrait, tmp_path):
+    alignment = AlignmentConfig(template=template, size=96)
+    made = preprocess(
+        tmp_path / "anna", extractor=extractor, sources=[portrait], alignment=alignment, workers=1, images=False
+    )
+    crops, landmarks = made.dataset.crops(), made.dataset.landmarks()
+    assert crops.shape == (1, 96, 96, 3)
+    assert np.isfinite(landmarks).all() == known
+
+
+def test_a_one_shot_swapper_draws_whoever_an_image_shows(portrait, other, tmp_path):
+    report = swap("one_shot", portrait, tmp_path / "out.png", reference=[other])
+    assert report.faces == 1
+    before, after = read_image(portrait), read_image(tmp_path / "out.png")
+    assert 0.05 < change(before, after) < 0.6
+    session = Session.open("one_shot")
+    with pytest.raises(MienError, match="no face"):
+        session.swap(before, reference=[np.zeros((64, 64, 3), np.uint8)])
+    with pytest.raises(MienError, match="draws a reference, not people who do not exist"):
+        session.anonymize(before)
+
+
+def test_a_network_of_256_px_learns_from_pairs_with_a_recognizer_in_its_loss(portrait, other, people, tmp_path):
+    sources = [path for dataset in people for path in sorted(map(Path, Dataset.open(dataset).info.sources or ()))]
+    preprocess(
+        tmp_path / "both",
+        extractor="face_recognition",
+        features="cosine",
+        sources=[*sources[:1], portrait, other],
+        alignment=AlignmentConfig(size=256, margin=0.3),
+        workers=2,
+        images=False,
+    )
+    run = tmp_path / "run"
+    trained = train("pairs", [tmp_path / "both"], run, recognizer="cosine", options=TrainOptions(steps=2))
+    assert trained.step == 2
+    assert TrainedRun.open(run).recognizer == "cosine"
+    assert swap(run, portrait, tmp_path / "out.png", reference=[other]).faces == 1
+
+
+def test_an_inpainter_sees_what_is_around_the_face_and_invents_the_rest(portrait, tmp_path):
+    session = Session.open("inpainter")
+    image = read_image(portrait)
+    one, again, another = (session.anonymize(image, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(one, again) and not np.array_equal(one, another)
+    assert 0.02 < change(image, one) < 0.6
+
+
+def test_photographs_are_fitted_without_a_step_and_drawn(people, tmp_path):
+    run = tmp_path / "run"
+    trained = train("photographs", people, run)
+    assert trained.step == 0 and trained.reason == "it is fitted"
+    opened = TrainedRun.open(run)
+    assert len(opened.model.faces) == opened.record.training_rows
+    with VideoSource(CLIP) as video:
+        frame = next(video.frames(10, 11)).image
+    drawn = Session.open(run).swap(frame, to="E")
+    assert 0.01 < change(frame, drawn) < 0.6
+
+
+def test_a_window_looks_at_the_frames_around(tmp_path):
+    with VideoSource(CLIP) as video:
+        frames = [frame.image for frame in video.frames(0, 8)]
+    session = Session.open("window", options=SessionOptions(blender="feather:color=none"))
+    still = list(session.swap_frames([frames[0]] * 4, seed=0))
+    moving = list(session.swap_frames(frames, seed=0))
+    assert len(moving) == 8
+    # The mean of three frames that are one is that frame; of others it is not.
+    own, mean = (float(np.abs(a.astype(int) - frames[0]).mean()) for a in (still[1], moving[1]))
+    assert own < mean
+
+
+def test_blocks_hide_a_head_whose_landmarks_nobody_knows(portrait, tmp_path):
+    options = SessionOptions(extractor="boxes", blender="feather:color=none")
+    image = read_image(portrait)
+    hidden = Session.open("blocks", options=options).anonymize(image)
+    assert change(image, hidden) > 0.1
+    report = anonymize("blocks", portrait, tmp_path / "out.png", extractor="boxes", check=False)
+    assert report.faces == 1 and report.frames_hidden == 0
+
+
+def test_what_stands_in_front_of_a_face_stays(portrait, other, tmp_path):
+    image = read_image(portrait)
+    y, x = (int(middle) for middle in portraits()[0].landmarks.mean(0)[::-1])
+    image[y + 5 : y + 15, x - 60 : x + 60] = 255
+    barred = tmp_path / "barred.png"
+    write_image(barred, image, synthetic=None)
+    options = SessionOptions(blender="feather:color=none", overwrite=True)
+    faces = {}
+    for masker in ("hull", "hull+bars"):
+        how = replace(options, masker=masker)
+        # The model says itself what of it is to be set in: what stands in front is taken from that, too.
+        swap("one_shot", barred, tmp_path / "out.png", reference=[other], options=how)
+        faces[masker] = read_image(tmp_path / "out.png")[y + 7 : y + 13, x - 20 : x + 20]
+    assert (faces["hull+bars"] > 250).mean() > 0.9 > (faces["hull"] > 250).mean() + 0.3
+
+
+def test_an_enhancer_works_on_what_was_drawn(portrait, other):
+    image, reference = read_image(portrait), read_image(other)
+    plain, grainy = (
+        Session.open("one_shot", options=SessionOptions(enhancers=enhancers)).swap(image, reference=[reference])
+        for enhancers in ("", "grain")
+    )
+    assert 0.01 < change(plain, grainy) < 0.6
+
+
+def test_a_recognizer_that_goes_by_the_cosine_keeps_a_person(portrait, other, tmp_path):
+    made = preprocess(
+        tmp_path / "anna",
+        extractor="face_recognition",
+        sources=[portrait, other],
+        keep_person=portrait,
+        recognizer="cosine",
+        workers=1,
+        images=False,
+    )
+    assert made.dataset.info.recognizer is not None and made.dataset.info.recognizer.choice == "cosine"
+    assert made.faces >= 1
