@@ -25,13 +25,14 @@ class ThirdParty:
     registry: Registry
 
     def preprocess(self, dataset: Path, **options: Any) -> PreprocessReport:
-        of_call = {name: options.pop(name) for name in ("sources", "progress", "executor") if name in options}
+        of_call: dict[str, Any] = {"registry": self.registry}
+        of_call |= {key: options.pop(key) for key in ("sources", "progress", "executor", "registry") if key in options}
         chosen = PreprocessOptions(**{"extractor": "template", "features": "tint", "workers": 1, **options})
-        return preprocess(dataset, options=chosen, registry=self.registry, **of_call)
+        return preprocess(dataset, options=chosen, **of_call)
 
 
 @pytest.fixture(scope="session")
-def stranger(plugins_folder: Path) -> Iterator[ThirdParty]:
+def third_party(plugins_folder: Path) -> Iterator[ThirdParty]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(plugins_folder))
         yield ThirdParty(Registry([EntryPoint("third_party", "third_party", "mien")]))
@@ -52,14 +53,14 @@ def write(path: Path, image: Any) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(stranger: ThirdParty, frames: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(third_party: ThirdParty, frames: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished dataset of eight images, a black one and a clip, to be read only."""
     dataset = tmp_path_factory.mktemp("finished") / "E"
     for number, frame in enumerate(frames):
         write(dataset / "raw" / "images" / f"{number}.png", frame)
     write(dataset / "raw" / "black.png", frames[0] * 0)
     shutil.copy2(DATA / "clips" / "single_frame.mp4", dataset / "raw" / "z.mp4")
-    stranger.preprocess(dataset)
+    third_party.preprocess(dataset)
     return dataset
 
 

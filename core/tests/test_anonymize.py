@@ -81,7 +81,7 @@ def house(plugins_folder: Path, people: list[Path], tmp_path_factory: pytest.Tem
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(plugins_folder))
         registry = Registry([*entry_points(group="mien"), EntryPoint("colors", "colors", "mien")])
-        for model in ("colors", "mirror", "known"):
+        for model in ("colors", "likeness", "known"):
             train(model, people, folder / model, options=TrainOptions(steps=1), registry=registry)
         eyes = registry.create("extractor", ALL_FACES)
         assert isinstance(eyes, Extractor)
@@ -411,7 +411,7 @@ def test_swapping_leaves_a_face_without_landmarks_and_counts_it(house: House, tm
 
 def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -> None:
     clip = cut(J, tmp_path / "J.mp4", slice(0, 6))
-    report = house.anonymize(clip, tmp_path / "out.mp4", "mirror", check=True)
+    report = house.anonymize(clip, tmp_path / "out.mp4", "likeness", check=True)
     file = report.files[0]
     assert file.check is not None and report.check is not None
     assert (file.check.verified, file.check.faces, file.output) == (6, 6, None)
@@ -422,12 +422,12 @@ def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -
     album = tmp_path / "album"
     album.mkdir()
     shutil.copyfile(STILL, album / "a.jpg")
-    folder = house.anonymize(album, tmp_path / "folder", "mirror", check=True)
+    folder = house.anonymize(album, tmp_path / "folder", "likeness", check=True)
     assert folder.files[0].rejected == tmp_path / "folder.rejected" / "a.jpg"
     assert files_in(tmp_path / "folder") == [] and folder.files[0].rejected.exists()
 
-    assert house.anonymize(clip, tmp_path / "out.mp4", "mirror", check=True, max_verified=1.0).failures == {}
-    house.anonymize(clip, tmp_path / "out.mp4", "mirror", check=True, overwrite=True)  # what was rejected stays, too
+    assert house.anonymize(clip, tmp_path / "out.mp4", "likeness", check=True, max_verified=1.0).failures == {}
+    house.anonymize(clip, tmp_path / "out.mp4", "likeness", check=True, overwrite=True)  # what was rejected stays, too
     assert {"out.mp4", "out.rejected.mp4", "out.rejected-2.mp4"} <= set(files_in(tmp_path))
 
 

@@ -1,4 +1,5 @@
-"""Choosing a blender for a swap, among those of a stranger: soft, hard, one that draws nothing, and some that fail."""
+"""Choosing a blender for a swap, among those of a third_party: soft, hard, one that draws nothing, and some that
+fail."""
 
 import shutil
 import sys

@@ -22,11 +22,11 @@ def source_of(dataset: Path, row: dict[str, Any]) -> Any:
     return next(iter(VideoSource(path).frames(row["frame"], row["frame"] + 1))).image
 
 
-def test_every_array_s_row_is_the_face_that_the_index_says(finished: Path, stranger: Any) -> None:
+def test_every_array_s_row_is_the_face_that_the_index_says(finished: Path, third_party: Any) -> None:
     dataset = Dataset.open(finished)
     index = dataset.index().to_pylist()
     assert len(index) == len(dataset) == 9
-    features = FeatureSet("tint", stranger.registry)
+    features = FeatureSet("tint", third_party.registry)
     for number, row in enumerate(index):
         scene = source_of(finished, row)
         to_crop = np.array(row["to_crop"]).reshape(2, 3)
@@ -36,7 +36,7 @@ def test_every_array_s_row_is_the_face_that_the_index_says(finished: Path, stran
         np.testing.assert_array_equal(dataset.masks()[number], np.rint(crop.mask * 255))
         np.testing.assert_array_equal(dataset.images(128)[number], crop.masked_image)
         np.testing.assert_array_equal(dataset.feature("tint")[number], features.compute([crop])["tint"][0])
-        found = stranger.registry.create("extractor", "template").extract(scene)[row["face"]]
+        found = third_party.registry.create("extractor", "template").extract(scene)[row["face"]]
         np.testing.assert_allclose(landmarks, found.landmarks, atol=1e-3)
         box = found.box
         assert row["box"] == [box.left, box.top, box.right, box.bottom]
@@ -95,14 +95,14 @@ def test_statistics_are_numpy_s(finished: Path) -> None:
     np.testing.assert_allclose(covariance, np.cov(values, rowvar=False))
 
 
-def test_vectors_are_the_stored_features_joined(finished: Path, stranger: Any) -> None:
+def test_vectors_are_the_stored_features_joined(finished: Path, third_party: Any) -> None:
     dataset = Dataset.open(finished)
-    features = FeatureSet("tint", stranger.registry)
+    features = FeatureSet("tint", third_party.registry)
     rows = np.array([4, 1])
     np.testing.assert_array_equal(
         dataset.vectors(features, rows), features.join({"tint": np.array(dataset.feature("tint")[rows])})
     )
-    assert dataset.vectors(FeatureSet("", stranger.registry)).shape == (9, 0)
+    assert dataset.vectors(FeatureSet("", third_party.registry)).shape == (9, 0)
 
 
 def test_what_is_not_among_the_faces_is_told_with_its_reason(finished: Path) -> None:
@@ -120,13 +120,13 @@ def test_the_index_says_where_a_face_comes_from(finished: Path) -> None:
     assert all((finished / "raw" / row["source"]).stat().st_size == row["source_size"] for row in index)
 
 
-def test_sharpness_falls_when_an_image_is_blurred(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
+def test_sharpness_falls_when_an_image_is_blurred(third_party: Any, frames: list[Any], tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
     for name, sigma in (("a_sharp", 0.0), ("b_soft", 1.0), ("c_blurred", 3.0)):
         image = cv2.GaussianBlur(frames[0], (0, 0), sigma) if sigma else frames[0]
         cv2.imwrite(str(raw / f"{name}.png"), image[..., ::-1])
-    report = stranger.preprocess(tmp_path, features="")
+    report = third_party.preprocess(tmp_path, features="")
     sharp, soft, blurred = report.dataset.index(["sharpness"]).column("sharpness").to_pylist()
     assert sharp > 2 * soft > 4 * blurred > 0
 
@@ -185,7 +185,7 @@ def test_a_newer_format_is_refused(dataset: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", '{"format_version": 2}', "[1, 2", "\x00\x00"])
 def test_a_damaged_description_is_told_and_can_be_made_anew(
-    dataset: Path, stranger: Any, text: str, tmp_path: Path
+    dataset: Path, third_party: Any, text: str, tmp_path: Path
 ) -> None:
     (dataset / "faces" / "dataset.json").write_text(text)
     with pytest.raises(MienError, match=r"dataset\.json is damaged") as caught:

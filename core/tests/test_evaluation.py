@@ -57,7 +57,7 @@ def test_only_the_end_of_the_clip_is_judged_which_training_never_saw(evaluated: 
 
 def test_each_person_is_drawn_and_beside_it_what_has_learnt_nothing(evaluated: Evaluation) -> None:
     assert evaluated.drawn_as == ["E", "J"]
-    assert [one.name for one in evaluated.of("E", is_model=False)] == [
+    assert [one.name for one in evaluated.of("E", is_baseline=True)] == [
         "mean face",
         "thumbnail, 8 px",
         "nearest training face",
@@ -65,7 +65,7 @@ def test_each_person_is_drawn_and_beside_it_what_has_learnt_nothing(evaluated: E
 
 
 def test_a_model_that_learnt_a_person_draws_them_as_they_are(evaluated: Evaluation) -> None:
-    (model,), (mean, thumbnail, _) = evaluated.of("E", is_model=True), evaluated.of("E", is_model=False)
+    (model,), (mean, thumbnail, _) = evaluated.of("E", is_baseline=False), evaluated.of("E", is_baseline=True)
     assert model.found == 1 and model.verified_as_target == 1
     assert model.to_original < mean.to_original < thumbnail.to_original
     assert model.l1 < thumbnail.l1 and model.ssim > thumbnail.ssim and model.psnr > thumbnail.psnr
@@ -73,14 +73,14 @@ def test_a_model_that_learnt_a_person_draws_them_as_they_are(evaluated: Evaluati
 
 
 def test_a_swap_shows_the_other_person_and_has_no_original_to_compare_pixels_with(evaluated: Evaluation) -> None:
-    (swap,) = evaluated.of("J", is_model=True)
+    (swap,) = evaluated.of("J", is_baseline=False)
     assert swap.to_target < evaluated.same_person_below < swap.to_original
     assert swap.to_people["J"] < swap.to_people["E"]
     assert (swap.l1, swap.ssim, swap.psnr) == (None, None, None)
 
 
 def test_the_face_itself_enlarged_keeps_its_colors_but_is_nobody(evaluated: Evaluation) -> None:
-    _, thumbnail, nearest = evaluated.of("E", is_model=False)
+    _, thumbnail, nearest = evaluated.of("E", is_baseline=True)
     assert thumbnail.to_original > nearest.to_original
 
 
@@ -101,7 +101,7 @@ def test_an_exported_run_is_judged_beside_the_datasets_that_are_named(
         evaluate(exported, people[0], options=asked)
     assert "--trained-on J" in raised.value.fix
     again = evaluate(exported, people[0], options=replace(asked, trained_on=tuple(people[1:])))
-    (half,), (full,) = again.of("E", is_model=True), evaluated.of("E", is_model=True)
+    (half,), (full,) = again.of("E", is_baseline=False), evaluated.of("E", is_baseline=False)
     assert again.rows == evaluated.rows
     assert half.l1 == pytest.approx(full.l1, abs=0.002) and half.to_target == pytest.approx(full.to_target, abs=0.03)
 
@@ -130,14 +130,16 @@ def test_a_judge_says_by_its_own_encodings_whose_faces_they_are(
     )
     (judge,) = evaluation.judges
     assert (evaluation.recognizer.choice, judge.distribution) == ("encoding", "mien-feature-angular")
-    (swap,) = evaluation.of("J", is_model=True)
+    (swap,) = evaluation.of("J", is_baseline=False)
     (judged,) = swap.judges.values()
     assert judged.to_target < judged.same_person_below < judged.to_original
     assert judged.to_target != swap.to_target and judged.verified_as_target == 1 and judged.verified_as_original == 0
     page = (tmp_path / "index.html").read_text()
     assert page.count(f"<dt>to target, {judge.choice}</dt>") == 1 and f"judged by {judge.choice}" in page
     other = evaluate(swapping, people[0], options=EvaluateOptions(to="J", faces=3, recognizer="angular"), out=tmp_path)
-    assert other.recognizer == judge and other.of("J", is_model=True)[0].to_target == pytest.approx(judged.to_target)
+    assert other.recognizer == judge and other.of("J", is_baseline=False)[0].to_target == pytest.approx(
+        judged.to_target
+    )
     for recognizer, judges, told in (
         (None, ["encoding"], "encoding cannot judge: it is what recognizes"),
         ("angular", ["encoding"], "encoding cannot judge: it is what .* trained with"),
@@ -166,9 +168,9 @@ def test_strangers_are_told_apart_by_the_seed(inventing: Path, people: list[Path
         evaluate(inventing, people[1], options=EvaluateOptions(faces=3, seed=seed), out=tmp_path / str(seed))
         for seed in (0, 1)
     )
-    assert one.drawn_as == [None] and one.of(None, is_model=True)[0].to_target is None
-    assert one.of(None, is_model=False) == other.of(None, is_model=False)
-    assert one.of(None, is_model=True)[0].l1 != other.of(None, is_model=True)[0].l1
+    assert one.drawn_as == [None] and one.of(None, is_baseline=False)[0].to_target is None
+    assert one.of(None, is_baseline=True) == other.of(None, is_baseline=True)
+    assert one.of(None, is_baseline=False)[0].l1 != other.of(None, is_baseline=False)[0].l1
     assert "People who do not exist, seed 1" in (tmp_path / "1" / "index.html").read_text()
 
 

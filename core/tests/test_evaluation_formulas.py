@@ -60,9 +60,9 @@ def test_nothing_lies_nearer_than_what_least_squares_find() -> None:
 @pytest.mark.parametrize(("alpha", "beta"), [(1.0, 1.0), (6.0, 1.0)])
 def test_somebody_else_with_the_same_expression_scores_best(alpha: float, beta: float) -> None:
     expression, identity = np.array([0.0, 0.0, 0.2]), np.array([0.9, 0.3, 0.9])
-    stranger, same, grimace = combined_score(expression, identity, alpha, beta)
-    assert stranger > same and stranger > grimace
-    assert stranger == pytest.approx(1 / (1 + np.exp(-beta * 0.3)))
+    other, same, grimace = combined_score(expression, identity, alpha, beta)
+    assert other > same and other > grimace
+    assert other == pytest.approx(1 / (1 + np.exp(-beta * 0.3)))
 
 
 def test_the_frechet_distance_of_a_set_to_itself_is_nothing() -> None:

@@ -88,7 +88,7 @@ def test_around_a_face_at_the_border_there_is_grey() -> None:
 def test_strangers_are_compared_with_each_other_and_with_themselves() -> None:
     landmarks = np.zeros((68, 2), np.float32)
     people = SyntheticPeople({0: np.zeros((2, 4, 4, 3), np.uint8), 5: np.zeros((2, 4, 4, 3), np.uint8)})
-    at = {0: [[0, 0], [3, 4]], 5: [[1, 0], [4, 4]]}  # two strangers, 5 apart; each moves by 1 from face to face
+    at = {0: [[0, 0], [3, 4]], 5: [[1, 0], [4, 4]]}  # two synthetic people, 5 apart; each moves by 1 from face to face
     for number, encodings in at.items():
         people.observations[number] = [Observation(landmarks, np.array(one, np.float32)) for one in encodings]
     assert people.diversity() == pytest.approx(5) and people.constancy() == pytest.approx(1)

@@ -44,76 +44,80 @@ def test_one_person_has_the_name_of_the_dataset_wherever_it_is_moved(finished: P
     assert Dataset.open(Path(shutil.copytree(finished, tmp_path / "Emil"))).people == ("Emil",)
 
 
-def test_each_subfolder_is_a_person(stranger: Any, family: Path) -> None:
-    dataset = stranger.preprocess(family, people="folders").dataset
+def test_each_subfolder_is_a_person(third_party: Any, family: Path) -> None:
+    dataset = third_party.preprocess(family, people="folders").dataset
     assert dataset.people == ("anna", "ben", "family")
     assert dataset.person_rows().tolist() == [0, 0, 0, 1, 1, 1, 2]
     assert dataset.person_rows().dtype == np.int64
 
 
-def test_subfolders_of_what_is_named_are_people_too(stranger: Any, family: Path, tmp_path: Path) -> None:
+def test_subfolders_of_what_is_named_are_people_too(third_party: Any, family: Path, tmp_path: Path) -> None:
     sources = [family / "raw", CLIPS / "single_frame.mp4"]
-    dataset = stranger.preprocess(tmp_path / "all", people="folders", sources=sources).dataset
+    dataset = third_party.preprocess(tmp_path / "all", people="folders", sources=sources).dataset
     assert dataset.people == ("anna", "ben", "all")
     assert dataset.person_rows().tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
 
 
-def test_people_stay_as_they_are_told_when_images_come_and_go(stranger: Any, family: Path, frames: list[Any]) -> None:
-    stranger.preprocess(family, people="folders")
+def test_people_stay_as_they_are_told_when_images_come_and_go(
+    third_party: Any, family: Path, frames: list[Any]
+) -> None:
+    third_party.preprocess(family, people="folders")
     write(family / "raw" / "aaron" / "0.png", tinted(frames[0], 0.3, 1, 1))
     shutil.rmtree(family / "raw" / "ben")
-    dataset = stranger.preprocess(family).dataset
+    dataset = third_party.preprocess(family).dataset
     assert dataset.people == ("aaron", "anna", "family")
     assert dataset.info.people == "folders"
 
 
-def test_the_recognizer_groups_faces_by_whom_they_look_like(stranger: Any, family: Path, tmp_path: Path) -> None:
-    dataset = stranger.preprocess(family, people="recognizer").dataset
+def test_the_recognizer_groups_faces_by_whom_they_look_like(third_party: Any, family: Path, tmp_path: Path) -> None:
+    dataset = third_party.preprocess(family, people="recognizer").dataset
     assert dataset.people == ("person1", "person2")
     assert dataset.person_rows().tolist() == [0, 0, 0, 1, 1, 1, 0]
     assert "surroundings-whole=false" in [feature.key for feature in dataset.info.features]
     shutil.copytree(family / "raw", tmp_path / "three" / "raw")
-    stranger.preprocess(tmp_path / "three", people="recognizer", workers=3)
+    third_party.preprocess(tmp_path / "three", people="recognizer", workers=3)
     assert contents(tmp_path / "three") == contents(family)
 
 
-def test_groups_are_told_anew_when_images_come(stranger: Any, family: Path, frames: list[Any], tmp_path: Path) -> None:
-    stranger.preprocess(family, people="recognizer")
+def test_groups_are_told_anew_when_images_come(
+    third_party: Any, family: Path, frames: list[Any], tmp_path: Path
+) -> None:
+    third_party.preprocess(family, people="recognizer")
     write(family / "raw" / "a.png", tinted(frames[0], 0.2, 0.5, 1))
-    dataset = stranger.preprocess(family).dataset
+    dataset = third_party.preprocess(family).dataset
     assert dataset.person_rows().tolist() == [0, 1, 1, 1, 2, 2, 2, 1]
     shutil.copytree(family / "raw", tmp_path / "new" / "raw")
-    stranger.preprocess(tmp_path / "new", people="recognizer")
+    third_party.preprocess(tmp_path / "new", people="recognizer")
     assert contents(tmp_path / "new") == contents(family)
 
 
 def test_two_faces_of_one_image_are_two_people_even_if_they_look_alike(
-    stranger: Any, frames: list[Any], tmp_path: Path
+    third_party: Any, frames: list[Any], tmp_path: Path
 ) -> None:
     for number in range(2):
         twice = np.concatenate([frames[number], frames[number]], axis=1)
         write(tmp_path / "raw" / f"{number}.png", twice)
-    dataset = stranger.preprocess(tmp_path, people="recognizer").dataset
+    dataset = third_party.preprocess(tmp_path, people="recognizer").dataset
     assert len(dataset.people) == 2
     first, second = dataset.person_rows().reshape(2, 2)
     assert sorted(first) == sorted(second) == [0, 1]
 
 
 def test_the_largest_face_of_a_person_can_be_kept_of_each_folder(
-    stranger: Any, family: Path, frames: list[Any]
+    third_party: Any, family: Path, frames: list[Any]
 ) -> None:
     write(family / "reference.png", frames[5])
-    report = stranger.preprocess(
+    report = third_party.preprocess(
         family, people="folders", keep_person=family / "reference.png", largest=True, features="tint"
     )
     assert report.dataset.people == ("anna", "family")
     assert report.reasons == {"another person": 3}
 
 
-def test_a_face_of_a_video_is_one_track_however_the_work_is_shared_out(stranger: Any, tmp_path: Path) -> None:
+def test_a_face_of_a_video_is_one_track_however_the_work_is_shared_out(third_party: Any, tmp_path: Path) -> None:
     """The clips have 100 and 48 frames; a worker gets 64 at a time."""
     clips = [CLIPS / "target_E_4s_silent.mp4", CLIPS / "single_frame.mp4"]
-    dataset = stranger.preprocess(tmp_path / "one", sources=clips, workers=2).dataset
+    dataset = third_party.preprocess(tmp_path / "one", sources=clips, workers=2).dataset
     tracks = dataset.tracks()
     of_clip = np.array([Path(source).name for source in dataset.index(["source"])["source"].to_pylist()])
     assert set(tracks[of_clip == "target_E_4s_silent.mp4"]) != set(tracks[of_clip == "single_frame.mp4"])
@@ -160,8 +164,8 @@ def test_two_boxes_do_not_go_on_as_one() -> None:
 # Faces of which only the box is known
 
 
-def test_boxes_alone_make_a_dataset(stranger: Any, finished: Path, tmp_path: Path) -> None:
-    report = stranger.preprocess(
+def test_boxes_alone_make_a_dataset(third_party: Any, finished: Path, tmp_path: Path) -> None:
+    report = third_party.preprocess(
         tmp_path,
         extractor="boxes",
         features="tint+surroundings",
@@ -178,7 +182,9 @@ def test_boxes_alone_make_a_dataset(stranger: Any, finished: Path, tmp_path: Pat
     np.testing.assert_allclose(np.ptp(crop.points["box"], axis=0), sides * 64 / 1.6 / sides.max(), atol=0.1)
 
 
-def test_what_needs_landmarks_drops_faces_without_and_says_why(stranger: Any, finished: Path, tmp_path: Path) -> None:
+def test_what_needs_landmarks_drops_faces_without_and_says_why(
+    third_party: Any, finished: Path, tmp_path: Path
+) -> None:
     for extra, why in (
         ({"features": ""}, "no landmarks: the template landmarks needs them"),
         (
@@ -186,20 +192,20 @@ def test_what_needs_landmarks_drops_faces_without_and_says_why(stranger: Any, fi
             "no landmarks: The feature nose needs landmarks.",
         ),
     ):
-        report = stranger.preprocess(tmp_path, extractor="boxes", sources=[finished / "raw"], again=True, **extra)
+        report = third_party.preprocess(tmp_path, extractor="boxes", sources=[finished / "raw"], again=True, **extra)
         assert report.faces == 0
         assert report.reasons == {"no landmarks": 9, "no face": 1}
         assert why in {row["dropped"] for row in report.dataset.dropped().to_pylist()}
 
 
 def test_a_feature_that_needs_landmarks_cannot_be_added_to_faces_without(
-    stranger: Any, finished: Path, tmp_path: Path
+    third_party: Any, finished: Path, tmp_path: Path
 ) -> None:
-    stranger.preprocess(
+    third_party.preprocess(
         tmp_path, extractor="boxes", sources=[finished / "raw"], alignment=AlignmentConfig(template="box")
     )
     with pytest.raises(MienError, match="nose needs landmarks"):
-        stranger.preprocess(tmp_path, extractor="boxes", features="nose")
+        third_party.preprocess(tmp_path, extractor="boxes", features="nose")
 
 
 def test_rows_without_a_face_are_lists_of_any_length_in_the_file(finished: Path) -> None:

@@ -86,14 +86,14 @@ def nothing_is_left(dataset: Path) -> bool:
 # The first run
 
 
-def test_a_report_says_what_was_read_and_found(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
+def test_a_report_says_what_was_read_and_found(third_party: Any, frames: list[Any], tmp_path: Path) -> None:
     for number in range(3):
         write(tmp_path / "raw" / f"{number}.png", frames[number])
     write(tmp_path / "raw" / "black.png", frames[0] * 0)
     (tmp_path / "raw" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
     (tmp_path / "raw" / "notes.txt").write_text("not an image")
     listener = Listener()
-    report = stranger.preprocess(tmp_path, progress=listener)
+    report = third_party.preprocess(tmp_path, progress=listener)
     assert (report.read, report.faces, report.images_done) == (4, 3, 5)
     assert report.reasons == {"no face": 1, "unreadable": 1}
     assert report.dataset.info.counts.model_dump() == {
@@ -112,51 +112,51 @@ def test_a_report_says_what_was_read_and_found(stranger: Any, frames: list[Any],
     assert nothing_is_left(tmp_path)
 
 
-def test_worker_processes_do_not_change_the_result(stranger: Any, finished: Path, tmp_path: Path) -> None:
+def test_worker_processes_do_not_change_the_result(third_party: Any, finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "raw", tmp_path / "E" / "raw")
-    stranger.preprocess(tmp_path / "E", workers=3)
+    third_party.preprocess(tmp_path / "E", workers=3)
     assert contents(tmp_path / "E") == contents(finished)
 
 
 @pytest.mark.parametrize("workers", [None, 1])
 def test_another_executor_gives_the_same_bit_for_bit(
-    stranger: Any, finished: Path, tmp_path: Path, workers: int | None
+    third_party: Any, finished: Path, tmp_path: Path, workers: int | None
 ) -> None:
     shutil.copytree(finished / "raw", tmp_path / "E" / "raw")
     listener = Listener()
     with ThreadPoolExecutor(2) as executor:
-        stranger.preprocess(tmp_path / "E", executor=executor, workers=workers, progress=listener)
+        third_party.preprocess(tmp_path / "E", executor=executor, workers=workers, progress=listener)
         assert contents(tmp_path / "E") == contents(finished)
         assert listener.tracklets[0] == ("faces", 10, 10)
-        report = stranger.preprocess(tmp_path / "E", executor=executor, features="tint+surroundings")
+        report = third_party.preprocess(tmp_path / "E", executor=executor, features="tint+surroundings")
     assert report.features_added == ("surroundings-whole=false",)
     shutil.copytree(finished / "raw", tmp_path / "new" / "raw")
-    stranger.preprocess(tmp_path / "new", features="tint+surroundings")
+    third_party.preprocess(tmp_path / "new", features="tint+surroundings")
     assert contents(tmp_path / "E") == contents(tmp_path / "new")
 
 
-def test_files_and_folders_elsewhere_are_sources_too(stranger: Any, finished: Path, tmp_path: Path) -> None:
+def test_files_and_folders_elsewhere_are_sources_too(third_party: Any, finished: Path, tmp_path: Path) -> None:
     folder, clip = finished / "raw" / "images", finished / "raw" / "z.mp4"
-    report = stranger.preprocess(tmp_path / "K", sources=[folder, clip, folder / "0.png"])
+    report = third_party.preprocess(tmp_path / "K", sources=[folder, clip, folder / "0.png"])
     assert set(report.dataset.index(["source"]).column("source").to_pylist()) == {
         *(str(folder / f"{number}.png") for number in range(8)),
         str(clip),
     }
     assert report.faces == 9
-    again = stranger.preprocess(tmp_path / "K")
+    again = third_party.preprocess(tmp_path / "K")
     assert again.up_to_date
 
 
-def test_without_images_only_arrays_are_written(stranger: Any, finished: Path, tmp_path: Path) -> None:
-    stranger.preprocess(tmp_path, sources=[finished / "raw"], images=False)
+def test_without_images_only_arrays_are_written(third_party: Any, finished: Path, tmp_path: Path) -> None:
+    third_party.preprocess(tmp_path, sources=[finished / "raw"], images=False)
     assert not (tmp_path / "faces" / "images").exists()
     with pytest.raises(MienError, match="images/") as caught:
-        stranger.preprocess(tmp_path)
+        third_party.preprocess(tmp_path)
     assert "--again" in caught.value.fix
 
 
-def test_without_copies_only_the_crops_are_written(stranger: Any, finished: Path, tmp_path: Path) -> None:
-    dataset = stranger.preprocess(tmp_path, sources=[finished / "raw"], copies=False).dataset
+def test_without_copies_only_the_crops_are_written(third_party: Any, finished: Path, tmp_path: Path) -> None:
+    dataset = third_party.preprocess(tmp_path, sources=[finished / "raw"], copies=False).dataset
     assert dataset.info.sizes == ()
     assert not (tmp_path / "faces" / "images").exists()
     assert [path.name for path in (tmp_path / "faces" / "arrays").glob("images*")] == []
@@ -166,14 +166,16 @@ def test_without_copies_only_the_crops_are_written(stranger: Any, finished: Path
         dataset.images(64)
     assert caught.value.fix == f"mien preprocess {tmp_path} --again --from {finished / 'raw'}"
     with pytest.raises(MienError, match="no small copies"):
-        stranger.preprocess(tmp_path)
+        third_party.preprocess(tmp_path)
 
 
 @pytest.mark.parametrize("size", [100, 300])
 def test_crops_may_be_of_any_size_and_copies_go_up_to_128_px(
-    stranger: Any, finished: Path, tmp_path: Path, size: int
+    third_party: Any, finished: Path, tmp_path: Path, size: int
 ) -> None:
-    report = stranger.preprocess(tmp_path, sources=[finished / "raw" / "z.mp4"], alignment=AlignmentConfig(size=size))
+    report = third_party.preprocess(
+        tmp_path, sources=[finished / "raw" / "z.mp4"], alignment=AlignmentConfig(size=size)
+    )
     dataset = report.dataset
     assert dataset.info.size == size
     assert dataset.crops().shape == (1, size, size, 3)
@@ -184,25 +186,25 @@ def test_crops_may_be_of_any_size_and_copies_go_up_to_128_px(
     assert likeness(dataset.images(2)[0], Dataset.open(finished).images(2)[-1]) > 0.999
 
 
-def test_a_smaller_alignment_makes_smaller_crops(stranger: Any, finished: Path, tmp_path: Path) -> None:
-    report = stranger.preprocess(tmp_path, sources=[finished / "raw" / "z.mp4"], alignment=AlignmentConfig(size=16))
+def test_a_smaller_alignment_makes_smaller_crops(third_party: Any, finished: Path, tmp_path: Path) -> None:
+    report = third_party.preprocess(tmp_path, sources=[finished / "raw" / "z.mp4"], alignment=AlignmentConfig(size=16))
     assert report.dataset.info.sizes == (2, 4, 8, 16)
     assert report.dataset.images(16).shape == (1, 16, 16, 3)
     assert report.dataset.masks().shape == (1, 16, 16)
 
 
-def test_a_set_without_faces_is_a_dataset_of_none(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
+def test_a_set_without_faces_is_a_dataset_of_none(third_party: Any, frames: list[Any], tmp_path: Path) -> None:
     write(tmp_path / "raw" / "black.png", frames[0] * 0)
-    report = stranger.preprocess(tmp_path, features="tint+surroundings")
+    report = third_party.preprocess(tmp_path, features="tint+surroundings")
     assert (report.faces, report.reasons) == (0, {"no face": 1})
     assert report.dataset.images(128).shape == (0, 128, 128, 3)
     mean, covariance = report.dataset.statistics("tint")
     assert not mean.any()
     assert not covariance.any()
-    assert stranger.preprocess(tmp_path).up_to_date
+    assert third_party.preprocess(tmp_path).up_to_date
 
 
-def test_workers_load_no_torch(stranger: Any, finished: Path, tmp_path: Path, environment: Any) -> None:
+def test_workers_load_no_torch(third_party: Any, finished: Path, tmp_path: Path, environment: Any) -> None:
     source = """
         import sys
         import numpy as np
@@ -221,18 +223,18 @@ def test_workers_load_no_torch(stranger: Any, finished: Path, tmp_path: Path, en
             return [PluginSpec("torch", "mien_feature_torch:Torch", "whether torch is loaded", contract=2)]
     """
     environment.install("mien-feature-torch", {"mien_feature_torch": source})
-    registry = Registry([*environment.points, *stranger.registry._points])
-    report = stranger.preprocess(tmp_path, features="torch", registry=registry, sources=[finished / "raw" / "z.mp4"])
+    registry = Registry([*environment.points, *third_party.registry._points])
+    report = third_party.preprocess(tmp_path, features="torch", registry=registry, sources=[finished / "raw" / "z.mp4"])
     assert not report.dataset.feature("torch").any()
 
 
 # Again and again
 
 
-def test_run_again_on_the_same_sources_does_nothing(stranger: Any, dataset: Path) -> None:
+def test_run_again_on_the_same_sources_does_nothing(third_party: Any, dataset: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*")}
     listener = Listener()
-    report = stranger.preprocess(dataset, progress=listener)
+    report = third_party.preprocess(dataset, progress=listener)
     assert report.up_to_date
     assert report.images_done == 0
     assert report.seconds < 2
@@ -241,7 +243,7 @@ def test_run_again_on_the_same_sources_does_nothing(stranger: Any, dataset: Path
 
 
 def test_only_what_is_new_changed_or_gone_is_done_and_the_result_is_that_of_a_first_run(
-    stranger: Any, dataset: Path, frames: list[Any], tmp_path: Path
+    third_party: Any, dataset: Path, frames: list[Any], tmp_path: Path
 ) -> None:
     raw = dataset / "raw"
     write(raw / "images" / "25.png", frames[2] // 2)
@@ -249,43 +251,45 @@ def test_only_what_is_new_changed_or_gone_is_done_and_the_result_is_that_of_a_fi
     (raw / "images" / "6.png").unlink()
     (raw / "black.png").unlink()
     listener = Listener()
-    report = stranger.preprocess(dataset, progress=listener)
+    report = third_party.preprocess(dataset, progress=listener)
     assert report.images_done == 2
     assert listener.tracklets[0] == ("faces", 2, 2)
     assert "2 of 10 sources are gone" in listener.said[0]
     shutil.copytree(raw, tmp_path / "new" / "raw")
-    stranger.preprocess(tmp_path / "new")
+    third_party.preprocess(tmp_path / "new")
     assert contents(dataset) == contents(tmp_path / "new")
     assert nothing_is_left(dataset)
 
 
-def test_sources_that_are_not_named_any_more_drop_out(stranger: Any, finished: Path, tmp_path: Path) -> None:
+def test_sources_that_are_not_named_any_more_drop_out(third_party: Any, finished: Path, tmp_path: Path) -> None:
     images, clip = finished / "raw" / "images", finished / "raw" / "z.mp4"
-    assert stranger.preprocess(tmp_path / "K", sources=[images]).faces == 8
+    assert third_party.preprocess(tmp_path / "K", sources=[images]).faces == 8
     listener = Listener()
-    report = stranger.preprocess(tmp_path / "K", sources=[clip], progress=listener)
+    report = third_party.preprocess(tmp_path / "K", sources=[clip], progress=listener)
     assert (report.faces, report.images_done) == (1, 1)
     assert "8 of 8 sources are gone or not named any more" in listener.said[0]
-    assert stranger.preprocess(tmp_path / "K", sources=[images, clip]).faces == 9
+    assert third_party.preprocess(tmp_path / "K", sources=[images, clip]).faces == 9
 
 
-def test_an_image_touched_without_change_is_looked_at_again(stranger: Any, dataset: Path) -> None:
+def test_an_image_touched_without_change_is_looked_at_again(third_party: Any, dataset: Path) -> None:
     (dataset / "raw" / "images" / "0.png").touch()
     digest = Dataset.open(dataset).info.digest
-    report = stranger.preprocess(dataset)
+    report = third_party.preprocess(dataset)
     assert report.images_done == 1
     assert report.dataset.info.digest == digest
 
 
-def test_the_faces_stay_when_all_images_are_gone(stranger: Any, dataset: Path) -> None:
+def test_the_faces_stay_when_all_images_are_gone(third_party: Any, dataset: Path) -> None:
     shutil.rmtree(dataset / "raw")
     listener = Listener()
-    report = stranger.preprocess(dataset, features="tint", progress=listener)
+    report = third_party.preprocess(dataset, features="tint", progress=listener)
     assert report.faces == 9
     assert "gone; its faces are kept" in listener.said[0]
 
 
-def test_another_extractor_alignment_or_filter_is_refused_and_may_be_insisted_on(stranger: Any, dataset: Path) -> None:
+def test_another_extractor_alignment_or_filter_is_refused_and_may_be_insisted_on(
+    third_party: Any, dataset: Path
+) -> None:
     for settings, told in (
         ({"extractor": "template:grow=1.2"}, r"template:grow=1\.0.*template:grow=1\.2"),
         ({"alignment": AlignmentConfig(margin=0.2)}, r"margin=0\.05.*margin=0\.2"),
@@ -295,75 +299,75 @@ def test_another_extractor_alignment_or_filter_is_refused_and_may_be_insisted_on
         ({"keep_person": dataset / "raw" / "images" / "0.png"}, "person"),
     ):
         with pytest.raises(MienError, match=told) as caught:
-            stranger.preprocess(dataset, **settings)
+            third_party.preprocess(dataset, **settings)
         assert f"mien preprocess {dataset} --again" in caught.value.fix
-    report = stranger.preprocess(dataset, extractor="template:grow=1.2", again=True)
+    report = third_party.preprocess(dataset, extractor="template:grow=1.2", again=True)
     assert report.images_done == 10
     assert report.dataset.info.extractor.startswith("template:grow=1.2")
 
 
 def test_another_version_of_the_extractor_may_not_add_faces(
-    stranger: Any, environment: Any, frames: list[Any], tmp_path: Path
+    third_party: Any, environment: Any, frames: list[Any], tmp_path: Path
 ) -> None:
     environment.install_package("third_party", "mien-extractor-versioned", named="versioned")
     dataset = tmp_path / "E"
     write(dataset / "raw" / "0.png", frames[0])
-    stranger.preprocess(dataset, registry=Registry(environment.points))
+    third_party.preprocess(dataset, registry=Registry(environment.points))
     (info,) = environment.folder.glob("*.dist-info")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mien-extractor-versioned\nVersion: 2.0\n")
-    assert not stranger.preprocess(dataset, features="", registry=Registry(environment.points)).images_done
+    assert not third_party.preprocess(dataset, features="", registry=Registry(environment.points)).images_done
     write(dataset / "raw" / "1.png", frames[1])
     with pytest.raises(MienError, match=r"mien-extractor-versioned 1\.0, but mien-extractor-versioned 2\.0"):
-        stranger.preprocess(dataset, registry=Registry(environment.points))
+        third_party.preprocess(dataset, registry=Registry(environment.points))
 
 
 # Features
 
 
-def test_a_feature_is_added_without_touching_the_rest(stranger: Any, dataset: Path, tmp_path: Path) -> None:
+def test_a_feature_is_added_without_touching_the_rest(third_party: Any, dataset: Path, tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (dataset / "faces" / "arrays").iterdir()}
-    report = stranger.preprocess(dataset, features="surroundings")
+    report = third_party.preprocess(dataset, features="surroundings")
     assert report.features_added == ("surroundings-whole=false",)
     assert report.images_done == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     shutil.copytree(dataset / "raw", tmp_path / "new" / "raw")
-    stranger.preprocess(tmp_path / "new", features="tint+surroundings")
+    third_party.preprocess(tmp_path / "new", features="tint+surroundings")
     assert contents(dataset) == contents(tmp_path / "new")
     assert nothing_is_left(dataset)
 
 
 def test_a_feature_of_crops_can_be_added_when_the_images_are_gone(
-    stranger: Any, finished: Path, tmp_path: Path
+    third_party: Any, finished: Path, tmp_path: Path
 ) -> None:
     dataset = tmp_path / "E"
     shutil.copytree(finished / "raw", dataset / "raw")
-    stranger.preprocess(dataset, features="")
+    third_party.preprocess(dataset, features="")
     shutil.rmtree(dataset / "raw")
-    stranger.preprocess(dataset, features="tint")
+    third_party.preprocess(dataset, features="tint")
     np.testing.assert_array_equal(Dataset.open(dataset).feature("tint"), Dataset.open(finished).feature("tint"))
     with pytest.raises(MienError, match=r"0\.png"):
-        stranger.preprocess(dataset, features="surroundings")
+        third_party.preprocess(dataset, features="surroundings")
 
 
 def test_features_are_kept_when_sources_change_and_others_are_asked_for(
-    stranger: Any, dataset: Path, frames: list[Any]
+    third_party: Any, dataset: Path, frames: list[Any]
 ) -> None:
     write(dataset / "raw" / "new.png", frames[0])
-    report = stranger.preprocess(dataset, features="surroundings")
+    report = third_party.preprocess(dataset, features="surroundings")
     assert [feature.key for feature in report.dataset.info.features] == ["tint", "surroundings-whole=false"]
     assert len(report.dataset.feature("tint")) == len(report.dataset.feature("surroundings-whole=false")) == 10
 
 
 def test_a_feature_of_another_version_is_computed_anew_when_it_is_asked_for(
-    stranger: Any, environment: Any, frames: list[Any], tmp_path: Path
+    third_party: Any, environment: Any, frames: list[Any], tmp_path: Path
 ) -> None:
     environment.install_package("third_party", "mien-versioned", named="versioned")
     dataset = tmp_path / "E"
     write(dataset / "raw" / "0.png", frames[0])
-    stranger.preprocess(dataset, registry=Registry(environment.points))
+    third_party.preprocess(dataset, registry=Registry(environment.points))
     (info,) = environment.folder.glob("*.dist-info")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mien-versioned\nVersion: 2.0\n")
-    report = stranger.preprocess(dataset, registry=Registry(environment.points))
+    report = third_party.preprocess(dataset, registry=Registry(environment.points))
     assert report.features_added == ("tint",)
     assert [feature.version for feature in report.dataset.info.features] == ["2.0"]
 
@@ -382,21 +386,21 @@ def crowd(frames: list[Any], tmp_path: Path) -> Path:
     return tmp_path / "E"
 
 
-def test_every_face_of_an_image_is_found(stranger: Any, crowd: Path) -> None:
-    index = stranger.preprocess(crowd).dataset.index(["source", "face"]).to_pylist()
+def test_every_face_of_an_image_is_found(third_party: Any, crowd: Path) -> None:
+    index = third_party.preprocess(crowd).dataset.index(["source", "face"]).to_pylist()
     assert [(row["source"], row["face"]) for row in index] == [(f"{n}.png", face) for n in range(4) for face in (0, 1)]
 
 
-def test_only_the_largest_face_is_kept(stranger: Any, crowd: Path) -> None:
-    dataset = stranger.preprocess(crowd, largest=True).dataset
+def test_only_the_largest_face_is_kept(third_party: Any, crowd: Path) -> None:
+    dataset = third_party.preprocess(crowd, largest=True).dataset
     assert dataset.index(["face"]).column("face").to_pylist() == [1, 1, 1, 1]
     assert dataset.info.reasons == {"not the largest face": 4}
     assert all(row["box"] and row["face"] == 0 for row in dataset.dropped().to_pylist())
-    assert stranger.preprocess(crowd).up_to_date
+    assert third_party.preprocess(crowd).up_to_date
 
 
-def test_only_the_person_of_the_reference_is_kept(stranger: Any, crowd: Path) -> None:
-    dataset = stranger.preprocess(crowd, keep_person=crowd.parent / "reference.png").dataset
+def test_only_the_person_of_the_reference_is_kept(third_party: Any, crowd: Path) -> None:
+    dataset = third_party.preprocess(crowd, keep_person=crowd.parent / "reference.png").dataset
     assert len(dataset) == 6
     assert dataset.info.reasons == {"another person": 2}
     dropped = dataset.dropped().to_pylist()
@@ -404,16 +408,16 @@ def test_only_the_person_of_the_reference_is_kept(stranger: Any, crowd: Path) ->
     assert all(row["dropped"].startswith("another person: distance ") for row in dropped)
 
 
-def test_the_person_stays_with_the_dataset(stranger: Any, crowd: Path, frames: list[Any]) -> None:
-    stranger.preprocess(crowd, keep_person=crowd.parent / "reference.png", features="surroundings")
+def test_the_person_stays_with_the_dataset(third_party: Any, crowd: Path, frames: list[Any]) -> None:
+    third_party.preprocess(crowd, keep_person=crowd.parent / "reference.png", features="surroundings")
     write(crowd / "raw" / "5.png", (frames[5] * (1.0, 0.5, 0.5)).astype(np.uint8))
-    report = stranger.preprocess(crowd)
+    report = third_party.preprocess(crowd)
     assert report.images_done == 1
     assert report.reasons == {"another person": 3}
 
 
-def test_the_largest_face_of_the_person_is_kept(stranger: Any, crowd: Path) -> None:
-    report = stranger.preprocess(crowd, keep_person=crowd.parent / "reference.png", largest=True)
+def test_the_largest_face_of_the_person_is_kept(third_party: Any, crowd: Path) -> None:
+    report = third_party.preprocess(crowd, keep_person=crowd.parent / "reference.png", largest=True)
     assert report.faces == 4
     assert report.reasons == {"another person": 2, "not the largest face": 2}
 
@@ -421,39 +425,39 @@ def test_the_largest_face_of_the_person_is_kept(stranger: Any, crowd: Path) -> N
 # What goes wrong
 
 
-def test_nothing_to_preprocess_is_told(stranger: Any, tmp_path: Path) -> None:
+def test_nothing_to_preprocess_is_told(third_party: Any, tmp_path: Path) -> None:
     with pytest.raises(MienError, match="does not exist") as caught:
-        stranger.preprocess(tmp_path)
+        third_party.preprocess(tmp_path)
     assert f"mien preprocess {tmp_path} --from PATH" in caught.value.fix
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "notes.txt").write_text("no image")
     with pytest.raises(MienError, match="no images or videos in"):
-        stranger.preprocess(tmp_path)
+        third_party.preprocess(tmp_path)
     with pytest.raises(MienError, match="There is no file or folder"):
-        stranger.preprocess(tmp_path, sources=[tmp_path / "missing"])
+        third_party.preprocess(tmp_path, sources=[tmp_path / "missing"])
     assert not (tmp_path / "faces").exists()
 
 
-def test_a_misspelled_dataset_leaves_no_folder(stranger: Any, tmp_path: Path) -> None:
+def test_a_misspelled_dataset_leaves_no_folder(third_party: Any, tmp_path: Path) -> None:
     with pytest.raises(MienError, match="does not exist"):
-        stranger.preprocess(tmp_path / "Ee")
+        third_party.preprocess(tmp_path / "Ee")
     assert not (tmp_path / "Ee").exists()
 
 
-def test_the_dataset_s_own_crops_are_no_sources(stranger: Any, dataset: Path) -> None:
-    report = stranger.preprocess(dataset, sources=[dataset], again=True)
+def test_the_dataset_s_own_crops_are_no_sources(third_party: Any, dataset: Path) -> None:
+    report = third_party.preprocess(dataset, sources=[dataset], again=True)
     assert report.images_done == 10
-    assert stranger.preprocess(dataset, sources=[dataset]).up_to_date
+    assert third_party.preprocess(dataset, sources=[dataset]).up_to_date
 
 
-def test_an_extractor_need_not_be_named(stranger: Any, dataset: Path, tmp_path: Path) -> None:
-    assert stranger.preprocess(dataset, extractor=None).up_to_date
+def test_an_extractor_need_not_be_named(third_party: Any, dataset: Path, tmp_path: Path) -> None:
+    assert third_party.preprocess(dataset, extractor=None).up_to_date
     with pytest.raises(MienError, match="Several extractors are installed: boxes, template"):
-        stranger.preprocess(tmp_path / "new", extractor=None, sources=[DATA / "clips" / "single_frame.mp4"])
+        third_party.preprocess(tmp_path / "new", extractor=None, sources=[DATA / "clips" / "single_frame.mp4"])
 
 
-def test_a_cut_off_video_gives_the_frames_before_and_says_where_it_ends(stranger: Any, tmp_path: Path) -> None:
-    report = stranger.preprocess(tmp_path, sources=[DATA / "clips" / "truncated_faststart.mp4"])
+def test_a_cut_off_video_gives_the_frames_before_and_says_where_it_ends(third_party: Any, tmp_path: Path) -> None:
+    report = third_party.preprocess(tmp_path, sources=[DATA / "clips" / "truncated_faststart.mp4"])
     assert report.dataset.index(["frame"]).column("frame").to_pylist() == list(range(32))
     (row,) = report.dataset.dropped().to_pylist()
     assert row["frame"] == 32
@@ -461,17 +465,17 @@ def test_a_cut_off_video_gives_the_frames_before_and_says_where_it_ends(stranger
     assert report.read == 32
 
 
-def test_a_video_without_index_is_reported_and_the_others_are_used(stranger: Any, tmp_path: Path) -> None:
+def test_a_video_without_index_is_reported_and_the_others_are_used(third_party: Any, tmp_path: Path) -> None:
     clips = [DATA / "clips" / name for name in ("truncated_no_moov.mp4", "single_frame.mp4")]
-    report = stranger.preprocess(tmp_path, sources=clips)
+    report = third_party.preprocess(tmp_path, sources=clips)
     assert report.faces == 1
     (row,) = report.dataset.dropped().to_pylist()
     assert row["frame"] is None
     assert "moov" in row["dropped"]
 
 
-def test_a_video_is_cut_into_chunks_and_put_together_in_order(stranger: Any, tmp_path: Path) -> None:
-    report = stranger.preprocess(tmp_path, sources=[DATA / "clips" / "target_E_4s_silent.mp4"], workers=2)
+def test_a_video_is_cut_into_chunks_and_put_together_in_order(third_party: Any, tmp_path: Path) -> None:
+    report = third_party.preprocess(tmp_path, sources=[DATA / "clips" / "target_E_4s_silent.mp4"], workers=2)
     index = report.dataset.index(["frame", "pts"])
     assert index.column("frame").to_pylist() == list(range(100))
     pts = index.column("pts").to_pylist()
@@ -479,10 +483,10 @@ def test_a_video_is_cut_into_chunks_and_put_together_in_order(stranger: Any, tmp
 
 
 def test_an_image_that_a_plugin_fails_on_is_reported_and_the_others_are_used(
-    stranger: Any, dataset: Path, frames: list[Any]
+    third_party: Any, dataset: Path, frames: list[Any]
 ) -> None:
     write(dataset / "raw" / "red.png", with_corner(frames[0], (255, 0, 0)))
-    report = stranger.preprocess(dataset)
+    report = third_party.preprocess(dataset)
     assert report.faces == 9
     assert report.dataset.info.counts.failed == 1
     (row,) = [row for row in report.dataset.dropped().to_pylist() if row["source"] == "red.png"]
@@ -490,29 +494,29 @@ def test_an_image_that_a_plugin_fails_on_is_reported_and_the_others_are_used(
     assert "ArithmeticError: this image has a red corner" in row["dropped"]
 
 
-def test_a_plugin_that_fails_on_every_image_stops_the_run(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
+def test_a_plugin_that_fails_on_every_image_stops_the_run(third_party: Any, frames: list[Any], tmp_path: Path) -> None:
     for number in range(3):
         write(tmp_path / "raw" / f"{number}.png", with_corner(frames[0], (255, 0, 0)))
     with pytest.raises(MienError, match=r"The first 3 images all failed.*red corner"):
-        stranger.preprocess(tmp_path)
+        third_party.preprocess(tmp_path)
     for number in range(3):
         write(tmp_path / "raw" / f"{number}.png", frames[0])
-    assert stranger.preprocess(tmp_path).faces == 3
+    assert third_party.preprocess(tmp_path).faces == 3
 
 
 def test_a_plugin_that_fails_on_all_of_many_new_images_stops_the_run(
-    stranger: Any, dataset: Path, frames: list[Any]
+    third_party: Any, dataset: Path, frames: list[Any]
 ) -> None:
     before = contents(dataset)
     for number in range(80):
         write(dataset / "raw" / f"red{number}.png", with_corner(frames[0][:20, :20], (255, 0, 0)))
     with pytest.raises(MienError, match=r"The first 64 images all failed"):
-        stranger.preprocess(dataset)
+        third_party.preprocess(dataset)
     assert contents(dataset) == before
 
 
 def test_a_killed_worker_is_told_with_what_it_worked_on_and_the_next_run_goes_on(
-    stranger: Any, frames: list[Any], tmp_path: Path
+    third_party: Any, frames: list[Any], tmp_path: Path
 ) -> None:
     dataset, fuse = tmp_path / "E", tmp_path / "fuse"
     for number in range(40):
@@ -520,77 +524,78 @@ def test_a_killed_worker_is_told_with_what_it_worked_on_and_the_next_run_goes_on
     fuse.touch()
     extractor = f"template:fuse={fuse}"
     with pytest.raises(MienError, match=r"killed by signal 9.*8 images from 32\.png to 39\.png") as caught:
-        stranger.preprocess(dataset, extractor=extractor)
+        third_party.preprocess(dataset, extractor=extractor)
     assert "what is done is kept" in caught.value.fix
     listener = Listener()
-    report = stranger.preprocess(dataset, extractor=extractor, progress=listener)
+    report = third_party.preprocess(dataset, extractor=extractor, progress=listener)
     assert report.faces == 40
     assert report.images_done == 8
     assert "32 of 40" in listener.said[0]
 
 
-def run_in_a_process(stranger: Any, dataset: Path, extractor: str) -> "subprocess.CompletedProcess[str]":
+def run_in_a_process(third_party: Any, dataset: Path, extractor: str) -> "subprocess.CompletedProcess[str]":
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from importlib.metadata import EntryPoint\n"
         "from pathlib import Path\n"
-        "from mien import Registry\n"
+        "from mien import PreprocessOptions, Registry\n"
         "from mien.dataset.preprocess import preprocess\n"
         "registry = Registry([EntryPoint('third_party', 'third_party', 'mien')])\n"
-        "preprocess(Path(sys.argv[2]), extractor=sys.argv[3], features='tint', workers=1, registry=registry)\n"
+        "options = PreprocessOptions(extractor=sys.argv[3], features='tint', workers=1)\n"
+        "preprocess(Path(sys.argv[2]), options=options, registry=registry)\n"
     )
     command = [sys.executable, "-c", code, str(DATA.parent / "plugins"), str(dataset), extractor]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_killed_in_the_middle_it_continues_and_the_result_is_that_of_one_run(
-    stranger: Any, frames: list[Any], tmp_path: Path
+    third_party: Any, frames: list[Any], tmp_path: Path
 ) -> None:
     dataset, fuse = tmp_path / "E", tmp_path / "fuse-for-the-parent"
     for number in range(40):
         write(dataset / "raw" / f"{number:02d}.png", with_corner(frames[number % 8], (0, 255 * (number == 37), 0)))
     fuse.touch()
     extractor = f"template:fuse={fuse}"
-    assert run_in_a_process(stranger, dataset, extractor).returncode == -signal.SIGKILL
+    assert run_in_a_process(third_party, dataset, extractor).returncode == -signal.SIGKILL
     with pytest.raises(MienError, match="not been finished"):
         Dataset.open(dataset)
     half_written = dataset / "faces" / ".work" / f".{'0' * 32}.partial-1"
     half_written.mkdir()
-    report = stranger.preprocess(dataset, extractor=extractor)
+    report = third_party.preprocess(dataset, extractor=extractor)
     assert report.images_done == 8
     assert nothing_is_left(dataset)
     shutil.copytree(dataset / "raw", tmp_path / "new" / "raw")
-    stranger.preprocess(tmp_path / "new", extractor=extractor)
+    third_party.preprocess(tmp_path / "new", extractor=extractor)
     assert contents(dataset) == contents(tmp_path / "new")
 
 
 def test_an_update_killed_in_the_middle_leaves_the_old_dataset(
-    stranger: Any, frames: list[Any], tmp_path: Path
+    third_party: Any, frames: list[Any], tmp_path: Path
 ) -> None:
     dataset, fuse = tmp_path / "E", tmp_path / "fuse-for-the-parent"
     extractor = f"template:fuse={fuse}"
     write(dataset / "raw" / "0.png", frames[0])
-    stranger.preprocess(dataset, extractor=extractor)
+    third_party.preprocess(dataset, extractor=extractor)
     before = contents(dataset)
     write(dataset / "raw" / "1.png", with_corner(frames[1], (0, 255, 0)))
     fuse.touch()
-    assert run_in_a_process(stranger, dataset, extractor).returncode == -signal.SIGKILL
+    assert run_in_a_process(third_party, dataset, extractor).returncode == -signal.SIGKILL
     assert contents(dataset) == before
-    assert stranger.preprocess(dataset, extractor=extractor).faces == 2
+    assert third_party.preprocess(dataset, extractor=extractor).faces == 2
 
 
-def test_a_merge_that_was_stopped_is_begun_anew(stranger: Any, dataset: Path, frames: list[Any]) -> None:
+def test_a_merge_that_was_stopped_is_begun_anew(third_party: Any, dataset: Path, frames: list[Any]) -> None:
     write(dataset / "raw" / "new.png", frames[0])
     left = dataset / ".faces.new" / "arrays"
     left.mkdir(parents=True)
     (left / "images128.npy").write_bytes(b"half of it")
-    assert stranger.preprocess(dataset).faces == 10
+    assert third_party.preprocess(dataset).faces == 10
     assert nothing_is_left(dataset)
 
 
 @pytest.mark.parametrize("change", [{}, {"features": "surroundings"}, {"again": True}], ids=str)
 def test_an_exchange_that_was_stopped_halfway_is_finished(
-    stranger: Any, dataset: Path, finished: Path, change: dict[str, Any]
+    third_party: Any, dataset: Path, finished: Path, change: dict[str, Any]
 ) -> None:
     """Stopped between its two renames: the old faces stand aside, the new ones are whole and not in place yet."""
     shutil.copytree(dataset / "faces", dataset / ".faces.old")
@@ -598,28 +603,28 @@ def test_an_exchange_that_was_stopped_halfway_is_finished(
     shutil.rmtree(dataset / "raw")
     if change.get("again"):
         with pytest.raises(MienError, match="nothing to preprocess"):
-            stranger.preprocess(dataset, **change)
+            third_party.preprocess(dataset, **change)
     elif change:
         with pytest.raises(MienError, match=r"\.png"):  # it needs the images, and they are gone
-            stranger.preprocess(dataset, **change)
+            third_party.preprocess(dataset, **change)
     else:
-        assert stranger.preprocess(dataset).faces == 9
+        assert third_party.preprocess(dataset).faces == 9
     assert contents(dataset)["arrays"] == contents(finished)["arrays"]
     assert not (dataset / ".faces.new").exists()
     assert not (dataset / ".faces.old").exists()
 
 
 def test_an_exchange_whose_new_faces_are_not_whole_gives_the_old_ones(
-    stranger: Any, dataset: Path, finished: Path
+    third_party: Any, dataset: Path, finished: Path
 ) -> None:
     (dataset / "faces").rename(dataset / ".faces.old")
     (dataset / ".faces.new" / "arrays").mkdir(parents=True)
-    assert stranger.preprocess(dataset).up_to_date
+    assert third_party.preprocess(dataset).up_to_date
     assert contents(dataset) == contents(finished)
     assert nothing_is_left(dataset)
 
 
-def test_what_another_run_holds_is_not_even_looked_at(stranger: Any, dataset: Path, frames: list[Any]) -> None:
+def test_what_another_run_holds_is_not_even_looked_at(third_party: Any, dataset: Path, frames: list[Any]) -> None:
     """Whoever looked before holding the dataset would go on with what it was before the other run finished."""
 
     class Meanwhile(Listener):
@@ -629,14 +634,14 @@ def test_what_another_run_holds_is_not_even_looked_at(stranger: Any, dataset: Pa
             text = info.read_text()
             info.write_text("damaged")
             with pytest.raises(MienError, match="another run"):
-                stranger.preprocess(dataset, keep_person=dataset / "nobody.png")
+                third_party.preprocess(dataset, keep_person=dataset / "nobody.png")
             info.write_text(text)
 
     write(dataset / "raw" / "new.png", frames[0])
-    assert stranger.preprocess(dataset, progress=Meanwhile()).faces == 10
+    assert third_party.preprocess(dataset, progress=Meanwhile()).faces == 10
 
 
-def test_ctrl_c_ends_the_workers_and_keeps_what_is_done(stranger: Any, frames: list[Any], tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_workers_and_keeps_what_is_done(third_party: Any, frames: list[Any], tmp_path: Path) -> None:
     for number in range(40):
         write(tmp_path / "raw" / f"{number:02d}.png", frames[number % 8])
 
@@ -648,25 +653,25 @@ def test_ctrl_c_ends_the_workers_and_keeps_what_is_done(stranger: Any, frames: l
 
     listener = Impatient()
     with pytest.raises(KeyboardInterrupt):
-        stranger.preprocess(tmp_path, progress=listener)
+        third_party.preprocess(tmp_path, progress=listener)
     assert "the same command goes on" in listener.said[-1]
-    assert stranger.preprocess(tmp_path).images_done == 8
+    assert third_party.preprocess(tmp_path).images_done == 8
 
 
-def test_two_runs_at_once_are_refused(stranger: Any, dataset: Path, frames: list[Any]) -> None:
+def test_two_runs_at_once_are_refused(third_party: Any, dataset: Path, frames: list[Any]) -> None:
     class Twice(Listener):
         def start(self, what: str, total: int | None) -> None:
             super().start(what, total)
             with pytest.raises(MienError, match="another run"):
-                stranger.preprocess(dataset)
+                third_party.preprocess(dataset)
 
     write(dataset / "raw" / "new.png", frames[0])
     listener = Twice()
-    assert stranger.preprocess(dataset, progress=listener).faces == 10
+    assert third_party.preprocess(dataset, progress=listener).faces == 10
     assert listener.tracklets
 
 
-def test_a_full_disk_is_told_and_nothing_is_lost(stranger: Any, dataset: Path, frames: list[Any]) -> None:
+def test_a_full_disk_is_told_and_nothing_is_lost(third_party: Any, dataset: Path, frames: list[Any]) -> None:
     """The disk is a file-size limit of 300 kB: one array of 40 crops is larger."""
     before = contents(dataset)
     for number in range(40):
@@ -676,11 +681,11 @@ def test_a_full_disk_is_told_and_nothing_is_lost(stranger: Any, dataset: Path, f
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
     try:
         with pytest.raises(MienError, match="faces"):
-            stranger.preprocess(dataset)
+            third_party.preprocess(dataset)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert contents(dataset) == before
-    assert stranger.preprocess(dataset).faces == 49
+    assert third_party.preprocess(dataset).faces == 49
 
 
 @pytest.fixture
@@ -696,46 +701,46 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_fills_is_told_and_nothing_is_lost(
-    stranger: Any, frames: list[Any], tmp_path: Path, disk: Path
+    third_party: Any, frames: list[Any], tmp_path: Path, disk: Path
 ) -> None:
     images = [write(tmp_path / "images" / f"{number:02d}.png", frames[number % 8]) for number in range(24)]
-    assert stranger.preprocess(disk / "E", sources=images[:4]).faces == 4
+    assert third_party.preprocess(disk / "E", sources=images[:4]).faces == 4
     before = contents(disk / "E")
     with pytest.raises(MienError, match="disk is full") as caught:
-        stranger.preprocess(disk / "E", sources=images)
+        third_party.preprocess(disk / "E", sources=images)
     assert caught.value.fix.startswith("df -h")
     assert contents(disk / "E") == before
     subprocess.run(["mount", "-o", "remount,size=30m", str(disk)], check=True)
-    report = stranger.preprocess(disk / "E", sources=images)
+    report = third_party.preprocess(disk / "E", sources=images)
     assert report.faces == 24
     assert report.images_done < 20
 
 
 def test_a_disk_that_fills_while_merging_is_told_and_the_shards_stay(
-    stranger: Any, frames: list[Any], tmp_path: Path, disk: Path
+    third_party: Any, frames: list[Any], tmp_path: Path, disk: Path
 ) -> None:
     images = [write(tmp_path / "images" / f"{number:02d}.png", frames[number % 8]) for number in range(14)]
     filler = disk / "filler"
     filler.write_bytes(b"0" * 400_000)
     with pytest.raises(MienError, match="disk is full"):
-        stranger.preprocess(disk / "E", sources=images)
+        third_party.preprocess(disk / "E", sources=images)
     assert not (disk / "E" / ".faces.new").exists()
     filler.unlink()
-    report = stranger.preprocess(disk / "E", sources=images)
+    report = third_party.preprocess(disk / "E", sources=images)
     assert (report.images_done, report.faces) == (0, 14)
 
 
-def test_a_disk_that_may_not_be_written_is_told_and_can_be_read(stranger: Any, finished: Path, disk: Path) -> None:
+def test_a_disk_that_may_not_be_written_is_told_and_can_be_read(third_party: Any, finished: Path, disk: Path) -> None:
     shutil.copytree(finished, disk / "E")
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    assert stranger.preprocess(disk / "E").up_to_date
+    assert third_party.preprocess(disk / "E").up_to_date
     for change in ({"features": "surroundings"}, {"again": True}):
         with pytest.raises(MienError, match="may not be written"):
-            stranger.preprocess(disk / "E", **change)
+            third_party.preprocess(disk / "E", **change)
     assert contents(disk / "E") == contents(finished)
 
 
-def test_a_folder_that_may_not_be_written_is_told(stranger: Any, dataset: Path, frames: list[Any]) -> None:
+def test_a_folder_that_may_not_be_written_is_told(third_party: Any, dataset: Path, frames: list[Any]) -> None:
     write(dataset / "raw" / "new.png", frames[0])
     before = contents(dataset)
     (dataset / "faces").chmod(0o500)
@@ -743,28 +748,28 @@ def test_a_folder_that_may_not_be_written_is_told(stranger: Any, dataset: Path, 
         if os.access(dataset / "faces", os.W_OK):
             pytest.skip("this user may write everywhere")
         with pytest.raises(MienError, match="may not be written"):
-            stranger.preprocess(dataset)
+            third_party.preprocess(dataset)
         assert contents(dataset) == before
     finally:
         (dataset / "faces").chmod(0o700)
 
 
-def test_a_file_in_the_way_is_told(stranger: Any, finished: Path, tmp_path: Path) -> None:
+def test_a_file_in_the_way_is_told(third_party: Any, finished: Path, tmp_path: Path) -> None:
     (tmp_path / "faces").write_text("in the way")
     with pytest.raises(MienError, match="faces"):
-        stranger.preprocess(tmp_path, sources=[finished / "raw"])
+        third_party.preprocess(tmp_path, sources=[finished / "raw"])
     assert (tmp_path / "faces").read_text() == "in the way"
 
 
 def test_without_hard_links_images_are_copied(
-    stranger: Any, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    third_party: Any, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(source: Path, target: Path) -> None:
         raise PermissionError(1, "Operation not permitted", str(source), None, str(target))
 
     monkeypatch.setattr(os, "link", refuse)
     shutil.copytree(finished / "raw", tmp_path / "E" / "raw")
-    stranger.preprocess(tmp_path / "E")
+    third_party.preprocess(tmp_path / "E")
     assert contents(tmp_path / "E") == contents(finished)
 
 

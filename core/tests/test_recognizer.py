@@ -83,13 +83,13 @@ def test_another_one_is_taken_if_it_is_named(everything: Registry) -> None:
     assert recognizer.same_person_below == 0.5
 
 
-def test_the_only_one_is_taken_where_the_project_s_own_is_not_installed(stranger: Any) -> None:
-    recognizer = Recognizer(stranger.registry)
+def test_the_only_one_is_taken_where_the_project_s_own_is_not_installed(third_party: Any) -> None:
+    recognizer = Recognizer(third_party.registry)
     assert recognizer.key == "surroundings-whole=false"
     assert recognizer.same_person_below == 20.0
 
 
-def test_of_several_unknown_ones_one_has_to_be_named(stranger: Any, environment: Any, install: Any) -> None:
+def test_of_several_unknown_ones_one_has_to_be_named(third_party: Any, environment: Any, install: Any) -> None:
     install("aaa")
     registry = Registry([EntryPoint("third_party", "third_party", "mien"), *environment.points])
     error = error_of(Recognizer, registry)
@@ -107,9 +107,9 @@ def test_of_several_unknown_ones_one_has_to_be_named(stranger: Any, environment:
         ("surroundings:half=true", "no setting 'half'"),
     ],
 )
-def test_what_is_no_recognizer_is_told(stranger: Any, choice: str, told: str) -> None:
+def test_what_is_no_recognizer_is_told(third_party: Any, choice: str, told: str) -> None:
     with pytest.raises(MienError, match=told):
-        Recognizer(stranger.registry, choice)
+        Recognizer(third_party.registry, choice)
 
 
 def test_a_limit_below_which_nobody_is_is_refused(everything: Registry) -> None:
@@ -131,9 +131,9 @@ def test_a_feature_that_does_not_import_is_skipped_and_named_if_there_is_no_othe
 # What it says
 
 
-def test_encodings_of_crops_and_their_distances(stranger: Any, frames: list[Any]) -> None:
-    extractor = stranger.registry.create("extractor", "template")
-    recognizer = Recognizer(stranger.registry)
+def test_encodings_of_crops_and_their_distances(third_party: Any, frames: list[Any]) -> None:
+    extractor = third_party.registry.create("extractor", "template")
+    recognizer = Recognizer(third_party.registry)
     scenes = [frames[0], frames[1], frames[0] // 2]
     encodings = recognizer.encode([align(scene, extractor.extract(scene)[0].landmarks) for scene in scenes])
     assert encodings.shape == (3, 3)
@@ -171,9 +171,11 @@ def test_a_cosine_is_a_distance_of_unit_vectors(everything: Registry) -> None:
 # Images of a person
 
 
-def test_an_image_without_a_face_is_no_reference(stranger: Any) -> None:
+def test_an_image_without_a_face_is_no_reference(third_party: Any) -> None:
     black = DATA / "images" / "formats" / "black.png"
-    error = error_of(Recognizer(stranger.registry).reference, black, stranger.registry.create("extractor", "template"))
+    error = error_of(
+        Recognizer(third_party.registry).reference, black, third_party.registry.create("extractor", "template")
+    )
     assert f"No face was found in {black}" in error.message
     assert "larger" in error.fix
 
@@ -190,9 +192,11 @@ def test_an_image_of_two_people_is_no_reference(everything: Registry, tmp_path: 
     assert error.fix.startswith("Cut out the person")
 
 
-def test_an_unreadable_reference_is_told_with_its_name(stranger: Any) -> None:
+def test_an_unreadable_reference_is_told_with_its_name(third_party: Any) -> None:
     text = DATA / "images" / "formats" / "text_named.jpg"
-    error = error_of(Recognizer(stranger.registry).reference, text, stranger.registry.create("extractor", "template"))
+    error = error_of(
+        Recognizer(third_party.registry).reference, text, third_party.registry.create("extractor", "template")
+    )
     assert "text_named.jpg" in error.message and error.fix
 
 
@@ -315,7 +319,7 @@ def test_a_recognizer_of_another_version_may_not_add_faces(
     assert "mien-feature-angular 1.0" in error.message and "mien-feature-angular 2.0" in error.message
 
 
-def test_a_recognizer_without_a_person_to_recognize_is_told(stranger: Any, dataset: Path) -> None:
-    error = error_of(stranger.preprocess, dataset, recognizer="surroundings")
+def test_a_recognizer_without_a_person_to_recognize_is_told(third_party: Any, dataset: Path) -> None:
+    error = error_of(third_party.preprocess, dataset, recognizer="surroundings")
     assert "Nothing is asked for" in error.message
     assert error.fix.startswith(f"mien preprocess {dataset} --keep-person IMAGE --recognizer surroundings")

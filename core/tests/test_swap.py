@@ -1,4 +1,4 @@
-"""Swapping from end to end, on real faces, with a stranger's model that draws what it sees, or all green."""
+"""Swapping from end to end, on real faces, with a third party's model that draws what it sees, or all green."""
 
 import shutil
 import threading

@@ -27,7 +27,7 @@ def strips(work: Path, name: str, experiments: Sequence[Experiment], person: str
         kept = strip(folder_of(work / "runs" / one.name, work / person))
         columns.setdefault("original", list(kept["original"]))
         columns[one.name] = list(kept[f"{drawn_as or ''}/{evaluation.model}"])
-    for baseline in evaluation.of(drawn_as, is_model=False):
+    for baseline in evaluation.of(drawn_as, is_baseline=True):
         columns[baseline.name.replace(" training face", "")] = list(kept[f"{drawn_as or ''}/{baseline.name}"])
     made = Provenance(version("mien-core"), "faces drawn to compare models", "several")
     labels = [f"{person} {number + 1}" for number in range(FACES)]

@@ -62,9 +62,9 @@ def table(
     rows: list[tuple[str, Metrics]] = []
     for one in experiments:
         shown = one.features if by_features else f"{one.name}" + (f" ({one.features})" if one.features else "")
-        rows += [(f"`{shown}`", found) for found in evaluation_of(work, one, person).of(drawn_as, is_model=True)]
+        rows += [(f"`{shown}`", found) for found in evaluation_of(work, one, person).of(drawn_as, is_baseline=False)]
     if not by_features:
-        baselines = evaluation_of(work, experiments[0], person).of(drawn_as, is_model=False)
+        baselines = evaluation_of(work, experiments[0], person).of(drawn_as, is_baseline=True)
         rows += [(f"*{found.name}*", found) for found in baselines]
     head = [("features" if by_features else "model"), *(title for title, _, _ in columns)]
     return _markdown(head, [[name, *_cells(found, columns)] for name, found in rows])
@@ -86,9 +86,9 @@ def beaten(work: Path, experiments: Sequence[Experiment], person: str, drawn_as:
     lines = []
     for one in experiments:
         evaluation = evaluation_of(work, one, person)
-        (model,) = evaluation.of(drawn_as, is_model=True)
+        (model,) = evaluation.of(drawn_as, is_baseline=False)
         told = []
-        for baseline in evaluation.of(drawn_as, is_model=False):
+        for baseline in evaluation.of(drawn_as, is_baseline=True):
             lost = [title for title, value, better in COMPARED if not _is_better(value(model), value(baseline), better)]
             told.append(f"{baseline.name}: {'better on all' if not lost else 'not better on ' + ', '.join(lost)}")
         lines.append(f"- `{one.name}` beside the {'; the '.join(told)}.")
@@ -105,7 +105,7 @@ def best_features(work: Path, features: Sequence[Experiment]) -> str:
     """Which set is best, as the reference study asked."""
 
     def figures(one: Experiment, person: str) -> Metrics:
-        return evaluation_of(work, one, person).of(TARGET, is_model=True)[0]
+        return evaluation_of(work, one, person).of(TARGET, is_baseline=False)[0]
 
     own = min(features, key=lambda one: figures(one, TARGET).l1 or np.inf)
     follows = min(features, key=lambda one: figures(one, SCENE).expression)
@@ -120,7 +120,7 @@ def conditioned(work: Path, experiments: Sequence[Experiment]) -> str:
     rows = []
     for one in experiments:
         for person in PEOPLE:
-            (found,) = evaluation_of(work, one, person).of(None, is_model=True)
+            (found,) = evaluation_of(work, one, person).of(None, is_baseline=False)
             rows.append([f"`{one.name}`", person, *_cells(found, SYNTHETIC_COLUMNS)])
     return _markdown(["run", "frames of", *(title for title, _, _ in SYNTHETIC_COLUMNS)], rows)
 

@@ -1,4 +1,4 @@
-"""Figures of a judgement as a table: a column for each way of drawing, the best of a row in bold."""
+"""Metrics of an evaluation as a table: a column for each way of drawing, the best of a row in bold."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ def metrics_table(named: "Sequence[tuple[str, Metrics]]") -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
     table.add_column("")
     for name, one in named:
-        table.add_column(Text(name, style="" if one.is_model else "italic"), justify="right", overflow="fold")
+        table.add_column(Text(name, style="italic" if one.is_baseline else ""), justify="right", overflow="fold")
     for column in shown(figures):
         are_best = best(column, figures)
         cells = [

@@ -1,4 +1,4 @@
-"""`mien compare`: runs side by side, judged by the same faces."""
+"""`mien compare`: runs side by side, evaluated on the same faces."""
 
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +36,7 @@ def compare(
         Path | None, typer.Option(metavar="FOLDER", help="Where to write comparison.json and index.html; or nowhere.")
     ] = None,
 ) -> None:
-    """Put runs side by side, judged by the same faces of DATASET. Runs that are judged already are not judged again.
+    """Put runs side by side, evaluated on the same faces of DATASET. Runs that are judged already are not judged again.
 
     [bold]Examples[/bold]
 

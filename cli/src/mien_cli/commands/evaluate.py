@@ -100,7 +100,7 @@ def _tell(evaluation: "Evaluation", page: Path) -> None:
     for line in facts_of(evaluation):
         console.print(line, soft_wrap=True)
     for person in evaluation.drawn_as:
-        rows = [one for is_model in (True, False) for one in evaluation.of(person, is_model=is_model)]
+        rows = [one for is_baseline in (False, True) for one in evaluation.of(person, is_baseline=is_baseline)]
         console.print()
         console.print("People who do not exist" if person is None else f"Drawn as {person}", style="bold")
         console.print(metrics_table([(one.name, one) for one in rows]))

@@ -45,7 +45,7 @@ def export(
 ) -> None:
     """Write RUN without what only training needs: settings, weights in half precision, and a card.
 
-    The card says what it draws, what it was trained on, licenses, and how it was judged.
+    The card says what it draws, what it was trained on, licenses, and how well it does.
     No path of this machine is written. The names of people and datasets are.
 
     [bold]Examples[/bold]

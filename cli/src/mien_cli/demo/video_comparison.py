@@ -54,7 +54,7 @@ def compare_videos(
     }  # fmt: skip
     before, after, encodings = [], [], []
     with VideoSource(original) as old, VideoSource(result) as new:
-        progress.start("judging the result", None)
+        progress.start("comparing the videos", None)
         for frame, drawn in zip(old.frames(), new.frames(), strict=True):
             before.append(_landmarks(frame.image, extractor))
             after.append(_landmarks(drawn.image, extractor))

@@ -1,4 +1,4 @@
-"""What draws the faces that are judged: the run's model, and baselines that have learnt nothing."""
+"""What draws the faces that it is evaluated on: the run's model, and baselines that have learnt nothing."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Predictor(ABC):
     """Draws the faces of rows of a dataset."""
 
     name: str
-    is_model: ClassVar[bool] = False
+    is_baseline: ClassVar[bool] = True
 
     @abstractmethod
     def draw(self, rows: NDArray[np.int64]) -> Prediction:
@@ -53,7 +53,7 @@ class ModelPredictor(Predictor):
     a reference.
     """
 
-    is_model = True
+    is_baseline = False
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Runs side by side, judged by the same faces."""
+"""Runs side by side, evaluated on the same faces."""
 
 import hashlib
 from collections.abc import Sequence
@@ -45,17 +45,17 @@ class Comparison(BaseModel):
         """For each run that draws the person, on which figures it is better than its own baselines."""
         told = []
         for name, one in zip(self.names, self.evaluations, strict=True):
-            for model in one.of(person, is_model=True):
-                told += beaten(model.model_copy(update={"name": name}), one.of(person, is_model=False))
+            for model in one.of(person, is_baseline=False):
+                told += beaten(model.model_copy(update={"name": name}), one.of(person, is_baseline=True))
         return told
 
     def _runs(self, person: str | None) -> list[tuple[str, Metrics]]:
         named = zip(self.names, self.evaluations, strict=True)
-        return [(name, metrics) for name, one in named for metrics in one.of(person, is_model=True)]
+        return [(name, metrics) for name, one in named for metrics in one.of(person, is_baseline=False)]
 
     def _baselines(self, person: str | None) -> list[tuple[str, Metrics]]:
         first = next(one for one in self.evaluations if person in one.drawn_as)
-        return [(baseline.name, baseline) for baseline in first.of(person, is_model=False)]
+        return [(baseline.name, baseline) for baseline in first.of(person, is_baseline=True)]
 
 
 def compare(
@@ -70,10 +70,10 @@ def compare(
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> Comparison:
-    """Put runs side by side, as `evaluate` judges them on a dataset, by default settings.
+    """Put runs side by side, as `evaluate` measures them on a dataset, by default settings.
 
-    A run that is judged already, with these weights, by these faces and settings, is not judged again; of another, what
-    RUN/evaluations/NAME_OF_DATASET holds is replaced.
+    A run that is evaluated already, with these weights, on these faces and with these settings, is not evaluated
+    again; of another, what RUN/evaluations/NAME_OF_DATASET holds is replaced.
     runs: folders of two trained runs or more, or names of installed ones. on: a dataset. faces, last, trained_on,
     progress, registry: as of `evaluate`.
     recognizer: a feature choice, by what faces are recognized; None: that of all the runs, or the default.
@@ -81,8 +81,8 @@ def compare(
     run is written to OUT/evaluations/RUN, which is needed for one.
 
     Returns the evaluation of each run, and tables of them.
-    Raises MienError as `evaluate`; for fewer than two runs; and if the runs are not judged by the same faces, as when
-    one was trained on the dataset and another was not, or they held out different shares of it.
+    Raises MienError as `evaluate`; for fewer than two runs; and if the runs are not evaluated on the same faces, as
+    when one was trained on the dataset and another was not, or they held out different shares of it.
     """
     if len(runs) < 2:
         raise MienError("There is nothing to compare.", f"mien compare RUN_1 RUN_2 --on {on}")
@@ -106,10 +106,10 @@ def compare(
     ]
     first = evaluations[0]
     for one in evaluations[1:]:
-        if one.rows != first.rows:  # some were judged when more could be read
+        if one.rows != first.rows:  # some were evaluated when more could be read
             lost = next(iter([*first.unreadable, *one.unreadable]), "")
             raise MienError(
-                f"Not all faces by which {first.run} and {one.run} are to be judged can be read any more: {lost}",
+                f"Not all faces on which {first.run} and {one.run} are to be evaluated can be read any more: {lost}",
                 f"Put the images and videos back, or mien preprocess {on} --from PATH",
             )
     names = [one.run for one in evaluations]
@@ -136,13 +136,13 @@ def _folder(run: RunLocation, dataset: Dataset, out: Path | None) -> Path:
 def _refuse_other_faces(
     runs: Sequence[Path], dataset: Dataset, faces: int, last: float | None, registry: Registry
 ) -> None:
-    """Raises MienError, before anything is judged, if the runs would not be judged by the same faces."""
+    """Raises MienError, before anything is evaluated, if the runs would not be evaluated on the same faces."""
     opened = [TrainedRun.open(run, registry) for run in runs]
     chosen = [choose_rows(run, dataset, faces, last) for run in opened]
     for run, rows in zip(runs[1:], chosen[1:], strict=True):
         if rows.rows.tolist() != chosen[0].rows.tolist():
             raise MienError(
-                f"{runs[0]} and {run} would be judged by different faces of {dataset.path}: "
+                f"{runs[0]} and {run} would be evaluated on different faces of {dataset.path}: "
                 f"{'; '.join(chosen[0].told)}, and {'; '.join(rows.told)}.",
                 f"mien compare {' '.join(map(str, runs))} --on {dataset.path} --last {_last_of_all(opened, dataset):g}",
             )
@@ -155,7 +155,7 @@ def _common_recognizer(runs: Sequence[RunLocation], dataset: Dataset, registry: 
     if len(set(choices.values())) > 1:
         told = ", ".join(f"{run} with {choice}" for run, choice in choices.items())
         raise MienError(
-            f"The runs were trained with different recognizers, and are to be judged by one: {told}.",
+            f"The runs were trained with different recognizers, and are to be evaluated by one: {told}.",
             f"mien compare {' '.join(map(str, recorded))} --on {dataset.path} "
             f"--recognizer {next(iter(choices.values()))}",
         )
@@ -172,7 +172,7 @@ def _known(
     registry: Registry,
     among: Sequence[Dataset],
 ) -> Evaluation | None:
-    """What was judged before, if judging it again would say the same."""
+    """What was evaluated before, if evaluating it again would say the same."""
     known, weights = Evaluation.read(folder), run.folder / WEIGHTS
     if known is None or known.unreadable or not weights.is_file():
         return None

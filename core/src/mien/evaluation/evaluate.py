@@ -1,4 +1,4 @@
-"""Judging a run: its model and baselines draw held-out faces, set into their scenes, and are looked at."""
+"""Evaluating a run: its model and baselines draw held-out faces, set into their scenes, and are looked at."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -181,9 +181,9 @@ def measure(
         beats=[
             Beats(baseline=other.name, drawn_as=model.drawn_as, better=beats(model, other))
             for model in metrics
-            if model.is_model
+            if not model.is_baseline
             for other in metrics
-            if not other.is_model and other.drawn_as == model.drawn_as
+            if other.is_baseline and other.drawn_as == model.drawn_as
         ],
     )
     original_poses = angles_degrees(head_pose(seen.landmarks))
@@ -207,7 +207,7 @@ def people_drawn(
         return [to]
     people: list[str | None] = []
     if targets & {"known", "reference"}:
-        # Those who are judged first, since a reconstruction can be compared pixel by pixel.
+        # People of the dataset first, since a reconstruction can be compared pixel by pixel.
         people += sorted(sources, key=lambda name: name not in dataset.people)[:_MOST_PEOPLE]
         people = [name for name in sources if name in people]
     return [*people, *([None] if "synthetic" in targets else ())]

@@ -21,7 +21,7 @@ def table_of(title: str, named: Sequence[tuple[str, Metrics]]) -> dict[str, Any]
     rows = [
         {
             "name": name,
-            "learnt": one.is_model,
+            "learnt": not one.is_baseline,
             "cells": [(column.text(one), are_best[column.title][number]) for column in columns],
         }
         for number, (name, one) in enumerate(named)

@@ -93,7 +93,7 @@ COLUMNS = (
     ),
     Column(
         "diversity", lambda f: f.diversity, "{:.2f}", "higher",
-        "mean identity distance between different strangers drawn from one face",
+        "mean identity distance between different synthetic people drawn from one face",
     ),
     Column(
         "constancy", lambda f: f.constancy, "{:.2f}", "lower",
@@ -101,7 +101,7 @@ COLUMNS = (
     ),
     Column(
         "copies", lambda f: None if f.drawn_as else f.verified_as_known, "{:.0%}", "lower",
-        "share of the strangers taken for a person of the run, and so not strangers",
+        "share of the synthetic people taken for a person of the run: copies of them",
     ),
     *(
         Column(

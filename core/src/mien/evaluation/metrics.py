@@ -46,23 +46,23 @@ def compute_metrics(
 ) -> Metrics:
     """The figures of one way of drawing.
 
-    looks: at its results, which belong to `seen`. known: person → encodings of their training faces. real: encodings
-    of the faces that drawn ones should look like. people: whose faces were judged. synthetic: what else the model
-    drew. judges: who else says whose faces they are, in the order of `Observations.by_judges`.
+    observations: of its results, which belong to `seen`. known: person → encodings of their training faces. real:
+    encodings of the faces that drawn ones should look like. people: whose faces were evaluated. synthetic: what else
+    the model drew. judges: who else says whose faces they are, in the order of `Observations.by_judges`.
     """
     limit = recognizer.same_person_below
     to_original = observations.distances_to(seen.encodings)
     to_people = {name: observations.distances_to(encodings.mean(0)) for name, encodings in known.items()}
     to_target = to_people[one.drawn_as] if one.drawn_as else None
     nearest = np.min(list(to_people.values()), axis=0)
-    invented = one.predictor.is_model and one.drawn_as is None
+    invented = not one.predictor.is_baseline and one.drawn_as is None
     error = expression_error(seen.landmarks, observations.landmarks)
     pose = pose_error_degrees(head_pose(seen.landmarks), head_pose(observations.landmarks))
     is_swap = one.drawn_as is not None and (one.drawn_as,) != tuple(people)
     pixels = None if is_swap else pixel_errors(one.images, seen.crops)
     return Metrics(
         name=one.predictor.name,
-        is_model=one.predictor.is_model,
+        is_baseline=one.predictor.is_baseline,
         drawn_as=one.drawn_as,
         found=float(observations.found.mean()),
         to_target=None if to_target is None else median_of_finite(to_target),

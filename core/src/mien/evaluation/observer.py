@@ -25,7 +25,7 @@ _BEYOND = 90
 
 @dataclass(frozen=True, slots=True)
 class Plugins:
-    """What everything is judged with."""
+    """What everything is evaluated with."""
 
     blender: str
     extractor: str
@@ -51,7 +51,7 @@ class ObservationTask:
     """float32 (S, S), of an image that has one of its own."""
 
     def __str__(self) -> str:
-        return f"face {self.number} of those that are judged"
+        return f"face {self.number} of those that are evaluated"
 
 
 @dataclass(frozen=True, slots=True)

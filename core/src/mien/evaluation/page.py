@@ -22,24 +22,24 @@ _DIGITS = 16
 _SHOWN_FACES = 6
 
 
-def write_page(folder: Path, judgement: EvaluationResult) -> Path:
+def write_page(folder: Path, result: EvaluationResult) -> Path:
     """Write FOLDER/index.html, and the faces that it shows as PNG beside it. Returns the page's path.
 
     Raises MienError if it may not be written.
     """
-    evaluation = judgement.evaluation
-    made = Provenance(version("mien-core"), "faces drawn to judge a run", evaluation.weights[:_DIGITS])
+    evaluation = result.evaluation
+    made = Provenance(version("mien-core"), "faces drawn to evaluate a run", evaluation.weights[:_DIGITS])
     parts = []
     for person in evaluation.drawn_as:
-        (model,), baselines = (evaluation.of(person, is_model=is_model) for is_model in (True, False))
+        (model,), baselines = (evaluation.of(person, is_baseline=is_baseline) for is_baseline in (False, True))
         part = table_of(_whom(person, evaluation), [(one.name, one) for one in (model, *baselines)])
         part["sentences"] = beaten(model, baselines)
         sheet = folder / f"faces{f'_{person}' if person else ''}.png"
-        _write_faces(sheet, judgement, person, made)
-        numbers = [number for number, one in enumerate(judgement.results) if one.drawn_as == person]
-        names = {number: judgement.results[number].predictor.name for number in numbers}
-        errors = {name: judgement.expressions[number] for number, name in names.items()}
-        distances = {name: judgement.distances[number] for number, name in names.items()}
+        _write_faces(sheet, result, person, made)
+        numbers = [number for number, one in enumerate(result.results) if one.drawn_as == person]
+        names = {number: result.results[number].predictor.name for number in numbers}
+        errors = {name: result.expressions[number] for number, name in names.items()}
+        distances = {name: result.distances[number] for number, name in names.items()}
         part["images"] = [
             (
                 "The original, what is drawn, and the result in its scene; then the baselines. Worst: the largest "
@@ -49,7 +49,7 @@ def write_page(folder: Path, judgement: EvaluationResult) -> Path:
             ("Expression error of each face", embedded(over_faces(errors, "of the eye distance"))),
             (
                 "Where the head is turned",
-                embedded(head_turns(judgement.original_poses, judgement.poses[numbers[0]])),
+                embedded(head_turns(result.original_poses, result.poses[numbers[0]])),
             ),
             (
                 "Identity distance to the face that was there",
@@ -57,11 +57,11 @@ def write_page(folder: Path, judgement: EvaluationResult) -> Path:
             ),
         ]
         parts.append(part)
-    losses = training_losses(judgement.run.location.folder)
+    losses = training_losses(result.run.location.folder)
     path = folder / PAGE
     write_html(
         path,
-        title=f"{evaluation.run}: {evaluation.model} judged on {evaluation.dataset}",
+        title=f"{evaluation.run}: {evaluation.model} evaluated on {evaluation.dataset}",
         facts=facts_of(evaluation),
         parts=parts,
         images=[("Training", embedded(losses))] if losses else [],
@@ -71,7 +71,7 @@ def write_page(folder: Path, judgement: EvaluationResult) -> Path:
 
 
 def facts_of(evaluation: Evaluation) -> list[str]:
-    """What was judged, and by what, in sentences."""
+    """What was evaluated, and by what, in sentences."""
     which = "held out by training" if evaluation.held_out else "of a dataset that the run was not trained on"
     lines = [
         f"{len(evaluation.rows)} faces of {evaluation.rows_of}, {which}: {'; '.join(evaluation.told)}.",
@@ -79,7 +79,11 @@ def facts_of(evaluation: Evaluation) -> list[str]:
         + (f", with the features {evaluation.features}." if evaluation.features else "."),
         f"Set into their scenes by {evaluation.blender}; found by {evaluation.extractor}; recognized by "
         f"{evaluation.recognizer.choice}, the same person below {evaluation.same_person_below:g}"
-        + (f"; judged by {', '.join(judge.choice for judge in evaluation.judges)}." if evaluation.judges else "."),
+        + (
+            f"; further recognizers: {', '.join(judge.choice for judge in evaluation.judges)}."
+            if evaluation.judges
+            else "."
+        ),
         f"Drawing: {evaluation.faces_per_second:.0f} faces/s on the {evaluation.device}, "
         f"{_counted(evaluation.threads, 'thread')}.",
         f"Between two halves of the real faces the Fréchet distance is {_number(evaluation.frechet_floor, '.3f')}; the "
@@ -103,30 +107,30 @@ def _whom(person: str | None, evaluation: Evaluation) -> str:
     return f"{'Reconstruction' if person == evaluation.dataset else 'Swap'}: drawn as {person}"
 
 
-def _write_faces(path: Path, judgement: EvaluationResult, person: str | None, made: Provenance) -> None:
-    results = [one for one in judgement.results if one.drawn_as == person]
+def _write_faces(path: Path, result: EvaluationResult, person: str | None, made: Provenance) -> None:
+    results = [one for one in result.results if one.drawn_as == person]
     model, baselines = results[0], results[1:]
-    numbers, worst = _shown(judgement, person)
+    numbers, worst = _shown(result, person)
     columns: dict[str, list[RgbImage]] = {
-        "original": [judgement.views[number] for number in numbers],
-        "crop": [judgement.crops[number].masked_image for number in numbers],
-        f"{model.predictor.name} ": [_masked(model.images[number], judgement.crops[number]) for number in numbers],
+        "original": [result.views[number] for number in numbers],
+        "crop": [result.crops[number].masked_image for number in numbers],
+        f"{model.predictor.name} ": [_masked(model.images[number], result.crops[number]) for number in numbers],
         "result": [model.views[number] for number in numbers],
     }
     for one in baselines:
         columns[one.predictor.name.replace(" training face", "")] = [
-            _masked(one.images[number], judgement.crops[number]) for number in numbers
+            _masked(one.images[number], result.crops[number]) for number in numbers
         ]
     labels = [f"{number + 1}{' worst' if number == worst else ''}" for number in numbers]
     write_grid(path, list(columns.values()), list(columns), labels, synthetic=made, cell_px=VIEW_PX)
 
 
-def _shown(judgement: EvaluationResult, person: str | None) -> tuple[list[int], int | None]:
+def _shown(result: EvaluationResult, person: str | None) -> tuple[list[int], int | None]:
     """Some of the faces, spread evenly, and the one on which the model's expression error is largest, if any is."""
     errors = next(
-        judgement.expressions[number]
-        for number, one in enumerate(judgement.results)
-        if one.drawn_as == person and one.predictor.is_model
+        result.expressions[number]
+        for number, one in enumerate(result.results)
+        if one.drawn_as == person and not one.predictor.is_baseline
     )
     spread = set(np.linspace(0, len(errors) - 1, min(_SHOWN_FACES, len(errors))).round().astype(int).tolist())
     worst = int(np.nanargmax(errors)) if np.isfinite(errors).any() else None

@@ -31,7 +31,7 @@ class Metrics(BaseModel):
 
     name: str
     """The model's name, or the baseline's."""
-    is_model: bool
+    is_baseline: bool
     """Whether it is the model; otherwise a baseline."""
     drawn_as: str | None
     """The person, or None: people who do not exist."""
@@ -50,7 +50,8 @@ class Metrics(BaseModel):
     verified_as_original: float
     """Share of all faces that are still taken for the same person as before."""
     verified_as_known: float
-    """Share of all faces that are taken for a person of the run, whoever it is: for strangers, that they are copies."""
+    """Share of all faces that are taken for a person of the run, whoever it is: for synthetic people, that they are
+    copies."""
     to_people: dict[str, float]
     """Person of the run → median identity distance to their mean encoding."""
     expression_eyes: float
@@ -66,11 +67,12 @@ class Metrics(BaseModel):
     psnr: float | None
     """Drawn crop against the original one, inside of the mask: L1 in [0, 1], SSIM, PSNR in dB. None for a swap."""
     frechet: float
-    """Fréchet distance of the encodings to those of real faces: of the person drawn, or of the faces judged."""
+    """Fréchet distance of the encodings to those of real faces: of the person drawn, or of the faces evaluated."""
     diversity: float | None
-    """Mean identity distance between different strangers drawn from one face; None for a person or a baseline."""
+    """Mean identity distance between different synthetic people drawn from one face; None for a person or a
+    baseline."""
     constancy: float | None
-    """Mean identity distance between images of one stranger, drawn from different faces; None likewise."""
+    """Mean identity distance between images of one synthetic person, drawn from different faces; None likewise."""
     combined: dict[str, float]
     """"α,β" → mean combined score; a face that was not found again counts 0."""
     judges: dict[str, JudgeMetrics]
@@ -96,7 +98,7 @@ class Evaluation(BaseModel):
     format_version: int = 1
     run: str
     weights: str
-    """SHA-256 of the weights that were judged."""
+    """SHA-256 of the weights that were evaluated."""
     model: str
     settings: dict[str, object]
     features: str
@@ -138,14 +140,14 @@ class Evaluation(BaseModel):
     beats: list[Beats]
     """The model beside each baseline."""
 
-    def of(self, drawn_as: str | None, *, is_model: bool) -> list[Metrics]:
-        """The model's figures, or the baselines', for a person or for strangers."""
-        return [one for one in self.metrics if one.drawn_as == drawn_as and one.is_model == is_model]
+    def of(self, drawn_as: str | None, *, is_baseline: bool) -> list[Metrics]:
+        """The model's metrics, or the baselines', for a person or for synthetic people."""
+        return [one for one in self.metrics if one.drawn_as == drawn_as and one.is_baseline == is_baseline]
 
     @property
     def drawn_as(self) -> list[str | None]:
         """Whom the model drew, in order."""
-        return [one.drawn_as for one in self.metrics if one.is_model]
+        return [one.drawn_as for one in self.metrics if not one.is_baseline]
 
     def write(self, folder: Path) -> Path:
         """Write FOLDER/evaluation.json. Raises MienError if it may not be written."""

@@ -1,4 +1,4 @@
-"""Reading the scenes of the faces that are judged, and looking at what everybody drew in them."""
+"""Reading the scenes of the faces that it is evaluated on, and looking at what everybody drew in them."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -42,7 +42,7 @@ class PredictorResult:
 
     @classmethod
     def of(cls, predictor: Predictor, drawn_as: str | None, prediction: Prediction) -> "PredictorResult":
-        """What was drawn, before anybody has looked at it."""
+        """What was drawn, before it is observed."""
         return cls(predictor, drawn_as, prediction.images, prediction.masks)
 
     def mask_of(self, number: int) -> NDArray[np.float32] | None:
@@ -52,7 +52,7 @@ class PredictorResult:
 
 @dataclass(frozen=True, slots=True)
 class Originals:
-    """The originals of the faces judged, of those that could be seen."""
+    """The originals of the faces evaluated, of those that could be seen."""
 
     numbers: list[int]
     """Which of the chosen rows they are."""
@@ -76,16 +76,16 @@ class EvaluationResult:
 
     evaluation: Evaluation
     crops: list[FaceCrop]
-    """The faces judged."""
+    """The faces evaluated."""
     views: list[RgbImage]
     """uint8 (128, 128, 3) each: what is around them in their scenes."""
     results: list[PredictorResult]
     expressions: dict[int, NDArray[np.float64]]
-    """Number of the judged → expression error of each face."""
+    """Number of the result → expression error of each face."""
     distances: dict[int, NDArray[np.float64]]
-    """Number of the judged → identity distance of each face to the original."""
+    """Number of the result → identity distance of each face to the original."""
     poses: dict[int, HeadAngles]
-    """Number of the judged → how the head of each face is turned in the result."""
+    """Number of the result → how the head of each face is turned in the result."""
     original_poses: HeadAngles
     run: TrainedRun
 
@@ -102,7 +102,7 @@ def look_at_all(
 
     Raises MienError if a plugin fails, or if no face is left to judge by.
     """
-    progress.start(f"judging on {dataset.name}", len(chosen.rows))
+    progress.start(f"evaluating on {dataset.name}", len(chosen.rows))
     numbers: list[int] = []
     crops: list[FaceCrop] = []
     views: list[RgbImage] = []

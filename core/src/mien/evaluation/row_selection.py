@@ -1,4 +1,4 @@
-"""Which faces a run is judged by: of a dataset it was trained on, only what training never saw."""
+"""Which faces a run is evaluated on: of a dataset it was trained on, only what training never saw."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ class ChosenRows:
 def choose_rows(run: TrainedRun, dataset: Dataset, most: int, last: float | None = None) -> ChosenRows:
     """The end of each clip, if the run was trained on the dataset, otherwise all of it; at most so many, spread evenly.
 
-    last: this share at the end of each clip; so a run that was not trained on the dataset is judged by the same rows as
-    one that held them out. Raises MienError if there is none, if it is more than training held out, or if the dataset
-    has changed since the run was trained on it and `last` does not say what to take.
+    last: this share at the end of each clip; so a run that was not trained on the dataset is evaluated on the same
+    rows as one that held them out. Raises MienError if there is none, if it is more than training held out, or if the
+    dataset has changed since the run was trained on it and `last` does not say what to take.
     """
     known = any(record.digest == dataset.info.digest for record in run.record.datasets)
     if not known and any(record.path == str(dataset.path.resolve()) for record in run.record.datasets):

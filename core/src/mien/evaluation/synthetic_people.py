@@ -18,12 +18,12 @@ _PEOPLE = 4
 
 @dataclass(frozen=True, slots=True)
 class SyntheticPeople:
-    """Some of the faces judged, each drawn as the same few synthetic people."""
+    """Some of the faces evaluated, each drawn as the same few synthetic people."""
 
     images: dict[int, NDArray[np.uint8]]
     """Which of the chosen rows → uint8 (K, S, S, 3), an image of each synthetic person."""
     observations: dict[int, list[Observation]] = field(default_factory=dict)
-    """The same → what was seen of them; filled in by the judging."""
+    """The same → what was seen of them; filled in by the evaluation."""
 
     @classmethod
     def drawn_by(cls, predictor: ModelPredictor, rows: NDArray[np.int64], seed: int) -> "SyntheticPeople":
@@ -34,7 +34,7 @@ class SyntheticPeople:
 
     @classmethod
     def none(cls) -> "SyntheticPeople":
-        """Of a model that invents nobody."""
+        """Of a model that draws no synthetic people."""
         return cls({})
 
     def of(self, number: int) -> list[RgbImage]:

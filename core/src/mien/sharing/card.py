@@ -57,7 +57,7 @@ def _weights_license(kind: str, name: str, registry: Registry) -> str:
 
 
 def _evaluations(run: TrainedRun) -> list[Evaluation]:
-    """What these very weights were judged by."""
+    """The evaluations of these very weights."""
     files = sorted((run.location.folder / "evaluations").glob(f"*/{FILE}"))
     read = [Evaluation.read(file.parent) for file in files]
     return [one for one in read if one is not None and one.weights == run.digest]
@@ -67,7 +67,7 @@ def _figures(evaluation: Evaluation) -> dict[str, object]:
     """An evaluation as the card's template shows it: a table for each person drawn, a row for each figure."""
     tables = []
     for person in evaluation.drawn_as:
-        (model,), baselines = (evaluation.of(person, is_model=is_model) for is_model in (True, False))
+        (model,), baselines = (evaluation.of(person, is_baseline=is_baseline) for is_baseline in (False, True))
         drawn = [model, *baselines]
         tables.append(
             {
