@@ -54,7 +54,7 @@ def test_of_a_folder_what_was_not_drawn_and_what_failed_is_told(mien, run_folder
     run = mien("swap", run_folder, folder, tmp_path / "out", "--to", "E")
     assert run.exit_code == 1
     told = summary(run)
-    assert (told["Files"], told["Faces drawn"], told["Frames unchanged"], told["Failed"]) == ("2", "1", "1", "1")
+    assert (told["Files"], told["Faces drawn"], told["No face"], told["Failed"]) == ("2", "1", "1", "1")
     assert f"Unchanged: {tmp_path / 'out' / 'rocket.jpg'}: no face was drawn." in run.stdout
     (failed,) = [line for line in run.stdout.splitlines() if line.startswith("Failed: ")]
     assert "truncated.jpg" in failed
@@ -106,8 +106,8 @@ def test_a_folder_that_is_no_run_is_told(mien, tmp_path):
     assert "is not a run" in run.stderr
 
 
-def test_whom_to_draw_has_to_be_said(mien, tmp_path):
-    run = mien("swap", tmp_path, FACE, tmp_path / "out.jpg")
+def test_whom_to_draw_has_to_be_said(mien, run_folder, tmp_path):
+    run = mien("swap", run_folder, FACE, tmp_path / "out.jpg")
     assert run.exit_code == 2
     assert "--to" in run.stderr
 

@@ -38,7 +38,6 @@ def test_it_names_every_plugin_with_its_version(run: Path) -> None:
         ("extractor", "face_recognition", "mien-extractor-face-recognition", "0.1.0"),
         ("masker", "hull", "mien-masker-hull", "0.1.0"),
         ("feature", "landmarks", "mien-feature-landmarks", "0.1.0"),
-        ("feature", "encoding", "mien-feature-encoding", "0.1.0"),
     }
 
 

@@ -155,7 +155,7 @@ def test_a_video_keeps_its_times_and_sound_and_says_that_it_is_synthetic(mirror:
     assert after.frame_times() == before.frame_times()
     assert all(greenness(frame.image).mean() > 0.03 for frame in after.frames())
     assert (report.frames, report.faces, report.interpolated, report.files[0].no_face) == (20, 20, 0, ())
-    assert set(report.stage_seconds) == {"decode", "extract", "draw", "blend", "encode"}
+    assert set(report.stage_seconds) == {"decode", "extract", "generate", "blend", "encode"}
     assert report.frames_per_second == pytest.approx(20 / report.seconds)
     assert read_provenance(tmp_path / "out.mp4") is not None
     sound = []
@@ -258,7 +258,7 @@ def test_the_run_says_who_tells_people_apart_unless_another_is_named(mirror: Mir
     with pytest.raises(MienError, match="No person was named") as caught:
         mirror.swap(person, tmp_path / "vain.png", recognizer="encoding")
     assert "--person IMAGE --recognizer encoding" in caught.value.fix
-    assert list(tmp_path.iterdir()) == [person]
+    assert {path.name for path in tmp_path.iterdir()} == {"every.png", "named.png", "run"}
 
 
 def test_a_folder_is_mirrored_and_one_bad_file_ends_nothing(mirror: Mirror, tmp_path: Path) -> None:
@@ -339,9 +339,9 @@ def test_what_would_lose_something_or_cannot_be_is_refused(mirror: Mirror, tmp_p
     [
         ({"to": "X"}, "knows no 'X'.*seen, green"),
         ({"blender": "glue"}, "No blender named 'glue'"),
-        ({"blender": "paste:breaks=yes"}, "'paste:breaks=yes' failed: ArithmeticError: out of paste"),
+        ({"blender": "paste:breaks=yes"}, "'paste:breaks=yes' of .* failed: ArithmeticError: out of paste"),
         ({"extractor": "eagle"}, "No extractor named 'eagle'"),
-        ({"to": "nobody"}, "'mirror' drew .* not finite"),
+        ({"to": "nobody"}, "'mirror' .* not finite"),
         ({"device": "toaster"}, "no device 'toaster'"),
         ({"quality": 99}, "Quality 99"),
         ({"run": Path("no/such/run")}, "is not a run"),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mien.errors import MienError
 from mien.inference.blender_selection import AUTO, candidates_for, choose_blender
 from mien.inference.images import swap_image, swap_images
 from mien.inference.job_runner import run_jobs
@@ -44,11 +45,17 @@ def swap(
     Returns what came of each file, how long it took, and which blender was taken.
     Raises MienError, with nothing lost: for a quality off its scale; a run that is missing, untrained or needs a plugin
     that is not installed; a person that it does not know, or a model that draws no such person; a reference without a
-    face, or with several; all that `list_jobs` refuses; a full disk or a missing permission. For a single file also if
-    it is unreadable or damaged, or an image in which nothing is to be drawn.
+    face, or with several; a recognizer that has nobody to tell apart; all that `list_jobs` refuses; a full disk or a
+    missing permission. For a single file also if it is unreadable or damaged, or an image in which nothing is to be
+    drawn.
     """
     options, registry = options or SessionOptions(), registry or Registry()
     check_quality(options.quality)
+    if options.recognizer and not options.person and not reference:
+        raise MienError(
+            "No person was named whom the recognizer is to tell apart.",
+            f"mien swap {run} {source} {output} --person IMAGE --recognizer {options.recognizer}",
+        )
     jobs = list_jobs(source, output, overwrite=options.overwrite)
     candidates = None
     if options.blender == AUTO:
