@@ -8,8 +8,7 @@ from mien.anonymization.policy import AnonymizeOptions, Policy
 from mien.anonymization.staged_output import StagedOutput
 from mien.anonymization.video import anonymize_video
 from mien.errors import MienError
-from mien.inference.job_runner import run_jobs
-from mien.inference.jobs import list_jobs
+from mien.inference.jobs import list_jobs, run_jobs
 from mien.inference.report import AnonymizedFile, AnonymizeReport
 from mien.inference.session import Session, SessionOptions
 from mien.inference.target import check_seed

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +22,6 @@ from mien.dataset.chunk import (
 )
 from mien.dataset.recipe import Recipe
 from mien.dataset.shard import Row, ShardWriter, writing_shard
-from mien.dataset.sharpness import sharpness
 from mien.dataset.tasks import Advanced, Report
 from mien.errors import MienError
 from mien.geometry.alignment import as_uint8_mask, can_align, cut, points_of, similarity_to_crop
@@ -232,3 +232,16 @@ def _columns(found: _FoundFace) -> Row:
 
 def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def sharpness(image: RgbImage, mask: NDArray[np.uint8]) -> float:
+    """How sharp a crop is: variance of the Laplacian of its gray levels (0 to 255), well inside of the mask.
+
+    image: uint8 (S, S, 3), RGB. mask: uint8 (S, S). Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield
+    microscopy"; the mask's own edge is left out, since there the image ends, however blurred it is.
+    """
+    inside = cv2.erode(mask, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0) == 255
+    if not inside.any():
+        return 0.0
+    laplacian = cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F)
+    return float(laplacian[inside].var())

@@ -1,14 +1,19 @@
-"""Where each result goes, checked before any work is done."""
+"""The files of an input and where each result goes, checked before any work is done; then each in its turn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from mien.errors import MienError
+from mien.inference.report import FileReport
 from mien.media.discovery import Source, find_sources
+from mien.media.files import writing_to
 from mien.media.images import LABELLED_SUFFIXES
+from mien.media.video_reader import VideoSource
 from mien.media.video_writer import WRITABLE_SUFFIXES
 
+Report = TypeVar("Report", bound=FileReport)
 _IMAGE_ELSE, _VIDEO_ELSE = ".png", ".mkv"
 
 
@@ -80,3 +85,52 @@ def _refuse_losses(jobs: Sequence[Job], overwrite: bool) -> None:
     if standing and not overwrite:
         more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
         raise MienError(f"{standing[0]}{more} would be overwritten.", "Add --overwrite, or write to another path.")
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    source: Path,
+    output: Path,
+    report: type[Report],
+    *,
+    image: Callable[[Job], Report],
+    images: Callable[[Sequence[Job]], list[Report]],
+    video: Callable[[Job, VideoSource], Report],
+) -> tuple[Report, ...]:
+    """Do a single file, or a folder's images and then its videos; the reports come in the order of the paths.
+
+    jobs: what `list_jobs(source, output)` gave. report: what the reports are, to make those of files that fail.
+    image, images: do one that was named itself, and those of a folder. video: does one that is whole.
+    Raises MienError as these do; of a folder's videos only if the disk is full or a permission is missing.
+    """
+    if not source.is_dir():
+        (job,) = jobs
+        return (image(job) if job.source.kind == "image" else video(job, _whole(job)),)
+    with writing_to(output):
+        output.mkdir(parents=True, exist_ok=True)
+    done = images([job for job in jobs if job.source.kind == "image"])
+    for job in jobs:
+        if job.source.kind == "unreadable":
+            done.append(report(job.source.path, None, failure=job.source.reason))
+        elif job.source.kind == "video":
+            done.append(_one_of_many(job, report, video))
+    return tuple(sorted(done, key=lambda one: one.source))
+
+
+def _one_of_many(job: Job, report: type[Report], video: Callable[[Job, VideoSource], Report]) -> Report:
+    try:
+        whole = _whole(job)
+    except MienError as error:
+        return report(job.source.path, None, failure=str(error))
+    try:
+        return video(job, whole)
+    except MienError as error:
+        if isinstance(error.__cause__, OSError):  # a full disk would end all the others too
+            raise
+        return report(job.source.path, None, failure=str(error))
+
+
+def _whole(job: Job) -> VideoSource:
+    video = VideoSource(job.source.path)
+    video.check_whole()
+    return video

@@ -8,8 +8,7 @@ from pathlib import Path
 from mien.errors import MienError
 from mien.inference.blender_selection import AUTO, candidates_for, choose_blender
 from mien.inference.images import swap_image, swap_images
-from mien.inference.job_runner import run_jobs
-from mien.inference.jobs import list_jobs
+from mien.inference.jobs import list_jobs, run_jobs
 from mien.inference.report import FileReport, SwapReport
 from mien.inference.session import Session, SessionOptions
 from mien.inference.video import swap_video
