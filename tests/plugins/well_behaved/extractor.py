@@ -1,5 +1,8 @@
 """An extractor that knows the portraits of the contract tests by heart, even if they are gray."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 import mien
@@ -24,3 +27,16 @@ class Extractor(mien.Extractor):
                 faces.append(Face(box, landmarks, 0.9 - 0.1 * len(faces)))
                 left += width
         return faces
+
+    def measure(self, image: RgbImage, faces: Sequence[Face]) -> list[Face | None]:
+        """See `mien.Extractor.measure`."""
+        known = self.extract(image)
+        return [next((_measured(face, one) for one in known if _overlap(face.box, one.box)), None) for face in faces]
+
+
+def _measured(face: Face, known: Face) -> Face:
+    return replace(face, landmarks=known.landmarks)
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return max(one.left, other.left) < min(one.right, other.right)

@@ -79,7 +79,8 @@ class Loop:
         # Without stages there is nothing to step on: what such a model learns it has been fitted to.
         made = [(name, model.optimizer(name)) for name in model.phases] if self._stages else []
         prepared = accelerator.prepare(model, *(optimizer for _, optimizer in made))
-        self._wrapped: nn.Module = prepared[0]
+        wrapped, *optimizers = prepared if made else [prepared]
+        self._wrapped: nn.Module = wrapped
         self._phases = [
             Phase(
                 name,
@@ -87,7 +88,7 @@ class Loop:
                 [parameter for group in optimizer.param_groups for parameter in group["params"]],
                 ReduceLROnPlateau(bare, factor=options.plateau_factor, patience=options.plateau_patience),
             )
-            for (name, bare), optimizer in zip(made, prepared[1:], strict=True)
+            for (name, bare), optimizer in zip(made, optimizers, strict=True)
         ]
         self._at = TrainingState()
 

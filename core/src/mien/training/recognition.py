@@ -23,9 +23,11 @@ def recognize_by(feature: Feature) -> Callable[[Tensor, Tensor], Tensor] | None:
     moved = _OnDevice(network)
 
     def recognize(images: Tensor, landmarks: Tensor) -> Tensor:
-        cut = images if feature.alignment is None else aligned(images, landmarks, feature.alignment)
-        encodings: Tensor = moved.at(images.device)(cut)
-        return encodings.reshape(len(images), -1)
+        with torch.autocast(images.device.type, enabled=False):  # in full precision, as encodings are computed
+            images = images.float()
+            cut = images if feature.alignment is None else aligned(images, landmarks, feature.alignment)
+            encodings: Tensor = moved.at(images.device)(cut)
+            return encodings.reshape(len(images), -1)
 
     return recognize
 
