@@ -335,6 +335,8 @@ def test_what_another_executor_cannot_stop_is_waited_for(calls: Any, tmp_path: P
     with ThreadPoolExecutor(2) as executor:
         steps = run_tasks(executor, calls.Waiting(tmp_path / "flag"), ["start", "wait"])
         assert next(steps) == "start"
+        while not (tmp_path / "flag.awaited").exists():
+            time.sleep(0.01)
         closer = threading.Thread(target=steps.close)
         closer.start()
         closer.join(0.05)

@@ -39,7 +39,7 @@ class Squares:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Workers that wait at the task "wait" until another one has begun with "go"."""
+    """Workers that wait at the task "wait" until another one has begun with "go", and say so by a file beside it."""
 
     flag: Path
 
@@ -50,6 +50,8 @@ class Waiting:
             report(task)
             if task == "go":
                 self.flag.touch()
+            if task == "wait":
+                self.flag.with_suffix(".awaited").touch()
             while task == "wait" and not self.flag.exists():
                 time.sleep(0.01)
             return task
