@@ -10,6 +10,8 @@
 PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/installed
+# A process of tests for each core, each with one thread of torch's: two threads on the same core wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist loadfile
 PROJECTS := $(shell find . -name pyproject.toml -not -path './$(VENV)/*')
 
 .PHONY: demo test test-fast test-long lint docs results install
@@ -19,13 +21,13 @@ demo: $(INSTALLED)
 	$(VENV)/bin/mien demo
 
 test: $(INSTALLED)
-	$(VENV)/bin/pytest
+	$(PYTEST)
 
 test-fast: $(INSTALLED)
-	$(VENV)/bin/pytest -m "not slow and not long"
+	$(PYTEST) -m "not slow and not long"
 
 test-long: $(INSTALLED)
-	$(VENV)/bin/pytest -m long
+	$(PYTEST) -m long
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien import MienError
-from mien.training.sampling import Order, StepSampler, repeat_rare, split, spread
+from mien.spread import spread
+from mien.training.sampling import Order, StepSampler, repeat_rare, split
 
 
 @given(st.integers(1, 50), st.integers(1, 20), st.integers(0, 2**31))

@@ -14,6 +14,7 @@ from mien.evaluation.page import write_page
 from mien.evaluation.report import folder_of
 from mien.evaluation.results import EvaluationResult
 from mien.progress import Progress
+from mien.spread import spread_indices
 from mien.training.run import TrainedRun
 
 FACES = 6
@@ -45,7 +46,7 @@ def strip(folder: Path) -> dict[str, NDArray[np.uint8]]:
 
 
 def _keep(folder: Path, result: EvaluationResult) -> None:
-    picked = np.linspace(0, len(result.crops) - 1, FACES).round().astype(int)
+    picked = spread_indices(len(result.crops), FACES)
     images = {"original": np.stack([result.crops[number].image for number in picked])}
     masks = np.stack([result.crops[number].mask for number in picked])
     for one in result.results:

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from mien.contracts.face import Face, RgbImage
 from mien.geometry.boxes import center, longer_side
 from mien.inference.generator import Scene
 from mien.inference.session import Session
 from mien.media.grid import write_grid
 from mien.media.video_reader import VideoSource
+from mien.spread import spread_indices
 from mien.tracking.tracker import untracked
 
 _CELL_PX = 160
@@ -22,7 +21,7 @@ def write_sheet(path: Path, session: Session, original: Path, result: Path, fram
     """
     before, after, names = [], [], []
     with VideoSource(original) as old, VideoSource(result) as new:
-        for number in np.linspace(0, len(old.frame_times()) - 1, frames).round().astype(int):
+        for number in spread_indices(len(old.frame_times()), frames):
             before.append(next(old.frames(number, number + 1)).image)
             after.append(next(new.frames(number, number + 1)).image)
             names.append(f"frame {number}")

@@ -13,6 +13,7 @@ from mien.geometry.alignment import align
 from mien.geometry.expression import correlations, expression
 from mien.media.video_reader import VideoSource
 from mien.progress import Progress
+from mien.spread import spread_indices
 from mien.tracking.recognizer import Recognizer
 
 _REFERENCE_FRAMES = 12
@@ -86,8 +87,7 @@ def reference_encoding(frames: list[RgbImage], extractor: Extractor, recognizer:
 def spread_frames(path: Path, count: int) -> list[RgbImage]:
     """Frames spread evenly over a clip."""
     with VideoSource(path) as video:
-        total = len(video.frame_times())
-        return [next(video.frames(n, n + 1)).image for n in np.linspace(0, total - 1, count).round().astype(int)]
+        return [next(video.frames(n, n + 1)).image for n in spread_indices(len(video.frame_times()), count)]
 
 
 def _landmarks(image: RgbImage, extractor: Extractor) -> NDArray[np.float32]:

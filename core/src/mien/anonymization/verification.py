@@ -44,12 +44,6 @@ def distances_to_originals(
     ]
 
 
-def spread(indices: Sequence[int]) -> list[int]:
-    """At most `FRAMES_CHECKED` of them, spread evenly."""
-    count = min(len(indices), FRAMES_CHECKED)
-    return [indices[at] for at in np.linspace(0, len(indices) - 1, count).round().astype(int)]
-
-
 def frames_at(video: VideoSource, indices: Sequence[int]) -> Iterator[Frame]:
     """Those frames of a video; indices ascend."""
     runs: list[list[int]] = []

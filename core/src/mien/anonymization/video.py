@@ -7,7 +7,7 @@ from pathlib import Path
 from mien.anonymization.analysis import VideoAnalysis, analyze
 from mien.anonymization.policy import Policy
 from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redaction
-from mien.anonymization.verification import distances_to_originals, frames_at, spread
+from mien.anonymization.verification import FRAMES_CHECKED, distances_to_originals, frames_at
 from mien.errors import MienError
 from mien.inference.generator import Scene
 from mien.inference.jobs import Job
@@ -16,6 +16,7 @@ from mien.inference.session import Session
 from mien.inference.video import FRAMES_AHEAD
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
+from mien.spread import spread_indices
 from mien.workers.threads import prefetched
 
 _MAX_RANGES = 10
@@ -33,7 +34,7 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         with VideoSink(
             draft, video, synthetic=session.provenance, quality=session.quality, sound=options.sound, titles=False
         ) as sink:
-            encode_in = spread(range(len(video.frame_times()))) if policy.verifier else ()
+            encode_in = spread_indices(len(video.frame_times()), FRAMES_CHECKED).tolist() if policy.verifier else ()
             analysis = analyze(video, session, policy.recognizer, frozenset(encode_in))
             if options.missing == "refuse":
                 _refuse_missing(job, analysis)
@@ -126,7 +127,8 @@ def _verify(
     recognizer = policy.verifier
     if recognizer is None:
         return None
-    indices = spread(sorted(set(analysis.encodings).difference(redaction.whole)))
+    shown = sorted(set(analysis.encodings).difference(redaction.whole))
+    indices = [shown[at] for at in spread_indices(len(shown), FRAMES_CHECKED)]
     session.progress.start(f"{source.name}: checking", len(indices))
     distances: list[float] = []
     for frame in frames_at(VideoSource(path), indices):

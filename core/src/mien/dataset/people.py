@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mien.spread import spread
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.reidentification import MOST_COMPARED, Encodings, joined_by_encodings
 
@@ -113,9 +114,7 @@ def _joined(
 
 
 def _some(rows: Sequence[int]) -> NDArray[np.int64]:
-    spread = np.linspace(0, len(rows) - 1, min(len(rows), MOST_COMPARED)).astype(int)
-    chosen: NDArray[np.int64] = np.asarray(rows, np.int64)[spread]
-    return chosen
+    return spread(np.asarray(rows, np.int64), MOST_COMPARED)
 
 
 def _blocks(tracklets: list[int]) -> Iterator[list[int]]:

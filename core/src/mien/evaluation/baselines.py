@@ -16,10 +16,10 @@ from mien.dataset import Dataset
 from mien.inference.target import synthetic_id
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.guard import guarded_generate
+from mien.spread import spread
 from mien.training.batch import CropArrays, make_batch
 from mien.training.data import BatchRows, TrainingData
 from mien.training.run import TrainedRun
-from mien.training.sampling import spread
 
 _THUMBNAIL_PX = 8
 _REFERENCE_IMAGES = 8

@@ -30,10 +30,10 @@ from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.plugins.run_location import locate_run
 from mien.progress import Progress, Silent
+from mien.spread import spread
 from mien.tracking.recognizer import Recognizer
 from mien.training import checkpoints
 from mien.training.run import TrainedRun
-from mien.training.sampling import spread
 
 _REFERENCE_FACES = 64
 """Training faces of a person that are recognized; of those whose encodings the dataset holds, more:"""

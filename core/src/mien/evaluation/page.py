@@ -16,6 +16,7 @@ from mien.evaluation.report import Evaluation
 from mien.evaluation.results import EvaluationResult
 from mien.media.grid import write_grid
 from mien.media.provenance import Provenance
+from mien.spread import spread_indices
 
 PAGE = "index.html"
 _DIGITS = 16
@@ -132,9 +133,9 @@ def _shown(result: EvaluationResult, person: str | None) -> tuple[list[int], int
         for number, one in enumerate(result.results)
         if one.drawn_as == person and not one.predictor.is_baseline
     )
-    spread = set(np.linspace(0, len(errors) - 1, min(_SHOWN_FACES, len(errors))).round().astype(int).tolist())
+    some = set(spread_indices(len(errors), _SHOWN_FACES).tolist())
     worst = int(np.nanargmax(errors)) if np.isfinite(errors).any() else None
-    return sorted(spread if worst is None else spread | {worst}), worst
+    return sorted(some if worst is None else some | {worst}), worst
 
 
 def _masked(image: RgbImage, crop: FaceCrop) -> RgbImage:

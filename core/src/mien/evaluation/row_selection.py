@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from mien.dataset import Dataset
 from mien.errors import MienError
+from mien.spread import spread
 from mien.training.data import training_split
 from mien.training.run import DatasetRecord, TrainedRun
-from mien.training.sampling import Split, split, spread
+from mien.training.sampling import Split, split
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from mien.evaluation.baselines import ModelPredictor
 from mien.evaluation.formulas import mean_of_finite, mean_pairwise_distance
 from mien.evaluation.observation import Observation
 from mien.inference.target import synthetic_id
-from mien.training.sampling import spread
+from mien.spread import spread
 
 _FACES = 8
 _PEOPLE = 4

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.spread import spread_indices
 from mien.tracking.recognizer import Recognizer
 
 Encodings = NDArray[np.float32]
@@ -82,8 +83,7 @@ def _near_pairs(
 
 def _some(encodings: Mapping[int, Encodings], tracklets: Sequence[int]) -> Encodings:
     together = np.concatenate([encodings[tracklet] for tracklet in tracklets])
-    spread = np.linspace(0, len(together) - 1, min(len(together), MOST_COMPARED)).astype(int)
-    chosen: Encodings = together[spread]
+    chosen: Encodings = together[spread_indices(len(together), MOST_COMPARED)]
     return chosen
 
 

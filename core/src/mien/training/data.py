@@ -18,11 +18,12 @@ from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, as_uint8_mask, recut
 from mien.geometry.expression import expression
 from mien.plugins.feature_set import FeatureSet
+from mien.spread import spread
 from mien.tracking.recognizer import Recognizer
 from mien.training.batch import CropArrays, make_batch
 from mien.training.options import TrainOptions
 from mien.training.recognition import recognize_by
-from mien.training.sampling import Split, StepSampler, repeat_rare, split, spread
+from mien.training.sampling import Split, StepSampler, repeat_rare, split
 
 _ROWS_PER_CHUNK = 4096
 _FACES_PER_FIT_BATCH = 64

@@ -118,13 +118,6 @@ class StepSampler:
         return first, int(others[chosen])
 
 
-def spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """At most so many of the rows, spread evenly over them: the first, the last, and others between."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
-
-
 def repeat_rare(rows: NDArray[np.int64], measures: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     """Let rare faces come oftener in an epoch: rows with repetitions.
 
