@@ -135,15 +135,15 @@ def test_a_judge_says_by_its_own_encodings_whose_faces_they_are(
     assert judged.to_target < judged.same_person_below < judged.to_original
     assert judged.to_target != swap.to_target and judged.verified_as_target == 1 and judged.verified_as_original == 0
     page = (tmp_path / "index.html").read_text()
-    assert page.count(f"<dt>to target, {judge.choice}</dt>") == 1 and f"judged by {judge.choice}" in page
+    assert page.count(f"<dt>to target, {judge.choice}</dt>") == 1 and f"further recognizers: {judge.choice}" in page
     other = evaluate(swapping, people[0], options=EvaluateOptions(to="J", faces=3, recognizer="angular"), out=tmp_path)
     assert other.recognizer == judge and other.of("J", is_baseline=False)[0].to_target == pytest.approx(
         judged.to_target
     )
     for recognizer, judges, told in (
-        (None, ["encoding"], "encoding cannot judge: it is what recognizes"),
-        ("angular", ["encoding"], "encoding cannot judge: it is what .* trained with"),
-        (None, ["angular", "angular"], "named twice"),
+        (None, ("encoding",), "encoding cannot judge: it is what recognizes"),
+        ("angular", ("encoding",), "encoding cannot judge: it is what .* trained with"),
+        (None, ("angular", "angular"), "named twice"),
     ):
         with pytest.raises(MienError, match=told):
             evaluate(swapping, people[0], options=EvaluateOptions(recognizer=recognizer, judges=judges), out=tmp_path)
