@@ -81,3 +81,11 @@ def test_a_plugin_that_is_there_twice_is_not_said_to_be_missing(run: Path, envir
     with pytest.raises(MienError, match="Two distributions register the model 'latent'") as raised:
         TrainedRun.open(run)
     assert "not installed" not in raised.value.message
+
+
+def test_a_run_of_contract_1_is_told_with_the_command_that_makes_it_anew(run: Path) -> None:
+    changed(run, r"format_version = \d+", "format_version = 1")
+    with pytest.raises(MienError, match="earlier mien") as caught:
+        TrainedRun.open(run)
+    assert caught.value.fix.startswith("mien train latent ")
+    assert caught.value.fix.endswith(f"--run {run}-2 --features landmarks:points=5")

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar, cast
 
-import numpy as np
 import torch
 
 from mien.contracts.blender import Blender
@@ -297,11 +296,8 @@ class Session:
                 )
             crops.append((image, faces[0]))
         encodings = recognizer.encode([align(image, face) for image, face in crops])
-        usual = float(np.linalg.norm(encodings, axis=1).mean())
-        mean = encodings.mean(0)
-        mean *= usual / max(float(np.linalg.norm(mean)), 1e-12)
         scenes = [Scene(image, untracked([face]), None) for image, face in crops]
-        return Given(torch.from_numpy(mean), self.generator.batch_of_scenes(scenes))
+        return Given(torch.from_numpy(recognizer.mean(encodings)), self.generator.batch_of_scenes(scenes))
 
     def require(self, kind: TargetKind) -> None:
         """Raises MienError if the run's model does not draw that kind of people."""
