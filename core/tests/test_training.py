@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -143,6 +145,27 @@ def test_a_run_records_the_recognizer_that_is_named_or_the_default_or_none(
     with pytest.raises(MienError, match=r"thumbnail:size=8 .* does not tell people apart"):
         recorded("wrong", tiny, recognizer="thumbnail")
     assert not (tmp_path / "wrong").exists()
+
+
+def test_nothing_of_the_process_changes(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    def state() -> list[object]:
+        return [
+            dict(os.environ),
+            random.getstate(),
+            np.random.get_state()[1].tolist(),  # noqa: NPY002
+            torch.get_rng_state().tolist(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.utils.deterministic.fill_uninitialized_memory,
+            dict(AcceleratorState._shared_state),
+        ]
+
+    before = state()
+    train("tiny", people, tmp_path / "run", options=TrainOptions(steps=2), registry=tiny)
+    resume(tmp_path / "run", steps=3, registry=tiny)
+    assert state() == before
+    with pytest.raises(MienError):
+        train("tiny", people, tmp_path / "bad", settings={"bad_step": 1}, options=TrainOptions(steps=2), registry=tiny)
+    assert state() == before
 
 
 def test_the_seed_decides_everything(people: list[Path], tiny: Registry, tmp_path: Path) -> None:

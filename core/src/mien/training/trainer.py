@@ -28,6 +28,7 @@ from mien.tracking.recognizer import Recognizer
 from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training import checkpoints
 from mien.training.data import TrainingData
+from mien.training.global_state import leaving_global_state
 from mien.training.loop import Loop
 from mien.training.options import TrainOptions
 from mien.training.run import WEIGHTS, DatasetRecord, PluginRecord, RunRecord, load_weights, make_model
@@ -51,6 +52,7 @@ class TrainReport:
     """As trained, in evaluation mode, on the device it was trained on."""
 
 
+@leaving_global_state
 def train(
     model: str,
     datasets: Sequence[Path],
@@ -127,6 +129,7 @@ def train(
     return _run_loop(accelerator, made, choice.name, data, options, run, None, progress or Silent())
 
 
+@leaving_global_state
 def resume(
     run: Path,
     *,
