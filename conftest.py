@@ -11,8 +11,8 @@ import hypothesis
 import pytest
 
 # How long an example takes says more about what else the machine does than about the code.
-hypothesis.settings.register_profile("house", deadline=None)
-hypothesis.settings.load_profile("house")
+hypothesis.settings.register_profile("mien", deadline=None)
+hypothesis.settings.load_profile("mien")
 
 PLUGINS = Path(__file__).parent / "tests" / "plugins"
 """Packages of plugins, as third parties write them."""
