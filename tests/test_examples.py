@@ -30,6 +30,7 @@ def run(example: str, *arguments: str | Path, cwd: Path, fails: bool = False) ->
     return done.stderr if fails else done.stdout
 
 
+@pytest.mark.long
 def test_two_feature_sets_are_compared(people, tmp_path):
     anna = shutil.copytree(people[0], tmp_path / "anna")  # which has the points, but no thumbnail yet
     sets = ("landmarks:points=5", "thumbnail:size=4")

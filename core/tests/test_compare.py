@@ -72,6 +72,7 @@ def test_faces_that_are_never_found_beat_nobody(own: Metrics) -> None:
     assert all(beats(seen, lost)[figure] for figure in ("found", "expression", "Fréchet"))
 
 
+@pytest.mark.long
 def test_a_judgement_by_another_blender_does_not_count(run: Path, people: list[Path]) -> None:
     folder = folder_of(run, people[0])
     evaluate(run, people[0], options=EvaluateOptions(faces=FACES, blender="poisson"))
@@ -87,6 +88,7 @@ def test_runs_of_one_name_are_told_apart_by_their_paths(run: Path, people: list[
     assert compare([run, other], people[0], faces=FACES).names == [str(run), str(other)]
 
 
+@pytest.mark.long
 def test_the_share_that_all_runs_held_out_is_proposed(run: Path, people: list[Path], tmp_path: Path) -> None:
     less = tmp_path / "less"
     options = TrainOptions(steps=1, held_out=0.125)

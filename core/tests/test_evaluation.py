@@ -84,6 +84,7 @@ def test_the_face_itself_enlarged_keeps_its_colors_but_is_nobody(evaluated: Eval
     assert thumbnail.to_original > nearest.to_original
 
 
+@pytest.mark.long
 def test_judging_again_gives_the_same(
     evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
 ) -> None:
@@ -92,6 +93,7 @@ def test_judging_again_gives_the_same(
     assert again.model_copy(update=timed) == evaluated.model_copy(update=timed)
 
 
+@pytest.mark.long
 def test_an_exported_run_is_judged_beside_the_datasets_that_are_named(
     evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
 ) -> None:
@@ -118,6 +120,7 @@ def test_what_is_written_is_read_again_and_the_page_needs_no_other_file(
     assert (folder / "faces_J.png").stat().st_size > 10_000
 
 
+@pytest.mark.long
 def test_a_judge_says_by_its_own_encodings_whose_faces_they_are(
     swapping: Path, people: list[Path], environment: Any, tmp_path: Path
 ) -> None:
@@ -163,6 +166,7 @@ def test_runs_of_different_recognizers_are_compared_by_one_that_is_named(
     assert [one.recognizer for one in comparison.evaluations] == [evaluated.recognizer] * 2
 
 
+@pytest.mark.long
 def test_strangers_are_told_apart_by_the_seed(inventing: Path, people: list[Path], tmp_path: Path) -> None:
     one, other = (
         evaluate(inventing, people[1], options=EvaluateOptions(faces=3, seed=seed), out=tmp_path / str(seed))
@@ -174,6 +178,7 @@ def test_strangers_are_told_apart_by_the_seed(inventing: Path, people: list[Path
     assert "People who do not exist, seed 1" in (tmp_path / "1" / "index.html").read_text()
 
 
+@pytest.mark.long
 def test_runs_stand_side_by_side_and_are_judged_once(
     evaluated: Evaluation, swapping: Path, inventing: Path, people: list[Path], tmp_path: Path
 ) -> None:
@@ -198,6 +203,7 @@ def test_runs_that_held_out_other_faces_are_not_compared(
         evaluate(tmp_path / "r", people[0], options=EvaluateOptions(last=HELD_OUT))
 
 
+@pytest.mark.long
 def test_a_dataset_that_the_run_does_not_know_counts_whole_or_from_its_end(
     swapping: Path, people: list[Path], tmp_path: Path
 ) -> None:

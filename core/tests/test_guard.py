@@ -216,7 +216,7 @@ def test_one_fault_has_one_message_wherever_it_shows(registry: Registry, tmp_pat
     """In preprocessing, where faces are found to be swapped or anonymized, and where a drawn face is judged."""
     choice, image = f"faulty:fault={fault}", portraits()[0].image
     with pytest.raises(MienError) as first:
-        FaceDetector.open([choice], 1, Stopwatch(), registry).find(image)
+        FaceDetector.open(choice, 1, Stopwatch(), registry).find(image)
     cv2.imwrite(str(tmp_path / "face.png"), image)
     with pytest.raises(MienError) as second:
         preprocess(

@@ -48,6 +48,6 @@ def test_a_face_goes_on_beyond_its_mask_in_the_colors_of_its_edge():
     known = crop.mask >= 0.99
     result = filled(crop.image.astype(np.float32), known)
     outside, edge = result[crop.mask == 0], crop.image[known & (np.roll(crop.mask, 3, 0) < 0.99)]
-    assert crop.image[crop.mask == 0].max() == 0
+    assert crop.masked_image[crop.mask == 0].max() == 0
     assert edge.min() <= outside.min() and outside.max() <= crop.image[known].max()
     assert np.abs(outside.mean(0) - edge.mean(0)).max() < 40

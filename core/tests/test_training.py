@@ -58,6 +58,7 @@ def digest(run: Path) -> str:
     return hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MODELS)
 def test_stopped_and_resumed_gives_the_weights_of_one_go(name: str, people: list[Path], tmp_path: Path) -> None:
     begin(name, people, tmp_path / "whole", steps=6, accumulate=2)
@@ -311,6 +312,7 @@ def test_a_killed_run_loses_only_what_came_after_its_last_checkpoint(
     TrainedRun.open(run, tiny)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("most_bytes", [900, 8000])
 def test_a_full_disk_stops_the_run_and_leaves_what_was_there(
     most_bytes: int, people: list[Path], tiny: Registry, environment, tmp_path: Path

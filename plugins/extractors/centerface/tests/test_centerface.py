@@ -94,6 +94,7 @@ def test_a_face_is_found_once_with_box_and_points_from_16_pixels_on(extractor, w
         assert overlap(face.box, landmarks) > 0.55
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width_px", [500, 800, 1500])
 def test_a_face_larger_than_the_network_knows_is_found_once_and_whole(full, width_px):
     for portrait in portraits():
@@ -118,6 +119,7 @@ def test_a_small_face_beside_a_large_one_is_found(full):
     assert overlap(second.box, moved(small[1], (large[0].shape[1], 0))) > 0.6
 
 
+@pytest.mark.long
 def test_the_smallest_faces_of_an_image_of_several_tiles_are_found_once_where_they_are(full):
     image, landmarks = resized(portraits()[0], 30)
     size = (TILE_PX + 900, TILE_PX + 300)

@@ -113,7 +113,7 @@ def test_the_joint_penalty_bounds_the_slope_along_the_features() -> None:
         with torch.no_grad():
             for parameter in (model.discriminator.projection.weight, model.discriminator.embedding.weight):
                 parameter.mul_(10)
-            model.discriminator.verdict.weight.zero_()
+            model.discriminator.logits.weight.zero_()
         torch.manual_seed(0)
         penalties[joint] = float(model(contract.batch(model, 3, 0), "discriminator")["penalty"].detach())
     assert penalties[True] > 1.1 * penalties[False]
