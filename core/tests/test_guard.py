@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mien import Extractor, FaceCrop, MienError, ModelInputs, Registry, align, make_model, preprocess
+from mien import FaceCrop, MienError, ModelInputs, Registry, align, make_model, preprocess
 from mien.contracts.model import Batch, Generated
 from mien.contracts.target import Known
 from mien.dataset.options import PreprocessOptions
@@ -18,6 +18,7 @@ from mien.evaluation.observation import FaceLocator
 from mien.inference.detector import FaceDetector
 from mien.plugins import guard
 from mien.plugins.choice import parse_choice
+from mien.plugins.extractor_set import ExtractorSet
 from mien.testing import portraits
 from mien.tracking.recognizer import Recognizer
 from mien.workers.threads import Stopwatch
@@ -226,7 +227,7 @@ def test_one_fault_has_one_message_wherever_it_shows(registry: Registry, tmp_pat
             registry=registry,
         )
     assert first.value.message in second.value.message
-    locator = FaceLocator(cast(Extractor, registry.create("extractor", choice)), cast(Recognizer, None), choice)
+    locator = FaceLocator(ExtractorSet(choice, registry), cast(Recognizer, None))
     with pytest.raises(MienError) as third:
         locator.look(image, portraits()[0].landmarks)
     assert third.value.message == first.value.message
