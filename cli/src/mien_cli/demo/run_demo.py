@@ -76,7 +76,7 @@ def run_demo(
                 name: preprocess(
                     folder / name,
                     sources=clips,
-                    options=PreprocessOptions(extractor=EXTRACTOR, features=""),
+                    options=PreprocessOptions(extractor=EXTRACTOR, copies=False),
                     progress=progress,
                     registry=registry,
                 )
