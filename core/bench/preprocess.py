@@ -69,9 +69,9 @@ def write_frames(clip: Path, raw: Path, count: int) -> str:
 def preprocessing(dataset: Path, options: argparse.Namespace) -> list[str]:
     """The command that is measured, with Python's own start-up."""
     call = (
-        "from pathlib import Path; from mien.dataset.preprocess import preprocess; "
-        f"preprocess(Path({str(dataset)!r}), extractor={options.extractor!r}, features={options.features!r}, "
-        f"workers={options.workers!r})"
+        "from pathlib import Path; from mien import PreprocessOptions, preprocess; "
+        f"options = PreprocessOptions(extractor={options.extractor!r}, features={options.features!r}, "
+        f"workers={options.workers!r}); preprocess(Path({str(dataset)!r}), options=options)"
     )
     return [sys.executable, "-c", call]
 
