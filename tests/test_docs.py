@@ -159,6 +159,7 @@ def example(request, environment, monkeypatch) -> Example:
     return Example(page.stem, name, Registry(environment.points), files, commands_of(blocks))
 
 
+@pytest.mark.long
 def test_the_example_of_a_kind_keeps_its_contract(example, tmp_path):
     (test,) = (path for path in example.files if path.startswith("tests/"))
     assert set(example.files) - {"pyproject.toml", test} == {

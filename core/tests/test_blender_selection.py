@@ -122,6 +122,7 @@ def test_the_sheet_shows_each_face_as_each_blender_sets_it_in(trial: Trial, imag
     assert made is not None and "anyone" in made.action
 
 
+@pytest.mark.long
 def test_faces_of_a_video_come_from_all_over_it(trial: Trial, tmp_path: Path) -> None:
     """Its second half shows nobody, so faces are found in some of the frames looked at only."""
     comparison = trial.swap(CLIP, tmp_path / "out.mp4").comparison

@@ -218,6 +218,7 @@ def test_a_dataset_that_the_run_does_not_know_counts_whole_or_from_its_end(
     assert end.rows[0] == len(Dataset.open(other)) - end.rows_of
 
 
+@pytest.mark.long
 def test_scenes_that_are_gone_are_an_error_with_the_command_that_brings_them_back(
     swapping: Path, people: list[Path], tmp_path: Path
 ) -> None:

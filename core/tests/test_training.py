@@ -71,6 +71,7 @@ def test_stopped_and_resumed_gives_the_weights_of_one_go(name: str, people: list
     assert steps == sorted(steps) and set(steps) == {1, 2, 3, 4, 5, 6}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MODELS)
 def test_a_number_that_is_not_finite_stops_any_model_or_sends_it_back(
     name: str, people: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
