@@ -33,13 +33,13 @@ def use(folder: Path, run: Path) -> Evaluation:
     assert_type(Dataset.open(folder).images(64), NDArray[np.uint8])
     assert_type(train("latent", [folder], run, options=TrainOptions(steps=1)), TrainReport)
     assert_type(resume(run, steps=2), TrainReport)
-    assert_type(swap(run, folder, folder, Known("anna"), session=SessionOptions(blender="feather")), SwapReport)
+    assert_type(swap(run, folder, folder, "anna", options=SessionOptions(blender="feather")), SwapReport)
     assert_type(anonymize(run, folder, folder, options=AnonymizeOptions(check=False)), AnonymizeReport)
     assert_type(compare([run, run], folder), Comparison)
     opened = TrainedRun.open(run, registry)
     assert_type(opened.model, Model)
     data = TrainingData([Dataset.open(folder)], FeatureSet("", registry), TrainOptions())
-    for batch in data.batches(0, opened.model.stages()[0]):
+    for batch in data.batches(opened.model, 0):
         assert_type(batch, Batch)
         assert_type(opened.model(batch, "main"), object)  # type: ignore[assert-type]  # torch's own call is untyped
     swap(run, folder, folder, 7)  # type: ignore[arg-type]
