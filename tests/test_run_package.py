@@ -35,6 +35,7 @@ def test_a_wheel_of_a_run_swaps_by_name_where_nothing_else_is(people: list[Path]
 
     def run(*arguments: str | Path, fails: bool = False) -> str:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
+        kept["COLUMNS"] = "120"  # so that no name is folded
         ended = subprocess.run(
             [str(python), *map(str, arguments)], cwd=elsewhere, env=kept, capture_output=True, text=True
         )

@@ -32,7 +32,7 @@ def test_with_the_weights_that_come_along_it_is_the_person_and_the_mouth_follows
     ended = demo("--steps", "20", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     out = tmp_path / "demo-out"
-    verdict = json.loads((out / "report.json").read_text())["verdict"]
+    verdict = json.loads((out / "report.json").read_text())["comparison"]
     assert verdict["nearer_to_new_face"] >= 0.9
     assert verdict["distance_to"]["E"] < 0.6 < verdict["distance_to"]["J"]
     assert verdict["follows"]["mouth_opening"] > 0.7
