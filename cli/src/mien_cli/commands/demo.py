@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def demo(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where everything is written.")] = Path("demo-out"),
-    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps.")] = 500,
+    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps.")] = 250,
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Begin with random weights, not with those that come along.")
     ] = False,
@@ -23,7 +23,7 @@ def demo(
         str | None, typer.Option(metavar="NAME", help="What recognizes the faces of the result; encoding by default.")
     ] = None,
 ) -> None:
-    """Swap one person onto another in a clip of two seconds, and measure the result; under 5 minutes on 2 cores.
+    """Swap one person onto another in a clip of two seconds, and measure the result; about 2 minutes on 2 cores.
 
     The clips come with mien: two people who published them under the MIT licence. Nothing is downloaded. It writes
     swapped.mp4 with its sound, contact_sheet.png and report.json, and leaves datasets and run to look at.

@@ -1,4 +1,4 @@
-"""The demo's way through the repository: preprocess, train, swap, judge; each stage is what a user would call."""
+"""The demo's way through the repository: preprocess, train, swap, compare; each stage is what a user would call."""
 
 import json
 import shutil
@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-from typing import cast
 
 from mien import Registry, TrainOptions, preprocess, swap, train
-from mien.contracts.extractor import Extractor
 from mien.dataset.options import PreprocessOptions
 from mien.errors import MienError
 from mien.inference.session import Session, SessionOptions
@@ -66,7 +64,6 @@ def run_demo(
     """
     _make_room(folder)
     registry = Registry()
-    extractor = cast(Extractor, registry.create("extractor", EXTRACTOR))
     recognizes = Recognizer(registry, recognizer)  # before anything takes long
     seconds: dict[str, float] = {}
     with resources.as_file(resources.files("mien_cli.demo") / "data") as data:
@@ -106,9 +103,9 @@ def run_demo(
         with _timed(seconds, "swap"):
             how = SessionOptions(blender=BLENDER, overwrite=True)
             swap(folder / "run", original, video, NEW_FACE, options=how, progress=progress, registry=registry)
-        with _timed(seconds, "judge"):
-            comparison = compare_videos(original, video, people, NEW_FACE, extractor, recognizes, progress)
+        with _timed(seconds, "compare"):
             session = Session.open(folder / "run", options=how, progress=progress, registry=registry)
+            comparison = compare_videos(original, video, people, NEW_FACE, session, recognizes, progress)
             session = session.drawing(session.target_of(NEW_FACE))
             write_sheet(sheet, session, original, video)
     report = DemoReport(

@@ -1,5 +1,6 @@
 """Whose face the result shows, and whether it does what the original did."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -7,14 +8,15 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.extractor import Extractor
-from mien.contracts.face import RgbImage
+from mien.contracts.face import Face, RgbImage
 from mien.geometry.alignment import align
 from mien.geometry.expression import correlations, expression
+from mien.inference.session import Session
 from mien.media.video_reader import VideoSource
 from mien.progress import Progress
 from mien.spread import spread_indices
 from mien.tracking.recognizer import Recognizer
+from mien.workers.threads import ordered_map
 
 _REFERENCE_FRAMES = 12
 _LANDMARKS = 68
@@ -43,24 +45,32 @@ def compare_videos(
     result: Path,
     clips: dict[str, list[Path]],
     new_face: str,
-    extractor: Extractor,
+    session: Session,
     recognizer: Recognizer,
     progress: Progress,
 ) -> VideoComparison:
-    """Compare two videos frame by frame. clips: person → clips of that person to compare with."""
+    """Compare two videos frame by frame, by faces that the session finds.
+
+    clips: person → clips of that person to compare with.
+    """
+    progress.start("comparing the videos", None)
     references = {
-        person: reference_encoding([frame for path in paths for frame in spread_frames(path, _REFERENCE_FRAMES)],
-                                   extractor, recognizer)
+        person: reference_encoding(
+            [frame for path in paths for frame in spread_frames(path, _REFERENCE_FRAMES)], session, recognizer
+        )
         for person, paths in clips.items()
-    }  # fmt: skip
+    }
     before, after, encodings = [], [], []
     with VideoSource(original) as old, VideoSource(result) as new:
-        progress.start("comparing the videos", None)
-        for frame, drawn in zip(old.frames(), new.frames(), strict=True):
-            before.append(_landmarks(frame.image, extractor))
-            after.append(_landmarks(drawn.image, extractor))
-            if np.isfinite(after[-1]).all():
-                encodings.append(recognizer.encode([align(drawn.image, after[-1])])[0])
+        images = (image for pair in zip(old.frames(), new.frames(), strict=True) for image in (f.image for f in pair))
+        for number, (image, faces) in enumerate(_found(images, session)):
+            landmarks = _surest_landmarks(faces)
+            if number % 2 == 0:
+                before.append(landmarks)
+                continue
+            after.append(landmarks)
+            if np.isfinite(landmarks).all():
+                encodings.append(recognizer.encode([align(image, landmarks)])[0])
             progress.advance()
     found = np.array(encodings) if encodings else np.zeros((0, len(references[new_face])), np.float32)
     distances = {person: recognizer.distances(found, reference) for person, reference in references.items()}
@@ -77,9 +87,9 @@ def compare_videos(
     )
 
 
-def reference_encoding(frames: list[RgbImage], extractor: Extractor, recognizer: Recognizer) -> NDArray[np.float32]:
+def reference_encoding(frames: list[RgbImage], session: Session, recognizer: Recognizer) -> NDArray[np.float32]:
     """The mean encoding of the surest faces of some frames: float32 (D,)."""
-    found = [(frame, faces[0].landmarks) for frame in frames if (faces := extractor.extract(frame))]
+    found = [(frame, faces[0].landmarks) for frame, faces in _found(frames, session) if faces]
     encodings = recognizer.encode([align(frame, landmarks) for frame, landmarks in found if landmarks is not None])
     return cast(NDArray[np.float32], encodings.mean(0))
 
@@ -90,6 +100,11 @@ def spread_frames(path: Path, count: int) -> list[RgbImage]:
         return [next(video.frames(n, n + 1)).image for n in spread_indices(len(video.frame_times()), count)]
 
 
-def _landmarks(image: RgbImage, extractor: Extractor) -> NDArray[np.float32]:
-    found = [face.landmarks for face in extractor.extract(image) if face.landmarks is not None]
+def _found(images: Iterable[RgbImage], session: Session) -> Iterator[tuple[RgbImage, Sequence[Face]]]:
+    """Each image with its faces, found by as many threads as the session has."""
+    return ordered_map(lambda image: (image, session.detector.find(image)), images, session.threads, 2 * session.threads)
+
+
+def _surest_landmarks(faces: Sequence[Face]) -> NDArray[np.float32]:
+    found = [face.landmarks for face in faces if face.landmarks is not None]
     return found[0] if found else np.full((_LANDMARKS, 2), np.nan, np.float32)
