@@ -102,7 +102,8 @@ def spread_frames(path: Path, count: int) -> list[RgbImage]:
 
 def _found(images: Iterable[RgbImage], session: Session) -> Iterator[tuple[RgbImage, Sequence[Face]]]:
     """Each image with its faces, found by as many threads as the session has."""
-    return ordered_map(lambda image: (image, session.detector.find(image)), images, session.threads, 2 * session.threads)
+    threads = session.threads
+    return ordered_map(lambda image: (image, session.detector.find(image)), images, threads, 2 * threads)
 
 
 def _surest_landmarks(faces: Sequence[Face]) -> NDArray[np.float32]:
