@@ -66,7 +66,7 @@ class FaceRecognition(Extractor):
         image = np.ascontiguousarray(image)  # of a view with padded rows, as PyAV gives them, dlib reads freed memory
         found: list[tuple[Any, float]] = []
         threshold = math.log(self.config.min_score / (1 - self.config.min_score)) / SCORE_SLOPE
-        for scale in self._scales(max(image.shape[:2])):
+        for scale in _scales(self.config, max(image.shape[:2])):
             found = self._detect(image, scale, threshold)
             if found:
                 break
@@ -79,13 +79,6 @@ class FaceRecognition(Extractor):
 
     def _doubtful(self, image: RgbImage) -> list[Face]:
         return [self._describe(image, rectangle, score) for rectangle, score in self._detect(image, 1.0, DOUBTFUL)]
-
-    def _scales(self, side: int) -> list[float]:
-        """What to shrink or enlarge an image by, one after the other until a face is found."""
-        finest = min(2.0**self.config.upsample, self.config.max_side_px / side)
-        coarsest = min(1.0, QUICK_SIDE_PX / side, finest) if self.config.search == "quick" else finest
-        doublings = math.ceil(math.log2(finest / coarsest) - 1e-9)
-        return [float(scale) for scale in np.geomspace(finest, coarsest, doublings + 1)[::-1]]
 
     def _detect(self, image: RgbImage, scale: float, threshold: float) -> list[tuple[Any, float]]:
         """Rectangles in image pixels, and dlib's scores."""
@@ -133,3 +126,12 @@ def _predictor(weights: str) -> Any:
     import dlib
 
     return dlib.shape_predictor(weights)
+
+
+@cache
+def _scales(config: FaceRecognitionConfig, side: int) -> tuple[float, ...]:
+    """What to shrink or enlarge an image by, one after the other until a face is found. side: its longer one."""
+    finest = min(2.0**config.upsample, config.max_side_px / side)
+    coarsest = min(1.0, QUICK_SIDE_PX / side, finest) if config.search == "quick" else finest
+    doublings = math.ceil(math.log2(finest / coarsest) - 1e-9)
+    return tuple(float(scale) for scale in np.geomspace(finest, coarsest, doublings + 1)[::-1])
