@@ -132,7 +132,7 @@ def test_a_mask_of_few_pixels_shifts_the_colors_and_makes_no_noise(faces, match,
     assert matched[middle].std(0)[0] < 2.1 * to_lab(face.image)[middle].std(0)[0]
 
 
-def test_histograms_change_the_contrast_by_a_factor_of_two_at_most(faces):
+def test_histograms_double_the_contrast_at_most(faces):
     reference = faces[0]
     flat = np.full((128, 128, 3), 100, np.uint8)
     flat[::2] += 2
@@ -160,6 +160,17 @@ def test_a_face_comes_into_the_colors_of_what_it_covers(faces, how):
         np.abs(to_lab(p)[inside].mean(0) - to_lab(there.image)[inside].mean(0)).max() for p in (face.image, colored)
     ]
     assert apart[1] < 0.35 * apart[0]
+
+
+@pytest.mark.parametrize("how", ["reinhard", "histogram"])
+def test_a_face_in_a_black_and_white_image_is_black_and_white(faces, how):
+    there, face = faces
+    gray = np.repeat(cv2.cvtColor(there.scene, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    colored = in_scene_colors(face.image, gray, there.mask, there.to_crop, how).astype(int)
+    inside = (there.mask == 1) & (face.mask == 1)
+    assert np.ptp(face.image.astype(int), axis=2)[inside].mean() > 20
+    assert np.ptp(colored, axis=2).max() <= 2
+    assert to_lab(colored.astype(np.uint8))[..., 0][inside].std() > 5, "its light and shade stay"
 
 
 def test_colors_can_be_left_as_they_are(faces):

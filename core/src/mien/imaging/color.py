@@ -11,7 +11,8 @@ from mien.contracts.plugin import PluginConfig
 from mien.geometry.alignment import share_in_scene, warp
 
 _GAIN_LIMIT = 2.0
-"""Contrast is at most doubled or halved: a flat or nearly black face would otherwise become noise."""
+"""Contrast is at most doubled: a flat or nearly black face would otherwise become noise. It is lowered as far as the
+scene asks: of a black-and-white image, no color is left."""
 _PIXELS_PER_SHARE = 32
 _MOST_SHARES = 32
 """A histogram is followed in equal shares of so many pixels at least, and in so many shares at most."""
@@ -48,8 +49,8 @@ def match_colors(face: RgbImage, reference: RgbImage, weights: Mask) -> RgbImage
     """Give a face the mean and the spread of the reference's colors, in each channel of CIELab.
 
     Reinhard et al., Color Transfer between Images, IEEE CG&A 2001. face, reference: uint8 (S, S, 3), RGB. weights:
-    float32 (S, S), how much a pixel counts; where they are all 0 the face is returned as it is. Contrast changes by a
-    factor of 2 at most.
+    float32 (S, S), how much a pixel counts; where they are all 0 the face is returned as it is. Contrast is at most
+    doubled.
     """
     total = float(weights.sum())
     if total <= 0:
@@ -58,7 +59,7 @@ def match_colors(face: RgbImage, reference: RgbImage, weights: Mask) -> RgbImage
     ours, theirs = to_lab(face), to_lab(reference)
     our_mean, our_spread = _statistics(ours, share)
     their_mean, their_spread = _statistics(theirs, share)
-    gain = np.clip(their_spread / np.maximum(our_spread, 1e-3), 1 / _GAIN_LIMIT, _GAIN_LIMIT)
+    gain = np.minimum(their_spread / np.maximum(our_spread, 1e-3), _GAIN_LIMIT)
     return from_lab(((ours - our_mean) * gain + their_mean).astype(np.float32))
 
 
@@ -69,7 +70,7 @@ def match_histograms(face: RgbImage, reference: RgbImage, weights: Mask) -> RgbI
     mapping each alone would turn hues; in Lab they are nearly independent of each other. The pixels of both are sorted
     and cut into equal shares, at most 32 and of at least 32 pixels each, and the means of the shares are mapped upon
     each other. So a mask of few pixels gives few shares, at last a mere shift, and no noise. Arguments and limits are
-    those of `match_colors`: contrast changes by a factor of 2 at most, everywhere; the mean always comes right.
+    those of `match_colors`: contrast is at most doubled, everywhere; the mean always comes right.
     """
     seen = weights > 0
     if not seen.any():
@@ -137,12 +138,16 @@ def _share_means(values: NDArray[np.float32], weights: NDArray[np.float64], coun
 def _follow(
     values: NDArray[np.float32], knots: NDArray[np.float64], targets: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Map knots to targets and what lies between them linearly, with no slope beyond the limit; 1 outside of them."""
+    """Map knots to targets and what lies between them linearly, with no slope beyond the limit.
+
+    Outside of them the slope is that of the last step, 1 at most: where all colors become one, so do these.
+    """
     steps = np.diff(knots)
-    slopes = np.clip(np.diff(targets) / np.maximum(steps, 1e-3), 1 / _GAIN_LIMIT, _GAIN_LIMIT)
+    slopes = np.clip(np.diff(targets) / np.maximum(steps, 1e-3), 0, _GAIN_LIMIT)
     mapped = np.concatenate([[0.0], np.cumsum(slopes * steps)])
     at = np.concatenate([[knots[0] - _BEYOND], knots, [knots[-1] + _BEYOND]])
-    to = np.concatenate([[-_BEYOND], mapped, [mapped[-1] + _BEYOND]])
+    first, last = (min(float(slopes[end]), 1.0) if len(slopes) else 1.0 for end in (0, -1))
+    to = np.concatenate([[-_BEYOND * first], mapped, [mapped[-1] + _BEYOND * last]])
     followed: NDArray[np.float32] = np.interp(values, at, to).astype(np.float32)
     return followed
 
