@@ -192,7 +192,7 @@ def test_the_black_beyond_the_scene_is_none_of_its_colors(faces, how):
     assert np.average(to_lab(colored)[..., 0], weights=seen) == pytest.approx(to_lab(gray)[0, 0, 0], abs=6)
 
 
-def test_a_strangers_blender_gets_the_setting_from_its_base():
+def test_a_third_partys_blender_gets_the_setting_from_its_base():
     class Config(ColorConfig):
         """Of somebody's blender."""
 

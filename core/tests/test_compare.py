@@ -32,7 +32,7 @@ def own(run: Path, people: list[Path]) -> Metrics:
     """Figures of a person on frames of their own; by the nearest training face, which is found again."""
     known = Evaluation.read(folder_of(run, people[0]))
     assert known is not None
-    return known.of("E", is_baseline=True)[-1].model_copy(update={"name": "model"})
+    return known.metrics_of("E", is_baseline=True)[-1].model_copy(update={"name": "model"})
 
 
 def swap_of(own: Metrics) -> Metrics:

@@ -46,18 +46,20 @@ def evaluated(swapping: Path, people: list[Path]) -> Evaluation:
     return evaluate(swapping, people[0], options=EvaluateOptions(faces=5))
 
 
-def test_only_the_end_of_the_clip_is_judged_which_training_never_saw(evaluated: Evaluation, people: list[Path]) -> None:
+def test_only_the_end_of_the_clip_which_training_never_saw_is_evaluated(evaluated: Evaluation, people: list[Path]) -> None:
     count = len(Dataset.open(people[0]))
-    assert evaluated.held_out and evaluated.rows_of == int(count * HELD_OUT)
+    assert evaluated.held_out and evaluated.candidates == int(count * HELD_OUT)
     assert (
-        evaluated.rows[0] == count - evaluated.rows_of and evaluated.rows[-1] == count - 1 and len(evaluated.rows) == 5
+        evaluated.rows[0] == count - evaluated.candidates
+        and evaluated.rows[-1] == count - 1
+        and len(evaluated.rows) == 5
     )
-    assert re.search(r"target_E_4s_silent.mp4: 5 of frames \d+ to \d+", evaluated.told[0])
+    assert re.search(r"target_E_4s_silent.mp4: 5 of frames \d+ to \d+", evaluated.source_ranges[0])
 
 
 def test_each_person_is_drawn_and_beside_it_what_has_learnt_nothing(evaluated: Evaluation) -> None:
     assert evaluated.drawn_as == ["E", "J"]
-    assert [one.name for one in evaluated.of("E", is_baseline=True)] == [
+    assert [one.name for one in evaluated.metrics_of("E", is_baseline=True)] == [
         "mean face",
         "thumbnail, 8 px",
         "nearest training face",
@@ -65,7 +67,10 @@ def test_each_person_is_drawn_and_beside_it_what_has_learnt_nothing(evaluated: E
 
 
 def test_a_model_that_learnt_a_person_draws_them_as_they_are(evaluated: Evaluation) -> None:
-    (model,), (mean, thumbnail, _) = evaluated.of("E", is_baseline=False), evaluated.of("E", is_baseline=True)
+    (model,), (mean, thumbnail, _) = (
+        evaluated.metrics_of("E", is_baseline=False),
+        evaluated.metrics_of("E", is_baseline=True),
+    )
     assert model.found == 1 and model.verified_as_target == 1
     assert model.to_original < mean.to_original < thumbnail.to_original
     assert model.l1 < thumbnail.l1 and model.ssim > thumbnail.ssim and model.psnr > thumbnail.psnr
@@ -73,14 +78,14 @@ def test_a_model_that_learnt_a_person_draws_them_as_they_are(evaluated: Evaluati
 
 
 def test_a_swap_shows_the_other_person_and_has_no_original_to_compare_pixels_with(evaluated: Evaluation) -> None:
-    (swap,) = evaluated.of("J", is_baseline=False)
+    (swap,) = evaluated.metrics_of("J", is_baseline=False)
     assert swap.to_target < evaluated.same_person_below < swap.to_original
     assert swap.to_people["J"] < swap.to_people["E"]
     assert (swap.l1, swap.ssim, swap.psnr) == (None, None, None)
 
 
 def test_the_face_itself_enlarged_keeps_its_colors_but_is_nobody(evaluated: Evaluation) -> None:
-    _, thumbnail, nearest = evaluated.of("E", is_baseline=True)
+    _, thumbnail, nearest = evaluated.metrics_of("E", is_baseline=True)
     assert thumbnail.to_original > nearest.to_original
 
 
@@ -94,7 +99,7 @@ def test_judging_again_gives_the_same(
 
 
 @pytest.mark.long
-def test_an_exported_run_is_judged_beside_the_datasets_that_are_named(
+def test_an_exported_run_is_evaluated_beside_the_datasets_that_are_named(
     evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
 ) -> None:
     exported, asked = export_run(swapping, tmp_path / "exported"), EvaluateOptions(to="E", faces=5)
@@ -103,7 +108,7 @@ def test_an_exported_run_is_judged_beside_the_datasets_that_are_named(
         evaluate(exported, people[0], options=asked)
     assert "--trained-on J" in raised.value.fix
     again = evaluate(exported, people[0], options=replace(asked, trained_on=tuple(people[1:])))
-    (half,), (full,) = again.of("E", is_baseline=False), evaluated.of("E", is_baseline=False)
+    (half,), (full,) = again.metrics_of("E", is_baseline=False), evaluated.metrics_of("E", is_baseline=False)
     assert again.rows == evaluated.rows
     assert half.l1 == pytest.approx(full.l1, abs=0.002) and half.to_target == pytest.approx(full.to_target, abs=0.03)
 
@@ -133,14 +138,14 @@ def test_a_judge_says_by_its_own_encodings_whose_faces_they_are(
     )
     (judge,) = evaluation.judges
     assert (evaluation.recognizer.choice, judge.distribution) == ("encoding", "mien-feature-angular")
-    (swap,) = evaluation.of("J", is_baseline=False)
+    (swap,) = evaluation.metrics_of("J", is_baseline=False)
     (judged,) = swap.judges.values()
     assert judged.to_target < judged.same_person_below < judged.to_original
     assert judged.to_target != swap.to_target and judged.verified_as_target == 1 and judged.verified_as_original == 0
     page = (tmp_path / "index.html").read_text()
     assert page.count(f"<dt>to target, {judge.choice}</dt>") == 1 and f"further recognizers: {judge.choice}" in page
     other = evaluate(swapping, people[0], options=EvaluateOptions(to="J", faces=3, recognizer="angular"), out=tmp_path)
-    assert other.recognizer == judge and other.of("J", is_baseline=False)[0].to_target == pytest.approx(
+    assert other.recognizer == judge and other.metrics_of("J", is_baseline=False)[0].to_target == pytest.approx(
         judged.to_target
     )
     for recognizer, judges, told in (
@@ -167,19 +172,19 @@ def test_runs_of_different_recognizers_are_compared_by_one_that_is_named(
 
 
 @pytest.mark.long
-def test_strangers_are_told_apart_by_the_seed(inventing: Path, people: list[Path], tmp_path: Path) -> None:
+def test_another_seed_draws_other_synthetic_people(inventing: Path, people: list[Path], tmp_path: Path) -> None:
     one, other = (
         evaluate(inventing, people[1], options=EvaluateOptions(faces=3, seed=seed), out=tmp_path / str(seed))
         for seed in (0, 1)
     )
-    assert one.drawn_as == [None] and one.of(None, is_baseline=False)[0].to_target is None
-    assert one.of(None, is_baseline=True) == other.of(None, is_baseline=True)
-    assert one.of(None, is_baseline=False)[0].l1 != other.of(None, is_baseline=False)[0].l1
+    assert one.drawn_as == [None] and one.metrics_of(None, is_baseline=False)[0].to_target is None
+    assert one.metrics_of(None, is_baseline=True) == other.metrics_of(None, is_baseline=True)
+    assert one.metrics_of(None, is_baseline=False)[0].l1 != other.metrics_of(None, is_baseline=False)[0].l1
     assert "People who do not exist, seed 1" in (tmp_path / "1" / "index.html").read_text()
 
 
 @pytest.mark.long
-def test_runs_stand_side_by_side_and_are_judged_once(
+def test_runs_stand_side_by_side_and_are_evaluated_once(
     evaluated: Evaluation, swapping: Path, inventing: Path, people: list[Path], tmp_path: Path
 ) -> None:
     before = folder_of(swapping, people[0]) / "evaluation.json"
@@ -215,7 +220,7 @@ def test_a_dataset_that_the_run_does_not_know_counts_whole_or_from_its_end(
     whole = evaluate(swapping, other, options=EvaluateOptions(to="J", faces=2))
     assert not whole.held_out and whole.rows == [0, len(Dataset.open(other)) - 1]
     end = evaluate(swapping, other, options=EvaluateOptions(to="J", faces=2, last=0.5))
-    assert end.rows[0] == len(Dataset.open(other)) - end.rows_of
+    assert end.rows[0] == len(Dataset.open(other)) - end.candidates
 
 
 @pytest.mark.long

@@ -85,7 +85,7 @@ def test_around_a_face_at_the_border_there_is_grey() -> None:
     assert view.shape == (128, 128, 3) and (view[:20, :20] == 90).all() and view.std() > 10
 
 
-def test_strangers_are_compared_with_each_other_and_with_themselves() -> None:
+def test_synthetic_people_are_compared_with_each_other_and_with_themselves() -> None:
     landmarks = np.zeros((68, 2), np.float32)
     people = SyntheticPeople({0: np.zeros((2, 4, 4, 3), np.uint8), 5: np.zeros((2, 4, 4, 3), np.uint8)})
     at = {0: [[0, 0], [3, 4]], 5: [[1, 0], [4, 4]]}  # two synthetic people, 5 apart; each moves by 1 from face to face

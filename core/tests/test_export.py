@@ -207,8 +207,9 @@ def judged(run: Path, weights: str) -> Evaluation:
     by = RecognizerRecord(choice="encoding", distribution="mien-feature-encoding", version="0.1.0")
     return Evaluation(
         run=run.name, weights=weights, model="latent", settings={}, features="", step=3, minutes=1.5,
-        dataset="J", dataset_digest="cd" * 32, rows=[0, 1], rows_of=9, faces_asked=2, last_asked=None, held_out=False,
-        told=["secret_holiday.mp4: 2 of frames 0 to 1"], unreadable=[], extractor="blazeface", blender="feather",
+        dataset="J", dataset_digest="cd" * 32, rows=[0, 1], candidates=9, faces_asked=2, last_asked=None,
+        held_out=False, source_ranges=["secret_holiday.mp4: 2 of frames 0 to 1"], unreadable=[],
+        extractor="blazeface", blender="feather",
         recognizer=by, same_person_below=0.6, judges=[], seed=0, device="cpu", threads=1, faces_per_second=50,
         frechet_floor=0.1, diversity_of_real=0.5, constancy_of_real=0.3, metrics=[Metrics(**figures)], beats=[],
     )  # fmt: skip

@@ -44,7 +44,7 @@ def test_a_level_that_begins_to_be_blended_in_draws_what_the_one_below_drew(
 
 
 @pytest.mark.parametrize("level", range(1, TOP + 1))
-def test_and_judges_as_the_one_below_judged(level: int, discriminator: GrowingDiscriminator) -> None:
+def test_and_scores_as_the_level_below_did(level: int, discriminator: GrowingDiscriminator) -> None:
     images = torch.rand(3, 3, 4 * 2**level, 4 * 2**level) * 2 - 1
     below = discriminator(avg_pool2d(images, 2), level=level - 1)
     torch.testing.assert_close(discriminator(images, level=level, fade=0.0), below)
@@ -94,7 +94,7 @@ def test_a_batch_of_equal_faces_has_no_deviation_and_each_batch_its_own() -> Non
     torch.testing.assert_close(maps[3:, 2], expected.expand(3, 4, 4), atol=1e-4, rtol=1e-4)
 
 
-def test_several_batches_are_judged_in_one_go_as_each_alone(discriminator: GrowingDiscriminator) -> None:
+def test_several_batches_are_scored_in_one_go_as_each_alone(discriminator: GrowingDiscriminator) -> None:
     one, other = torch.rand(2, 3, 3, 16, 16)
     together = discriminator(torch.cat([one, other]), level=2, fade=0.5, groups=2)
     alone = [discriminator(images, level=2, fade=0.5) for images in (one, other)]

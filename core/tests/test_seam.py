@@ -90,7 +90,7 @@ def test_how_large_the_face_is_in_the_scene_does_not_matter(there, face):
 
 
 @pytest.mark.parametrize("size", [32, 64])
-def test_faces_of_any_size_are_judged_alike(there, face, size):
+def test_faces_of_any_size_are_scored_alike(there, face, size):
     portrait = portraits()[0]
     small = align(portrait.image, portrait.landmarks, AlignmentConfig(size=size))
     drawn = cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA)

@@ -22,21 +22,21 @@ IMAGES = REPOSITORY / "docs" / "images" / "results"
 def strips(work: Path, name: str, experiments: Sequence[Experiment], person: str, drawn_as: str | None) -> None:
     """Some of a person's frames, and what each model and baseline draws of them as a person, or as synthetic people."""
     columns: dict[str, list[RgbImage]] = {}
-    for one in experiments:
-        evaluation = evaluation_of(work, one, person)
-        kept = strip(folder_of(work / "runs" / one.name, work / person))
+    for experiment in experiments:
+        evaluation = evaluation_of(work, experiment, person)
+        kept = strip(folder_of(work / "runs" / experiment.name, work / person))
         columns.setdefault("original", list(kept["original"]))
-        columns[one.name] = list(kept[f"{drawn_as or ''}/{evaluation.model}"])
-    for baseline in evaluation.of(drawn_as, is_baseline=True):
+        columns[experiment.name] = list(kept[f"{drawn_as or ''}/{evaluation.model}"])
+    for baseline in evaluation.metrics_of(drawn_as, is_baseline=True):
         columns[baseline.name.replace(" training face", "")] = list(kept[f"{drawn_as or ''}/{baseline.name}"])
     made = Provenance(version("mien-core"), "faces drawn to compare models", "several")
     labels = [f"{person} {number + 1}" for number in range(FACES)]
     write_grid(IMAGES / f"{name}.png", list(columns.values()), list(columns), labels, synthetic=made, cell_px=112)
 
 
-def losses(work: Path, one: Experiment) -> None:
+def losses(work: Path, experiment: Experiment) -> None:
     """A run's training losses over its steps."""
-    lines = metrics(work / "runs" / one.name)
+    lines = metrics(work / "runs" / experiment.name)
     names = [name for name in dict.fromkeys(key for line in lines for key in line) if _is_loss(name)]
     figure = Figure((7, 2.6), layout="constrained")
     axes = figure.subplots()
@@ -45,10 +45,10 @@ def losses(work: Path, one: Experiment) -> None:
         axes.plot(*zip(*points, strict=True), label=name, linewidth=1.2)
     if all(line[name] > 0 for line in lines for name in names if name in line):
         axes.set_yscale("log")
-    axes.set(title=one.name, xlabel="step")
+    axes.set(title=experiment.name, xlabel="step")
     axes.legend(fontsize=6, ncols=2, loc="upper right")
     axes.grid(alpha=0.3)
-    _save(figure, f"losses_{one.name}.png")
+    _save(figure, f"losses_{experiment.name}.png")
 
 
 def _is_loss(name: str) -> bool:
@@ -61,14 +61,14 @@ def conditioning(work: Path, experiments: Sequence[Experiment]) -> None:
     """How well runs follow their condition, over the steps."""
     figure = Figure((7, 3.2), layout="constrained")
     axes = figure.subplots()
-    for one in experiments:
+    for experiment in experiments:
         points = [
             (line["step"], line[key])
-            for line in metrics(work / "runs" / one.name)
+            for line in metrics(work / "runs" / experiment.name)
             for key in line
             if key.startswith("validation/") and key.endswith("/l1")
         ]
-        axes.plot(*zip(*points, strict=True), "--" if "reference" in one.name else "-", label=one.name)
+        axes.plot(*zip(*points, strict=True), "--" if "reference" in experiment.name else "-", label=experiment.name)
     axes.set(xlabel="step", ylabel="L1 on held-out faces ([-1, 1])")
     axes.legend()
     axes.grid(alpha=0.3)

@@ -30,10 +30,10 @@ def write(
 ) -> None:
     """Write the page and its images."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    known = [one for one in models if TARGET in evaluation_of(work, one, SCENE).drawn_as]
-    synthetic = [one for one in models if None in evaluation_of(work, one, SCENE).drawn_as]
-    for one in models:
-        losses(work, one)
+    known = [experiment for experiment in models if TARGET in evaluation_of(work, experiment, SCENE).drawn_as]
+    synthetic = [experiment for experiment in models if None in evaluation_of(work, experiment, SCENE).drawn_as]
+    for experiment in models:
+        losses(work, experiment)
     conditioning(work, conditionings)
     strips(work, "swaps", known, SCENE, TARGET)
     strips(work, "synthetic_E", synthetic, TARGET, None)
@@ -51,7 +51,7 @@ def write(
         own=evaluation_of(work, known[0], TARGET),
         other=evaluation_of(work, known[0], SCENE),
         many=BEST_REPORTED,
-        models=[one.name for one in models],
+        models=[experiment.name for experiment in models],
         swaps=table(work, known, SCENE, TARGET, PERSON_COLUMNS),
         swaps_beaten=beaten(work, known, SCENE, TARGET),
         reconstruction=table(work, known, TARGET, TARGET, RECONSTRUCTION_COLUMNS),

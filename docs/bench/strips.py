@@ -49,9 +49,9 @@ def _keep(folder: Path, result: EvaluationResult) -> None:
     picked = spread_indices(len(result.crops), FACES)
     images = {"original": np.stack([result.crops[number].image for number in picked])}
     masks = np.stack([result.crops[number].mask for number in picked])
-    for one in result.results:
-        small = one.images[picked]
+    for drawn in result.results:
+        small = drawn.images[picked]
         factor = masks.shape[1] // small.shape[1]
         shown = masks[:, ::factor, ::factor, None] > 0.5
-        images[f"{one.drawn_as or ''}/{one.predictor.name}"] = np.where(shown, small, 0).astype(np.uint8)
+        images[f"{drawn.drawn_as or ''}/{drawn.predictor.name}"] = np.where(shown, small, 0).astype(np.uint8)
     np.savez_compressed(folder / _FILE, **images)

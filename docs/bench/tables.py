@@ -60,11 +60,18 @@ def table(
     by_features: bool = False,
 ) -> str:
     rows: list[tuple[str, Metrics]] = []
-    for one in experiments:
-        shown = one.features if by_features else f"{one.name}" + (f" ({one.features})" if one.features else "")
-        rows += [(f"`{shown}`", found) for found in evaluation_of(work, one, person).of(drawn_as, is_baseline=False)]
+    for experiment in experiments:
+        shown = (
+            experiment.features
+            if by_features
+            else f"{experiment.name}" + (f" ({experiment.features})" if experiment.features else "")
+        )
+        rows += [
+            (f"`{shown}`", found)
+            for found in evaluation_of(work, experiment, person).metrics_of(drawn_as, is_baseline=False)
+        ]
     if not by_features:
-        baselines = evaluation_of(work, experiments[0], person).of(drawn_as, is_baseline=True)
+        baselines = evaluation_of(work, experiments[0], person).metrics_of(drawn_as, is_baseline=True)
         rows += [(f"*{found.name}*", found) for found in baselines]
     head = [("features" if by_features else "model"), *(title for title, _, _ in columns)]
     return _markdown(head, [[name, *_cells(found, columns)] for name, found in rows])
@@ -84,14 +91,14 @@ def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def beaten(work: Path, experiments: Sequence[Experiment], person: str, drawn_as: str | None) -> str:
     """For each model, which baselines it beats, and on what it does not."""
     lines = []
-    for one in experiments:
-        evaluation = evaluation_of(work, one, person)
-        (model,) = evaluation.of(drawn_as, is_baseline=False)
-        told = []
-        for baseline in evaluation.of(drawn_as, is_baseline=True):
+    for experiment in experiments:
+        evaluation = evaluation_of(work, experiment, person)
+        (model,) = evaluation.metrics_of(drawn_as, is_baseline=False)
+        verdicts = []
+        for baseline in evaluation.metrics_of(drawn_as, is_baseline=True):
             lost = [title for title, value, better in COMPARED if not _is_better(value(model), value(baseline), better)]
-            told.append(f"{baseline.name}: {'better on all' if not lost else 'not better on ' + ', '.join(lost)}")
-        lines.append(f"- `{one.name}` beside the {'; the '.join(told)}.")
+            verdicts.append(f"{baseline.name}: {'better on all' if not lost else 'not better on ' + ', '.join(lost)}")
+        lines.append(f"- `{experiment.name}` beside the {'; the '.join(verdicts)}.")
     return f"Of {', '.join(title for title, _, _ in COMPARED)}, where they make sense:\n\n" + "\n".join(lines)
 
 
@@ -104,11 +111,11 @@ def _is_better(model: float | None, baseline: float | None, better: str) -> bool
 def best_features(work: Path, features: Sequence[Experiment]) -> str:
     """Which set is best, as the reference study asked."""
 
-    def figures(one: Experiment, person: str) -> Metrics:
-        return evaluation_of(work, one, person).of(TARGET, is_baseline=False)[0]
+    def figures(experiment: Experiment, person: str) -> Metrics:
+        return evaluation_of(work, experiment, person).metrics_of(TARGET, is_baseline=False)[0]
 
-    own = min(features, key=lambda one: figures(one, TARGET).l1 or np.inf)
-    follows = min(features, key=lambda one: figures(one, SCENE).expression)
+    own = min(features, key=lambda experiment: figures(experiment, TARGET).l1 or np.inf)
+    follows = min(features, key=lambda experiment: figures(experiment, SCENE).expression)
     return (
         f"Smallest L1 on E's frames: `{own.features}` ({figures(own, TARGET).l1:.3f}). Smallest expression error on "
         f"J's frames: `{follows.features}` ({figures(follows, SCENE).expression:.3f}). The reference study found all "
@@ -118,24 +125,24 @@ def best_features(work: Path, features: Sequence[Experiment]) -> str:
 
 def conditioned(work: Path, experiments: Sequence[Experiment]) -> str:
     rows = []
-    for one in experiments:
+    for experiment in experiments:
         for person in PEOPLE:
-            (found,) = evaluation_of(work, one, person).of(None, is_baseline=False)
-            rows.append([f"`{one.name}`", person, *_cells(found, SYNTHETIC_COLUMNS)])
+            (found,) = evaluation_of(work, experiment, person).metrics_of(None, is_baseline=False)
+            rows.append([f"`{experiment.name}`", person, *_cells(found, SYNTHETIC_COLUMNS)])
     return _markdown(["run", "frames of", *(title for title, _, _ in SYNTHETIC_COLUMNS)], rows)
 
 
 def speeds(work: Path, models: Sequence[Experiment]) -> str:
     notes, rows = notes_of(work), []
-    for one in models:
-        found = notes[f"speed_{one.name}"]
+    for experiment in models:
+        found = notes[f"speed_{experiment.name}"]
         if not isinstance(found, dict):
             continue
         peak = float(str(notes[f"peak_{found['dtype']}"]))
-        drawing = evaluation_of(work, one, TARGET).faces_per_second
+        drawing = evaluation_of(work, experiment, TARGET).faces_per_second
         rows.append(
             [
-                f"`{one.name}`",
+                f"`{experiment.name}`",
                 f"{found['parameters'] / 1e6:.1f} M",
                 f"{found['steps']}",
                 f"{found['faces_per_second']:.0f}",

@@ -21,14 +21,14 @@ def print_comparison(comparison: "BlenderComparison", console: Console) -> None:
     table.add_column("Blender")
     for heading in ("Seam", "Color", "Score"):
         table.add_column(heading, justify="right")
-    table.add_column("Left out since" if any(one.left_out for one in comparison.scores) else "", overflow="fold")
-    for one in comparison.scores:
-        figures = (one.seam.seam, one.seam.color, one.seam.score) if one.seam else ()
+    table.add_column("Left out since" if any(score.left_out for score in comparison.scores) else "", overflow="fold")
+    for score in comparison.scores:
+        figures = (score.seam.seam, score.seam.color, score.seam.score) if score.seam else ()
         table.add_row(
-            _CHOSEN if one.blender == comparison.chosen else "",
-            one.blender,
+            _CHOSEN if score.blender == comparison.chosen else "",
+            score.blender,
             *([f"{figure:.2f}" for figure in figures] or [_NONE] * 3),
-            Text(one.left_out),
+            Text(score.left_out),
         )
     console.print(table)
     console.print(Text(comparison.why), soft_wrap=True)

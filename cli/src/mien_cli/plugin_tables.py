@@ -99,11 +99,11 @@ def print_checks(checks: list["Check"], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Check")
     table.add_column("Result", no_wrap=True)
-    for one in checks:
-        told = Text(one.name)
-        if one.reason:
-            told.append(f"\n{one.reason}", marks[one.outcome][1])
-        table.add_row(told, Text(*marks[one.outcome]))
+    for check in checks:
+        cell = Text(check.name)
+        if check.reason:
+            cell.append(f"\n{check.reason}", marks[check.outcome][1])
+        table.add_row(cell, Text(*marks[check.outcome]))
     console.print(table)
 
 
@@ -116,8 +116,8 @@ def print_plugin(plugin: "InstalledPlugin", more: dict[str, str], console: Conso
     facts.add_row("Distribution", f"{plugin.distribution} {plugin.version}")
     facts.add_row("Class", plugin.spec.target)
     facts.add_row("Licence of its weights", Text(plugin.spec.weights_license))
-    for title, told in more.items():
-        facts.add_row(title, told)
+    for title, fact in more.items():
+        facts.add_row(title, fact)
     console.print(facts)
 
 

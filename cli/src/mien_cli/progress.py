@@ -60,7 +60,7 @@ class BarProgress:
         if self._task is None:
             return
         if figures:
-            self._bars.update(self._task.id, advance=steps, figures=told(figures))
+            self._bars.update(self._task.id, advance=steps, figures=figures_text(figures))
         else:
             self._bars.update(self._task.id, advance=steps)
 
@@ -93,17 +93,17 @@ class LineProgress:
         """Remember what begins; its first line comes after some seconds."""
         self.close()
         self._what, self._total, self._done, self._figures = what, total, 0, ""
-        self._began = self._told = self._clock()
+        self._began = self._printed = self._clock()
 
     def advance(self, steps: int = 1, **figures: float | int | str) -> None:
         """Print a line if the last one was long ago."""
         if self._what is None:
             return
         self._done += steps
-        self._figures = told(figures) if figures else self._figures
+        self._figures = figures_text(figures) if figures else self._figures
         now = self._clock()
-        if now - self._told >= self._seconds_between:
-            self._told = now
+        if now - self._printed >= self._seconds_between:
+            self._printed = now
             self.say(_line(self._what, self._done, self._total, now - self._began, self._figures))
 
     def say(self, message: str) -> None:
@@ -128,7 +128,7 @@ class _Rate(ProgressColumn):
         return Text(", ".join(part for part in (pace, since) if part), style="progress.remaining")
 
 
-def told(figures: Mapping[str, float | int | str]) -> str:
+def figures_text(figures: Mapping[str, float | int | str]) -> str:
     """Figures as a person reads them: `loss 0.1234, faces per second 18`."""
     return ", ".join(
         f"{name.replace('_', ' ')} {value:.4g}" if isinstance(value, float) else f"{name.replace('_', ' ')} {value}"

@@ -64,7 +64,7 @@ def evaluate(
     [bold]Examples[/bold]
 
       mien evaluate anna-ben --on ben
-      mien evaluate strangers --on carla --faces 50 --seed 7
+      mien evaluate synthetic --on carla --faces 50 --seed 7
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien.evaluation.evaluate import evaluate as run_evaluate
@@ -100,10 +100,14 @@ def _tell(evaluation: "Evaluation", page: Path) -> None:
     for line in facts_of(evaluation):
         console.print(line, soft_wrap=True)
     for person in evaluation.drawn_as:
-        rows = [one for is_baseline in (False, True) for one in evaluation.of(person, is_baseline=is_baseline)]
+        rows = [
+            metrics
+            for is_baseline in (False, True)
+            for metrics in evaluation.metrics_of(person, is_baseline=is_baseline)
+        ]
         console.print()
         console.print("People who do not exist" if person is None else f"Drawn as {person}", style="bold")
-        console.print(metrics_table([(one.name, one) for one in rows]))
+        console.print(metrics_table([(metrics.name, metrics) for metrics in rows]))
         for sentence in beaten(rows[0], rows[1:]):
             console.print(sentence, soft_wrap=True)
     console.print(f"\nPage: {page}", soft_wrap=True)

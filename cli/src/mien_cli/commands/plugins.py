@@ -123,12 +123,12 @@ def check(
     kind, plugin = _kind_and_name(Registry(), named)
     with shown_on(messages()) as progress:
         checks = check_plugin(kind, f"{plugin}{colon}{settings}", progress)
-    failed = sum(one.outcome == "failed" for one in checks)
+    failed = sum(check.outcome == "failed" for check in checks)
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in checks], indent=2, ensure_ascii=False))
+        typer.echo(json.dumps([asdict(check) for check in checks], indent=2, ensure_ascii=False))
     else:
         print_checks(checks, results())
-        skipped = sum(one.outcome == "skipped" for one in checks)
+        skipped = sum(check.outcome == "skipped" for check in checks)
         ran = len(checks) - skipped
         outcome = f"{failed} of {ran} checks failed" if failed else f"All {ran} checks passed"
         rest = f"; {skipped} do not apply." if skipped else "."
@@ -235,7 +235,7 @@ def _model_facts(loaded: "type[Plugin]") -> dict[str, str]:
     fewest, most = facts["people"]
     how_many = str(fewest) if most == fewest else f"{fewest} to {most or 'any number of'}"
     return {
-        "Draws": ", ".join(told for kind, told in _TARGETS.items() if kind in facts["targets"]),
+        "Draws": ", ".join(whom for kind, whom in _TARGETS.items() if kind in facts["targets"]),
         "Trained on": f"{how_many} {'person' if most == 1 else 'people'}",
         "From features": "yes: --features names them" if facts["needs_features"] else "no",
     }

@@ -174,8 +174,8 @@ def _print_problems(dataset: "Dataset", console: Console) -> None:
     for row in problems[:_PROBLEMS_SHOWN]:
         name, why = Path(row["source"]).name, row["dropped"]
         where = row["source"] if row["frame"] is None else f"{row['source']}, frame {row['frame']}"
-        told = why if row["frame"] is None and name in why else f"{where}: {why}"
-        console.print(Text(told[:1].upper() + told[1:], style="yellow"), soft_wrap=True)
+        problem = why if row["frame"] is None and name in why else f"{where}: {why}"
+        console.print(Text(problem[:1].upper() + problem[1:], style="yellow"), soft_wrap=True)
     rest = len(problems) - _PROBLEMS_SHOWN
     stands = f"{dataset.path / 'faces' / 'index.parquet'}, column dropped"
     console.print(Text(f"{rest} more in {stands}." if rest > 0 else f"Also in {stands}."), soft_wrap=True)

@@ -41,7 +41,7 @@ def runs(
     found = list_runs(folders or (), registry)
     broken = [] if folders else registry.broken
     if as_json:
-        data = {"runs": [asdict(run) for run in found], "broken": [asdict(one) for one in broken]}
+        data = {"runs": [asdict(run) for run in found], "broken": [asdict(distribution) for distribution in broken]}
         typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
     console = results()

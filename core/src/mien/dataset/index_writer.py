@@ -33,12 +33,12 @@ def write_index(
     kept_rows, read, reasons = 0, 0, dict[str, int]()
     with (faces / "index.parquet").open("xb") as file, _RowGroups(file) as index:
         for segment in segments:
-            kept = origins.of(segment).kept.slice(segment.kept.start, len(segment.kept))
+            kept = origins.origin_of(segment).kept.slice(segment.kept.start, len(segment.kept))
             rows = slice(kept_rows, kept_rows + len(kept))
             kept_rows += len(kept)
             index.append(_with_columns(kept, people[rows], tracks[rows]))
         for segment in segments:
-            origin = origins.of(segment)
+            origin = origins.origin_of(segment)
             kept = origin.kept.slice(segment.kept.start, len(segment.kept))
             dropped = origin.dropped.slice(segment.dropped.start, len(segment.dropped))
             read += _images_read(kept, dropped)

@@ -143,7 +143,8 @@ def _kept_columns(segments: Sequence[Segment], origins: Origins) -> pa.Table:
     """What tells faces apart, of all that are kept."""
     columns = ["source", "frame", "box"]
     tables = [
-        origins.of(segment).kept.select(columns).slice(segment.kept.start, len(segment.kept)) for segment in segments
+        origins.origin_of(segment).kept.select(columns).slice(segment.kept.start, len(segment.kept))
+        for segment in segments
     ]
     return pa.concat_tables([pa.schema([INDEX_SCHEMA.field(name) for name in columns]).empty_table(), *tables])
 
@@ -157,7 +158,7 @@ def _write_arrays(new: Path, recipe: Recipe, segments: Sequence[Segment], origin
             for name, (dtype, shape) in recipe.arrays.items()
         }
         for segment in segments:
-            origin = origins.of(segment)
+            origin = origins.origin_of(segment)
             for block in _blocks(segment.kept):
                 for name, writer in writers.items():
                     rows = origin.rows(name, block)
@@ -172,7 +173,7 @@ def _write_images(new: Path, recipe: Recipe, segments: Sequence[Segment], origin
         image_file(new, size, 0).parent.mkdir(parents=True)
     target = 0
     for segment in segments:
-        origin = origins.of(segment)
+        origin = origins.origin_of(segment)
         for row in segment.kept:
             for size in recipe.sizes:
                 _link(origin.image(size, row), image_file(new, size, target))

@@ -129,7 +129,7 @@ class Origins:
         self._old = FinishedFaces(old) if old else None
         self._shard: Shard | None = None
 
-    def of(self, segment: Segment) -> Origin:
+    def origin_of(self, segment: Segment) -> Origin:
         """Open it."""
         if segment.shard is None:
             if self._old is None:

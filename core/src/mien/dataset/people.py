@@ -52,8 +52,8 @@ def follow_boxes(kept: pa.Table) -> NDArray[np.int64]:
                     tracks[row] = going_on[number]
                 else:
                     tracks[row], begun = begun, begun + 1
-            seen = {int(tracks[row]) for row in rows}
-            active = [last for last in active if last.track not in seen]
+            present = {int(tracks[row]) for row in rows}
+            active = [last for last in active if last.track not in present]
             active += [_Followed(int(tracks[row]), frame, boxes[row]) for row in rows]
     return tracks
 
@@ -141,13 +141,13 @@ def _matched(boxes: Sequence[NDArray[np.float64]], active: Sequence[_Followed]) 
     return track_of
 
 
-def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def _overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Intersection over union of two boxes: left, top, right, bottom."""
-    sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    sides = np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2])
     if (sides <= 0).any():
         return 0.0
     common = float(np.prod(sides))
-    return common / (float(np.prod(one[2:] - one[:2])) + float(np.prod(other[2:] - other[:2])) - common)
+    return common / (float(np.prod(first[2:] - first[:2])) + float(np.prod(second[2:] - second[:2])) - common)
 
 
 def _subfolder(source: PurePath, roots: Sequence[str] | None) -> str | None:

@@ -62,7 +62,7 @@ class Recipe:
         """A name for a piece of work by this recipe: another recipe, other parts or another mien give another key."""
         settings = [FORMAT_VERSION, mien.__version__, self.extractor, self.extractor_distribution]
         settings += [self.extractor_version, self.alignment.model_dump(), self.largest, self.images]
-        settings += [told and told.model_dump() for told in (self.recognizer, self.keep_person)]
+        settings += [record and record.model_dump() for record in (self.recognizer, self.keep_person)]
         settings += [self.masker, self.masker_distributions, self.copies]
         features = [(feature.choice, feature.distribution, feature.version) for feature in self.features]
         text = json.dumps([*settings, features, *parts])
@@ -129,8 +129,12 @@ def refuse_another_recipe(path: Path, info: DatasetInfo, recipe: Recipe, detects
     installed = (f"{recipe.extractor_distribution} {recipe.extractor_version}", *recipe.masker_distributions)
     for what, before, now in pairs:
         if before != now:
-            said = f"{before}, and you asked for {now}" if isinstance(now, str) else "and you asked for something else"
-            raise _made_otherwise(path, f"with {what} {said}" if isinstance(now, str) else f"with {what}, {said}")
+            difference = (
+                f"{before}, and you asked for {now}" if isinstance(now, str) else "and you asked for something else"
+            )
+            raise _made_otherwise(
+                path, f"with {what} {difference}" if isinstance(now, str) else f"with {what}, {difference}"
+            )
     for before_by, now_by in zip(made_by, installed, strict=True) if detects else ():
         if before_by != now_by:
             raise _made_otherwise(path, f"by {before_by}, but {now_by} is installed, which may see other faces")

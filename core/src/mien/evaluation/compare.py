@@ -38,24 +38,30 @@ class Comparison(BaseModel):
 
     def tables(self) -> dict[str | None, list[tuple[str, Metrics]]]:
         """Person drawn, or None for people who do not exist → run and figures, then the first run's baselines."""
-        drawn_as = dict.fromkeys(person for one in self.evaluations for person in one.drawn_as)
+        drawn_as = dict.fromkeys(person for evaluation in self.evaluations for person in evaluation.drawn_as)
         return {person: self._runs(person) + self._baselines(person) for person in drawn_as}
 
     def sentences(self, person: str | None) -> list[str]:
         """For each run that draws the person, on which figures it is better than its own baselines."""
-        told = []
-        for name, one in zip(self.names, self.evaluations, strict=True):
-            for model in one.of(person, is_baseline=False):
-                told += beaten(model.model_copy(update={"name": name}), one.of(person, is_baseline=True))
-        return told
+        sentences = []
+        for name, evaluation in zip(self.names, self.evaluations, strict=True):
+            for model in evaluation.metrics_of(person, is_baseline=False):
+                sentences += beaten(
+                    model.model_copy(update={"name": name}), evaluation.metrics_of(person, is_baseline=True)
+                )
+        return sentences
 
     def _runs(self, person: str | None) -> list[tuple[str, Metrics]]:
         named = zip(self.names, self.evaluations, strict=True)
-        return [(name, metrics) for name, one in named for metrics in one.of(person, is_baseline=False)]
+        return [
+            (name, metrics)
+            for name, evaluation in named
+            for metrics in evaluation.metrics_of(person, is_baseline=False)
+        ]
 
     def _baselines(self, person: str | None) -> list[tuple[str, Metrics]]:
-        first = next(one for one in self.evaluations if person in one.drawn_as)
-        return [(baseline.name, baseline) for baseline in first.of(person, is_baseline=True)]
+        first = next(evaluation for evaluation in self.evaluations if person in evaluation.drawn_as)
+        return [(baseline.name, baseline) for baseline in first.metrics_of(person, is_baseline=True)]
 
 
 def compare(
@@ -88,7 +94,10 @@ def compare(
         raise MienError("There is nothing to compare.", f"mien compare RUN_1 RUN_2 --on {on}")
     registry, progress = registry or Registry(), progress or Silent()
     locations, dataset = [locate_run(run, registry) for run in runs], Dataset.open(Path(on))
-    paths, folders = [one.path for one in locations], [_folder(one, dataset, out) for one in locations]
+    paths, folders = (
+        [location.path for location in locations],
+        [_folder(location, dataset, out) for location in locations],
+    )
     among = [dataset, *map(Dataset.open, trained_on)]
     _refuse_other_faces(paths, dataset, faces, last, registry)
     by = RecognizerRecord.of(recognizer or _common_recognizer(locations, dataset, registry), registry).choice
@@ -105,14 +114,15 @@ def compare(
         for location, folder in zip(locations, folders, strict=True)
     ]
     first = evaluations[0]
-    for one in evaluations[1:]:
-        if one.rows != first.rows:  # some were evaluated when more could be read
-            lost = next(iter([*first.unreadable, *one.unreadable]), "")
+    for evaluation in evaluations[1:]:
+        if evaluation.rows != first.rows:  # some were evaluated when more could be read
+            lost = next(iter([*first.unreadable, *evaluation.unreadable]), "")
             raise MienError(
-                f"Not all faces on which {first.run} and {one.run} are to be evaluated can be read any more: {lost}",
+                f"Not all faces on which {first.run} and {evaluation.run} are to be evaluated can be read any more: "
+                f"{lost}",
                 f"Put the images and videos back, or mien preprocess {on} --from PATH",
             )
-    names = [one.run for one in evaluations]
+    names = [evaluation.run for evaluation in evaluations]
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
     comparison = Comparison(dataset=first.dataset, names=names, evaluations=evaluations)
@@ -143,7 +153,7 @@ def _refuse_other_faces(
         if rows.rows.tolist() != chosen[0].rows.tolist():
             raise MienError(
                 f"{runs[0]} and {run} would be evaluated on different faces of {dataset.path}: "
-                f"{'; '.join(chosen[0].told)}, and {'; '.join(rows.told)}.",
+                f"{'; '.join(chosen[0].source_ranges)}, and {'; '.join(rows.source_ranges)}.",
                 f"mien compare {' '.join(map(str, runs))} --on {dataset.path} --last {_last_of_all(opened, dataset):g}",
             )
 
@@ -153,9 +163,9 @@ def _common_recognizer(runs: Sequence[RunLocation], dataset: Dataset, registry: 
     recorded = {run.path: RunRecord.read(run.folder).recognizer for run in runs}
     choices = {run: record.choice for run, record in recorded.items() if record}
     if len(set(choices.values())) > 1:
-        told = ", ".join(f"{run} with {choice}" for run, choice in choices.items())
+        by_run = ", ".join(f"{run} with {choice}" for run, choice in choices.items())
         raise MienError(
-            f"The runs were trained with different recognizers, and are to be evaluated by one: {told}.",
+            f"The runs were trained with different recognizers, and are to be evaluated by one: {by_run}.",
             f"mien compare {' '.join(map(str, recorded))} --on {dataset.path} "
             f"--recognizer {next(iter(choices.values()))}",
         )
@@ -195,7 +205,7 @@ def _everybody(run: Path, dataset: Dataset, registry: Registry, among: Sequence[
 def _last_of_all(runs: Sequence[TrainedRun], dataset: Dataset) -> float:
     """The largest share at the end of each clip that no run was trained on."""
     records = [run.record for run in runs]
-    trained = [record for record in records if any(one.digest == dataset.info.digest for one in record.datasets)]
+    trained = [record for record in records if any(known.digest == dataset.info.digest for known in record.datasets)]
     return min((record.options.held_out for record in trained), default=1.0)
 
 
@@ -212,7 +222,7 @@ def _write(out: Path, comparison: Comparison, folders: Sequence[Path]) -> None:
         ]
         parts.append(part)
     named = zip(comparison.names, comparison.evaluations, strict=True)
-    facts = [f"{name}: {one.model}. {line}" for name, one in named for line in facts_of(one)[1:2]]
+    facts = [f"{name}: {evaluation.model}. {line}" for name, evaluation in named for line in facts_of(evaluation)[1:2]]
     write_html(
         out / PAGE,
         title=f"{', '.join(comparison.names)} on {comparison.dataset}",

@@ -127,24 +127,26 @@ def measure(
     synthetic = SyntheticPeople.none()
     if None in of_model:
         synthetic = SyntheticPeople.drawn_by(of_model[None], chosen.rows, seed)
-    seen = look_at_all(dataset, chosen, results, synthetic, looking, progress)
-    kept = seen.numbers
-    for one in results:
-        one.images = one.images[kept]
+    originals = look_at_all(dataset, chosen, results, synthetic, looking, progress)
+    kept = originals.numbers
+    for result in results:
+        result.images = result.images[kept]
     expressions: dict[int, NDArray[np.float64]] = {}
     distances: dict[int, NDArray[np.float64]] = {}
     poses: dict[int, HeadAngles] = {}
     metrics: list[Metrics] = []
-    for number, one in enumerate(results):
-        observations = gathered(one.observations)
-        expressions[number] = expression_error(seen.landmarks, observations.landmarks).all
-        distances[number] = observations.distances_to(seen.encodings)
+    for number, result in enumerate(results):
+        observations = gathered(result.observations)
+        expressions[number] = expression_error(originals.landmarks, observations.landmarks).all
+        distances[number] = observations.distances_to(originals.encodings)
         poses[number] = angles_degrees(head_pose(observations.landmarks))
-        real = known[one.drawn_as] if one.drawn_as else seen.encodings
+        real = known[result.drawn_as] if result.drawn_as else originals.encodings
         metrics.append(
-            compute_metrics(one, observations, seen, known, real, dataset.people, recognizes, synthetic, by_judges)
+            compute_metrics(
+                result, observations, originals, known, real, dataset.people, recognizes, synthetic, by_judges
+            )
         )
-    middle = len(seen.encodings) // 2
+    middle = len(originals.encodings) // 2
     record = opened.record
     newest = checkpoints.newest(opened.location.folder)
     progressed = json.loads((newest / "progress.json").read_text(encoding="utf-8")) if newest else {}
@@ -159,12 +161,12 @@ def measure(
         dataset=dataset.name,
         dataset_digest=dataset.info.digest,
         rows=[int(row) for row in chosen.rows[kept]],
-        rows_of=chosen.of,
+        candidates=chosen.candidates,
         faces_asked=faces,
         last_asked=last,
         held_out=chosen.held_out,
-        told=list(chosen.told),
-        unreadable=seen.unreadable,
+        source_ranges=list(chosen.source_ranges),
+        unreadable=originals.unreadable,
         extractor=extractor,
         blender=blender,
         recognizer=recognizes.record,
@@ -174,21 +176,21 @@ def measure(
         device="cpu",
         threads=torch.get_num_threads(),
         faces_per_second=faces_per_second(opened.model, of_model[people[0]], dataset),
-        frechet_floor=frechet_distance(seen.encodings[:middle], seen.encodings[middle:]),
+        frechet_floor=frechet_distance(originals.encodings[:middle], originals.encodings[middle:]),
         diversity_of_real=mean_pairwise_distance(np.concatenate(list(known.values()))),
         constancy_of_real=mean_of_finite([mean_pairwise_distance(encodings) for encodings in known.values()]),
         metrics=metrics,
         beats=[
-            Beats(baseline=other.name, drawn_as=model.drawn_as, better=beats(model, other))
+            Beats(baseline=baseline.name, drawn_as=model.drawn_as, better=beats(model, baseline))
             for model in metrics
             if not model.is_baseline
-            for other in metrics
-            if other.is_baseline and other.drawn_as == model.drawn_as
+            for baseline in metrics
+            if baseline.is_baseline and baseline.drawn_as == model.drawn_as
         ],
     )
-    original_poses = angles_degrees(head_pose(seen.landmarks))
+    original_poses = angles_degrees(head_pose(originals.landmarks))
     return EvaluationResult(
-        evaluation, seen.crops, seen.views, results, expressions, distances, poses, original_poses, opened
+        evaluation, originals.crops, originals.views, results, expressions, distances, poses, original_poses, opened
     )
 
 
@@ -311,4 +313,4 @@ def _encodings(
 def _stores(dataset: Dataset, recognizer: Recognizer) -> bool:
     """Whether a dataset has encodings of its faces, by this very recognizer and no other version of it."""
     by = (recognizer.key, recognizer.record.distribution, recognizer.record.version)
-    return any((one.key, one.distribution, one.version) == by for one in dataset.info.features)
+    return any((feature.key, feature.distribution, feature.version) == by for feature in dataset.info.features)

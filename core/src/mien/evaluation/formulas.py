@@ -73,16 +73,16 @@ def mean_pairwise_distance(encodings: NDArray[np.float32]) -> float:
     return total / (len(values) * (len(values) - 1) / 2)
 
 
-def frechet_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def frechet_distance(encodings: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
     """Fréchet distance between the normal distributions that fit two sets of encodings, (N, D) and (M, D); squared.
 
     |μ₁ − μ₂|² + tr(C₁ + C₂ − 2·(C₁·C₂)^½) (Dowson and Landau 1982; in the space of an image network it is the FID of
     Heusel et al. 2017, arXiv:1706.08500). It grows when samples are few: compare values of the same N only. NaN if one
     of the sets has fewer than two.
     """
-    if min(len(one), len(other)) < 2:
+    if min(len(encodings), len(reference)) < 2:
         return float("nan")
-    first, second = one.astype(np.float64), other.astype(np.float64)
+    first, second = encodings.astype(np.float64), reference.astype(np.float64)
     covariance, root = np.cov(second, rowvar=False), _root(np.cov(first, rowvar=False))
     # The trace of (C₁·C₂)^½ is that of the symmetric (C₁^½·C₂·C₁^½)^½, whose eigenvalues are real.
     shared = np.sqrt(np.clip(np.linalg.eigvalsh(root @ covariance @ root), 0, None)).sum()

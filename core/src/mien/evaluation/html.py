@@ -15,16 +15,16 @@ from mien.media.files import whole_file, writing_to
 
 def table_of(title: str, named: Sequence[tuple[str, Metrics]]) -> dict[str, Any]:
     """A part of a page: a table with a row for each."""
-    metrics = [one for _, one in named]
+    metrics = [figures for _, figures in named]
     columns = shown(metrics)
     are_best = {column.title: best(column, metrics) for column in columns}
     rows = [
         {
             "name": name,
-            "learnt": not one.is_baseline,
-            "cells": [(column.text(one), are_best[column.title][number]) for column in columns],
+            "is_baseline": figures.is_baseline,
+            "cells": [(column.text(figures), are_best[column.title][number]) for column in columns],
         }
-        for number, (name, one) in enumerate(named)
+        for number, (name, figures) in enumerate(named)
     ]
     headings = [(column.heading(metrics[0]), column.meaning) for column in columns]
     return {"title": title, "columns": columns, "headings": headings, "rows": rows, "sentences": [], "images": []}

@@ -16,7 +16,7 @@ class Column:
     """A figure, as it is shown."""
 
     title: str
-    of: Callable[[Metrics], float | None]
+    value_of: Callable[[Metrics], float | None]
     form: str
     """As of `str.format`."""
     better: Better
@@ -34,15 +34,15 @@ class Column:
 
     def text(self, metrics: Metrics) -> str:
         """The figure, or a dash where there is none."""
-        value = self.of(metrics)
+        value = self.value_of(metrics)
         return _NOTHING if value is None or not math.isfinite(value) else self.form.format(value)
 
-    def is_better(self, one: Metrics, other: Metrics) -> bool | None:
+    def is_better(self, metrics: Metrics, rival: Metrics) -> bool | None:
         """Whether one is better than the other; None if one makes no sense, or nothing was there to measure it on."""
-        first, second = self.of(one), self.of(other)
+        first, second = self.value_of(metrics), self.value_of(rival)
         if first is None or second is None or not (math.isfinite(first) and math.isfinite(second)):
             return None
-        return first > second if self.wanted(one) == "higher" else first < second
+        return first > second if self.wanted(metrics) == "higher" else first < second
 
 
 def _is_own(metrics: Metrics) -> bool:
@@ -97,7 +97,7 @@ COLUMNS = (
     ),
     Column(
         "constancy", lambda f: f.constancy, "{:.2f}", "lower",
-        "mean identity distance between images of the same stranger, drawn from different faces",
+        "mean identity distance between images of the same synthetic person, drawn from different faces",
     ),
     Column(
         "copies", lambda f: None if f.drawn_as else f.verified_as_known, "{:.0%}", "lower",
@@ -130,9 +130,9 @@ _JUDGED = {
 
 def shown(metrics: Sequence[Metrics]) -> list[Column]:
     """The columns in which any of them has a figure, and after them those of each judge."""
-    judges = dict.fromkeys(judge for one in metrics for judge in one.judges)
+    judges = dict.fromkeys(judge for drawn in metrics for judge in drawn.judges)
     columns = (*COLUMNS, *(column for judge in judges for column in _columns_of(judge)))
-    return [column for column in columns if any(column.text(one) != _NOTHING for one in metrics)]
+    return [column for column in columns if any(column.text(drawn) != _NOTHING for drawn in metrics)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _columns_of(judge: str) -> list[Column]:
         replace(
             column,
             title=f"{column.title}, {judge}",
-            of=_JudgesFigure(judge, figure),
+            value_of=_JudgesFigure(judge, figure),
             meaning=f"the same by the judge {judge}",
         )
         for title, figure in _JUDGED.items()
@@ -164,11 +164,11 @@ def _columns_of(judge: str) -> list[Column]:
 
 def best(column: Column, metrics: Sequence[Metrics]) -> list[bool]:
     """Which of them are the best of a column, as far as the digits shown tell; none if all are alike."""
-    texts = [column.text(one) for one in metrics]
+    texts = [column.text(drawn) for drawn in metrics]
     unbeaten = {
         text
-        for text, one in zip(texts, metrics, strict=True)
-        if text != _NOTHING and not any(column.is_better(other, one) for other in metrics)
+        for text, drawn in zip(texts, metrics, strict=True)
+        if text != _NOTHING and not any(column.is_better(rival, drawn) for rival in metrics)
     }
     return [len(set(texts)) > 1 and text in unbeaten for text in texts]
 
@@ -192,12 +192,12 @@ def beaten(model: Metrics, baselines: Sequence[Metrics]) -> list[str]:
     """
     sentences = []
     for baseline in baselines:
-        said: dict[str, list[str]] = {"better on": [], "as good on": [], "worse on": []}
+        titles: dict[str, list[str]] = {"better on": [], "as good on": [], "worse on": []}
         for column in COMPARED:
             verdict = beats(model, baseline).get(column.title)
             if verdict is not None:
                 alike = column.text(model) == column.text(baseline)
-                said["as good on" if alike else "better on" if verdict else "worse on"].append(column.title)
-        parts = [f"{how} {', '.join(titles)}" for how, titles in said.items() if titles]
+                titles["as good on" if alike else "better on" if verdict else "worse on"].append(column.title)
+        parts = [f"{how} {', '.join(titles)}" for how, titles in titles.items() if titles]
         sentences.append(f"{model.name} beside the {baseline.name}: {'; '.join(parts) or 'nothing to compare'}.")
     return sentences

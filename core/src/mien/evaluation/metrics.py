@@ -34,9 +34,9 @@ class Judge:
 
 
 def compute_metrics(
-    one: PredictorResult,
+    result: PredictorResult,
     observations: Observations,
-    seen: Originals,
+    originals: Originals,
     known: dict[str, NDArray[np.float32]],
     real: NDArray[np.float32],
     people: Sequence[str],
@@ -51,19 +51,19 @@ def compute_metrics(
     the model drew. judges: who else says whose faces they are, in the order of `Observations.by_judges`.
     """
     limit = recognizer.same_person_below
-    to_original = observations.distances_to(seen.encodings)
+    to_original = observations.distances_to(originals.encodings)
     to_people = {name: observations.distances_to(encodings.mean(0)) for name, encodings in known.items()}
-    to_target = to_people[one.drawn_as] if one.drawn_as else None
+    to_target = to_people[result.drawn_as] if result.drawn_as else None
     nearest = np.min(list(to_people.values()), axis=0)
-    invented = not one.predictor.is_baseline and one.drawn_as is None
-    error = expression_error(seen.landmarks, observations.landmarks)
-    pose = pose_error_degrees(head_pose(seen.landmarks), head_pose(observations.landmarks))
-    is_swap = one.drawn_as is not None and (one.drawn_as,) != tuple(people)
-    pixels = None if is_swap else pixel_errors(one.images, seen.crops)
+    invented = not result.predictor.is_baseline and result.drawn_as is None
+    error = expression_error(originals.landmarks, observations.landmarks)
+    pose = pose_error_degrees(head_pose(originals.landmarks), head_pose(observations.landmarks))
+    is_swap = result.drawn_as is not None and (result.drawn_as,) != tuple(people)
+    pixels = None if is_swap else pixel_errors(result.images, originals.crops)
     return Metrics(
-        name=one.predictor.name,
-        is_baseline=one.predictor.is_baseline,
-        drawn_as=one.drawn_as,
+        name=result.predictor.name,
+        is_baseline=result.predictor.is_baseline,
+        drawn_as=result.drawn_as,
         found=float(observations.found.mean()),
         to_target=None if to_target is None else median_of_finite(to_target),
         to_target_mean=None if to_target is None else mean_of_finite(to_target),
@@ -76,7 +76,7 @@ def compute_metrics(
         expression_eyes=mean_of_finite(error.eyes),
         expression_mouth=mean_of_finite(error.mouth),
         expression=mean_of_finite(error.all),
-        follows=correlations(expression(seen.landmarks), expression(observations.landmarks)),
+        follows=correlations(expression(originals.landmarks), expression(observations.landmarks)),
         pose_degrees=mean_of_finite(pose),
         l1=pixels.l1 if pixels else None,
         ssim=pixels.ssim if pixels else None,
@@ -89,8 +89,8 @@ def compute_metrics(
             for alpha, beta in WEIGHTS
         },
         judges={
-            judge.recognizer.record.choice: _judged(judge, one.drawn_as, by_one, original)
-            for judge, by_one, original in zip(judges, observations.by_judges, seen.by_judges, strict=True)
+            judge.recognizer.record.choice: _judged(judge, result.drawn_as, encodings, original)
+            for judge, encodings, original in zip(judges, observations.by_judges, originals.by_judges, strict=True)
         },
     )
 

@@ -80,13 +80,16 @@ class FaceLocator:
 def gathered(observations: Sequence[Observation]) -> Observations:
     """Observations at N ≥ 1 faces as one."""
     return Observations(
-        np.stack([one.landmarks for one in observations]),
-        np.stack([one.encoding for one in observations]),
-        tuple(np.stack(by_one) for by_one in zip(*(one.by_judges for one in observations), strict=True)),
+        np.stack([observation.landmarks for observation in observations]),
+        np.stack([observation.encoding for observation in observations]),
+        tuple(
+            np.stack(encodings)
+            for encodings in zip(*(observation.by_judges for observation in observations), strict=True)
+        ),
     )
 
 
-def identity_distances(seen: NDArray[np.float32], encodings: NDArray[np.float32]) -> NDArray[np.float64]:
+def identity_distances(originals: NDArray[np.float32], encodings: NDArray[np.float32]) -> NDArray[np.float64]:
     """How far N encodings (N, D) lie from one (D,), or from one each (N, D): float64 (N,)."""
-    distances: NDArray[np.float64] = np.linalg.norm(seen.astype(np.float64) - encodings, axis=1)
+    distances: NDArray[np.float64] = np.linalg.norm(originals.astype(np.float64) - encodings, axis=1)
     return distances

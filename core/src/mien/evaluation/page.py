@@ -32,12 +32,12 @@ def write_page(folder: Path, result: EvaluationResult) -> Path:
     made = Provenance(version("mien-core"), "faces drawn to evaluate a run", evaluation.weights[:_DIGITS])
     parts = []
     for person in evaluation.drawn_as:
-        (model,), baselines = (evaluation.of(person, is_baseline=is_baseline) for is_baseline in (False, True))
-        part = table_of(_whom(person, evaluation), [(one.name, one) for one in (model, *baselines)])
+        (model,), baselines = (evaluation.metrics_of(person, is_baseline=is_baseline) for is_baseline in (False, True))
+        part = table_of(_whom(person, evaluation), [(metrics.name, metrics) for metrics in (model, *baselines)])
         part["sentences"] = beaten(model, baselines)
         sheet = folder / f"faces{f'_{person}' if person else ''}.png"
         _write_faces(sheet, result, person, made)
-        numbers = [number for number, one in enumerate(result.results) if one.drawn_as == person]
+        numbers = [number for number, drawn in enumerate(result.results) if drawn.drawn_as == person]
         names = {number: result.results[number].predictor.name for number in numbers}
         errors = {name: result.expressions[number] for number, name in names.items()}
         distances = {name: result.distances[number] for number, name in names.items()}
@@ -75,7 +75,7 @@ def facts_of(evaluation: Evaluation) -> list[str]:
     """What was evaluated, and by what, in sentences."""
     which = "held out by training" if evaluation.held_out else "of a dataset that the run was not trained on"
     lines = [
-        f"{len(evaluation.rows)} faces of {evaluation.rows_of}, {which}: {'; '.join(evaluation.told)}.",
+        f"{len(evaluation.rows)} faces of {evaluation.candidates}, {which}: {'; '.join(evaluation.source_ranges)}.",
         f"Trained for {_counted(evaluation.step, 'step')}, {_counted(evaluation.minutes, 'minute')}"
         + (f", with the features {evaluation.features}." if evaluation.features else "."),
         f"Set into their scenes by {evaluation.blender}; found by {evaluation.extractor}; recognized by "
@@ -109,7 +109,7 @@ def _whom(person: str | None, evaluation: Evaluation) -> str:
 
 
 def _write_faces(path: Path, result: EvaluationResult, person: str | None, made: Provenance) -> None:
-    results = [one for one in result.results if one.drawn_as == person]
+    results = [drawn for drawn in result.results if drawn.drawn_as == person]
     model, baselines = results[0], results[1:]
     numbers, worst = _shown(result, person)
     columns: dict[str, list[RgbImage]] = {
@@ -118,9 +118,9 @@ def _write_faces(path: Path, result: EvaluationResult, person: str | None, made:
         f"{model.predictor.name} ": [_masked(model.images[number], result.crops[number]) for number in numbers],
         "result": [model.views[number] for number in numbers],
     }
-    for one in baselines:
-        columns[one.predictor.name.replace(" training face", "")] = [
-            _masked(one.images[number], result.crops[number]) for number in numbers
+    for baseline in baselines:
+        columns[baseline.predictor.name.replace(" training face", "")] = [
+            _masked(baseline.images[number], result.crops[number]) for number in numbers
         ]
     labels = [f"{number + 1}{' worst' if number == worst else ''}" for number in numbers]
     write_grid(path, list(columns.values()), list(columns), labels, synthetic=made, cell_px=VIEW_PX)
@@ -130,8 +130,8 @@ def _shown(result: EvaluationResult, person: str | None) -> tuple[list[int], int
     """Some of the faces, spread evenly, and the one on which the model's expression error is largest, if any is."""
     errors = next(
         result.expressions[number]
-        for number, one in enumerate(result.results)
-        if one.drawn_as == person and not one.predictor.is_baseline
+        for number, drawn in enumerate(result.results)
+        if drawn.drawn_as == person and not drawn.predictor.is_baseline
     )
     some = set(spread_indices(len(errors), _SHOWN_FACES).tolist())
     worst = int(np.nanargmax(errors)) if np.isfinite(errors).any() else None

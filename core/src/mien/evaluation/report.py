@@ -108,14 +108,14 @@ class Evaluation(BaseModel):
     dataset: str
     dataset_digest: str
     rows: list[int]
-    rows_of: int
+    candidates: int
     """How many rows there were to choose from."""
     faces_asked: int
     """How many were asked for at most."""
     last_asked: float | None
     """The share at the end of each clip that was asked for."""
     held_out: bool
-    told: list[str]
+    source_ranges: list[str]
     """From which files and frames."""
     unreadable: list[str]
     """Scenes that could not be read, and were left out."""
@@ -140,14 +140,16 @@ class Evaluation(BaseModel):
     beats: list[Beats]
     """The model beside each baseline."""
 
-    def of(self, drawn_as: str | None, *, is_baseline: bool) -> list[Metrics]:
+    def metrics_of(self, drawn_as: str | None, *, is_baseline: bool) -> list[Metrics]:
         """The model's metrics, or the baselines', for a person or for synthetic people."""
-        return [one for one in self.metrics if one.drawn_as == drawn_as and one.is_baseline == is_baseline]
+        return [
+            metrics for metrics in self.metrics if metrics.drawn_as == drawn_as and metrics.is_baseline == is_baseline
+        ]
 
     @property
     def drawn_as(self) -> list[str | None]:
         """Whom the model drew, in order."""
-        return [one.drawn_as for one in self.metrics if not one.is_baseline]
+        return [metrics.drawn_as for metrics in self.metrics if not metrics.is_baseline]
 
     def write(self, folder: Path) -> Path:
         """Write FOLDER/evaluation.json. Raises MienError if it may not be written."""

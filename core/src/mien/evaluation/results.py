@@ -115,12 +115,12 @@ def look_at_all(
             if not np.isfinite(observation.original.landmarks).all():
                 unseen.append(int(chosen.rows[task.number]))
                 continue
-            for one, look, view in zip(
+            for result, look, view in zip(
                 results, observation.drawn, observation.views, strict=False
             ):  # then come the synthetic people
-                one.observations.append(look)
-                one.views.append(view)
-            if synthetic.of(task.number):
+                result.observations.append(look)
+                result.views.append(view)
+            if synthetic.images_of(task.number):
                 synthetic.observations[task.number] = observation.drawn[len(results) :]
             numbers.append(task.number)
             crops.append(replace(task.crop, scene=None))
@@ -133,9 +133,16 @@ def look_at_all(
             f"No face of {dataset.path} is left to judge by: {unreadable[0] if unreadable else ''}",
             f"Put the images and videos back, or mien preprocess {dataset.path} --from PATH",
         )
-    seen = gathered(originals)
+    observed = gathered(originals)
     return Originals(
-        numbers, chosen.rows[numbers], crops, views, seen.landmarks, seen.encodings, seen.by_judges, unreadable
+        numbers,
+        chosen.rows[numbers],
+        crops,
+        views,
+        observed.landmarks,
+        observed.encodings,
+        observed.by_judges,
+        unreadable,
     )
 
 
@@ -150,8 +157,8 @@ def _tasks(
     for rows, of_scene in readable(dataset, chosen.rows, unreadable):
         for row, crop in zip(rows, of_scene, strict=True):
             number = number_of[row]
-            images = [one.images[number] for one in results] + synthetic.of(number)
-            masks = [one.mask_of(number) for one in results] + [None] * len(synthetic.of(number))
+            images = [result.images[number] for result in results] + synthetic.images_of(number)
+            masks = [result.mask_of(number) for result in results] + [None] * len(synthetic.images_of(number))
             yield ObservationTask(number, crop, images, masks)
 
 

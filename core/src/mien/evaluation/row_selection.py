@@ -23,11 +23,11 @@ class ChosenRows:
 
     rows: NDArray[np.int64]
     """Ascending."""
-    of: int
+    candidates: int
     """How many there were to choose from."""
     held_out: bool
     """Whether they are what training held out; otherwise the run was not trained on the dataset at all."""
-    told: tuple[str, ...]
+    source_ranges: tuple[str, ...]
     """From which files and frames, a line each."""
 
 
@@ -64,7 +64,7 @@ def choose_rows(run: TrainedRun, dataset: Dataset, most: int, last: float | None
             f"mien evaluate {run.path} --on ANOTHER_DATASET",
         )
     rows = spread(candidates, most)
-    return ChosenRows(rows, len(candidates), known, _told(dataset, rows))
+    return ChosenRows(rows, len(candidates), known, _source_ranges(dataset, rows))
 
 
 def split_of(run: TrainedRun, dataset: Dataset) -> Split:
@@ -105,7 +105,7 @@ def _opened(record: DatasetRecord, run: TrainedRun, among: Sequence[Dataset]) ->
     )
 
 
-def _told(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[str, ...]:
+def _source_ranges(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[str, ...]:
     index = dataset.index(["source", "frame"]).take(rows).to_pylist()
     lines = []
     for source, faces in groupby(index, key=lambda row: row["source"]):

@@ -37,7 +37,7 @@ class SyntheticPeople:
         """Of a model that draws no synthetic people."""
         return cls({})
 
-    def of(self, number: int) -> list[RgbImage]:
+    def images_of(self, number: int) -> list[RgbImage]:
         """What was drawn of one of the chosen rows."""
         return list(self.images.get(number, ()))
 
@@ -54,5 +54,5 @@ class SyntheticPeople:
 
 
 def _spread(observations: list[Observation]) -> float:
-    encodings = np.stack([one.encoding for one in observations])
+    encodings = np.stack([observation.encoding for observation in observations])
     return mean_pairwise_distance(encodings[np.isfinite(encodings).all(1)])

@@ -100,7 +100,7 @@ def cut(
         landmarks=None if landmarks is None else transform_points(to_crop, landmarks),
         to_crop=to_crop,
         scene=scene,
-        points={name: transform_points(to_crop, of) for name, of in (points or {}).items()},
+        points={name: transform_points(to_crop, positions) for name, positions in (points or {}).items()},
     )
 
 
@@ -127,7 +127,7 @@ def recut(crop: FaceCrop, config: AlignmentConfig, stored: AlignmentConfig | Non
     if crop.scene is not None:
         back = inverse(crop.to_crop)
         landmarks = None if crop.landmarks is None else transform_points(back, crop.landmarks)
-        points = {name: transform_points(back, of) for name, of in crop.points.items()}
+        points = {name: transform_points(back, positions) for name, positions in crop.points.items()}
         anew = cut(crop.scene, landmarks, to_crop, config, points)
         return replace(anew, mask=_carried_over(crop, within, config.size))
     _refuse_if_not_covered(crop, within, config, stored)
@@ -137,7 +137,7 @@ def recut(crop: FaceCrop, config: AlignmentConfig, stored: AlignmentConfig | Non
         mask=_carried_over(crop, within, config.size),
         landmarks=None if crop.landmarks is None else transform_points(within, crop.landmarks),
         to_crop=to_crop,
-        points={name: transform_points(within, of) for name, of in crop.points.items()},
+        points={name: transform_points(within, positions) for name, positions in crop.points.items()},
     )
 
 

@@ -43,44 +43,44 @@ def longer_side(box: Box) -> float:
     return max(box.right - box.left, box.bottom - box.top, 1.0)
 
 
-def shared_area(one: Box, other: Box) -> float:
+def shared_area(first: Box, second: Box) -> float:
     """Of the intersection, in square pixels; of a turned box the upright one around it counts."""
-    one, other = upright(one), upright(other)
-    width = min(one.right, other.right) - max(one.left, other.left)
-    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    first, second = upright(first), upright(second)
+    width = min(first.right, second.right) - max(first.left, second.left)
+    height = min(first.bottom, second.bottom) - max(first.top, second.top)
     return max(width, 0.0) * max(height, 0.0)
 
 
-def overlap(one: Box, other: Box) -> float:
+def overlap(first: Box, second: Box) -> float:
     """Intersection over union, in [0, 1]; of a turned box the upright one around it counts."""
-    shared = shared_area(one, other)
-    union = upright(one).area + upright(other).area - shared
+    shared = shared_area(first, second)
+    union = upright(first).area + upright(second).area - shared
     return shared / union if union > 0 else 0.0
 
 
-def is_same_face(one: Box, other: Box) -> bool:
+def is_same_face(first: Box, second: Box) -> bool:
     """Whether two boxes, possibly of different extractors, lie on the same face."""
-    if overlap(one, other) >= SAME_FACE_OVERLAP:
+    if overlap(first, second) >= SAME_FACE_OVERLAP:
         return True
-    smaller = min(upright(one).area, upright(other).area)
-    lies_within = smaller > 0 and shared_area(one, other) >= SAME_FACE_SHARE * smaller
-    return lies_within and growth(one, other) < SAME_FACE_GROWTH
+    smaller = min(upright(first).area, upright(second).area)
+    lies_within = smaller > 0 and shared_area(first, second) >= SAME_FACE_SHARE * smaller
+    return lies_within and growth(first, second) < SAME_FACE_GROWTH
 
 
-def box_distance(one: Box, other: Box) -> float:
+def box_distance(first: Box, second: Box) -> float:
     """How far the four corners lie apart on the mean, in pixels: movement as well as growth."""
-    return float(np.linalg.norm(one.corners - other.corners, axis=1).mean())
+    return float(np.linalg.norm(first.corners - second.corners, axis=1).mean())
 
 
-def growth(one: Box, other: Box) -> float:
+def growth(first: Box, second: Box) -> float:
     """How many times larger the larger one is, by the longer side: at least 1."""
-    first, second = longer_side(one), longer_side(other)
-    return max(first / second, second / first)
+    ratio = longer_side(first) / longer_side(second)
+    return max(ratio, 1 / ratio)
 
 
-def united(one: Box, other: Box) -> Box:
+def united(first: Box, second: Box) -> Box:
     """The smallest upright box around both."""
-    return box_of(np.concatenate([one.corners, other.corners]))
+    return box_of(np.concatenate([first.corners, second.corners]))
 
 
 def weighted_mean(boxes: Sequence[tuple[float, Box]]) -> Box:

@@ -23,11 +23,11 @@ def measured_in_closeup(image: RgbImage, face: Face, extract: Callable[[RgbImage
     to_square, side = closeup(face)
     found = extract(warp(image, to_square, (side, side)))
     back = inverse(to_square)
-    candidates = [_transformed(other, back) for other in found if other.landmarks is not None]
-    same = [other for other in candidates if is_same_face(other.box, face.box)]
+    candidates = [_transformed(candidate, back) for candidate in found if candidate.landmarks is not None]
+    same = [candidate for candidate in candidates if is_same_face(candidate.box, face.box)]
     if not same:
         return None
-    best = max(same, key=lambda other: overlap(other.box, face.box))
+    best = max(same, key=lambda candidate: overlap(candidate.box, face.box))
     return replace(face, landmarks=best.landmarks, points={**best.points, **face.points})
 
 

@@ -28,8 +28,8 @@ def expression(landmarks: NDArray[np.float32]) -> Expression:
     points = landmarks.astype(np.float64)
     eyes = np.linalg.norm(points[:, LEFT_EYE].mean(1) - points[:, RIGHT_EYE].mean(1), axis=-1)
 
-    def between(one: int, other: int) -> NDArray[np.float64]:
-        distance: NDArray[np.float64] = np.linalg.norm(points[:, one] - points[:, other], axis=-1) / eyes
+    def between(first: int, second: int) -> NDArray[np.float64]:
+        distance: NDArray[np.float64] = np.linalg.norm(points[:, first] - points[:, second], axis=-1) / eyes
         return distance
 
     return Expression(
@@ -44,12 +44,14 @@ def correlations(original: Expression, result: Expression) -> dict[str, float]:
 
     NaN where there are fewer than three such frames or one of the two does not move at all.
     """
-    return {name: _pearson(one, other) for name, one, other in zip(Expression._fields, original, result, strict=True)}
+    return {
+        name: _pearson(first, second) for name, first, second in zip(Expression._fields, original, result, strict=True)
+    }
 
 
-def _pearson(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    both = np.isfinite(one) & np.isfinite(other)
-    one, other = one[both], other[both]
-    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+def _pearson(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    both = np.isfinite(first) & np.isfinite(second)
+    first, second = first[both], second[both]
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
-    return float(np.corrcoef(one, other)[0, 1])
+    return float(np.corrcoef(first, second)[0, 1])

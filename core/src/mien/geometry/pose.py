@@ -49,11 +49,11 @@ def head_pose(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     points = landmarks[:, _RIGID].astype(np.float64)
     points -= points.mean(1, keepdims=True)
     rotations = np.full((len(points), 3, 3), np.nan)
-    seen = np.isfinite(landmarks).all((1, 2)) & (np.abs(points).max((1, 2)) > 0)
-    projections = np.swapaxes(np.linalg.pinv(shape - shape.mean(0)) @ points[seen], 1, 2)
+    is_known = np.isfinite(landmarks).all((1, 2)) & (np.abs(points).max((1, 2)) > 0)
+    projections = np.swapaxes(np.linalg.pinv(shape - shape.mean(0)) @ points[is_known], 1, 2)
     left, _, right = np.linalg.svd(projections, full_matrices=False)
     rows = left @ right
-    rotations[seen] = np.concatenate([rows, np.cross(rows[:, 0], rows[:, 1])[:, None]], axis=1)
+    rotations[is_known] = np.concatenate([rows, np.cross(rows[:, 0], rows[:, 1])[:, None]], axis=1)
     return rotations
 
 
@@ -66,10 +66,10 @@ def angles_degrees(rotations: NDArray[np.float64]) -> HeadAngles:
     )
 
 
-def pose_error_degrees(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+def pose_error_degrees(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Angle of the turn from each rotation to its counterpart: (N, 3, 3) both, float64 (N,); NaN stays NaN."""
     # By the chord (D. Q. Huynh, J. Math. Imaging Vis. 35, 2009): the trace's arc cosine would lose small angles.
-    chord = np.linalg.norm(one - other, axis=(1, 2)) / np.sqrt(8)
+    chord = np.linalg.norm(first - second, axis=(1, 2)) / np.sqrt(8)
     angle: NDArray[np.float64] = np.degrees(2 * np.arcsin(np.clip(chord, 0, 1)))
     return angle
 

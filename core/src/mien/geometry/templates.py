@@ -57,8 +57,10 @@ def five_points(landmarks: Landmarks | None, points: Points) -> NDArray[np.float
     Raises UnknownPointsError if neither is there.
     """
     if landmarks is not None:
-        of = landmarks.astype(np.float64)
-        return np.stack([of[LEFT_EYE].mean(0), of[RIGHT_EYE].mean(0), of[NOSE_TIP], *of[MOUTH_CORNERS]])
+        points_68 = landmarks.astype(np.float64)
+        return np.stack(
+            [points_68[LEFT_EYE].mean(0), points_68[RIGHT_EYE].mean(0), points_68[NOSE_TIP], *points_68[MOUTH_CORNERS]]
+        )
     if "five" not in points:
         raise UnknownPointsError("neither landmarks nor the five points of eyes, nose and mouth")
     return points["five"].astype(np.float64)
@@ -68,10 +70,10 @@ def _by_landmarks(landmarks: Landmarks | None, points: Points) -> Placement:
     """Level eyes; the landmarks' bounding box, squared (FaceExtractor of the original study)."""
     if landmarks is None:
         raise UnknownPointsError("no landmarks")
-    of = landmarks.astype(np.float64)
-    right = _direction(of[RIGHT_EYE].mean(0) - of[LEFT_EYE].mean(0))
+    points_68 = landmarks.astype(np.float64)
+    right = _direction(points_68[RIGHT_EYE].mean(0) - points_68[LEFT_EYE].mean(0))
     level = _turn_to_level(right)
-    leveled = of @ level.T
+    leveled = points_68 @ level.T
     low, high = leveled.min(0), leveled.max(0)
     return Placement(level.T @ ((low + high) / 2), right, max(float((high - low).max()), 1.0))
 

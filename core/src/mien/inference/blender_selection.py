@@ -57,9 +57,9 @@ def candidates_for(
     sheet = _sheet_path(jobs, source, output, overwrite)
     made: dict[str, Blender] = {}
     broken = [
-        BlenderScore(one.entry_point, left_out=f"{one.distribution} does not load: {one.reason}")
-        for one in registry.broken
-        if one.distribution in known_distributions()["blender"].values() or "blender" in one.distribution
+        BlenderScore(plugin.entry_point, left_out=f"{plugin.distribution} does not load: {plugin.reason}")
+        for plugin in registry.broken
+        if plugin.distribution in known_distributions()["blender"].values() or "blender" in plugin.distribution
     ]
     for name in registry.names("blender"):
         try:
@@ -132,15 +132,17 @@ class _Trial:
     def scores(self) -> list[BlenderScore]:
         """The best first, those that may not be chosen last."""
         scores = [self._score(name) for name in self._blenders]
-        return sorted(scores, key=lambda one: (bool(one.left_out), one.seam.score if one.seam else 0, one.blender))
+        return sorted(
+            scores, key=lambda score: (bool(score.left_out), score.seam.score if score.seam else 0, score.blender)
+        )
 
     def write(self, path: Path, chosen: str, session: Session) -> None:
         """The sheet: a row for each face, a column for each blender that did not fail."""
         columns, titles = [self._originals], ["as it was"]
-        for one in self.scores():
-            if one.seam:
-                columns.append(self._cells[one.blender])
-                titles.append(f"{one.blender} {one.seam.score:.2f}{_marked(one, chosen)}")
+        for score in self.scores():
+            if score.seam:
+                columns.append(self._cells[score.blender])
+                titles.append(f"{score.blender} {score.seam.score:.2f}{_marked(score, chosen)}")
         write_grid(path, columns, titles, self._labels, synthetic=session.provenance, cell_px=_CELL_PX)
 
     def _score(self, name: str) -> BlenderScore:
@@ -149,7 +151,7 @@ class _Trial:
         fits = self._fits[name]
         if not fits:
             return BlenderScore(name)
-        mean = SeamScore(*(fmean(getattr(one, part) for one in fits) for part in ("seam", "color", "shown")))
+        mean = SeamScore(*(fmean(getattr(fit, part) for fit in fits) for part in ("seam", "color", "shown")))
         hidden = f"it shows {max(mean.shown, 0):.0%} of the drawn face's detail" if mean.shown < LEAST_SHOWN else ""
         return BlenderScore(name, mean, hidden)
 
@@ -164,15 +166,15 @@ def _best(scores: Sequence[BlenderScore], faces: int, default: str) -> tuple[str
     """The blender to take, and why."""
     if not faces:
         return default, f"No face to try blenders on was found; {default} is the default."
-    allowed = [(one.blender, one.seam) for one in scores if one.seam and not one.left_out]
+    allowed = [(score.blender, score.seam) for score in scores if score.seam and not score.left_out]
     if not allowed:
         return default, f"All blenders were left out; {default} is the default."
     best, seam = allowed[0]
-    told = f"{seam.score:.2f} (seam {seam.seam:.2f}, color {seam.color:.2f})"
+    figures = f"{seam.score:.2f} (seam {seam.seam:.2f}, color {seam.color:.2f})"
     if len(allowed) == 1:
-        return best, f"{best} is the only one that may be chosen: {told}."
+        return best, f"{best} is the only one that may be chosen: {figures}."
     second, next_fit = allowed[1]
-    return best, f"{best} has the lowest score: {told}; next is {second} with {next_fit.score:.2f}."
+    return best, f"{best} has the lowest score: {figures}; next is {second} with {next_fit.score:.2f}."
 
 
 def _shown(image: RgbImage, crop: FaceCrop) -> RgbImage:

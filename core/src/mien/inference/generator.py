@@ -115,10 +115,10 @@ class FaceGenerator:
         """
         waiting: list[_Cut[T]] = []
         faces = pixels = 0
-        for one in self._cut_out(scenes):
-            waiting.append(one)
-            faces += len(one.crops)
-            pixels += one.scene.image.size // 3
+        for cut_out in self._cut_out(scenes):
+            waiting.append(cut_out)
+            faces += len(cut_out.crops)
+            pixels += cut_out.scene.image.size // 3
             if max(faces, len(waiting)) >= self._model.faces_per_batch or pixels >= PIXELS_WAITING:
                 yield from self._generated(waiting)
                 waiting, faces, pixels = [], 0, 0
@@ -137,15 +137,15 @@ class FaceGenerator:
 
     def blending_with(self, blender: str, blenders: Pool[Blender]) -> "FaceGenerator":
         """The same generator, with another blender."""
-        other = copy(self)
-        other._blender, other._blenders = blender, blenders
-        return other
+        generator = copy(self)
+        generator._blender, generator._blenders = blender, blenders
+        return generator
 
     def drawing(self, target: FaceTarget) -> "FaceGenerator":
         """The same generator, with another target for scenes that name none."""
-        other = copy(self)
-        other._target = target
-        return other
+        generator = copy(self)
+        generator._target = target
+        return generator
 
     def can_draw(self, face: TrackedFace) -> bool:
         """Whether the points of a face suffice to cut it out as the model's alignment needs it."""
@@ -231,12 +231,12 @@ class FaceGenerator:
         return cut(image, face.landmarks, to_crop, self._alignment, points_of(face.as_found()))
 
     def _generated(self, waiting: list[_Cut[T]]) -> list[GeneratedScene[T]]:
-        crops = [crop for one in waiting for crop in one.crops]
-        around = [of_face for one in waiting for of_face in one.around]
-        targets = [target for one in waiting for target in self._targets_of(one.scene)]
+        crops = [crop for cut in waiting for crop in cut.crops]
+        around = [of_face for cut in waiting for of_face in cut.around]
+        targets = [target for cut in waiting for target in self._targets_of(cut.scene)]
         with self._clock.running("generate"):
             faces = iter(self._faces(crops, around, targets))
-        return [GeneratedScene(one.scene, [next(faces) for _ in one.crops]) for one in waiting]
+        return [GeneratedScene(cut.scene, [next(faces) for _ in cut.crops]) for cut in waiting]
 
     def _targets_of(self, scene: Scene[T]) -> Sequence[FaceTarget]:
         if scene.targets is not None:

@@ -55,11 +55,11 @@ def swap_images(jobs: Sequence[Job], session: Session) -> list[FileReport]:
     failed: list[FileReport] = []
 
     def readable(loaded: Iterable[LoadedImage]) -> Iterator[LoadedImage]:
-        for one in loaded:
-            if one.failure:
-                failed.append(FileReport(one.job.source.path, None, failure=str(one.failure)))
+        for image in loaded:
+            if image.failure:
+                failed.append(FileReport(image.job.source.path, None, failure=str(image.failure)))
             else:
-                yield _only_wanted(one, session)
+                yield _only_wanted(image, session)
 
     with closing(
         ordered_map(lambda job: load_image(job, session), jobs, session.threads, 2 * session.threads)
@@ -101,7 +101,11 @@ def _only_wanted(loaded: LoadedImage, session: Session) -> LoadedImage:
 
 
 def _swapped(images: Iterable[LoadedImage], session: Session) -> Iterator[FileReport]:
-    scenes = (Scene(one.image, session.generator.drawable(one.faces), one) for one in images if one.image is not None)
+    scenes = (
+        Scene(loaded.image, session.generator.drawable(loaded.faces), loaded)
+        for loaded in images
+        if loaded.image is not None
+    )
     with session.redrawn(scenes, IMAGES_AHEAD) as blended:
         for scene, image in blended:
             job = scene.context.job

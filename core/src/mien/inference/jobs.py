@@ -64,8 +64,8 @@ def _jobs_of_folder(source: Path, output: Path, overwrite: bool, done: str) -> l
 
 def _mirrored(found: Source, source: Path, output: Path) -> Path:
     path = output / found.path.relative_to(source)
-    writable, other = (LABELLED_SUFFIXES, _IMAGE_ELSE) if found.kind == "image" else (WRITABLE_SUFFIXES, _VIDEO_ELSE)
-    return path if path.suffix.lower() in writable else path.with_name(path.name + other)
+    writable, suffix = (LABELLED_SUFFIXES, _IMAGE_ELSE) if found.kind == "image" else (WRITABLE_SUFFIXES, _VIDEO_ELSE)
+    return path if path.suffix.lower() in writable else path.with_name(path.name + suffix)
 
 
 def _refuse_losses(jobs: Sequence[Job], overwrite: bool) -> None:
@@ -75,10 +75,10 @@ def _refuse_losses(jobs: Sequence[Job], overwrite: bool) -> None:
             raise MienError(f"{job.output} would take the place of the input.", "Write to another path.")
     origins: dict[Path, Path] = {}
     for job in (job for job in jobs if job.source.kind != "unreadable"):
-        other = origins.setdefault(job.output, job.source.path)
-        if other != job.source.path:
+        origin = origins.setdefault(job.output, job.source.path)
+        if origin != job.source.path:
             raise MienError(
-                f"{other} and {job.source.path} would both become {job.output}.",
+                f"{origin} and {job.source.path} would both become {job.output}.",
                 "Rename one of the two, or move it to another folder.",
             )
     standing = [job.output for job in jobs if job.output.exists()]
@@ -114,7 +114,7 @@ def run_jobs(
             done.append(report(job.source.path, None, failure=job.source.reason))
         elif job.source.kind == "video":
             done.append(_one_of_many(job, report, video))
-    return tuple(sorted(done, key=lambda one: one.source))
+    return tuple(sorted(done, key=lambda file: file.source))
 
 
 def _one_of_many(job: Job, report: type[Report], video: Callable[[Job, VideoSource], Report]) -> Report:

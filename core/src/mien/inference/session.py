@@ -308,7 +308,7 @@ class Session:
             "synthetic": "people who do not exist",
             "reference": "a reference",
         }
-        able = " and ".join(whom[one] for one in sorted(self.targets))
+        able = " and ".join(whom[kind] for kind in sorted(self.targets))
         raise MienError(f"The model of {self.run.path} draws {able}, not {whom[kind]}.", _how_to_use(self.run))
 
     def drawing(self, target: FaceTarget) -> "Session":

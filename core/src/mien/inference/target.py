@@ -52,9 +52,9 @@ def as_target(people: Sequence[FaceTarget]) -> Target:
         return Synthetic(torch.tensor([person.id for person in people if isinstance(person, SyntheticPerson)]))
     given = [person.given for person in people if isinstance(person, ReferencePerson)]
     # By identity: the same person stands there once, however many faces become theirs.
-    different = list({id(one): one for one in given}.values())
-    numbers = {id(one): number for number, one in enumerate(different)}
-    return Reference(torch.tensor([numbers[id(one)] for one in given]), tuple(different))
+    different = list({id(reference): reference for reference in given}.values())
+    numbers = {id(reference): number for number, reference in enumerate(different)}
+    return Reference(torch.tensor([numbers[id(reference)] for reference in given]), tuple(different))
 
 
 def synthetic_id(seed: int, file: str, person: int) -> int:

@@ -1,4 +1,4 @@
-"""Layers and losses that several architectures share; a stranger's model may be made of them, too."""
+"""Layers and losses that several architectures share; a third party's model may be made of them, too."""
 
 from mien.layers.adversarial import AdversarialConfig as AdversarialConfig
 from mien.layers.adversarial import AdversarialModel as AdversarialModel

@@ -67,12 +67,12 @@ class DcganDiscriminator(nn.Module):
             layers.append(nn.LeakyReLU(_SLOPE))
             narrow = wide
         self.rest = nn.Sequential(*layers, nn.Flatten())
-        seen = narrow * _FIRST_SIDE**2
-        self.logits = _normalized(nn.Linear(seen, 1), normalization)
+        width_of_maps = narrow * _FIRST_SIDE**2
+        self.logits = _normalized(nn.Linear(width_of_maps, 1), normalization)
         self.projection: nn.Module | None = None
         self.embedding: nn.Module | None = None
         if length and not self._tiled:
-            self.projection = _normalized(nn.Linear(seen, _EMBEDDING), normalization)
+            self.projection = _normalized(nn.Linear(width_of_maps, _EMBEDDING), normalization)
             self.embedding = _normalized(nn.Linear(length, _EMBEDDING), normalization)
         self.apply(_begin)
 
@@ -82,10 +82,10 @@ class DcganDiscriminator(nn.Module):
         if self._tiled and conditions is not None:
             tiled = conditions[:, :, None, None].expand(-1, -1, *maps.shape[2:])
             maps = torch.cat([maps, tiled.to(maps.dtype)], 1)
-        seen = self.rest(maps)
-        logits = self.logits(seen).squeeze(1).float()
+        maps = self.rest(maps)
+        logits = self.logits(maps).squeeze(1).float()
         if self.projection is not None and self.embedding is not None and conditions is not None:
-            logits = logits + (self.projection(seen) * self.embedding(conditions)).float().sum(1) / math.sqrt(
+            logits = logits + (self.projection(maps) * self.embedding(conditions)).float().sum(1) / math.sqrt(
                 _EMBEDDING
             )
         return cast(Tensor, logits)

@@ -129,10 +129,13 @@ class GrowingModel(AdversarialModel):
         images = torch.cat([part.images for part in shown])
         given = [part.conditions for part in shown if part.conditions is not None]
         conditions = torch.cat(given) if given else None
-        seen = self.discriminator.seen(images, conditions, level=level, fade=fade, groups=len(shown))
+        activations = self.discriminator.activations(images, conditions, level=level, fade=fade, groups=len(shown))
         if mismatched is not None and not self.discriminator.sees_conditions:
-            seen, conditions = torch.cat([seen, seen[: len(real.images)]]), torch.cat([*given, mismatched])
-        logits = self.discriminator.adversarial_bce(seen, conditions)
+            activations, conditions = (
+                torch.cat([activations, activations[: len(real.images)]]),
+                torch.cat([*given, mismatched]),
+            )
+        logits = self.discriminator.adversarial_bce(activations, conditions)
         on_real, on_fakes = logits[: len(real.images)], logits[len(real.images) :]
         distance = on_real.mean() - on_fakes.mean()
         drift = self.config.drift * on_real.square().mean()

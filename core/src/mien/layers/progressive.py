@@ -85,9 +85,11 @@ class GrowingDiscriminator(nn.Module):
         self, images: Tensor, conditions: Tensor | None = None, *, level: int, fade: float = 1.0, groups: int = 1
     ) -> Tensor:
         """Judge. groups: of how many batches, one after the other, the images are; see `with_batch_deviation`."""
-        return self.adversarial_bce(self.seen(images, conditions, level=level, fade=fade, groups=groups), conditions)
+        return self.adversarial_bce(
+            self.activations(images, conditions, level=level, fade=fade, groups=groups), conditions
+        )
 
-    def seen(
+    def activations(
         self, images: Tensor, conditions: Tensor | None = None, *, level: int, fade: float = 1.0, groups: int = 1
     ) -> Tensor:
         """What the network sees in images, (N, widths[0]). The conditions matter if `sees_conditions` alone."""
@@ -99,11 +101,11 @@ class GrowingDiscriminator(nn.Module):
                 maps = coarse + (maps - coarse) * fade
         return cast(Tensor, self.flat(self.last(with_batch_deviation(maps, groups))))
 
-    def adversarial_bce(self, seen: Tensor, conditions: Tensor | None = None) -> Tensor:
+    def adversarial_bce(self, activations: Tensor, conditions: Tensor | None = None) -> Tensor:
         """The verdicts on what was seen."""
-        logits = self.logits(seen).squeeze(1).float()
+        logits = self.logits(activations).squeeze(1).float()
         if self.projection is not None and self.embedding is not None and conditions is not None:
-            compared = self.projection(seen) * self.embedding(conditions)
+            compared = self.projection(activations) * self.embedding(conditions)
             logits = logits + compared.float().sum(1) / _EMBEDDING**0.5
         return cast(Tensor, logits)
 

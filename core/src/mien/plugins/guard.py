@@ -175,9 +175,9 @@ class _Call:
             raise self.fault(f"failed: {words}") from error
 
     def fault(self, what: str) -> MienError:
-        of = f" of {self.origin}" if self.origin else ""
+        origin = f" of {self.origin}" if self.origin else ""
         choice = shlex.quote(f"{self.kind}/{self.choice}")
-        return MienError(f"The {self.kind} {self.choice!r}{of} {what}.", f"mien plugins check {choice}")
+        return MienError(f"The {self.kind} {self.choice!r}{origin} {what}.", f"mien plugins check {choice}")
 
 
 def _check_face(call: _Call, face: Any, which: str) -> None:
@@ -261,22 +261,22 @@ def _shape(shape: Sequence[int | None]) -> str:
     return f"({', '.join(sides)}{',' if len(sides) == 1 else ''})"
 
 
-def _read_only(value: Any, seen: dict[int, Any] | None = None) -> Any:
+def _read_only(value: Any, views: dict[int, Any] | None = None) -> Any:
     """The same, its arrays as views that may not be written; one array that is there twice stays one."""
-    seen = {} if seen is None else seen
+    views = {} if views is None else views
     if isinstance(value, np.ndarray):
-        if id(value) not in seen:
+        if id(value) not in views:
             view = value.view()
             view.flags.writeable = False
-            seen[id(value)] = view
-        return seen[id(value)]
+            views[id(value)] = view
+        return views[id(value)]
     if isinstance(value, Face | FaceCrop):
         parts = {part.name: getattr(value, part.name) for part in fields(value)}
-        return replace(value, **{name: _read_only(part, seen) for name, part in parts.items()})
+        return replace(value, **{name: _read_only(part, views) for name, part in parts.items()})
     if isinstance(value, Mapping):
-        return {key: _read_only(part, seen) for key, part in value.items()}
+        return {key: _read_only(part, views) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_read_only(part, seen) for part in value]
+        return [_read_only(part, views) for part in value]
     return value
 
 

@@ -79,10 +79,10 @@ class MaskerSet:
         for plugin, masker in self.maskers:
             if masker.subtracts:
                 in_front = [
-                    cv2.resize(seen, (masks.shape[2], masks.shape[1]), interpolation=cv2.INTER_LINEAR_EXACT)
-                    if seen.shape != masks.shape[1:]
-                    else seen
-                    for seen in _checked(plugin, masker, crops)
+                    cv2.resize(mask, (masks.shape[2], masks.shape[1]), interpolation=cv2.INTER_LINEAR_EXACT)
+                    if mask.shape != masks.shape[1:]
+                    else mask
+                    for mask in _checked(plugin, masker, crops)
                 ]
                 masks = cast(Masks, _less(masks, np.stack(in_front).astype(np.uint8)) if in_front else masks)
         return masks

@@ -41,7 +41,7 @@ def write_card(folder: Path, run: TrainedRun, record: RunRecord, *, name: str, u
         weights_license=record.license or NOT_STATED,
         data_license=record.data_license or NOT_STATED,
         plugins=[(plugin, _weights_license(plugin.kind, plugin.name, registry)) for plugin in record.plugins],
-        evaluations=[_figures(one) for one in _evaluations(run)],
+        evaluations=[_figures(evaluation) for evaluation in _evaluations(run)],
         mien_version=version("mien-core"),
     )
     with whole_file(folder / CARD) as partial:
@@ -60,21 +60,21 @@ def _evaluations(run: TrainedRun) -> list[Evaluation]:
     """The evaluations of these very weights."""
     files = sorted((run.location.folder / "evaluations").glob(f"*/{FILE}"))
     read = [Evaluation.read(file.parent) for file in files]
-    return [one for one in read if one is not None and one.weights == run.digest]
+    return [evaluation for evaluation in read if evaluation is not None and evaluation.weights == run.digest]
 
 
 def _figures(evaluation: Evaluation) -> dict[str, object]:
     """An evaluation as the card's template shows it: a table for each person drawn, a row for each figure."""
     tables = []
     for person in evaluation.drawn_as:
-        (model,), baselines = (evaluation.of(person, is_baseline=is_baseline) for is_baseline in (False, True))
+        (model,), baselines = (evaluation.metrics_of(person, is_baseline=is_baseline) for is_baseline in (False, True))
         drawn = [model, *baselines]
         tables.append(
             {
                 "title": "People who do not exist" if person is None else f"Drawn as {person}",
-                "names": [one.name for one in drawn],
+                "names": [metrics.name for metrics in drawn],
                 "rows": [
-                    (column.heading(model), [column.text(one) for one in drawn], column.meaning)
+                    (column.heading(model), [column.text(metrics) for metrics in drawn], column.meaning)
                     for column in shown(drawn)
                 ],
                 "sentences": beaten(model, baselines),
@@ -82,7 +82,7 @@ def _figures(evaluation: Evaluation) -> dict[str, object]:
         )
     # The first fact lists files of the user's.
     which = "held out by training" if evaluation.held_out else "of a dataset that the run was not trained on"
-    faces = f"{len(evaluation.rows)} faces of {evaluation.rows_of}, {which}."
+    faces = f"{len(evaluation.rows)} faces of {evaluation.candidates}, {which}."
     return {
         "dataset": evaluation.dataset,
         "facts": [faces, *map(without_folders, facts_of(evaluation)[1:5])],

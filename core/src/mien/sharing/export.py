@@ -89,9 +89,9 @@ def _without_folders(value: Any) -> Any:
     if isinstance(value, str):
         return without_folders(value)
     if isinstance(value, list):
-        return [_without_folders(one) for one in value]
+        return [_without_folders(part) for part in value]
     if isinstance(value, dict):
-        return {key: _without_folders(one) for key, one in value.items()}
+        return {key: _without_folders(part) for key, part in value.items()}
     return value
 
 
@@ -114,8 +114,8 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list | dict):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts(one)
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def _is_path(text: str) -> bool:

@@ -114,13 +114,13 @@ class BlenderContract(PluginContract):
     @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
     def test_a_face_partly_outside_of_the_scene(self, side: str) -> None:
         """What lies inside is drawn."""
-        one, other = portraits()
-        x, y = (round(float(middle)) for middle in one.landmarks.mean(0))
+        portrait, donor = portraits()
+        x, y = (round(float(middle)) for middle in portrait.landmarks.mean(0))
         columns = {"left": slice(x, None), "right": slice(None, x)}.get(side, slice(None))
         rows = {"top": slice(y, None), "bottom": slice(None, y)}.get(side, slice(None))
-        moved = one.landmarks - np.array([columns.start or 0, rows.start or 0], np.float32)
-        crop = align(np.ascontiguousarray(one.image[rows, columns]), moved)
-        job = _job_of(crop, align(other.image, other.landmarks).image)
+        moved = portrait.landmarks - np.array([columns.start or 0, rows.start or 0], np.float32)
+        crop = align(np.ascontiguousarray(portrait.image[rows, columns]), moved)
+        job = _job_of(crop, align(donor.image, donor.landmarks).image)
         result = _checked(job.done_by(self.create()), job)
         _assert_untouched(result, job)
         assert not np.array_equal(result, job.scene), "blend() draws nothing of a face that is partly inside."
@@ -195,9 +195,9 @@ def _job_of(crop: FaceCrop, face: RgbImage | None = None) -> _Job:
 
 def _swap(size: int = 128) -> _Job:
     """The second person's face, to be set over that of the first."""
-    one, other = portraits()
+    portrait, donor = portraits()
     config = AlignmentConfig(size=size)
-    return _job_of(align(one.image, one.landmarks, config), align(other.image, other.landmarks, config).image)
+    return _job_of(align(portrait.image, portrait.landmarks, config), align(donor.image, donor.landmarks, config).image)
 
 
 def _share(job: _Job) -> NDArray[np.float32]:

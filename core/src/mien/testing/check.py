@@ -110,8 +110,8 @@ def _in_words(node: str) -> str:
 def _reason(report: Any) -> str:
     """What the contract says; of anything else that was raised, its last line."""
     if report.outcome == "skipped":
-        told = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
-        return told.removeprefix("Skipped: ")
+        reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
+        return reason.removeprefix("Skipped: ")
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is None:
         return str(report.longrepr).strip().splitlines()[-1] if report.longrepr else ""

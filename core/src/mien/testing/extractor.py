@@ -169,19 +169,19 @@ class ExtractorContract(PluginContract):
 
     def test_the_same_image_gives_the_same_faces(self) -> None:
         """Whatever was looked at before."""
-        extractor, (one, other) = self.finder(), portraits()
-        expected = extractor.extract(one.image)
-        extractor.extract(other.image)
+        extractor, (first, second) = self.finder(), portraits()
+        expected = extractor.extract(first.image)
+        extractor.extract(second.image)
         extractor.extract(no_face())
-        _assert_same(extractor.extract(one.image), expected, "the second time; keep no state between calls")
+        _assert_same(extractor.extract(first.image), expected, "the second time; keep no state between calls")
 
     def test_gives_the_same_faces_in_another_process(self) -> None:
         """Made from the pickled settings alone, as the workers of preprocessing do."""
         extractor = self.finder()
         here = [extractor.extract(portrait.image) for portrait in portraits()]
         there = in_fresh_process(_faces, self.name, extractor.config)
-        for one, other in zip(here, there, strict=True):
-            _assert_same(other, one, "in another process")
+        for face, face_there in zip(here, there, strict=True):
+            _assert_same(face_there, face, "in another process")
 
 
 def _faces(name: str, config: PluginConfig) -> list[list[Face]]:
@@ -256,14 +256,14 @@ def _between_eyes(landmarks: Landmarks) -> float:
 
 def _assert_same(faces: list[Face], expected: list[Face], when: str) -> None:
     assert len(faces) == len(expected), f"extract() finds {len(faces)} faces instead of {len(expected)} {when}."
-    for one, other in zip(faces, expected, strict=True):
-        same = one.box == other.box and one.score == other.score and _equal(one.landmarks, other.landmarks)
-        same = same and one.points.keys() == other.points.keys()
-        same = same and all(np.array_equal(points, other.points[name]) for name, points in one.points.items())
+    for face, wanted in zip(faces, expected, strict=True):
+        same = face.box == wanted.box and face.score == wanted.score and _equal(face.landmarks, wanted.landmarks)
+        same = same and face.points.keys() == wanted.points.keys()
+        same = same and all(np.array_equal(points, wanted.points[name]) for name, points in face.points.items())
         assert same, f"extract() answers something else {when}."
 
 
-def _equal(one: Landmarks | None, other: Landmarks | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return np.array_equal(one, other)
+def _equal(first: Landmarks | None, second: Landmarks | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return np.array_equal(first, second)

@@ -81,8 +81,8 @@ class FeatureContract(PluginContract):
 
     def test_different_faces_measure_differently(self) -> None:
         """A constant tells nothing."""
-        one, other = self.create().compute(_crops()[:2])
-        assert not np.array_equal(one, other), "compute() gives two people the same values."
+        first, second = self.create().compute(_crops()[:2])
+        assert not np.array_equal(first, second), "compute() gives two people the same values."
 
     def test_leaves_the_crops_as_they_were(self) -> None:
         """Even if it could write into them."""
@@ -126,9 +126,9 @@ class FeatureContract(PluginContract):
         darker = [align((person.image * 0.8).astype(np.uint8), person.landmarks) for person in people]
         values = feature.compute([*(align(person.image, person.landmarks) for person in people), *darker])
         rows = values.reshape(len(values), -1)
-        for one, other in combinations(range(len(rows)), 2):
-            distance = float(np.linalg.norm(rows[one] - rows[other]))
-            same = one % len(people) == other % len(people)
+        for first, second in combinations(range(len(rows)), 2):
+            distance = float(np.linalg.norm(rows[first] - rows[second]))
+            same = first % len(people) == second % len(people)
             assert (distance < limit) == same, (
                 f"{'One person' if same else 'Two people'} at {distance:.2f}: limit {limit}."
             )

@@ -181,8 +181,8 @@ class ModelContract(PluginContract):
         """Another number, or another reference, is another person."""
         model = self._that_draws(kind)
         batch = self.batch(model, 2)
-        one, other = (self.draw(model, batch, self.target(model, batch, kind, number)).images for number in (3, 4))
-        assert not torch.equal(one, other), "generate() has to draw another person for another number or reference."
+        first, second = (self.draw(model, batch, self.target(model, batch, kind, number)).images for number in (3, 4))
+        assert not torch.equal(first, second), "generate() has to draw another person for another number or reference."
 
     def test_faces_without_landmarks_will_do(self) -> None:
         """They are NaN: an extractor may know boxes alone, and a model that needs landmarks draws something all the
@@ -294,17 +294,17 @@ class ModelContract(PluginContract):
 
     def test_saved_and_loaded_it_draws_the_same(self) -> None:
         """Through safetensors: nothing that matters may live outside of the state dict."""
-        model, other = self.make(seed=0).eval(), self.make(seed=1).eval()
-        load_weights(other, load(save({name: tensor.contiguous() for name, tensor in saved_state(model).items()})))
+        model, loaded = self.make(seed=0).eval(), self.make(seed=1).eval()
+        load_weights(loaded, load(save({name: tensor.contiguous() for name, tensor in saved_state(model).items()})))
         batch = self.batch(model, 2)
         target = self.target(model, batch)
-        same = torch.equal(self.draw(model, batch, target).images, self.draw(other, batch, target).images)
+        same = torch.equal(self.draw(model, batch, target).images, self.draw(loaded, batch, target).images)
         assert same, "Register what the model needs as parameters or buffers, so that it is saved."
 
     def test_the_same_seed_makes_the_same_weights(self) -> None:
         """Construction draws from torch's global generator alone."""
-        one, two = self.make(seed=3).state_dict(), self.make(seed=3).state_dict()
-        assert all(torch.equal(one[name], two[name]) for name in one)
+        first, second = self.make(seed=3).state_dict(), self.make(seed=3).state_dict()
+        assert all(torch.equal(first[name], second[name]) for name in first)
 
     def test_can_be_made_without_settings(self) -> None:
         """Every setting has a default. As that may be large, only the settings are made."""
@@ -319,9 +319,9 @@ class ModelContract(PluginContract):
         resumed.load_state_dict(load(save({name: value.contiguous() for name, value in half.state_dict().items()})))
         resumed, _ = self._trained(resumed, copy.deepcopy(optimizers), range(2, 4))
         expected, found = through.state_dict(), resumed.state_dict()
-        other = [name for name in expected if not torch.equal(expected[name], found[name])]
-        assert not other, (
-            f"After a stop {other[:5]} are others: register whatever training changes as parameters or buffers, and "
+        changed = [name for name in expected if not torch.equal(expected[name], found[name])]
+        assert not changed, (
+            f"After a stop {changed[:5]} are others: register whatever training changes as parameters or buffers, and "
             "draw random numbers from torch's global generator alone."
         )
 
@@ -361,5 +361,5 @@ class ModelContract(PluginContract):
 
 def _assert_same(before: Batch, after: Batch, otherwise: str) -> None:
     for name in ("images", "masks", "features", "people", "tracks"):
-        one, two = getattr(before, name), getattr(after, name)
-        assert isinstance(one, Tensor) and torch.equal(one, two), f"{otherwise} ({name})"
+        old, new = getattr(before, name), getattr(after, name)
+        assert isinstance(old, Tensor) and torch.equal(old, new), f"{otherwise} ({name})"

@@ -305,7 +305,7 @@ class TrainingData:
     def _check(self) -> None:
         first = self.datasets[0]
         for number, dataset in enumerate(self.datasets[1:], 1):
-            if dataset.name in [one.name for one in self.datasets[:number]]:
+            if dataset.name in [earlier.name for earlier in self.datasets[:number]]:
                 raise MienError(
                     f"Two datasets are named {dataset.name!r}: {dataset.path} is one of them. "
                     "The folder's name is the dataset's name.",

@@ -192,7 +192,9 @@ class Loop:
                 scaling = self._accelerator.scaler is not None  # fp16: the scaler skips overflowing steps by itself
                 if self._any_process(not finite and not (scaling and np.isfinite(figures["loss"]))):
                     described = "; ".join(self._data.describe(picked) for picked in rows)
-                    raise NonFiniteLoss(f"phase {phase.name}, {_told(figures, norm)}, faces (row numbers) {described}")
+                    raise NonFiniteLoss(
+                        f"phase {phase.name}, {_described(figures, norm)}, faces (row numbers) {described}"
+                    )
                 phase.optimizer.step()
                 self._model.after_step(phase.name)
                 figures[f"{phase.name}/gradient_norm" if len(self._phases) > 1 else "gradient_norm"] = norm
@@ -354,5 +356,5 @@ def _check_stages(stages: list[Stage], data: TrainingData) -> None:
         dataset.require_size(max((stage.resolution for stage in stages), default=0))
 
 
-def _told(figures: dict[str, float], norm: float) -> str:
+def _described(figures: dict[str, float], norm: float) -> str:
     return ", ".join([*(f"{name} {value:.4g}" for name, value in figures.items()), f"gradient norm {norm:.4g}"])

@@ -108,7 +108,7 @@ class RunRecord(BaseModel):
             return registry.find(plugin.kind, plugin.name).version
         except MienError as error:
             named = f"{plugin.kind} {plugin.name!r} of {plugin.distribution} {plugin.version}"
-            broken = any(one.distribution == plugin.distribution for one in registry.broken)
+            broken = any(failed.distribution == plugin.distribution for failed in registry.broken)
             if broken or plugin.name in registry.names(plugin.kind):  # there, but useless, or there twice
                 raise
             raise MienError(

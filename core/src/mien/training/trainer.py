@@ -213,13 +213,13 @@ def _fit(model: Model, choice: str, data: TrainingData, progress: Progress) -> N
     progress.start("fitting", len(data.training_rows))
     device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
 
-    def told() -> Iterator[Batch]:
+    def counted() -> Iterator[Batch]:
         for batch in data.fit_batches(model, device):
             yield batch
             progress.advance(len(batch))
 
     with torch.no_grad():
-        guarded_fit(model, choice, told())
+        guarded_fit(model, choice, counted())
 
 
 def _recognizer(of_model: type[Model], asked: str | None, registry: Registry) -> str | None:

@@ -109,7 +109,7 @@ def _collected(executor: Executor, init: bytes, tasks: Iterable[TaskT], ahead: i
             yield TaskDone(task, result)
     finally:
         # Whatever the tasks write to is the caller's again when this ends.
-        for _, future in [one for one in pending if one[1].cancel() is False]:
+        for _, future in [task for task in pending if task[1].cancel() is False]:
             with suppress(Exception):
                 future.result()
 

@@ -73,13 +73,13 @@ class Detector:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         # Down to nearly half the size a bilinear resampling leaves hardly a pixel out, and is ten times as fast.
         how = cv2.INTER_AREA if scale < 0.45 else cv2.INTER_LINEAR
-        seen = np.zeros((*self._rows_and_columns(*size), 3), np.uint8)
-        seen[: size[1], : size[0]] = cv2.resize(image, size, interpolation=how)
-        boxes, logits = self._network(seen, -1.0, 1.0)
+        padded = np.zeros((*self._rows_and_columns(*size), 3), np.uint8)
+        padded[: size[1], : size[0]] = cv2.resize(image, size, interpolation=how)
+        boxes, logits = self._network(padded, -1.0, 1.0)
         scores = probability(logits).ravel()
         sure = np.flatnonzero(scores >= min_score)
         values = boxes.reshape(-1, 2 + _POINTS, 2)[sure].astype(np.float64)
-        anchor = anchors(self._layout, *seen.shape[:2])[sure, None]
+        anchor = anchors(self._layout, *padded.shape[:2])[sure, None]
         center, half, points = values[:, :1] + anchor, values[:, 1:2] / 2, values[:, 2:] + anchor
         places = np.concatenate([center - half, center + half, points], axis=1)
         # An integer is the centre of a pixel.
@@ -103,16 +103,16 @@ def anchors(layout: Layout, height: int, width: int) -> NDArray[np.float64]:
     return np.concatenate(places)
 
 
-def share_in_common(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+def share_in_common(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """Intersection over union of a box (2, 2), upper left and lower right corner, with each of (N, 2, 2)."""
-    shared = _area(np.stack([np.maximum(one[0], others[:, 0]), np.minimum(one[1], others[:, 1])], axis=1))
-    return _ratio(shared, _area(one) + _area(others) - shared)
+    shared = _area(np.stack([np.maximum(box[0], others[:, 0]), np.minimum(box[1], others[:, 1])], axis=1))
+    return _ratio(shared, _area(box) + _area(others) - shared)
 
 
-def share_of_smaller(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+def share_of_smaller(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much of the smaller box lies in the other: boxes as in `share_in_common`."""
-    shared = _area(np.stack([np.maximum(one[0], others[:, 0]), np.minimum(one[1], others[:, 1])], axis=1))
-    return _ratio(shared, np.minimum(_area(one), _area(others)))
+    shared = _area(np.stack([np.maximum(box[0], others[:, 0]), np.minimum(box[1], others[:, 1])], axis=1))
+    return _ratio(shared, np.minimum(_area(box), _area(others)))
 
 
 def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -61,10 +61,10 @@ class Eyes:
             square = _square_around(points[eye.outer_corner, :2], points[eye.inner_corner, :2], eye.mirrored)
             (values,) = self._network(warp(image, square, (_SIDE, _SIDE)), 0.0, 1.0)
             back = inverse(square)
-            seen = (values.reshape(-1, 3)[:, :2] - 0.5) @ back[:, :2].T + back[:, 2]
-            refined[eye.lids, :2] = seen[_LIDS]
+            found = (values.reshape(-1, 3)[:, :2] - 0.5) @ back[:, :2].T + back[:, 2]
+            refined[eye.lids, :2] = found[_LIDS]
             # The network knows better where a brow is, but the mesh how it moves.
-            refined[eye.brow, :2] = (seen[_BROW] + points[eye.brow, :2]) / 2
+            refined[eye.brow, :2] = (found[_BROW] + points[eye.brow, :2]) / 2
         return refined
 
 

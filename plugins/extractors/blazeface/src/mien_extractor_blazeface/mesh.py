@@ -55,10 +55,10 @@ class FaceMesh:
 
     def _look(self, image: RgbImage, square: Affine) -> Mesh:
         values, logit = self._network(warp(image, square, (_SIDE, _SIDE)), 0.0, 1.0)
-        seen = values.reshape(POINTS, 3).astype(np.float64)
+        mesh = values.reshape(POINTS, 3).astype(np.float64)
         back = inverse(square)
-        plane = (seen[:, :2] - 0.5) @ back[:, :2].T + back[:, 2]
-        return Mesh(np.column_stack([plane, seen[:, 2] / scale_of(square)]), float(probability(logit).ravel()[0]))
+        plane = (mesh[:, :2] - 0.5) @ back[:, :2].T + back[:, 2]
+        return Mesh(np.column_stack([plane, mesh[:, 2] / scale_of(square)]), float(probability(logit).ravel()[0]))
 
 
 def _square(middle: NDArray[np.float64], side: float, across: NDArray[np.float64]) -> Affine:

@@ -73,7 +73,7 @@ def _starts(length: int, side: int) -> list[int]:
 
 def _turned(found: list[Detection], image: RgbImage) -> list[Detection]:
     last = np.array([image.shape[1] - 1, image.shape[0] - 1])
-    return [Detection(last - one.corners[::-1], last - one.points, one.score) for one in found]
+    return [Detection(last - detection.corners[::-1], last - detection.points, detection.score) for detection in found]
 
 
 def _surest_first(found: list[Detection]) -> list[Detection]:

@@ -83,12 +83,12 @@ class Cgan(AdversarialModel):
     def discriminator_losses(self, batch: Batch) -> Losses:
         """Binary cross-entropy: real faces with their features are real; drawn faces, and real ones with features drawn
         from the dataset's distribution, are not, and count half each (Reed et al. 2016, arXiv:1605.05396)."""
-        own, other = self._conditions(batch.features), self._drawn_conditions(batch)
+        own, drawn_conditions = self._conditions(batch.features), self._drawn_conditions(batch)
         with torch.no_grad():
-            generated = self.generator(self._inputs(other))
+            generated = self.generator(self._inputs(drawn_conditions))
         real = self._judged(batch.images, own, batch, True)
-        fake = self._judged(generated, other, batch, False)
-        mismatched = self._judged(batch.images, other, batch, False)
+        fake = self._judged(generated, drawn_conditions, batch, False)
+        mismatched = self._judged(batch.images, drawn_conditions, batch, False)
         return {"loss": real + (fake + mismatched) / 2, "real": real, "fake": fake, "mismatched": mismatched}
 
     def generator_losses(self, batch: Batch) -> Losses:

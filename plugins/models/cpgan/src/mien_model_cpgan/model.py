@@ -88,11 +88,11 @@ class Cpgan(GrowingModel):
         """WGAN-GP: real faces with their features against drawn faces, and against real ones whose features are not
         theirs (Reed et al. 2016, arXiv:1605.05396), which count half each."""
         level, fade = self.growth(batch)
-        own, other = self._conditions(batch.features), self._drawn_conditions(batch)
+        own, drawn_conditions = self._conditions(batch.features), self._drawn_conditions(batch)
         with torch.no_grad():
-            generated = self.generator(self._vectors(other), level=level, fade=fade)
-        real, fake = CriticInput(batch.images, own), CriticInput(generated, other)
-        return self.critic_loss(real, fake, level, fade, mismatched=other, joint=self.config.joint_penalty)
+            generated = self.generator(self._vectors(drawn_conditions), level=level, fade=fade)
+        real, fake = CriticInput(batch.images, own), CriticInput(generated, drawn_conditions)
+        return self.critic_loss(real, fake, level, fade, mismatched=drawn_conditions, joint=self.config.joint_penalty)
 
     def generator_losses(self, batch: Batch) -> Losses:
         """Minus the verdict on drawn faces, and the error of reconstructed ones. In validation also the L1 error of

@@ -100,8 +100,8 @@ def exchange_colors(images: Tensor, masks: Tensor, share: float) -> Tensor:
     weight = masks.sum((2, 3), keepdim=True).clamp_min(1)
     mean = (images * masks).sum((2, 3), keepdim=True) / weight
     spread = (((images - mean).square() * masks).sum((2, 3), keepdim=True) / weight).sqrt().clamp_min(1e-3)
-    other = torch.randperm(count, device=images.device)
-    changed = (images - mean) / spread * spread[other] + mean[other]
+    partner = torch.randperm(count, device=images.device)
+    changed = (images - mean) / spread * spread[partner] + mean[partner]
     chosen = torch.rand(count, 1, 1, 1, device=images.device) < share
     return torch.where(chosen, changed, images).clamp(0, 1)
 
