@@ -103,3 +103,19 @@ def test_an_installed_run_is_listed_and_a_broken_one_with_its_reason(mien, run, 
     assert "The run 'ben' of their-ben 1.0 cannot be read" in shown
     assert "pip install --force-reinstall their-ben" in shown
     assert "ValueError: no weights" in shown
+
+
+@pytest.mark.parametrize("columns", [60, 80, 119, 120])
+def test_a_distributions_name_stays_whole_in_a_narrow_terminal(mien, environment, monkeypatch, columns):
+    registers = """
+        from mien.contracts.hooks import RunSpec, hookimpl
+
+        @hookimpl
+        def register_runs():
+            return [RunSpec("our_ben", "our_ben", "latent: draws ben", contract=1, license="CC-BY-NC-4.0")]
+    """
+    environment.install("mien-run-our-ben", {"our_ben": registers})
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = mien("runs").stdout.splitlines()
+    assert any("mien-run-our-ben" in line and "1.0" in line for line in lines)
+    assert any("our_ben" in line and "CC-BY-NC-4.0" in line for line in lines)

@@ -4,11 +4,12 @@ import io
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from mien import Evaluation, MienError, TrainOptions, compare, evaluate, train
+from mien import Evaluation, MienError, TrainOptions, compare, evaluate, export_package, train
 from mien.evaluation.losses import training_losses
 from mien.evaluation.metric_table import beaten, beats, best, shown
 from mien.evaluation.options import EvaluateOptions
@@ -86,6 +87,26 @@ def test_a_judgement_by_another_blender_does_not_count(run: Path, people: list[P
 def test_runs_of_one_name_are_told_apart_by_their_paths(run: Path, people: list[Path], tmp_path: Path) -> None:
     other = shutil.copytree(run, tmp_path / "run")
     assert compare([run, other], people[0], faces=FACES).names == [str(run), str(other)]
+
+
+def test_an_installed_run_is_compared_by_its_name(
+    run: Path, people: list[Path], tmp_path: Path, environment: Any
+) -> None:
+    written = export_package(run, "anna", tmp_path / "package")
+    shutil.copytree(written / "src", environment.folder, dirs_exist_ok=True)
+    environment.install("mien-run-anna", {"anna_hook": "from mien_run_anna import register_runs"})
+    with pytest.raises(MienError, match="nothing is written beside it") as caught:
+        compare([run, "anna"], people[0], faces=FACES, trained_on=people[:1])
+    assert caught.value.fix.endswith("--out FOLDER")
+
+    out = tmp_path / "compared"
+    found = compare([run, "anna"], people[0], faces=FACES, trained_on=people[:1], out=out)
+    assert found.names == ["run", "anna"]
+    assert found.evaluations[0].rows == found.evaluations[1].rows
+    own, installed = (evaluation.metrics_of("E", is_baseline=False)[0] for evaluation in found.evaluations)
+    assert installed.l1 == pytest.approx(own.l1, abs=0.01)  # in half precision
+    assert {path.name for path in (out / "evaluations").iterdir()} == {"anna"}
+    assert (out / "index.html").is_file()
 
 
 @pytest.mark.long

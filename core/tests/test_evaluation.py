@@ -46,7 +46,9 @@ def evaluated(swapping: Path, people: list[Path]) -> Evaluation:
     return evaluate(swapping, people[0], options=EvaluateOptions(faces=5))
 
 
-def test_only_the_end_of_the_clip_which_training_never_saw_is_evaluated(evaluated: Evaluation, people: list[Path]) -> None:
+def test_only_the_end_of_the_clip_which_training_never_saw_is_evaluated(
+    evaluated: Evaluation, people: list[Path]
+) -> None:
     count = len(Dataset.open(people[0]))
     assert evaluated.held_out and evaluated.candidates == int(count * HELD_OUT)
     assert (

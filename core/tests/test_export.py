@@ -1,5 +1,6 @@
 """A run that is handed on draws as before, tells nothing of the machine it comes from, and is found by its name."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -200,7 +201,7 @@ def test_a_folder_that_is_there_is_not_replaced(run: Path, tmp_path: Path) -> No
     assert "is there already" in refusal(export_package, run, "anna", tmp_path / "out").message
 
 
-def judged(run: Path, weights: str) -> Evaluation:
+def evaluation_of(run: Path, weights: str) -> Evaluation:
     figures: dict[str, Any] = dict.fromkeys(Metrics.model_fields, 0.25)
     figures |= {"name": "latent", "is_baseline": False, "drawn_as": "E", "judges": {}, "combined": {}}
     figures |= {"to_people": {}, "follows": {"mouth_opening": 0.917}}
@@ -215,11 +216,17 @@ def judged(run: Path, weights: str) -> Evaluation:
     )  # fmt: skip
 
 
-def test_the_card_says_what_it_is_made_of_and_how_good_it_is(run: Path, tmp_path: Path) -> None:
-    digest = TrainedRun.open(run).digest
-    judged(run, digest).write(run / "evaluations" / "J")
-    judged(run, "of older weights").model_copy(update={"dataset": "K"}).write(run / "evaluations" / "K")
-    out = export_run(run, tmp_path / "out", license="CC-BY-4.0", data_license="with | consent")
+@pytest.fixture
+def evaluated(run: Path, tmp_path: Path) -> Path:
+    """The run with an evaluation of its weights, and one of older weights."""
+    folder = shutil.copytree(run, tmp_path / "evaluated")
+    evaluation_of(run, TrainedRun.open(run).digest).write(folder / "evaluations" / "J")
+    evaluation_of(run, "of older weights").model_copy(update={"dataset": "K"}).write(folder / "evaluations" / "K")
+    return folder
+
+
+def test_the_card_says_what_it_is_made_of_and_how_good_it_is(evaluated: Path, tmp_path: Path) -> None:
+    out = export_run(evaluated, tmp_path / "out", license="CC-BY-4.0", data_license="with | consent")
     card = (out / "card.md").read_text()
     for part in (
         "draws E. **What it draws is synthetic.**",
@@ -238,6 +245,36 @@ def test_the_card_says_what_it_is_made_of_and_how_good_it_is(run: Path, tmp_path
     assert "On K" not in card
     assert "secret_holiday" not in card
     assert RunRecord.read(export_run(out, tmp_path / "again")).license == "CC-BY-4.0"
+
+
+def test_figures_outlive_a_second_export(evaluated: Path, tmp_path: Path) -> None:
+    once = export_run(evaluated, tmp_path / "once")
+    again = export_run(once, tmp_path / "again")
+    figures = [(folder / "card.md").read_text().partition("## Figures")[2] for folder in (once, again)]
+    assert figures[0] == figures[1]
+    assert "| mouth r ↑ | 0.92 |" in figures[0]
+    assert "Measured before the weights were rounded" in figures[0]
+    assert "secret_holiday" not in (again / "figures.json").read_text()
+
+
+def test_an_evaluation_of_the_exported_weights_counts_instead(evaluated: Path, tmp_path: Path) -> None:
+    once = export_run(evaluated, tmp_path / "once")
+    made = evaluation_of(once, TrainedRun.open(once).digest)
+    made.model_copy(update={"candidates": 77}).write(once / "evaluations" / "J")
+    card = (export_run(once, tmp_path / "again") / "card.md").read_text()
+    assert "2 faces of 77," in card
+    assert "2 faces of 9," not in card
+    assert "Measured before" not in card
+
+
+def test_figures_of_other_weights_are_left_out_and_damaged_ones_refused(evaluated: Path, tmp_path: Path) -> None:
+    once = export_run(evaluated, tmp_path / "once")
+    digest = TrainedRun.open(once).digest
+    file = once / "figures.json"
+    file.write_text(file.read_text().replace(digest, "ef" * 32))
+    assert "None: it was not evaluated" in (export_run(once, tmp_path / "again") / "card.md").read_text()
+    file.write_text("{")
+    assert refusal(export_run, once, tmp_path / "more").fix == f"rm {file}"
 
 
 def test_an_exported_run_cannot_go_on_and_says_what_can(run: Path, tmp_path: Path) -> None:

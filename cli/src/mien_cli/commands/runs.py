@@ -17,6 +17,11 @@ from mien_cli.plugin_tables import print_broken
 if TYPE_CHECKING:
     from mien.sharing.summary import RunSummary
 
+_WIDE = 120
+"""Columns of a terminal that hold a run in one line."""
+_LICENSE_WIDTH = 12
+"""Of "CC-BY-NC-4.0"."""
+
 
 def runs(
     folders: Annotated[
@@ -46,23 +51,31 @@ def runs(
         return
     console = results()
     if found:
-        console.print(_table(found))
+        console.print(_table(found, console.width))
     else:
         console.print("No runs are installed. Those of a folder: mien runs FOLDER", soft_wrap=True)
     _print_problems(found, console)
     print_broken(broken, console)
 
 
-def _table(found: list["RunSummary"]) -> Table:
+def _table(found: list["RunSummary"], width: int) -> Table:
+    """A line for each run, if that fits into so many columns; else what brought it stands below its name."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("Name", "Distribution", "Version", "Model"):
-        table.add_column(heading, no_wrap=heading in ("Name", "Version"), overflow="fold")
-    for heading in ("Draws", "License of its weights", "License of its data"):
-        table.add_column(heading)
+    wide = width >= _WIDE
+    for heading in ("Name", "Distribution", "Version", "Model") if wide else ("Name",):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("Draws")
+    for heading in ("License of its weights", "License of its data"):
+        table.add_column(heading, min_width=_LICENSE_WIDTH)
     for run in found:
         name = Text(run.name, "bold red" if run.problem else "bold cyan")
-        rest = (run.distribution, run.version, run.model, run.draws, run.license, run.data_license)
-        table.add_row(name, *map(Text, rest))
+        licenses = (Text(run.license), Text(run.data_license))
+        if wide:
+            table.add_row(name, *map(Text, (run.distribution, run.version, run.model, run.draws)), *licenses)
+        else:
+            brought = f"\n{run.distribution} {run.version}" if run.distribution else ""
+            draws = f"{run.model}: {run.draws}" if run.model else run.draws
+            table.add_row(Text.assemble(name, (brought, "dim")), Text(draws), *licenses)
     return table
 
 

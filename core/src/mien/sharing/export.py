@@ -23,10 +23,10 @@ def export_run(
 ) -> Path:
     """Write a run that draws and tells nothing of the machine it was trained on.
 
-    run: folder of a trained run, or the name of an installed one. out: the folder to write: run.toml, model.safetensors
-    and card.md. No checkpoints, metrics or previews; no children that the model names in `unsaved`; no path, and no
-    file of weights of the user's (see `WeightsFile`), of which name and digest stay. Parameters are float16 where that
-    does no harm. The names of people and datasets stay.
+    run: folder of a trained run, or the name of an installed one. out: the folder to write: run.toml,
+    model.safetensors, card.md, and figures.json if the run was evaluated. No checkpoints, metrics or previews; no
+    children that the model names in `unsaved`; no path, and no file of weights of the user's (see `WeightsFile`), of
+    which name and digest stay. Parameters are float16 where that does no harm. The names of people and datasets stay.
     license, data_license: under which its weights, and the data that it was trained on, may be used; "": what an
     exported run says already, or "not stated". registry: where plugins are looked for; None: all installed.
 
