@@ -74,8 +74,8 @@ def box_distance(first: Box, second: Box) -> float:
 
 def growth(first: Box, second: Box) -> float:
     """How many times larger the larger one is, by the longer side: at least 1."""
-    ratio = longer_side(first) / longer_side(second)
-    return max(ratio, 1 / ratio)
+    sides = longer_side(first), longer_side(second)
+    return max(sides) / min(sides)
 
 
 def united(first: Box, second: Box) -> Box:
