@@ -151,7 +151,8 @@ class Model(Plugin, nn.Module):
     """Draws faces. The loop calls the module itself, `model(batch, phase)`, so that hooks of DDP and FSDP run.
 
     What a plugin does not use it need not name: each attribute below but the methods has a default. A model without
-    stages and without `fit` needs no run: its name will do.
+    stages and without `fit` needs no run: its name will do. So it is with one that says `needs_fit = False`: it has
+    something to draw from before anybody has fitted it to faces of theirs.
     """
 
     targets: ClassVar[frozenset[TargetKind]] = frozenset({"known"})
@@ -165,6 +166,9 @@ class Model(Plugin, nn.Module):
     lowers_rate_on_plateau: ClassVar[bool] = True
     """Whether the loop lowers the learning rate when a phase's loss on held-out faces no longer falls. False where that
     loss does not tell how good the model is, as with two networks that play against each other."""
+    needs_fit: ClassVar[bool] = True
+    """Whether a model with `fit` has to be fitted before it draws. False: it also draws with what it brings along, so
+    that it needs no run; `ModelInputs.people` is empty then."""
     window: ClassVar[tuple[int, int]] = (0, 0)
     """How many frames before and after each one it looks at, in `Batch.around`."""
     unsaved: ClassVar[tuple[str, ...]] = ()
@@ -192,6 +196,11 @@ class Model(Plugin, nn.Module):
         nn.Module.__init__(self)
         Plugin.__init__(self, config)
         self.inputs = inputs
+
+    @classmethod
+    def fits(cls) -> bool:
+        """Whether the model has a `fit` of its own."""
+        return cls.fit is not Model.fit
 
     def fit(self, faces: Iterable[Batch]) -> None:
         """Learn what no optimizer is needed for, from all training faces once, before the first stage.

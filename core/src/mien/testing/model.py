@@ -49,9 +49,10 @@ class ModelContract(PluginContract):
         """A new model with weights from that seed, fitted to a few images if it wants to be."""
         torch.manual_seed(seed)
         model = make_model(Registry(), self.name, dict(self.small), self.inputs())
-        if type(model).fit is not Model.fit:
+        if model.fits():
             with torch.no_grad():
-                model.fit([self._batch(model, 6, _SIDE, max(len(model.inputs.people), 1), None)])
+                people = max(len(model.inputs.people), 1)
+                model.fit([self._batch(model, max(6, 2 * people), _SIDE, people, None)])
         return model
 
     def inputs(self) -> ModelInputs:

@@ -247,7 +247,7 @@ class TrainedRun:
 
 
 def untrained(choice: str, registry: Registry | None = None) -> TrainedRun:
-    """A model that needs no training, as if it were a run: it has neither stages nor anything to fit.
+    """A model that needs no training, as if it were a run: it has neither stages nor anything that it has to fit.
 
     choice: a plugin choice, as `blocks:count=6`. Raises MienError if there is no such model, or it has to be trained.
     """
@@ -288,8 +288,8 @@ def untrained(choice: str, registry: Registry | None = None) -> TrainedRun:
 
 
 def needs_no_run(model: Model) -> bool:
-    """Whether a model draws without having been trained: it has neither stages nor anything to fit."""
-    return not model.stages() and type(model).fit is Model.fit
+    """Whether a model draws without having been trained: it has neither stages nor anything that it has to fit."""
+    return not model.stages() and not (model.fits() and model.needs_fit)
 
 
 def make_model(registry: Registry, name: str, settings: dict[str, Any], inputs: ModelInputs) -> Model:
@@ -310,7 +310,7 @@ def make_model(registry: Registry, name: str, settings: dict[str, Any], inputs: 
 def _check_inputs(name: str, model: type[Model], inputs: ModelInputs) -> None:
     fewest, most = model.people
     people = len(inputs.people)
-    if people == 0 and fewest <= 1:  # nothing to be trained on
+    if people == 0 and (fewest <= 1 or not model.needs_fit):  # nothing to be trained on
         return
     if people < fewest or (most is not None and people > most):
         wanted = str(fewest) if most == fewest else f"{fewest} to {most or 'any number of'}"

@@ -208,7 +208,7 @@ def _run_loop(
 
 def _fit(model: Model, choice: str, data: TrainingData, progress: Progress) -> None:
     """What a model learns without an optimizer; in every process the same, of the same faces."""
-    if type(model).fit is Model.fit:
+    if not model.fits():
         return
     progress.start("fitting", len(data.training_rows))
     device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))

@@ -1,0 +1,128 @@
+"""The pictures that people who do not exist are mixed of."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.imaging.color import to_lab
+from mien_model_morph import openpeople
+from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, measures_of
+from mien_model_morph.frame import pose_of
+from mien_model_morph.warp import into_frame
+
+
+class Picture(NamedTuple):
+    """A picture of a person of the bank."""
+
+    landmarks: NDArray[np.float64]
+    """float64 (68, 2), in any pixels."""
+    usable: tuple[bool, bool, bool]
+    """Whether its skin, its eyes and its mouth may be drawn."""
+    texture: Callable[[], NDArray[np.uint8]]
+    """Gives it in the common frame: uint8 (256, 256, 3), RGB."""
+
+
+class BankPerson:
+    """One person of the bank, by the pictures of theirs that may be drawn; at least one."""
+
+    def __init__(self, pictures: Sequence[Picture]) -> None:
+        self._pictures = pictures
+        frontal = np.stack([pose_of(picture.landmarks).frontal(picture.landmarks) for picture in pictures])
+        self.measures = measures_of(frontal)
+        """float64 (M, 6), by `measures_of`."""
+        self.shape: NDArray[np.float64] = np.median(frontal, axis=0)
+        """float64 (68, 2): what the face looks like from the front, in distances between the eyes."""
+        usable = np.array([picture.usable for picture in pictures])[:, [0, 1, 1, 2]]
+        usable[:, ~usable.any(0)] = True
+        self.choices = {part: np.flatnonzero(usable[:, part]) for part in (SKIN, LEFT_EYE, RIGHT_EYE, MOUTH)}
+        """Of each part the numbers of the pictures that it may come from."""
+        self._textures: dict[int, NDArray[np.float32]] = {}
+
+    def texture(self, number: int) -> NDArray[np.float32]:
+        """A picture in the common frame: float32 (256, 256, 3), CIELab. It is kept."""
+        if number not in self._textures:
+            self._textures[number] = to_lab(self._pictures[number].texture())
+        return self._textures[number]
+
+
+def openpeople_bank() -> list[BankPerson]:
+    """The ten people of openpeople. A sheet is read when one of its pictures is first drawn."""
+    measured = openpeople.measured()
+    return [_of_openpeople(person, np.flatnonzero(measured.people == person)) for person in np.unique(measured.people)]
+
+
+def _of_openpeople(person: int, rows: NDArray[np.int64]) -> BankPerson:
+    measured = openpeople.measured()
+    kept: dict[int, NDArray[np.uint8]] = {}
+
+    def texture(row: int) -> NDArray[np.uint8]:
+        if not kept:  # the sheet's faces in the common frame, all at once: the sheet itself is large
+            sheet = openpeople.sheet_of(person)
+            for each in rows:
+                kept[int(each)] = into_frame(sheet, measured.landmarks[each].astype(np.float64))
+        return kept[row]
+
+    return BankPerson(
+        [
+            Picture(
+                measured.landmarks[row].astype(np.float64),
+                (bool(measured.usable[row, 0]), bool(measured.usable[row, 1]), bool(measured.usable[row, 2])),
+                partial(texture, int(row)),
+            )
+            for row in rows
+            if measured.usable[row].any()
+        ]
+    )
+
+
+def fitted_bank(
+    people: NDArray[np.int64], landmarks: NDArray[np.float32], textures: NDArray[np.uint8]
+) -> list[BankPerson]:
+    """A bank of N pictures in the common frame.
+
+    people: int64 (N,), whose they are. landmarks: float32 (N, 68, 2). textures: uint8 (N, 256, 256, 3), RGB.
+    """
+    return [
+        BankPerson(
+            [
+                Picture(landmarks[row].astype(np.float64), (True, True, True), partial(textures.__getitem__, int(row)))
+                for row in np.flatnonzero(people == person)
+            ]
+        )
+        for person in np.unique(people)
+    ]
+
+
+class FittedPerson:
+    """Pictures of a person for a bank, as they come: those whose expressions differ most."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._pictures: list[tuple[NDArray[np.float32], NDArray[np.uint8]]] = []
+        self._measures = np.zeros((0, 6))
+
+    def add(self, image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:
+        """Take another picture, uint8 (S, S, 3), with its landmarks, (68, 2). If it is one too many, one goes."""
+        at = landmarks.astype(np.float64)
+        self._pictures.append((landmarks.astype(np.float32), into_frame(image, at)))
+        self._measures = np.concatenate([self._measures, measures_of(pose_of(at).frontal(at)[None])])
+        if len(self._pictures) > self._most:
+            distance = np.linalg.norm(self._measures[:, None] - self._measures[None], axis=-1)
+            np.fill_diagonal(distance, np.inf)
+            # Of the two that are most alike the later one.
+            crowded = int(np.max(np.unravel_index(distance.argmin(), distance.shape))) if self._most > 1 else 1
+            del self._pictures[crowded]
+            self._measures = np.delete(self._measures, crowded, axis=0)
+
+    @property
+    def landmarks(self) -> NDArray[np.float32]:
+        """float32 (N, 68, 2)."""
+        return np.stack([landmarks for landmarks, _ in self._pictures])
+
+    @property
+    def textures(self) -> NDArray[np.uint8]:
+        """uint8 (N, 256, 256, 3), RGB, in the common frame."""
+        return np.stack([texture for _, texture in self._pictures])

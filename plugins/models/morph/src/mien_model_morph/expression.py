@@ -1,0 +1,70 @@
+"""How near two faces' expressions are, part by part, whoever they are and wherever they look."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+SKIN, LEFT_EYE, RIGHT_EYE, MOUTH = range(4)
+"""Parts of a face. Each may come from another picture. Left is the image's left."""
+_LEAST_SHARE = 0.05
+"""What has a smaller share in a part is left out; what has a larger one loses as much, so that none comes or goes at
+once."""
+
+
+class _Measure(NamedTuple):
+    name: str
+    width: float
+    """How far two faces may differ in it and still fit."""
+
+
+_MEASURES = (
+    (_Measure("opening", 0.6), _Measure("width", 0.15), _Measure("lift", 0.08), _Measure("brow", 0.12)),
+    (_Measure("left_lid", 0.045), _Measure("brow", 0.12)),
+    (_Measure("right_lid", 0.045), _Measure("brow", 0.12)),
+    (_Measure("opening", 0.22), _Measure("width", 0.12), _Measure("lift", 0.06)),
+)
+"""By part; in units of the distance between the eyes, but for `opening`, its logarithm, and lids, in widths of the
+eye."""
+_NAMES = ("opening", "width", "lift", "brow", "left_lid", "right_lid")
+_CLOSED_MOUTH = 0.04
+"""Mouths that are less open than this are all alike: what the logarithm is softened by."""
+
+
+def measures_of(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What N faces do: float64 (N, 6). frontal: (N, 68, 2), as `Pose.frontal` gives it."""
+    opening = (frontal[:, [65, 66, 67], 1] - frontal[:, [63, 62, 61], 1]).mean(1)
+    corners, lips = frontal[:, [48, 54]], frontal[:, [51, 57], 1].mean(1)
+    eyes_y = frontal[:, 36:48, 1].mean(1)
+
+    def lid(upper: list[int], lower: list[int], corner: tuple[int, int]) -> NDArray[np.float64]:
+        height = (frontal[:, lower, 1] - frontal[:, upper, 1]).mean(1)
+        width = np.linalg.norm(frontal[:, corner[1]] - frontal[:, corner[0]], axis=-1)
+        opening: NDArray[np.float64] = np.clip(height, 0, None) / np.maximum(width, 1e-3)
+        return opening
+
+    return np.stack(
+        [
+            np.log(np.clip(opening, 0, None) + _CLOSED_MOUTH),
+            corners[:, 1, 0] - corners[:, 0, 0],
+            lips - corners[:, :, 1].mean(1),
+            eyes_y - frontal[:, 17:27, 1].mean(1),
+            lid([37, 38], [41, 40], (36, 39)),
+            lid([43, 44], [47, 46], (42, 45)),
+        ],
+        axis=1,
+    )
+
+
+def shares(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> NDArray[np.float64]:
+    """How much each of M pictures has to do with a part of a face that does what is wanted: float64 (M,), sum 1.
+
+    wanted: (6,) and of: (M, 6), by `measures_of`. They change continuously with what is wanted: a Gaussian of how far a
+    picture is from it, relative to the nearest ones.
+    """
+    numbers = [_NAMES.index(measure.name) for measure in _MEASURES[part]]
+    widths = np.array([measure.width for measure in _MEASURES[part]])
+    distance = (((of[:, numbers] - wanted[numbers]) / widths) ** 2).sum(1)
+    weights = np.exp(-0.5 * (distance - distance.min()))
+    weights = np.clip(weights / weights.sum() - _LEAST_SHARE, 0, None)
+    return np.asarray(weights / weights.sum())

@@ -1,0 +1,140 @@
+"""The common frame of all faces: its points, its triangles, and the piecewise affine maps into and out of it.
+
+The frame is a picture of 256×256 px in which every face has the same shape: `mien.geometry.pose.mean_shape`, seen from
+the front, with the eyes and the mouth wide open so that lids, lashes and teeth have room. What is drawn into it from
+two pictures can be mixed pixel by pixel.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.geometry.pose import head_pose, mean_shape
+
+FRAME_PX = 256
+"""Side of the frame."""
+_PX_PER_UNIT, _MIDDLE = 74.0, (0.0, 0.55)
+"""A unit is the distance between the eyes' centers; the second is what lies in the middle of the frame."""
+_JAW, _LANDMARKS = 17, 68
+_FOREHEAD = 11
+_HULL = [*range(_JAW), *range(_LANDMARKS, _LANDMARKS + _FOREHEAD)]
+"""Jaw from the left ear to the right one, then the forehead from right to left: the face's outline, in order."""
+_RIGID = [0, 1, 2, 14, 15, 16, 17, 26, *range(27, 36), 36, 39, 42, 45]
+"""Landmarks that neither speech nor looks move much, as in `mien.geometry.pose`."""
+_RING = 1.16
+"""How far outside of the outline the last points lie: a soft edge needs something to fade from."""
+_PULLED_SIDE, _PULLED = 0.9, 0.96
+"""Where textures are taken from at the outline, as shares of the way from the face's middle: landmarks of the jaw lie
+beside the cheek as often as on it, and ears, hair and background do not belong into a texture."""
+
+
+class Pose(NamedTuple):
+    """How the mean head lies in an image: a point x of it is seen at scale · turn[:2] @ x + shift."""
+
+    turn: NDArray[np.float64]
+    """float64 (3, 3), a rotation."""
+    scale: float
+    """Pixels for the distance between the eyes' centers."""
+    shift: NDArray[np.float64]
+    """float64 (2,), pixels."""
+
+    def seen(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points of the head, (N, 3), in pixels of the image: float64 (N, 2)."""
+        at: NDArray[np.float64] = self.scale * points @ self.turn[:2].T + self.shift
+        return at
+
+    def frontal(self, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Landmarks (68, 2) as if seen from the front, with the depths of the mean head: float64 (68, 2), in units."""
+        flat = (landmarks - self.shift) / self.scale - mean_shape()[:, 2:] * self.turn[:2, 2]
+        # Near the profile one direction can hardly be seen; then the inverse is held back.
+        left, values, right = np.linalg.svd(self.turn[:2, :2])
+        inverse = right.T @ np.diag(values / (values**2 + 0.02)) @ left.T * (1 + 0.02)
+        seen: NDArray[np.float64] = flat @ inverse.T
+        return seen
+
+
+def pose_of(landmarks: NDArray[np.float64]) -> Pose:
+    """The pose of a face by the points that expression moves least. landmarks: (68, 2), finite, in any pixels."""
+    turn = head_pose(landmarks[None].astype(np.float32))[0]
+    if not np.isfinite(turn).all():  # all in one place
+        return Pose(np.eye(3), 1.0, landmarks.mean(0))
+    shape = mean_shape()[_RIGID]
+    model, seen = shape @ turn[:2].T, landmarks[_RIGID]
+    centered = model - model.mean(0)
+    scale = max(float((centered * (seen - seen.mean(0))).sum() / (centered**2).sum()), 1e-3)
+    return Pose(turn, scale, seen.mean(0) - scale * model.mean(0))
+
+
+def with_forehead(landmarks: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:
+    """Landmarks (68, 2) and points on the forehead and around the outline, as the triangles want them: (P, 2).
+
+    No landmark lies on the forehead: it is the mean head's, in the face's pose.
+    """
+    inner = np.concatenate([landmarks, pose.seen(_forehead())])
+    return np.concatenate([inner, _ring(inner)])
+
+
+def texture_points(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where in a picture the texture of each point is taken from: (P, 2), the outline pulled in towards the middle."""
+    points = with_forehead(landmarks, pose_of(landmarks))
+    inner = points[: _LANDMARKS + _FOREHEAD].copy()
+    middle = inner[27:36].mean(0)
+    pull = np.full(len(_HULL), _PULLED)
+    pull[[0, 1, 2, 3, 4, 12, 13, 14, 15, 16]] = _PULLED_SIDE
+    inner[_HULL] = middle + pull[:, None] * (inner[_HULL] - middle)
+    ring = middle + 1.03 * (inner[_HULL] - middle)
+    return np.concatenate([inner, ring])
+
+
+def _ring(inner: NDArray[np.float64]) -> NDArray[np.float64]:
+    middle = inner[27:36].mean(0)
+    ring: NDArray[np.float64] = middle + _RING * (inner[_HULL] - middle)
+    return ring
+
+
+@cache
+def _forehead() -> NDArray[np.float64]:
+    """Points of the mean head's forehead, from its right side of the image to its left: float64 (11, 3), in units."""
+    angle = np.radians(np.linspace(74, -74, _FOREHEAD))
+    x = 1.0 * np.sin(angle)
+    y = -0.3 - 0.62 * np.cos(angle)
+    return np.stack([x, y, -0.12 + 0.32 * x**2], axis=1)
+
+
+@cache
+def frame_points() -> NDArray[np.float64]:
+    """The points in the frame: float64 (P, 2), pixels."""
+    shape = mean_shape()
+    flat = shape[:, :2].copy()
+    flat[[37, 38, 43, 44], 1] -= 0.07
+    flat[[40, 41, 46, 47], 1] += 0.05
+    flat[55:60, 1] += 0.24
+    flat[65:68, 1] += 0.24
+    flat[[48, 54, 60, 64], 1] += 0.08
+    flat[4:13, 1] += 0.2 * np.array([0.25, 0.5, 0.8, 1, 1, 1, 0.8, 0.5, 0.25])
+    inner = np.concatenate([flat, _forehead()[:, :2]])
+    points = np.concatenate([inner, _ring(inner)])
+    return (points - _MIDDLE) * _PX_PER_UNIT + (FRAME_PX - 1) / 2
+
+
+def outline(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The face's outline among all points, in order: (28, 2)."""
+    return points[_HULL]
+
+
+@cache
+def triangles() -> NDArray[np.int64]:
+    """Corners of the triangles, int64 (T, 3): Delaunay's in the frame, those outside first, the features last."""
+    points = frame_points()
+    margin = 400
+    subdivision = cv2.Subdiv2D((-margin, -margin, FRAME_PX + 2 * margin, FRAME_PX + 2 * margin))
+    for point in points.astype(np.float32):
+        subdivision.insert((float(point[0]), float(point[1])))
+    found = np.round(np.reshape(subdivision.getTriangleList(), (-1, 3, 2)), 2)
+    known = {tuple(np.round(p, 2)): n for n, p in enumerate(points.astype(np.float32).round(2))}
+    corners = [[known[tuple(c)] for c in triangle] for triangle in found if all(tuple(c) in known for c in triangle)]
+    order = sorted(corners, key=lambda c: (max(c) < _LANDMARKS + _FOREHEAD, min(c) >= 27, sorted(c)))
+    return np.array(order, np.int64)

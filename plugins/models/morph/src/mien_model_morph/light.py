@@ -1,0 +1,104 @@
+"""The light of a scene on a face that is drawn into it."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+COARSE_PX = 48
+"""Light is measured on small copies of this side."""
+_LEAST_GAIN, _MOST_GAIN = 0.75, 1.4
+"""By how much the contrast of lightness may change."""
+_MOST_CHROMA_GAIN = 1.3
+_OUTLIER = 2.5
+"""What differs from the light by more than so many times what half of the skin does has no say in it: hair, glasses."""
+_ROUNDS = 3
+_LEAST_SPREAD = 1.5
+
+
+class Light:
+    """What is smooth of a face's colors: a polynomial of second order of lightness, planes of a and b, spreads."""
+
+    def __init__(self, lab: NDArray[np.float32], skin: NDArray[np.float32]) -> None:
+        """lab: float32 (S, S, 3), CIELab. skin: float32 (S, S) in [0, 1], how much each pixel counts."""
+        basis = _basis(lab.shape[0])
+        flat, weight = lab.reshape(-1, 3).astype(np.float64), skin.reshape(-1).astype(np.float64)
+        here = weight > 0.02
+        count = weight[here]
+        inliers = np.ones_like(count)
+        if count.sum() < 8:  # hardly any skin: its mean is all that can be told
+            basis, here, count, inliers = basis[:, :1], weight >= 0, weight + 1e-3, np.ones_like(weight)
+        values, terms = flat[here], basis[here]
+        smooth = terms
+        for _ in range(_ROUNDS):
+            w = count * inliers
+            self._of_l = _least_squares(smooth, values[:, 0], w)
+            few = smooth[:, :3]
+            self._of_ab = [_least_squares(few, values[:, channel], w) for channel in (1, 2)]
+            rest = np.stack(
+                [values[:, 0] - smooth @ self._of_l]
+                + [values[:, 1 + n] - few @ plane for n, plane in enumerate(self._of_ab)],
+                axis=1,
+            )
+            off = np.abs(rest) @ np.array([1.0, 1.5, 1.5])
+            usual = max(_median(off, w), _LEAST_SPREAD)
+            inliers = 1 / (1 + (off / (_OUTLIER * usual)) ** 4)
+        w = count * inliers
+        self.spread = np.sqrt((rest**2 * w[:, None]).sum(0) / w.sum())
+        """float64 (3,): what is left of L, a and b without the smooth part."""
+        self._limits = [np.percentile(smooth @ self._of_l, (1, 99))] + [
+            np.percentile(smooth[:, :3] @ plane, (1, 99)) for plane in self._of_ab
+        ]
+        self._terms = smooth.shape[1]
+
+    def field(self, side: int) -> NDArray[np.float32]:
+        """The smooth part as an image: float32 (side, side, 3), CIELab. Nowhere beyond what the skin shows."""
+        basis = _basis(COARSE_PX)[:, : self._terms]
+        planes = [basis @ self._of_l] + [basis[:, :3] @ plane for plane in self._of_ab]
+        coarse = np.stack([np.clip(plane, *limits) for plane, limits in zip(planes, self._limits, strict=True)], axis=1)
+        image = coarse.reshape(COARSE_PX, COARSE_PX, 3).astype(np.float32)
+        return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
+def coarse(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An image (S, S[, C]) as small as light is measured on."""
+    return np.asarray(cv2.resize(image, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA))
+
+
+def relight(
+    drawn: NDArray[np.float32],
+    scene: NDArray[np.float32],
+    drawn_skin: NDArray[np.float32],
+    scene_skin: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], Light]:
+    """A drawn face in the light of the one that it is drawn over, with its own detail, and that light.
+
+    drawn: float32 (S, S, 3), CIELab. scene: the original, as `coarse` makes it. drawn_skin, scene_skin: as small, in
+    [0, 1]: how much each pixel is skin. Gray light makes a gray face.
+    """
+    ours, theirs = Light(coarse(drawn), drawn_skin), Light(scene, scene_skin)
+    gain = theirs.spread / np.maximum(ours.spread, 1e-3)
+    gain[0] = np.clip(gain[0], _LEAST_GAIN, _MOST_GAIN)
+    gain[1:] = np.clip(gain[1:].mean(), 0, _MOST_CHROMA_GAIN)
+    side = drawn.shape[0]
+    lit = (drawn - ours.field(side)) * gain.astype(np.float32) + theirs.field(side)
+    return lit, theirs
+
+
+def _basis(side: int) -> NDArray[np.float64]:
+    line = np.linspace(-1, 1, side)
+    y, x = (axis.reshape(-1) for axis in np.meshgrid(line, line, indexing="ij"))
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+
+
+def _least_squares(
+    terms: NDArray[np.float64], values: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    weighted = terms * weights[:, None]
+    normal = weighted.T @ terms + 1e-3 * weights.sum() * np.diag([0.0, *[1.0] * (terms.shape[1] - 1)])
+    return np.asarray(np.linalg.solve(normal, weighted.T @ values))
+
+
+def _median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])

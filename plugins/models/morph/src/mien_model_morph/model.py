@@ -1,0 +1,188 @@
+"""The model `morph`: people who do not exist, mixed of photographs and warped to the face that they replace."""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, ClassVar, cast
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from mien.contracts.model import Batch, Generated, Model, ModelInputs, to_uint8_images
+from mien.contracts.plugin import PluginConfig
+from mien.contracts.target import Synthetic, Target, TargetKind
+from mien.errors import MienError
+from mien.geometry.alignment import AlignmentConfig
+from mien.geometry.pose import mean_shape
+from mien.imaging.color import from_lab, to_lab
+from mien_model_morph.bank import BankPerson, FittedPerson, fitted_bank, openpeople_bank
+from mien_model_morph.expression import measures_of
+from mien_model_morph.frame import FRAME_PX, Pose, frame_points, outline, pose_of, with_forehead
+from mien_model_morph.light import COARSE_PX, coarse, relight
+from mien_model_morph.mask import face_mask
+from mien_model_morph.person import SyntheticPerson, mixture
+from mien_model_morph.warp import from_frame
+
+_REMEMBERED = 64
+"""Of so many synthetic people the mixture is kept."""
+
+
+class MorphConfig(PluginConfig):
+    """What a mixture is made of, and how large it is drawn."""
+
+    size: int = Field(default=256, ge=64, le=1024)
+    """Side of the drawn image in pixels. The bank's faces are about 150 px wide: a larger image shows no more of
+    them."""
+    people: int = Field(default=4, ge=4, le=64)
+    """How many people of the bank each synthetic person is mixed of. More of them are more alike."""
+    shape: float = Field(default=1.6, ge=0.0, le=3.0)
+    """How far features are moved by what sets the synthetic person apart from the mean of the bank; 0: they stay where
+    the original has them."""
+    pictures: int = Field(default=24, ge=1, le=256)
+    """In `mien train`: how many pictures of each person a bank keeps; those whose expressions differ most."""
+
+
+class Morph(Model):
+    """Draws synthetic people as mixtures of photographs: no network, nothing to train.
+
+    A synthetic person is a fixed mixture of `people` people of a bank, in shape and in texture. The expression, the
+    pose and the place are the driving landmarks'; the light is the original's.
+    """
+
+    Config = MorphConfig
+    config: MorphConfig
+    targets: ClassVar[frozenset[TargetKind]] = frozenset({"synthetic"})
+    people: ClassVar[tuple[int, int | None]] = (4, None)
+    needs_fit: ClassVar[bool] = False
+    faces_per_batch = 4
+    textures: Tensor
+    shapes: Tensor
+    owners: Tensor
+
+    def __init__(self, config: MorphConfig | None, inputs: ModelInputs) -> None:
+        super().__init__(config, inputs)
+        self.register_buffer("textures", torch.zeros(0, dtype=torch.uint8))
+        self.register_buffer("shapes", torch.zeros(0))
+        self.register_buffer("owners", torch.zeros(0, dtype=torch.int64))
+        self.alignment = AlignmentConfig(size=self.config.size, margin=0.2, shift_y=0.1)
+        self._bank: list[BankPerson] | None = None
+        self._people: dict[int, SyntheticPerson] = {}
+
+    @torch.no_grad()
+    def fit(self, faces: Iterable[Batch]) -> None:
+        """Take the faces for the bank instead of openpeople's. See `Model.fit`.
+
+        Of each person `pictures` are kept at most. Faces without landmarks are left out. Raises MienError if fewer
+        people are left than a synthetic person is mixed of.
+        """
+        kept: dict[int, FittedPerson] = {}
+        for batch in faces:
+            images = to_uint8_images(batch.images)
+            landmarks = batch.landmarks.cpu().numpy()
+            for image, at, person in zip(images, landmarks, batch.people.tolist(), strict=True):
+                if person >= 0 and np.isfinite(at).all():
+                    kept.setdefault(person, FittedPerson(self.config.pictures)).add(image, at)
+        if len(kept) < self.config.people:
+            raise MienError(
+                f"A synthetic person is mixed of {self.config.people} people; the dataset has {len(kept)} whose "
+                "landmarks are known.",
+                "mien preprocess FOLDER (with a folder for each person)",
+            )
+        owners = [person for person in sorted(kept) for _ in kept[person].landmarks]
+        device = self.owners.device
+        self.owners = torch.tensor(owners, device=device)
+        self.shapes = torch.from_numpy(np.concatenate([kept[person].landmarks for person in sorted(kept)])).to(device)
+        textures = np.concatenate([kept[person].textures for person in sorted(kept)])
+        self.textures = torch.from_numpy(textures).to(device)
+        self._bank, self._people = None, {}
+
+    @torch.no_grad()
+    def generate(self, batch: Batch, target: Target) -> Generated:
+        """See `Model.generate`. Images and masks have the side `size`."""
+        if not isinstance(target, Synthetic):
+            raise TypeError(f"morph draws synthetic people, not {target}")
+        side = self.config.size
+        originals = to_uint8_images(batch.images)
+        landmarks = batch.landmarks.detach().cpu().numpy().astype(np.float64)
+        landmarks = (landmarks + 0.5) * (side / batch.size) - 0.5
+        images = np.empty((len(batch), side, side, 3), np.uint8)
+        masks = np.empty((len(batch), side, side), np.float32)
+        for row, number in enumerate(target.ids.tolist()):
+            images[row], masks[row] = self._drawn(originals[row], _known(landmarks[row], side), int(number))
+        drawn = torch.from_numpy(images).to(batch.images.device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        return Generated(drawn, torch.from_numpy(masks)[:, None].to(batch.images.device))
+
+    def _drawn(
+        self, original: NDArray[np.uint8], landmarks: NDArray[np.float64], number: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """A face, uint8 (size, size, 3), and what of it is to be seen, float32 (size, size) in [0, 1]."""
+        side, person, pose = self.config.size, self._person(number), pose_of(landmarks)
+        frontal = pose.frontal(landmarks)
+        points = with_forehead(self._reshaped(landmarks, frontal, pose, person), pose)
+        x, y = from_frame(points, side)
+        texture = person.texture(measures_of(frontal[None])[0])
+        drawn = _remap(texture, x, y)
+        skin = coarse(_remap(_skin(), x, y))
+        scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
+        lit, light = relight(drawn, scene, skin, skin)
+        return from_lab(lit), face_mask(points, pose, scene, light, side)
+
+    def _reshaped(
+        self, landmarks: NDArray[np.float64], frontal: NDArray[np.float64], pose: Pose, person: SyntheticPerson
+    ) -> NDArray[np.float64]:
+        moved = self.config.shape * person.difference
+        return landmarks + pose.scale * moved @ pose.turn[:2, :2].T
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """As torch's. What was drawn from before is forgotten."""
+        self._bank, self._people = None, {}
+        return super().load_state_dict(*args, **kwargs)
+
+    def _person(self, number: int) -> SyntheticPerson:
+        if number not in self._people:
+            bank = self._banked()
+            if len(self._people) >= _REMEMBERED:
+                self._people.pop(next(iter(self._people)))
+            self._people[number] = SyntheticPerson(bank, mixture(number, len(bank), self.config.people))
+        return self._people[number]
+
+    def _banked(self) -> list[BankPerson]:
+        if self._bank is None:
+            self._bank = (
+                fitted_bank(self.owners.cpu().numpy(), self.shapes.cpu().numpy(), self.textures.cpu().numpy())
+                if len(self.owners)
+                else openpeople_bank()
+            )
+        return self._bank
+
+
+def _remap(frame: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
+    return cast(NDArray[np.float32], cv2.remap(frame, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+@cache
+def _skin() -> NDArray[np.float32]:
+    """What of the frame is skin: float32 (256, 256) in [0, 1]; no eyes, brows or mouth."""
+    points = frame_points()
+    skin = np.zeros((FRAME_PX, FRAME_PX), np.float32)
+    middle = points[27:36].mean(0)
+    hull = middle + 0.88 * (outline(points) - middle)
+    cv2.fillConvexPoly(skin, np.round(hull).astype(np.int32), 1.0)
+    for part in (slice(17, 22), slice(22, 27), slice(36, 42), slice(42, 48), slice(48, 60)):
+        feature = cv2.convexHull(np.round(points[part]).astype(np.int32))
+        hole = np.zeros_like(skin)
+        cv2.fillConvexPoly(hole, feature, 1.0)
+        skin[cv2.dilate(hole, np.ones((9, 9), np.uint8)) > 0] = 0
+    return np.asarray(cv2.GaussianBlur(skin, (0, 0), 2))
+
+
+def _known(landmarks: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    """Landmarks, or those of the mean face in the middle of the image where they are not known."""
+    if np.isfinite(landmarks).all():
+        return landmarks
+    flat = mean_shape()[:, :2]
+    low, high = flat.min(0), flat.max(0)
+    return np.asarray((flat - (low + high) / 2) / (high - low).max() * side / 1.4 + (side - 1) / 2)

@@ -1,0 +1,123 @@
+"""A person who does not exist: a fixed mixture of people of a bank, in shape and in texture."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien_model_morph.bank import BankPerson
+from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, shares
+from mien_model_morph.frame import FRAME_PX, frame_points
+
+LARGEST_SHARE = 0.38
+"""No person of the bank has more of a synthetic one."""
+_UNEVEN = 0.9
+"""How far the shares are from equal ones, before they are bounded: the width of their logarithms."""
+_GROUPS = (
+    (slice(17, 22), 1.0),  # left brow
+    (slice(22, 27), 1.0),
+    (slice(27, 36), 1.0),  # nose
+    (slice(36, 42), 1.0),  # left eye
+    (slice(42, 48), 1.0),
+    (slice(48, 68), 1.0),  # mouth
+)
+_FEATHER_PX = 5.0
+
+
+def mixture(number: int, people: int, count: int) -> dict[int, float]:
+    """The shares that people of a bank have of a synthetic person: `count` of them, by their place in the bank; sum 1.
+
+    number: of the synthetic person, in [0, 2⁶³). people: how many the bank has, at least `count`. No share is larger
+    than `LARGEST_SHARE`, or than 1 / count where that is more.
+    """
+    random = np.random.Generator(np.random.Philox(key=number))
+    chosen = random.choice(people, count, replace=False)
+    weights = np.exp(_UNEVEN * random.standard_normal(count))
+    weights /= weights.sum()
+    largest = max(LARGEST_SHARE, 1 / count)
+    # What one has too much goes to the others, so that the next may have too much: not more often than there are.
+    for _ in range(count):
+        over = weights > largest
+        free = ~over & (weights < largest)
+        if not over.any() or not free.any():
+            break
+        spare = (weights[over] - largest).sum()
+        weights[over] = largest
+        weights[free] *= 1 + spare / weights[free].sum()
+    return {int(person): float(weight) for person, weight in zip(chosen, weights / weights.sum(), strict=True)}
+
+
+class SyntheticPerson:
+    """Somebody who does not exist, by the shares of the bank's people."""
+
+    def __init__(self, bank: Sequence[BankPerson], weights: dict[int, float]) -> None:
+        self._parts = [(bank[person], weight) for person, weight in sorted(weights.items())]
+        everybody = np.mean([person.shape for person in bank], axis=0)
+        self.shape: NDArray[np.float64] = sum(
+            (weight * person.shape for person, weight in self._parts), np.zeros((68, 2))
+        )
+        """float64 (68, 2): what the face looks like from the front, in distances between the eyes."""
+        self.difference = _by_feature(self.shape - everybody, everybody)
+        """float64 (68, 2): by how much the features lie elsewhere than those of the bank's mean."""
+
+    def texture(self, wanted: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The face in the common frame as it does what is wanted: float32 (256, 256, 3), CIELab.
+
+        wanted: float64 (6,), by `measures_of`.
+        """
+        drawn = self._mixed(wanted, SKIN, (slice(None), slice(None)))
+        for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
+            where, share = _window(part)
+            region = drawn[where]
+            region += share * (self._mixed(wanted, part, where) - region)
+        return drawn
+
+    def _mixed(self, wanted: NDArray[np.float64], part: int, where: tuple[slice, slice]) -> NDArray[np.float32]:
+        mixed = np.zeros((FRAME_PX, FRAME_PX, 3), np.float32)[where].copy()
+        for person, weight in self._parts:
+            choices = person.choices[part]
+            for number, share in zip(choices, shares(wanted, person.measures[choices], part), strict=True):
+                if share > 0:
+                    cv2.scaleAdd(person.texture(int(number))[where], float(weight * share), mixed, mixed)
+        return mixed
+
+
+def _by_feature(difference: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The part of a difference that moves and scales each feature as a whole: expressions stay what they are.
+
+    The jaw's is left out: beyond the jaw of the face that is drawn over lies what is not to be changed.
+    """
+    result = np.zeros_like(difference)
+    for points, scaling in _GROUPS:
+        centered = shape[points] - shape[points].mean(0)
+        spread = np.maximum((centered**2).sum(0), 1e-6)
+        factor = (centered * difference[points]).sum(0) / spread
+        result[points] = difference[points].mean(0) + scaling * factor * centered
+    return result
+
+
+def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    return cast(NDArray[np.float32], cv2.GaussianBlur(image, (0, 0), _FEATHER_PX))
+
+
+@cache
+def _window(part: int) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
+    """Where in the frame a part lies, and how much of each of its pixels is the part's: float32 (h, w, 1)."""
+    points = frame_points()
+    corners = {
+        LEFT_EYE: points[36:42],
+        RIGHT_EYE: points[42:48],
+        MOUTH: points[48:60],
+    }[part]
+    grow = {LEFT_EYE: (9, 11), RIGHT_EYE: (9, 11), MOUTH: (9, 7)}[part]
+    inside = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
+    cv2.fillConvexPoly(inside, cv2.convexHull(np.round(corners).astype(np.int32)), 255)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow[0] + 1, 2 * grow[1] + 1))
+    full = _blurred(cv2.dilate(inside, kernel).astype(np.float32) / np.float32(255))
+    full[full < 0.01] = 0
+    rows, columns = np.flatnonzero(full.any(1)), np.flatnonzero(full.any(0))
+    where = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
+    return where, full[where][..., None]

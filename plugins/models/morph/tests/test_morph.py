@@ -1,0 +1,6 @@
+from mien.testing.model import ModelContract
+
+
+class TestMorph(ModelContract):
+    name = "morph"
+    small = {"size": 64}
