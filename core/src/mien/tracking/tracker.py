@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import Box, Face, Landmarks, RgbImage
-from mien.geometry.alignment import warp
+from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE, warp
 from mien.geometry.boxes import box_distance, box_of, center, growth, longer_side, united, weighted_mean
 from mien.media.video_reader import Frame
 
@@ -29,6 +29,10 @@ JITTER = 0.01
 with dlib's, 0.01 in one frame of ten."""
 BOX_JITTER = 0.03
 """The same for boxes, and for points that come with them: 0.02 is usual with dlib's, which lie on a grid."""
+PART_JITTER = 0.003
+"""The same for a part of a face that is held steady alone. A lid that closes moves by seven times that."""
+_PARTS = (slice(0, 17), slice(17, 22), slice(22, 27), slice(27, 36), LEFT_EYE, RIGHT_EYE, slice(48, 68))
+"""Jaw, brows, nose, eyes and mouth, which move one without the other."""
 MAX_STEP = 0.5
 """A face moves less than this share of its size from one frame to the next; over a gap, less than twice that."""
 MAX_GROWTH = 1.5
@@ -40,8 +44,8 @@ _MAX_CHANGE = 40.0
 
 @dataclass(frozen=True, slots=True)
 class TrackedFace:
-    """A face of a frame, followed over the video. What is steady is averaged over neighboring frames: it serves the
-    alignment alone, since the landmarks themselves tell the expression."""
+    """A face of a frame, followed over the video. What is steady is averaged over neighboring frames as a whole: it
+    serves the alignment. The landmarks tell the expression: there, each part is averaged while it rests itself."""
 
     track: int
     """The same number in every frame in which it is the same face."""
@@ -49,7 +53,8 @@ class TrackedFace:
     """As found, or interpolated."""
     steady_box: Box
     landmarks: Landmarks | None
-    """float32 (68, 2) in image pixels, as found or interpolated; None: not known."""
+    """float32 (68, 2) in image pixels, as found or interpolated; of a video, each part is held steady as long as it
+    rests. None: not known."""
     steady: Landmarks | None
     """float32 (68, 2): the landmarks held steady; None: not known."""
     score: float
@@ -133,8 +138,9 @@ def follow(found: Iterable[tuple[Frame, Sequence[Face]]]) -> Iterator[tuple[Fram
       same way.
     - Boxes, landmarks and points are steadied by a mean over up to `WINDOW_FRAMES` frames before and as many after;
       always in pairs of equal distance, so that a steady motion is not delayed. The weight of a pair falls with its
-      distance in time, and with how far the face moved compared with `JITTER` or `BOX_JITTER`, so that a fast motion is
-      hardly averaged.
+      distance in time, and with how far the face is from the middle between the two, compared with `JITTER` or
+      `BOX_JITTER`: what turns or halts is hardly averaged. So are the landmarks that tell the expression, each part of
+      the face by its own motion compared with `PART_JITTER`: a blink stays a blink while the head rests.
     """
     window: deque[_Entry] = deque()
     tracks: dict[int, _Track] = {}
@@ -223,18 +229,17 @@ def _steadied(window: deque[_Entry], at: int) -> tuple[Frame, list[TrackedFace]]
 def _tracked(window: deque[_Entry], at: int, track: int, detection: _Detection) -> TrackedFace:
     face = detection.face
     pairs = list(_pairs_around(window, at, track))
+    landmarks = steady = None
+    if face.landmarks is not None:
+        around = [(one.landmarks, other.landmarks) for one, other in pairs]
+        steady = _steady_points(face.landmarks, around, JITTER * face_size(face.landmarks))
+        landmarks = _steady_parts(face.landmarks, around, PART_JITTER * face_size(face.landmarks))
     return TrackedFace(
         track=track,
         box=face.box,
         steady_box=_steady_box(face.box, [(one.box, other.box) for one, other in pairs]),
-        landmarks=face.landmarks,
-        steady=None
-        if face.landmarks is None
-        else _steady_points(
-            face.landmarks,
-            [(one.landmarks, other.landmarks) for one, other in pairs],
-            JITTER * face_size(face.landmarks),
-        ),
+        landmarks=landmarks,
+        steady=steady,
         score=face.score,
         points=face.points,
         steady_points={
@@ -263,7 +268,7 @@ def _pairs_around(window: deque[_Entry], at: int, track: int) -> Iterator[tuple[
 def _steady_box(here: Box, pairs: Sequence[tuple[Box, Box]]) -> Box:
     total = [(1.0, here)]
     for distance, pair in enumerate(pairs, 1):
-        moved = max(box_distance(here, box) for box in pair) / longer_side(here)
+        moved = box_distance(here, weighted_mean([(1.0, box) for box in pair])) / longer_side(here)
         total += [(_weight(distance, moved / BOX_JITTER), box) for box in pair]
     return weighted_mean(total)
 
@@ -278,11 +283,29 @@ def _steady_points(
     for distance, (earlier, later) in enumerate(pairs, 1):
         if earlier is None or later is None:
             break
-        moved = max(mean_distance(here, points) for points in (earlier, later))
-        weight = _weight(distance, moved / jitter_px)
-        total += weight * (earlier.astype(np.float64) + later)
-        weights += 2 * weight
+        between = (earlier.astype(np.float64) + later) / 2
+        weight = 2 * _weight(distance, _rms_distance(here, between) / jitter_px)
+        total += weight * between
+        weights += weight
     return (total / weights).astype(np.float32)
+
+
+def _steady_parts(
+    here: Landmarks, pairs: Sequence[tuple[Landmarks | None, Landmarks | None]], jitter_px: float
+) -> Landmarks:
+    """The landmarks, each part of the face steadied by its own motion."""
+    steadied = [
+        _steady_points(
+            here[part],
+            [
+                (None if earlier is None else earlier[part], None if later is None else later[part])
+                for earlier, later in pairs
+            ],
+            jitter_px,
+        )
+        for part in _PARTS
+    ]
+    return np.concatenate(steadied)
 
 
 def _weight(frames_away: int, moved: float) -> float:
@@ -313,6 +336,11 @@ def _blended(start: NDArray[np.float32], end: NDArray[np.float32], share: float)
 def mean_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """Mean distance of points (K, 2), in pixels."""
     return float(np.linalg.norm(one - other, axis=1).mean())
+
+
+def _rms_distance(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Root of the mean square: where few points move far, as of an eye that closes, it is larger than the mean."""
+    return float(np.sqrt((np.linalg.norm(one - other, axis=1) ** 2).mean()))
 
 
 def face_size(landmarks: NDArray[np.float32]) -> float:
