@@ -35,7 +35,7 @@ def use(folder: Path, run: Path) -> Evaluation:
     assert_type(resume(run, steps=2), TrainReport)
     assert_type(swap(run, folder, folder, "anna", options=SessionOptions(blender="feather")), SwapReport)
     assert_type(anonymize(run, folder, folder, options=AnonymizeOptions(check=False)), AnonymizeReport)
-    assert_type(compare([run, run], folder), Comparison)
+    assert_type(compare([run, run], folder, options=CompareOptions(faces=2)), Comparison)
     opened = TrainedRun.open(run, registry)
     assert_type(opened.model, Model)
     data = TrainingData([Dataset.open(folder)], FeatureSet("", registry), TrainOptions())
@@ -43,6 +43,7 @@ def use(folder: Path, run: Path) -> Evaluation:
         assert_type(batch, Batch)
         assert_type(opened.model(batch, "main"), object)  # type: ignore[assert-type]  # torch's own call is untyped
     swap(run, folder, folder, 7)  # type: ignore[arg-type]
+    train(PluginChoice("latent", {"width": 4}), [folder], run)
     train("latent", [folder])  # type: ignore[call-arg]
     return evaluate(run, folder, options=EvaluateOptions(faces=6))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mien import Registry, TrainOptions, export_package, train
+from mien import PluginChoice, Registry, TrainOptions, export_package, train
 from mien.media.provenance import read_provenance
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 def test_a_wheel_of_a_run_swaps_by_name_where_nothing_else_is(people: list[Path], tmp_path: Path) -> None:
-    train("latent", people[:1], tmp_path / "run", settings=SMALL, features="landmarks:points=5",
+    train(PluginChoice("latent", SMALL), people[:1], tmp_path / "run", features="landmarks:points=5",
           options=TrainOptions(steps=2))  # fmt: skip
     package = export_package(tmp_path / "run", "anna", tmp_path / "package", license="CC0", registry=Registry())
 

@@ -11,7 +11,8 @@ import torch
 from mien import Registry, TrainOptions
 from mien.contracts.model import ModelInputs
 from mien.geometry.alignment import AlignmentConfig
-from mien.training.run import PluginRecord, RunRecord, make_model, write_weights
+from mien.training.run import PluginRecord, RunRecord, make_model
+from mien.training.weights import write_weights
 
 SMALL = {"size": 32, "width": 4, "bottleneck": 8, "code_channels": 8}
 

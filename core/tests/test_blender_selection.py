@@ -23,7 +23,8 @@ from mien.media.provenance import read_provenance
 from mien.plugins.registry import Registry
 from mien.testing import no_face, portraits, side_by_side
 from mien.training import TrainOptions
-from mien.training.run import PluginRecord, RunRecord, make_model, write_weights
+from mien.training.run import PluginRecord, RunRecord, make_model
+from mien.training.weights import write_weights
 
 CLIP = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips" / "face_then_noface_6s.mp4"
 

@@ -12,7 +12,7 @@ from PIL import Image
 from mien import Evaluation, MienError, TrainOptions, compare, evaluate, export_package, train
 from mien.evaluation.losses import training_losses
 from mien.evaluation.metric_table import beaten, beats, best, shown
-from mien.evaluation.options import EvaluateOptions
+from mien.evaluation.options import CompareOptions, EvaluateOptions
 from mien.evaluation.report import Metrics, folder_of
 
 FACES = 2
@@ -77,16 +77,16 @@ def test_faces_that_are_never_found_beat_nobody(own: Metrics) -> None:
 def test_a_judgement_by_another_blender_does_not_count(run: Path, people: list[Path]) -> None:
     folder = folder_of(run, people[0])
     evaluate(run, people[0], options=EvaluateOptions(faces=FACES, blender="poisson"))
-    comparison = compare([run, run], people[0], faces=FACES)
+    comparison = compare([run, run], people[0], options=CompareOptions(faces=FACES))
     assert [one.blender for one in comparison.evaluations] == ["feather", "feather"]
     told = (folder / "evaluation.json").stat().st_mtime_ns
-    compare([run, run], people[0], faces=FACES)
+    compare([run, run], people[0], options=CompareOptions(faces=FACES))
     assert (folder / "evaluation.json").stat().st_mtime_ns == told, "it was judged already"
 
 
 def test_runs_of_one_name_are_told_apart_by_their_paths(run: Path, people: list[Path], tmp_path: Path) -> None:
     other = shutil.copytree(run, tmp_path / "run")
-    assert compare([run, other], people[0], faces=FACES).names == [str(run), str(other)]
+    assert compare([run, other], people[0], options=CompareOptions(faces=FACES)).names == [str(run), str(other)]
 
 
 def test_an_installed_run_is_compared_by_its_name(
@@ -95,12 +95,13 @@ def test_an_installed_run_is_compared_by_its_name(
     written = export_package(run, "anna", tmp_path / "package")
     shutil.copytree(written / "src", environment.folder, dirs_exist_ok=True)
     environment.install("mien-run-anna", {"anna_hook": "from mien_run_anna import register_runs"})
+    with_dataset = CompareOptions(faces=FACES, trained_on=(people[0],))
     with pytest.raises(MienError, match="nothing is written beside it") as caught:
-        compare([run, "anna"], people[0], faces=FACES, trained_on=people[:1])
+        compare([run, "anna"], people[0], options=with_dataset)
     assert caught.value.fix.endswith("--out FOLDER")
 
     out = tmp_path / "compared"
-    found = compare([run, "anna"], people[0], faces=FACES, trained_on=people[:1], out=out)
+    found = compare([run, "anna"], people[0], options=with_dataset, out=out)
     assert found.names == ["run", "anna"]
     assert found.evaluations[0].rows == found.evaluations[1].rows
     own, installed = (evaluation.metrics_of("E", is_baseline=False)[0] for evaluation in found.evaluations)
@@ -115,9 +116,11 @@ def test_the_share_that_all_runs_held_out_is_proposed(run: Path, people: list[Pa
     options = TrainOptions(steps=1, held_out=0.125)
     train("latent:preset=small,width=8", people[:1], less, features="landmarks:points=5", options=options)
     with pytest.raises(MienError, match="different faces") as told:
-        compare([run, less], people[0], faces=FACES)
+        compare([run, less], people[0], options=CompareOptions(faces=FACES))
     assert told.value.fix.endswith("--last 0.125")
-    rows = [one.rows for one in compare([run, less], people[0], faces=FACES, last=0.125).evaluations]
+    rows = [
+        one.rows for one in compare([run, less], people[0], options=CompareOptions(faces=FACES, last=0.125)).evaluations
+    ]
     assert rows[0] == rows[1]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mien import Dataset, MienError, TrainOptions, compare, evaluate, export_run, train
+from mien import CompareOptions, Dataset, MienError, TrainOptions, compare, evaluate, export_run, train
 from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import preprocess
 from mien.evaluation import Evaluation
@@ -167,9 +167,9 @@ def test_runs_of_different_recognizers_are_compared_by_one_that_is_named(
     record.recognizer = RecognizerRecord(choice="vanished", distribution="mien-feature-vanished", version="1.0")
     record.write(other)
     with pytest.raises(MienError, match="different recognizers") as caught:
-        compare([swapping, other], people[0], faces=5)
+        compare([swapping, other], people[0], options=CompareOptions(faces=5))
     assert caught.value.fix.endswith("--recognizer encoding")
-    comparison = compare([swapping, other], people[0], faces=5, recognizer="encoding")
+    comparison = compare([swapping, other], people[0], options=CompareOptions(faces=5, recognizer="encoding"))
     assert [one.recognizer for one in comparison.evaluations] == [evaluated.recognizer] * 2
 
 
@@ -191,7 +191,7 @@ def test_runs_stand_side_by_side_and_are_evaluated_once(
 ) -> None:
     before = folder_of(swapping, people[0]) / "evaluation.json"
     written = before.stat().st_mtime_ns
-    comparison = compare([swapping, inventing], people[0], faces=5, out=tmp_path)
+    comparison = compare([swapping, inventing], people[0], options=CompareOptions(faces=5), out=tmp_path)
     assert before.stat().st_mtime_ns == written, "it was judged already"
     tables = comparison.tables()
     assert tables["E"][0][0] == "swapping" and tables[None][0][0] == "inventing"
@@ -205,7 +205,7 @@ def test_runs_that_held_out_other_faces_are_not_compared(
     options = TrainOptions(steps=1, held_out=0.1)
     train("latent:preset=small,width=8", people[:1], tmp_path / "r", features="landmarks:points=5", options=options)
     with pytest.raises(MienError, match="different faces"):
-        compare([swapping, tmp_path / "r"], people[0], faces=5)
+        compare([swapping, tmp_path / "r"], people[0], options=CompareOptions(faces=5))
     with pytest.raises(MienError, match="held out"):
         evaluate(tmp_path / "r", people[0], options=EvaluateOptions(last=HELD_OUT))
 

@@ -21,7 +21,8 @@ from mien.media.images import read_image
 from mien.plugins.run_location import locate_run
 from mien.sharing.summary import list_runs
 from mien.tracking.recognizer_record import RecognizerRecord
-from mien.training.run import DatasetRecord, PluginRecord, RunRecord, make_model, write_weights
+from mien.training.run import DatasetRecord, PluginRecord, RunRecord, make_model
+from mien.training.weights import write_weights
 
 STILL = Path(__file__).resolve().parents[2] / "tests" / "data" / "images" / "stills" / "grace_hopper.jpg"
 SMALL = {"size": 32, "width": 4, "bottleneck": 8, "code_channels": 8, "batch_size": 2}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mien import MienError, MienWarning, TrainedRun, TrainOptions, train
+from mien import MienError, MienWarning, PluginChoice, TrainedRun, TrainOptions, train
 
 SMALL = {"size": 32, "width": 4, "bottleneck": 8, "code_channels": 8, "batch_size": 2}
 
@@ -14,7 +14,7 @@ SMALL = {"size": 32, "width": 4, "bottleneck": 8, "code_channels": 8, "batch_siz
 @pytest.fixture(scope="module")
 def made(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "run"
-    train("latent", people[:1], run, settings=SMALL, features="landmarks:points=5", options=TrainOptions(steps=1))
+    train(PluginChoice("latent", SMALL), people[:1], run, features="landmarks:points=5", options=TrainOptions(steps=1))
     return run
 
 

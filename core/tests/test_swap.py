@@ -27,7 +27,8 @@ from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training import TrainOptions
-from mien.training.run import PluginRecord, RunRecord, make_model, write_weights
+from mien.training.run import PluginRecord, RunRecord, make_model
+from mien.training.weights import write_weights
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 J = DATA / "clips" / "target_J_2s_audio.mp4"

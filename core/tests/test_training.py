@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from mien.contracts.model import Batch, Losses, Model
 from mien.dataset import Dataset
 from mien.errors import MienError
+from mien.plugins.choice import PluginChoice
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.training import TrainOptions, resume, train
@@ -166,7 +167,13 @@ def test_nothing_of_the_process_changes(people: list[Path], tiny: Registry, tmp_
     resume(tmp_path / "run", steps=3, registry=tiny)
     assert state() == before
     with pytest.raises(MienError):
-        train("tiny", people, tmp_path / "bad", settings={"bad_step": 1}, options=TrainOptions(steps=2), registry=tiny)
+        train(
+            "tiny:bad_step=1",
+            people,
+            tmp_path / "bad",
+            options=TrainOptions(steps=2),
+            registry=tiny,
+        )
     assert state() == before
 
 
@@ -198,7 +205,7 @@ def test_a_loss_that_is_no_number_stops_with_step_faces_and_checkpoint(
 ) -> None:
     options = TrainOptions(steps=8, **FREQUENT)
     with pytest.raises(MienError) as caught:
-        train("tiny", people, tmp_path / "run", settings={"bad_step": 6}, options=options, registry=tiny)
+        train(PluginChoice("tiny", {"bad_step": 6}), people, tmp_path / "run", options=options, registry=tiny)
     told = str(caught.value)
     assert "Step 6" in told and "checkpoints/00000004" in told and "rollback" in told
     assert re.search(rf"{people[0].name}: \d+, \d+; {people[1].name}: \d+, \d+\)", told)
@@ -208,7 +215,7 @@ def test_a_loss_that_is_no_number_stops_with_step_faces_and_checkpoint(
 
 def test_or_goes_back_and_on_with_another_order(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
     options = TrainOptions(steps=8, on_nan="rollback", **FREQUENT)
-    report = train("tiny", people, tmp_path / "run", settings={"bad_step": 6}, options=options, registry=tiny)
+    report = train(PluginChoice("tiny", {"bad_step": 6}), people, tmp_path / "run", options=options, registry=tiny)
     assert report.step == 8
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     steps = [line["step"] for line in lines if "loss" in line]
@@ -219,7 +226,7 @@ def test_going_back_has_an_end(people: list[Path], tiny: Registry, tmp_path: Pat
     options = TrainOptions(steps=20, on_nan="rollback", **FREQUENT)
     settings = {"bad_step": 3, "bad_rollbacks": 99}
     with pytest.raises(MienError, match="gone back 3 times"):
-        train("tiny", people, tmp_path / "run", settings=settings, options=options, registry=tiny)
+        train(PluginChoice("tiny", settings), people, tmp_path / "run", options=options, registry=tiny)
 
 
 def test_a_run_is_not_overwritten_and_a_changed_dataset_is_noticed(

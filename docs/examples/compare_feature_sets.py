@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mien import MienError, PreprocessOptions, TrainOptions, compare, preprocess, train
+from mien import CompareOptions, MienError, PreprocessOptions, TrainOptions, compare, preprocess, train
 
 
 def main() -> None:
@@ -36,7 +36,8 @@ def main() -> None:
     options = TrainOptions(steps=given.steps, held_out=0.2, seed=1)
     for name, features in sets.items():
         train(given.model, [given.dataset], given.out / name, features=features, options=options)
-    comparison = compare([given.out / name for name in sets], given.dataset, faces=given.faces, out=given.out)
+    runs = [given.out / name for name in sets]
+    comparison = compare(runs, given.dataset, options=CompareOptions(faces=given.faces), out=given.out)
     for person, rows in comparison.tables().items():
         table = Table("run", "found", "L1", "mouth, r", "expression", title=f"Drawn as {person}")
         for name, metrics in rows:  # baselines that have learnt nothing come last

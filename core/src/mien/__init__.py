@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mien.evaluation.compare import Comparison as Comparison
     from mien.evaluation.compare import compare as compare
     from mien.evaluation.evaluate import evaluate as evaluate
+    from mien.evaluation.options import CompareOptions as CompareOptions
     from mien.evaluation.options import EvaluateOptions as EvaluateOptions
     from mien.evaluation.report import Evaluation as Evaluation
     from mien.geometry.alignment import align as align
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from mien.inference.session import Session as Session
     from mien.inference.session import SessionOptions as SessionOptions
     from mien.inference.swap import swap as swap
+    from mien.plugins.choice import PluginChoice as PluginChoice
     from mien.plugins.extractor_set import ExtractorSet as ExtractorSet
     from mien.plugins.feature_set import FeatureSet as FeatureSet
     from mien.plugins.registry import Registry as Registry
@@ -68,11 +70,12 @@ _HOMES = {
     "mien.errors": ("MienError", "MienWarning"),
     "mien.evaluation.compare": ("Comparison", "compare"),
     "mien.evaluation.evaluate": ("evaluate",),
-    "mien.evaluation.options": ("EvaluateOptions",),
+    "mien.evaluation.options": ("CompareOptions", "EvaluateOptions"),
     "mien.evaluation.report": ("Evaluation",),
     "mien.contracts.extractor": ("Extractor",),
     "mien.contracts.face": ("Box", "Face", "FaceCrop"),
     "mien.contracts.feature": ("Feature",),
+    "mien.plugins.choice": ("PluginChoice",),
     "mien.plugins.extractor_set": ("ExtractorSet",),
     "mien.plugins.feature_set": ("FeatureSet",),
     "mien.contracts.model": ("Batch", "Generated", "Losses", "Model", "ModelInputs", "Stage"),

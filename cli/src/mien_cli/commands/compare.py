@@ -14,8 +14,8 @@ def compare(
     runs: Annotated[
         list[str], typer.Argument(metavar="RUN…", help="Folders of runs of mien train, or installed runs.")
     ],
-    on: Annotated[Path, typer.Option("--on", metavar="DATASET", help="A preprocessed dataset to judge them by.")],
-    faces: Annotated[int, typer.Option(metavar="N", min=2, help="Faces to judge by, at most.")] = 100,
+    on: Annotated[Path, typer.Option("--on", metavar="DATASET", help="A preprocessed dataset to evaluate them on.")],
+    faces: Annotated[int, typer.Option(metavar="N", min=2, help="Faces to evaluate on, at most.")] = 100,
     last: Annotated[
         float | None,
         typer.Option(
@@ -36,7 +36,7 @@ def compare(
         Path | None, typer.Option(metavar="FOLDER", help="Where to write comparison.json and index.html; or nowhere.")
     ] = None,
 ) -> None:
-    """Put runs side by side, evaluated on the same faces of DATASET. Runs that are judged already are not judged again.
+    """Put runs side by side, evaluated on the same faces of DATASET. What is evaluated already is not evaluated again.
 
     [bold]Examples[/bold]
 
@@ -45,15 +45,13 @@ def compare(
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien.evaluation.compare import compare as run_compare
+    from mien.evaluation.options import CompareOptions
 
     with shown_on(messages()) as progress:
         comparison = run_compare(
             runs,
             on,
-            faces=faces,
-            last=last,
-            recognizer=recognizer,
-            trained_on=trained_on or (),
+            options=CompareOptions(faces, last, recognizer, tuple(trained_on or ())),
             out=out,
             progress=progress,
         )

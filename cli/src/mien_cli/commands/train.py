@@ -89,6 +89,7 @@ def train(
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import training
+    from mien.plugins.choice import PluginChoice, parse_choice
 
     # Under `accelerate launch` every process runs this; the first one talks.
     first = os.environ.get("RANK", "0") == "0"
@@ -104,16 +105,16 @@ def train(
         else:
             if model is None:
                 raise MienError("No model was named.", "mien plugins")
+            choice = parse_choice(model)
             of_model, of_training = _by_owner(settings or [])
             named = {"seed": seed, "precision": precision, "steps": steps, "minutes": minutes, "on_nan": on_nan}
             of_training |= {key: str(value) for key, value in named.items() if value is not None}
             report = training.train(
-                model,
+                PluginChoice(choice.name, {**choice.settings, **of_model}),
                 datasets or [],
                 run,
                 features=features,
                 recognizer=recognizer,
-                settings=of_model,
                 options=_options(of_training),
                 progress=progress,
             )

@@ -87,12 +87,12 @@ def run_demo(
                 steps_per_validation=100,
                 steps_per_checkpoint=1000,
             )
+            model = MODEL if from_scratch else f"{MODEL},learning_rate={_LEARNING_RATE_FROM_START}"
             trained = train(
-                MODEL,
+                model,
                 [folder / name for name in people],
                 folder / "run",
                 recognizer=recognizes.record.choice,
-                settings={} if from_scratch else {"learning_rate": _LEARNING_RATE_FROM_START},
                 options=options,
                 progress=progress,
                 registry=registry,

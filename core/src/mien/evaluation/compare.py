@@ -11,7 +11,7 @@ from mien.errors import MienError
 from mien.evaluation.evaluate import evaluate, people_drawn
 from mien.evaluation.html import embedded, table_of, write_html
 from mien.evaluation.metric_table import beaten
-from mien.evaluation.options import DEFAULT_FACES, EvaluateOptions
+from mien.evaluation.options import CompareOptions, EvaluateOptions
 from mien.evaluation.page import PAGE, facts_of
 from mien.evaluation.report import Evaluation, Metrics, folder_of
 from mien.evaluation.row_selection import choose_rows, training_people
@@ -21,7 +21,8 @@ from mien.plugins.run_location import RunLocation, locate_run
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import default_recognizer
 from mien.tracking.recognizer_record import RecognizerRecord
-from mien.training.run import WEIGHTS, RunRecord, TrainedRun
+from mien.training.run import RunRecord, TrainedRun
+from mien.training.weights import WEIGHTS
 
 _DATA = "comparison.json"
 
@@ -68,10 +69,7 @@ def compare(
     runs: Sequence[Path | str],
     on: Path,
     *,
-    faces: int = DEFAULT_FACES,
-    last: float | None = None,
-    recognizer: str | None = None,
-    trained_on: Sequence[Path] = (),
+    options: CompareOptions | None = None,
     out: Path | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
@@ -80,9 +78,8 @@ def compare(
 
     A run that is evaluated already, with these weights, on these faces and with these settings, is not evaluated
     again; of another, what RUN/evaluations/NAME_OF_DATASET holds is replaced.
-    runs: folders of two trained runs or more, or names of installed ones. on: a dataset. faces, last, trained_on,
-    progress, registry: as of `evaluate`.
-    recognizer: a feature choice, by what faces are recognized; None: that of all the runs, or the default.
+    runs: folders of two trained runs or more, or names of installed ones. on: a dataset. options: on which
+    faces, and by what they are recognized; None: the defaults. progress, registry: as of `evaluate`.
     out: a folder to write comparison.json and index.html to; None: they are not written. The evaluation of an installed
     run is written to OUT/evaluations/RUN, which is needed for one.
 
@@ -93,20 +90,21 @@ def compare(
     if len(runs) < 2:
         raise MienError("There is nothing to compare.", f"mien compare RUN_1 RUN_2 --on {on}")
     registry, progress = registry or Registry(), progress or Silent()
+    options = options or CompareOptions()
     locations, dataset = [locate_run(run, registry) for run in runs], Dataset.open(Path(on))
-    paths, folders = (
-        [location.path for location in locations],
-        [_folder(location, dataset, out) for location in locations],
-    )
-    among = [dataset, *map(Dataset.open, trained_on)]
-    _refuse_other_faces(paths, dataset, faces, last, registry)
-    by = RecognizerRecord.of(recognizer or _common_recognizer(locations, dataset, registry), registry).choice
+    paths = [location.path for location in locations]
+    folders = [_folder(location, dataset, out) for location in locations]
+    among = [dataset, *map(Dataset.open, options.trained_on)]
+    _refuse_other_faces(paths, dataset, options, registry)
+    by = RecognizerRecord.of(options.recognizer or _common_recognizer(locations, dataset, registry), registry).choice
     evaluations = [
-        _known(location, folder, dataset, faces, last, by, registry, among)
+        _known(location, folder, dataset, options, by, registry, among)
         or evaluate(
             location.path,
             dataset.path,
-            options=EvaluateOptions(faces=faces, last=last, recognizer=by, trained_on=tuple(trained_on)),
+            options=EvaluateOptions(
+                faces=options.faces, last=options.last, recognizer=by, trained_on=options.trained_on
+            ),
             out=folder,
             progress=progress,
             registry=registry,
@@ -143,12 +141,10 @@ def _folder(run: RunLocation, dataset: Dataset, out: Path | None) -> Path:
     return out / "evaluations" / run.installed.spec.name
 
 
-def _refuse_other_faces(
-    runs: Sequence[Path], dataset: Dataset, faces: int, last: float | None, registry: Registry
-) -> None:
+def _refuse_other_faces(runs: Sequence[Path], dataset: Dataset, options: CompareOptions, registry: Registry) -> None:
     """Raises MienError, before anything is evaluated, if the runs would not be evaluated on the same faces."""
     opened = [TrainedRun.open(run, registry) for run in runs]
-    chosen = [choose_rows(run, dataset, faces, last) for run in opened]
+    chosen = [choose_rows(run, dataset, options.faces, options.last) for run in opened]
     for run, rows in zip(runs[1:], chosen[1:], strict=True):
         if rows.rows.tolist() != chosen[0].rows.tolist():
             raise MienError(
@@ -176,8 +172,7 @@ def _known(
     run: RunLocation,
     folder: Path,
     dataset: Dataset,
-    faces: int,
-    last: float | None,
+    options: CompareOptions,
     recognizer: str,
     registry: Registry,
     among: Sequence[Dataset],
@@ -191,7 +186,7 @@ def _known(
     by = (known.blender, known.extractor, known.recognizer)
     drawn_as = _everybody(run.path, dataset, registry, among)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    asked = (digest, dataset.info.digest, faces, last, 0, drawn_as)
+    asked = (digest, dataset.info.digest, options.faces, options.last, 0, drawn_as)
     default = (registry.default("blender"), dataset.info.extractor, RecognizerRecord.of(recognizer, registry))
     return known if (results, by) == (asked, default) else None
 

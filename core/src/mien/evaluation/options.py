@@ -1,4 +1,4 @@
-"""What an evaluation can be asked for."""
+"""What an evaluation, or a comparison, can be asked for."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,5 +27,19 @@ class EvaluateOptions:
     """What says whose faces they are; None: the run's."""
     judges: tuple[str, ...] = ()
     """Further recognizers, which took part in nothing."""
+    trained_on: tuple[Path, ...] = ()
+    """Where the datasets lie that an exported run was trained on, which it does not say itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """On which faces runs are put side by side, and by what they are recognized; all else as by default."""
+
+    faces: int = DEFAULT_FACES
+    """At most so many faces, spread evenly."""
+    last: float | None = None
+    """Only this share at the end of each clip; None: what training held out. Needed if the runs held out others."""
+    recognizer: str | None = None
+    """What says whose faces they are; None: that of all the runs, or the default."""
     trained_on: tuple[Path, ...] = ()
     """Where the datasets lie that an exported run was trained on, which it does not say itself."""

@@ -2,7 +2,9 @@
 
 import keyword
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from mien.errors import MienError
 
@@ -11,10 +13,11 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class PluginChoice:
-    """A plugin's name and the settings the user gave it, still as text."""
+    """A plugin's name and the settings that the user gave it."""
 
     name: str
-    settings: dict[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """As text, as it was typed, or as values."""
 
     def __str__(self) -> str:
         settings = ",".join(f"{key}={value}" for key, value in self.settings.items())

@@ -10,7 +10,8 @@ from mien.media.files import whole_folder
 from mien.plugins.choice import parse_choices
 from mien.plugins.registry import Registry
 from mien.sharing.card import write_card
-from mien.training.run import RunRecord, TrainedRun, write_weights
+from mien.training.run import RunRecord, TrainedRun
+from mien.training.weights import write_weights
 
 
 def export_run(

@@ -11,7 +11,8 @@ from mien.evaluation.metric_table import beaten, shown
 from mien.evaluation.page import facts_of
 from mien.evaluation.report import FILE, Evaluation
 from mien.media.files import whole_file
-from mien.training.run import WEIGHTS, TrainedRun
+from mien.training.run import TrainedRun
+from mien.training.weights import WEIGHTS
 
 FIGURES = "figures.json"
 

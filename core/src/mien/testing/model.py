@@ -17,7 +17,8 @@ from mien.plugins.registry import Registry
 from mien.testing.images import portraits
 from mien.testing.plugin import PluginContract
 from mien.training.batch import resampled
-from mien.training.run import load_weights, make_model, saved_state
+from mien.training.run import make_model
+from mien.training.weights import load_weights, saved_state
 
 _FEATURES = 10
 _ENCODING = 16

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from mien.contracts.model import Model
 from mien.errors import MienError
 from mien.media.files import writing_to
-from mien.training.run import shape_buffers, weights_written
+from mien.training.weights import shape_buffers, weights_written
 
 _PROGRESS = "progress.json"
 _FOLDER = "checkpoints"

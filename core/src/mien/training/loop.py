@@ -24,9 +24,9 @@ from mien.training.data import BatchRows, TrainingData
 from mien.training.metrics import MetricsLog
 from mien.training.options import TrainOptions
 from mien.training.previews import write_preview
-from mien.training.run import WEIGHTS, write_weights
 from mien.training.sampling import StepSampler
 from mien.training.stopping import StopRequest
+from mien.training.weights import WEIGHTS, write_weights
 
 _VALIDATION_FACES = 128
 _PREVIEW_FACES = 8

@@ -1,11 +1,9 @@
-"""A run on disk: run.toml says how it was made, model.safetensors holds what swapping needs."""
+"""A run on disk: run.toml says how it was made, and with its weights its model draws."""
 
 import hashlib
-import shutil
 import tomllib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,7 @@ import numpy as np
 import tomli_w
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 
 from mien.contracts.model import Model, ModelInputs
 from mien.contracts.target import TargetKind
@@ -27,10 +24,9 @@ from mien.plugins.registry import Registry
 from mien.plugins.run_location import RECORD, RunLocation, locate_run
 from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training.options import TrainOptions
+from mien.training.weights import WEIGHTS, load_weights, read_weights
 
 FORMAT_VERSION = 2
-WEIGHTS = "model.safetensors"
-_MEAN, _COVARIANCE = "inputs.feature_mean", "inputs.feature_covariance"
 
 
 class PluginRecord(BaseModel):
@@ -173,18 +169,15 @@ class TrainedRun:
         for line in record.differences(registry):
             warnings.warn(f"{path} {line}", MienWarning, stacklevel=2)
         try:
-            with safe_open(weights, framework="pt") as file:
-                stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            tensors = {name: tensor.float() if _is_half(tensor) else tensor for name, tensor in stored.items()}
-            mean, covariance = tensors.pop(_MEAN), tensors.pop(_COVARIANCE)
+            tensors, mean, covariance = read_weights(weights)
         except (SafetensorError, KeyError, OSError) as error:
             raise MienError(f"{weights} is damaged or was not written by mien: {error}.", location.again) from error
         inputs = ModelInputs(
             tuple(record.people) or tuple(map(str, range(record.people_count))),
             record.feature_length,
             record.training_rows,
-            mean.numpy(),
-            covariance.numpy(),
+            mean,
+            covariance,
             record.encoding_length,
         )
         model = make_model(registry, record.model, record.settings, inputs)
@@ -326,59 +319,6 @@ def _check_inputs(name: str, model: type[Model], inputs: ModelInputs) -> None:
         )
 
 
-def _is_half(tensor: torch.Tensor) -> bool:
-    return tensor.dtype in (torch.float16, torch.bfloat16)
-
-
-def write_weights(run: Path, model: Model, *, half: bool = False) -> None:
-    """Write RUN/model.safetensors.
-
-    half: parameters as float16, those that lose more by it than rounding excepted; buffers as they are.
-    Raises MienError if the disk is full or the run may not be written.
-    """
-    tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in saved_state(model).items()}
-    if half:
-        parameters = dict(model.named_parameters())
-        tensors = {name: _halved(tensor) if name in parameters else tensor for name, tensor in tensors.items()}
-    tensors[_MEAN] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_mean))
-    tensors[_COVARIANCE] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_covariance))
-    with weights_written(run / WEIGHTS), whole_file(run / WEIGHTS) as partial:
-        save_file(tensors, partial, metadata={"format": "pt"})  # two entries would be written in a random order
-
-
-def _halved(tensor: torch.Tensor) -> torch.Tensor:
-    """A float32 tensor as float16, unless that overflows, or moves a value by more than 2⁻¹¹ of the largest one."""
-    if tensor.dtype != torch.float32 or not tensor.numel():
-        return tensor
-    half = tensor.half()
-    largest = tensor.abs().max()  # not finite if any value is not; then no comparison holds
-    return half if bool((half.float() - tensor).abs().max() <= largest * 2**-11) else tensor
-
-
-def saved_state(model: Model) -> dict[str, torch.Tensor]:
-    """What a run keeps of a model: its state without the children that it names in `unsaved`."""
-    return {name: tensor for name, tensor in model.state_dict().items() if name.partition(".")[0] not in model.unsaved}
-
-
-def load_weights(model: Model, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Load what `saved_state` gave. A buffer that is empty takes the shape it was saved with.
-
-    Raises RuntimeError, as torch does, if names or shapes do not fit.
-    """
-    shape_buffers(model, {name: tensor.shape for name, tensor in tensors.items()})
-    kept = {name: tensor for name, tensor in model.state_dict().items() if name.partition(".")[0] in model.unsaved}
-    model.load_state_dict({**kept, **tensors})
-
-
-def shape_buffers(model: Model, shapes: Mapping[str, Sequence[int]]) -> None:
-    """Give empty buffers the shapes that are to be loaded into them: what `Model.fit` made them."""
-    for name, buffer in list(model.named_buffers()):
-        if not buffer.numel() and name in shapes and tuple(shapes[name]) != tuple(buffer.shape):
-            owner, _, own_name = name.rpartition(".")
-            shaped = torch.zeros(tuple(shapes[name]), dtype=buffer.dtype, device=buffer.device)
-            setattr(model.get_submodule(owner), own_name, shaped)
-
-
 def _of_contract_1(run: Path, values: Mapping[str, Any]) -> MienError:
     datasets = " ".join(str(dataset.get("path", "DATASET")) for dataset in values.get("datasets", ()))
     features = f" --features {values['features']}" if values.get("features") else ""
@@ -386,17 +326,3 @@ def _of_contract_1(run: Path, values: Mapping[str, Any]) -> MienError:
         f"{run} was made by an earlier mien, whose runs this one does not read.",
         f"mien train {values.get('model', 'MODEL')} {datasets or 'DATASET'} --run {run}-2{features}",
     )
-
-
-@contextmanager
-def weights_written(path: Path) -> Iterator[None]:
-    """Turn what torch and safetensors say of a failed write, which is no OSError, into a MienError with the path."""
-    try:
-        yield
-    except (RuntimeError, SafetensorError) as error:
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
-        free = shutil.disk_usage(folder).free
-        raise MienError(
-            f"{path} was not written ({free / 1e6:.0f} MB free on its disk): {str(error).splitlines()[0]}",
-            f"df -h {folder}",
-        ) from error

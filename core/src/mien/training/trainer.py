@@ -1,7 +1,7 @@
 """Beginning a run, and going on with one."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from mien.contracts.model import Batch, Model
 from mien.contracts.plugin import read_config
 from mien.dataset import Dataset, DatasetInfo
 from mien.errors import MienError
-from mien.plugins.choice import parse_choice, parse_choices
+from mien.plugins.choice import PluginChoice, parse_choice, parse_choices
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.guard import guarded_fit
 from mien.plugins.registry import Registry
@@ -31,8 +31,9 @@ from mien.training.data import TrainingData
 from mien.training.global_state import leaving_global_state
 from mien.training.loop import Loop
 from mien.training.options import TrainOptions
-from mien.training.run import WEIGHTS, DatasetRecord, PluginRecord, RunRecord, load_weights, make_model
+from mien.training.run import DatasetRecord, PluginRecord, RunRecord, make_model
 from mien.training.stopping import StopRequest
+from mien.training.weights import WEIGHTS, load_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +55,23 @@ class TrainReport:
 
 @leaving_global_state
 def train(
-    model: str,
+    model: str | PluginChoice,
     datasets: Sequence[Path],
     run: Path,
     *,
     features: str = "",
     recognizer: str | None = None,
-    settings: Mapping[str, Any] | None = None,
     options: TrainOptions | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> TrainReport:
     """Train a model on the people of datasets, and keep everything in RUN.
 
-    model: a plugin choice, as "deepfakes:preset=small". datasets: their folders; each holds one person or many.
+    model: a plugin choice, as "deepfakes:preset=small", or PluginChoice("deepfakes", {"preset": "small"}), whose
+    settings may be values. datasets: their folders; each holds one person or many.
     run: a folder that holds no run yet. features: a feature set, as "landmarks:points=28+thumbnail", which the datasets
     have to hold; "": none. recognizer: what makes the encodings that the model sees, and tells people apart later;
-    None: the default of those installed. settings: further settings of the model, which win over those in `model`.
+    None: the default of those installed.
     options: of the loop, when to stop among them; None: the defaults, by which the model's stages alone end it.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
     SIGINT and SIGTERM write a checkpoint and end the call in order.
@@ -85,8 +86,8 @@ def train(
         raise MienError(f"{run} holds a run already.", f"mien train --run {run} --resume")
     if not datasets:
         raise MienError("No dataset was named.", f"mien train {model} DATASET --run {run}")
-    choice = parse_choice(model)
-    loaded, config = registry.configure("model", choice, settings)
+    choice = parse_choice(model) if isinstance(model, str) else model
+    loaded, config = registry.configure("model", choice)
     of_model = cast(type[Model], loaded)
     recognizer = _recognizer(of_model, recognizer or of_model.recognizer, registry)
     data = _data([Path(path) for path in datasets], features, options, registry, of_model, recognizer)

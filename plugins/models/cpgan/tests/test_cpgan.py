@@ -9,6 +9,7 @@ import torch
 from mien.contracts.model import ModelInputs
 from mien.contracts.target import Synthetic
 from mien.errors import MienError
+from mien.plugins.choice import PluginChoice
 from mien.plugins.registry import Registry
 from mien.testing.model import ModelContract
 from mien.training import TrainOptions, resume, train
@@ -127,7 +128,7 @@ def test_resumed_in_the_middle_of_a_fade_it_goes_on_exactly(people: list[Path], 
     faded = {}
     for run, steps in (("whole", 6), ("parts", 3)):
         options = TrainOptions(steps=steps)
-        train("cpgan", people, tmp_path / run, features="landmarks:points=5", settings=TINY, options=options)
+        train(PluginChoice("cpgan", TINY), people, tmp_path / run, features="landmarks:points=5", options=options)
         grown = TrainedRun.open(tmp_path / run).model
         assert int(grown.level) == 1
         faded[run] = float(grown.fade)

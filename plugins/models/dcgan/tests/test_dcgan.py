@@ -3,6 +3,7 @@ from pathlib import Path
 
 import torch
 
+from mien.plugins.choice import PluginChoice
 from mien.plugins.registry import Registry
 from mien.testing.model import ModelContract
 from mien.training import TrainOptions, train
@@ -48,7 +49,7 @@ def test_an_epoch_is_all_faces_once() -> None:
 def test_the_noise_goes_on_where_it_was_when_a_run_is_resumed(people: list[Path], tmp_path: Path) -> None:
     options = TrainOptions(steps=5, steps_per_log=1)
     settings = {**TINY, "noise_epochs": 0.02, "batch_size": 2}
-    train("dcgan", people[:1], tmp_path / "run", settings=settings, options=options)
+    train(PluginChoice("dcgan", settings), people[:1], tmp_path / "run", options=options)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     stages = [line["stage"] for line in lines if "stage" in line]
     assert stages == sorted(stages) and stages[-1] == 3

@@ -21,6 +21,7 @@ from torch.optim import Adam
 from mien.contracts.model import Batch
 from mien.dataset import Dataset
 from mien.layers import Convolution, masked_l1
+from mien.plugins.choice import PluginChoice
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.training import TrainOptions, train
@@ -107,7 +108,7 @@ def our_faces_per_second(datasets: list[Path], settings: dict[str, object], step
     """What mien's loop logs, and the precision it chose."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        train("deepfakes", datasets, run, settings=settings, options=TrainOptions(steps=steps, steps_per_log=1))
+        train(PluginChoice("deepfakes", settings), datasets, run, options=TrainOptions(steps=steps, steps_per_log=1))
         lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     speeds = [line["faces_per_second"] for line in lines if "faces_per_second" in line]
     return statistics.median(speeds[_WARM_UP_STEPS:]), resolved_precision("auto")

@@ -9,6 +9,7 @@ import torch
 from mien.contracts.model import Batch, Model, ModelInputs
 from mien.contracts.target import Synthetic
 from mien.layers import latents_of
+from mien.plugins.choice import PluginChoice
 from mien.plugins.registry import Registry
 from mien.testing.model import ModelContract
 from mien.training import TrainOptions, resume, train
@@ -91,7 +92,7 @@ def test_resumed_in_the_middle_of_a_fade_it_goes_on_exactly(people: list[Path], 
     settings = {**TINY, "epochs_fade": 0.4, "epochs_stable": 0.02}
     faded = {}
     for run, steps in (("whole", 6), ("parts", 3)):
-        train("pgan", people[:1], tmp_path / run, settings=settings, options=TrainOptions(steps=steps))
+        train(PluginChoice("pgan", settings), people[:1], tmp_path / run, options=TrainOptions(steps=steps))
         grown = TrainedRun.open(tmp_path / run).model
         assert int(grown.level) == 1
         faded[run] = float(grown.fade)
