@@ -40,12 +40,8 @@ class TestAnExtractor(WellBehaved, ExtractorContract): ...
 class TestAFeature(WellBehaved, FeatureContract): ...
 
 
-class TestAFeatureWithANetwork(FeatureContract):
+class TestAFeatureWithANetwork(WellBehaved, FeatureContract):
     name = "networked"
-
-    @pytest.fixture(autouse=True)
-    def _installed(self, install):
-        install(package="networked")
 
 
 class TestAModel(WellBehaved, ModelContract): ...
@@ -162,7 +158,7 @@ def test_a_feature_that_breaks_it_is_told(install, line, by, check, says):
     ],
 )
 def test_a_network_that_breaks_it_is_told(install, line, by, says):
-    install(line, by, package="networked")
+    install(line, by)
     with pytest.raises(AssertionError, match=says):
         TestAFeatureWithANetwork().test_its_network_says_what_compute_does()
 

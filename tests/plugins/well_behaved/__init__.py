@@ -11,8 +11,11 @@ def register_extractors() -> list[PluginSpec]:
 
 @hookimpl
 def register_features() -> list[PluginSpec]:
-    """Mean color."""
-    return [PluginSpec("well_behaved", f"{__name__}.feature:Feature", "mean color", contract=2)]
+    """Mean color, once more with a network that says the same."""
+    return [
+        PluginSpec("well_behaved", f"{__name__}.feature:Feature", "mean color", contract=2),
+        PluginSpec("networked", f"{__name__}.networked:Networked", "mean color, as a network too", contract=2),
+    ]
 
 
 @hookimpl
