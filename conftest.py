@@ -2,13 +2,18 @@
 
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import EntryPoint, distributions
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import EntryPoint, distributions, version
 from pathlib import Path
 from textwrap import dedent
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from mien import Registry
+    from mien.contracts.model import ModelInputs
 
 # How long an example takes says more about what else the machine does than about the code.
 hypothesis.settings.register_profile("mien", deadline=None)
@@ -116,6 +121,51 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Env
 def plugins_folder() -> Path:
     """Where packages of third parties' plugins are, to be put on the path."""
     return PLUGINS
+
+
+@pytest.fixture(scope="session")
+def write_run() -> Callable[..., Path]:
+    """Writes the run of a model that was not trained: `write_run(folder, registry, model, settings, inputs, **record)`.
+
+    inputs: `ModelInputs`. record: fields of the `RunRecord`, the extractor among them, that are not as those of a run
+    on no dataset.
+    """
+    import torch
+
+    from mien.geometry.alignment import AlignmentConfig
+    from mien.training import TrainOptions
+    from mien.training.run import PluginRecord, RunRecord, make_model
+    from mien.training.weights import write_weights
+
+    def write(
+        folder: Path, registry: "Registry", model: str, settings: dict[str, Any], inputs: "ModelInputs", **record: Any
+    ) -> Path:
+        made, plugin = make_model(registry, model, settings, inputs), registry.find("model", model)
+        described = {
+            "mien_version": version("mien-core"),
+            "torch_version": str(torch.__version__),
+            "model": model,
+            "settings": made.config.model_dump(mode="json"),
+            "masker": "hull",
+            "features": "",
+            "alignment": AlignmentConfig(),
+            "people": list(inputs.people) if "known" in made.targets else [],
+            "people_count": len(inputs.people),
+            "training_rows": inputs.rows,
+            "feature_length": inputs.features,
+            "processes": 1,
+            "datasets": [],
+            "plugins": [
+                PluginRecord(kind="model", name=model, distribution=plugin.distribution, version=plugin.version)
+            ],
+            "options": TrainOptions(),
+        }
+        folder.mkdir()
+        RunRecord.model_validate({**described, **record}).write(folder)
+        write_weights(folder, made)
+        return folder
+
+    return write
 
 
 @pytest.fixture(scope="session")

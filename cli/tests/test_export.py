@@ -1,55 +1,32 @@
 """`mien export` and `mien runs`: a run handed on, and what is said of those that are there."""
 
 import json
-from importlib.metadata import version
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from mien import Registry, TrainOptions
+from mien import Registry
 from mien.contracts.model import ModelInputs
-from mien.geometry.alignment import AlignmentConfig
-from mien.training.run import PluginRecord, RunRecord, make_model
-from mien.training.weights import write_weights
+from mien.training.run import PluginRecord, RunRecord
 
 SMALL = {"size": 32, "width": 4, "bottleneck": 8, "code_channels": 8}
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_run: Callable[..., Path]) -> Path:
     """A run as training leaves it, but for what only training needs; the current folder is the one it lies in."""
     monkeypatch.chdir(tmp_path)
-    registry, folder = Registry(), Path("anna")
+    registry = Registry()
     inputs = ModelInputs(("anna",), 10, 1, np.zeros(10, np.float32), np.eye(10, dtype=np.float32))
-    model = make_model(registry, "latent", SMALL, inputs)
     plugin = registry.find("model", "latent")
-    record = RunRecord(
-        mien_version=version("mien-core"),
-        torch_version=str(torch.__version__),
-        model="latent",
-        settings=model.config.model_dump(mode="json"),
-        extractor="blazeface",
-        masker="hull",
-        features="landmarks:points=5",
-        alignment=AlignmentConfig(),
-        people=["anna"],
-        people_count=1,
-        training_rows=1,
-        feature_length=10,
-        processes=1,
-        datasets=[],
-        plugins=[
-            PluginRecord(kind="model", name="latent", distribution=plugin.distribution, version=plugin.version),
-            PluginRecord(kind="feature", name="freckles", distribution="some-freckles", version="7.2"),
-        ],
-        options=TrainOptions(),
-    )
-    folder.mkdir()
-    record.write(folder)
-    write_weights(folder, model)
-    return folder
+    plugins = [
+        PluginRecord(kind="model", name="latent", distribution=plugin.distribution, version=plugin.version),
+        PluginRecord(kind="feature", name="freckles", distribution="some-freckles", version="7.2"),
+    ]
+    made_from = {"extractor": "blazeface", "features": "landmarks:points=5"}
+    return write_run(Path("anna"), registry, "latent", SMALL, inputs, **made_from, plugins=plugins)
 
 
 def usable(run: Path) -> None:

@@ -3,7 +3,7 @@ fail."""
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -11,20 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from mien import SessionOptions, SwapReport, swap
 from mien.contracts.model import ModelInputs
 from mien.errors import MienError
-from mien.geometry.alignment import AlignmentConfig
 from mien.media.images import read_image, write_image
 from mien.media.provenance import read_provenance
 from mien.plugins.registry import Registry
 from mien.testing import no_face, portraits, side_by_side
-from mien.training import TrainOptions
-from mien.training.run import PluginRecord, RunRecord, make_model
-from mien.training.weights import write_weights
 
 CLIP = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips" / "face_then_noface_6s.mp4"
 
@@ -42,39 +37,19 @@ class Trial:
 
 
 @pytest.fixture(scope="module")
-def trial(plugins_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+def trial(
+    plugins_folder: Path, tmp_path_factory: pytest.TempPathFactory, write_run: Callable[..., Path]
+) -> Iterator[Trial]:
     folder = tmp_path_factory.mktemp("trial")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(plugins_folder))
         others = [point for point in entry_points(group="mien") if point.name in ("face_recognition", "hull")]
         registry = Registry([*others, EntryPoint("trial", "trial", "mien")])
-        yield Trial(registry, a_run(folder / "run", registry))
-
-
-def a_run(run: Path, registry: Registry) -> Path:
-    inputs = ModelInputs(("anyone",), 0, 1, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
-    record = RunRecord(
-        mien_version="0.1.0",
-        torch_version=torch.__version__,
-        model="flip",
-        settings={},
-        extractor="face_recognition:search=full",
-        features="",
-        alignment=AlignmentConfig(),
-        masker="hull",
-        people=list(inputs.people),
-        people_count=len(inputs.people),
-        training_rows=1,
-        feature_length=0,
-        processes=1,
-        datasets=[],
-        plugins=[PluginRecord(kind="model", name="flip", distribution="?", version="?")],
-        options=TrainOptions(),
-    )
-    run.mkdir()
-    record.write(run)
-    write_weights(run, make_model(registry, "flip", {}, inputs))
-    return run
+        inputs = ModelInputs(("anyone",), 0, 1, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
+        yield Trial(
+            registry,
+            write_run(folder / "run", registry, "flip", {}, inputs, extractor="face_recognition:search=full"),
+        )
 
 
 @pytest.fixture

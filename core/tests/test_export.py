@@ -16,13 +16,11 @@ from safetensors.torch import load_file
 from mien import MienError, Registry, Session, TrainedRun, TrainOptions, evaluate, export_package, export_run, resume
 from mien.contracts.model import ModelInputs
 from mien.evaluation.report import Evaluation, Metrics
-from mien.geometry.alignment import AlignmentConfig
 from mien.media.images import read_image
 from mien.plugins.run_location import locate_run
 from mien.sharing.summary import list_runs
 from mien.tracking.recognizer_record import RecognizerRecord
-from mien.training.run import DatasetRecord, PluginRecord, RunRecord, make_model
-from mien.training.weights import write_weights
+from mien.training.run import DatasetRecord, PluginRecord, RunRecord
 
 STILL = Path(__file__).resolve().parents[2] / "tests" / "data" / "images" / "stills" / "grace_hopper.jpg"
 SMALL = {"size": 32, "width": 4, "bottleneck": 8, "code_channels": 8, "batch_size": 2}
@@ -71,37 +69,29 @@ REGISTERS = """
 """
 
 
-def a_run(run: Path, model: str, settings: dict[str, Any], registry: Registry, **more: Any) -> Path:
-    """An untrained model, as if it had been trained on a dataset of somebody's disk."""
+@pytest.fixture(scope="module")
+def a_run(write_run: Callable[..., Path]) -> Callable[..., Path]:
+    """Writes a run that was not trained, as if it had been on a dataset of somebody's disk."""
     inputs = ModelInputs(("E",), 10, 10, np.linspace(0, 1e-7, 10, dtype=np.float32), np.eye(10, dtype=np.float32))
-    made = make_model(registry, model, settings, inputs)
-    plugins = [registry.find(kind, name) for kind, name in (("model", model), *LATENT[1:])]
-    record = RunRecord(
-        mien_version="0.1.0",
-        torch_version=torch.__version__,
-        model=model,
-        settings=made.config.model_dump(mode="json"),
-        alignment=AlignmentConfig(),
-        people=["E"] if "known" in made.targets else [],
-        people_count=1,
-        training_rows=10,
-        feature_length=10,
-        processes=1,
-        datasets=[DatasetRecord(name="E", path=f"{ELSEWHERE}/E", digest="ab" * 32, faces=12)],
-        plugins=[
-            PluginRecord(kind=p.kind, name=p.spec.name, distribution=p.distribution, version=p.version) for p in plugins
-        ],
-        options=TrainOptions(init_from=f"{ELSEWHERE}/start.safetensors", seed=7),
-        **{"extractor": "blazeface", "masker": "hull", "features": "landmarks:points=5", **more},
-    )
-    run.mkdir()
-    record.write(run)
-    write_weights(run, made)
-    return run
+
+    def write(run: Path, model: str, settings: dict[str, Any], registry: Registry) -> Path:
+        plugins = [registry.find(kind, name) for kind, name in (("model", model), *LATENT[1:])]
+        return write_run(
+            run, registry, model, settings, inputs,
+            extractor="blazeface", features="landmarks:points=5", mien_version="0.1.0",
+            datasets=[DatasetRecord(name="E", path=f"{ELSEWHERE}/E", digest="ab" * 32, faces=12)],
+            plugins=[
+                PluginRecord(kind=p.kind, name=p.spec.name, distribution=p.distribution, version=p.version)
+                for p in plugins
+            ],
+            options=TrainOptions(init_from=f"{ELSEWHERE}/start.safetensors", seed=7),
+        )  # fmt: skip
+
+    return write
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(tmp_path_factory: pytest.TempPathFactory, a_run: Callable[..., Path]) -> Path:
     folder = a_run(tmp_path_factory.mktemp("made") / "run", "latent", SMALL, Registry())
     (folder / "metrics.jsonl").write_text('{"step": 1}\n')
     (folder / "checkpoints" / "00000001").mkdir(parents=True)
@@ -146,7 +136,9 @@ def test_what_only_training_needs_stays_behind(run: Path, tmp_path: Path) -> Non
         assert str(tmp_path).encode() not in path.read_bytes().replace(f"mien swap {out}".encode(), b"")
 
 
-def test_numbers_that_half_precision_would_spoil_are_kept(keeps: Registry, tmp_path: Path) -> None:
+def test_numbers_that_half_precision_would_spoil_are_kept(
+    keeps: Registry, tmp_path: Path, a_run: Callable[..., Path]
+) -> None:
     out = export_run(a_run(tmp_path / "run", "keeps", {}, keeps), tmp_path / "out", registry=keeps)
     stored = load_file(out / "model.safetensors")
     assert {name: str(stored[name].dtype) for name in ("small", "large", "fitted", "counted")} == {
@@ -163,7 +155,7 @@ def test_numbers_that_half_precision_would_spoil_are_kept(keeps: Registry, tmp_p
 
 
 def test_a_users_file_of_weights_stays_with_the_user(
-    keeps: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keeps: Registry, tmp_path: Path, a_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "my models, all" / "net+1.onnx"
     file.parent.mkdir()
@@ -189,7 +181,7 @@ def test_a_users_file_of_weights_stays_with_the_user(
     TrainedRun.open(out, keeps)
 
 
-def test_a_setting_that_is_a_path_is_refused(keeps: Registry, tmp_path: Path) -> None:
+def test_a_setting_that_is_a_path_is_refused(keeps: Registry, tmp_path: Path, a_run: Callable[..., Path]) -> None:
     made = a_run(tmp_path / "run", "keeps", {"palette": f"{ELSEWHERE}/palette.png"}, keeps)
     refused = refusal(export_run, made, tmp_path / "out", registry=keeps)
     assert f"setting palette={ELSEWHERE}/palette.png" in refused.message

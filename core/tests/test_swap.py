@@ -12,13 +12,12 @@ import av
 import cv2
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from mien import FrameRange, SessionOptions, SwapReport, swap
 from mien.contracts.model import ModelInputs
 from mien.errors import MienError
-from mien.geometry.alignment import AlignmentConfig, align
+from mien.geometry.alignment import align
 from mien.media.images import read_image, write_image
 from mien.media.provenance import read_provenance
 from mien.media.video_reader import Frame, VideoSource
@@ -26,9 +25,7 @@ from mien.media.video_writer import VideoSink
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.recognizer_record import RecognizerRecord
-from mien.training import TrainOptions
-from mien.training.run import PluginRecord, RunRecord, make_model
-from mien.training.weights import write_weights
+from mien.training.run import RunRecord
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 J = DATA / "clips" / "target_J_2s_audio.mp4"
@@ -51,37 +48,17 @@ class Mirror:
 
 
 @pytest.fixture(scope="module")
-def mirror(plugins_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+def mirror(
+    plugins_folder: Path, tmp_path_factory: pytest.TempPathFactory, write_run: Callable[..., Path]
+) -> Iterator[Mirror]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(plugins_folder))
         registry = Registry([*entry_points(group="mien"), EntryPoint("mirror", "mirror", "mien")])
-        yield Mirror(registry, a_run(tmp_path_factory.mktemp("mirror") / "run", registry))
+        folder = tmp_path_factory.mktemp("mirror") / "run"
+        yield Mirror(registry, write_run(folder, registry, "mirror", {}, INPUTS, extractor="blinkered"))
 
 
-def a_run(run: Path, registry: Registry, **settings: Any) -> Path:
-    inputs = ModelInputs(("seen", "green", "nobody"), 0, 1, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
-    record = RunRecord(
-        mien_version="0.1.0",
-        torch_version=torch.__version__,
-        model="mirror",
-        settings=settings,
-        extractor="blinkered",
-        features="",
-        alignment=AlignmentConfig(),
-        masker="hull",
-        people=list(inputs.people),
-        people_count=len(inputs.people),
-        training_rows=1,
-        feature_length=0,
-        processes=1,
-        datasets=[],
-        plugins=[PluginRecord(kind="model", name="mirror", distribution="?", version="?")],
-        options=TrainOptions(),
-    )
-    run.mkdir()
-    record.write(run)
-    write_weights(run, make_model(registry, "mirror", settings, inputs))
-    return run
+INPUTS = ModelInputs(("seen", "green", "nobody"), 0, 1, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
 
 
 def cut(source: Path, target: Path, frames: slice, change: Callable[[Frame], np.ndarray] | None = None) -> Path:
@@ -115,10 +92,10 @@ def no_threads_left() -> bool:
 
 @pytest.mark.parametrize("size", [128, 64])
 def test_a_model_that_draws_what_it_sees_changes_nothing_but_sharpness(
-    mirror: Mirror, tmp_path: Path, size: int
+    mirror: Mirror, tmp_path: Path, write_run: Callable[..., Path], size: int
 ) -> None:
     """So crop, batch and way back are each other's inverse, at the crop's own size and at another."""
-    run = a_run(tmp_path / "run", mirror.registry, size=size)
+    run = write_run(tmp_path / "run", mirror.registry, "mirror", {"size": size}, INPUTS, extractor="blinkered")
     mirror.swap(STILL, tmp_path / "out.png", "seen", run=run)
     before, after = read_image(STILL), read_image(tmp_path / "out.png")
     (top, left), (bottom, right) = inner_face(mirror, before)

@@ -106,11 +106,14 @@ class Registry:
         installed: list[InstalledPlugin] = []
         runs: list[InstalledRun] = []
         broken: list[BrokenPlugin] = []
+        manager = pluggy.PluginManager(GROUP)
+        manager.add_hookspecs(hookspecs())
         for point in sorted(points, key=lambda point: point.name):
-            distribution = point.dist.name if point.dist else "?"
-            version = point.dist.version if point.dist else "?"
+            # Asked for once: each question reads and parses the whole file.
+            metadata = point.dist.metadata if point.dist else {"Name": "?", "Version": "?"}
+            distribution, version = metadata["Name"], metadata["Version"]
             try:
-                plugin_specs, run_specs = _specs_of(point)
+                plugin_specs, run_specs = _specs_of(point, manager)
             # A third party's module may raise anything while it is imported, or even exit as face_recognition does,
             # and none of it may stop the others.
             except (Exception, SystemExit) as error:
@@ -286,12 +289,19 @@ def known_distributions() -> dict[str, dict[str, str]]:
     return {**{kind: {} for kind in KINDS}, **tomllib.loads(text)}
 
 
-def _specs_of(point: EntryPoint) -> tuple[list[tuple[str, PluginSpec]], list[RunSpec]]:
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hookspecs())
+def _specs_of(point: EntryPoint, manager: pluggy.PluginManager) -> tuple[list[tuple[str, PluginSpec]], list[RunSpec]]:
+    """What one plugin answers. manager: with the hooks and nothing registered; it is left so."""
     plugin = point.load()
-    manager.register(plugin)
-    manager.check_pending()  # a misspelled hook would otherwise be ignored in silence
+    try:
+        manager.register(plugin)
+        manager.check_pending()  # a misspelled hook would otherwise be ignored in silence
+        return _answers(manager)
+    finally:
+        if manager.is_registered(plugin):  # a part of it may be, if one of its hooks is refused
+            manager.unregister(plugin)
+
+
+def _answers(manager: pluggy.PluginManager) -> tuple[list[tuple[str, PluginSpec]], list[RunSpec]]:
     found: list[tuple[str, PluginSpec]] = []
     runs: list[RunSpec] = []
     for kind in KINDS.values():
