@@ -34,7 +34,7 @@ def use(folder: Path, run: Path) -> Evaluation:
     assert_type(train("latent", [folder], run, options=TrainOptions(steps=1)), TrainReport)
     assert_type(resume(run, steps=2), TrainReport)
     assert_type(swap(run, folder, folder, "anna", options=SessionOptions(blender="feather")), SwapReport)
-    assert_type(anonymize(run, folder, folder, options=AnonymizeOptions(check=False)), AnonymizeReport)
+    assert_type(anonymize(folder, folder, method=run, options=AnonymizeOptions(check=False)), AnonymizeReport)
     assert_type(compare([run, run], folder, options=CompareOptions(faces=2)), Comparison)
     opened = TrainedRun.open(run, registry)
     assert_type(opened.model, Model)

@@ -141,15 +141,15 @@ def test_a_window_looks_at_the_frames_around(tmp_path):
     assert own < mean
 
 
-def test_blocks_hide_a_head_whose_landmarks_nobody_knows(portrait, tmp_path):
+def test_a_model_of_few_lines_hides_a_head_whose_landmarks_nobody_knows(portrait, tmp_path):
     options = SessionOptions(extractor="boxes", blender="feather:color=none")
     image = read_image(portrait)
-    hidden = Session.open("blocks", options=options).anonymize(image)
+    hidden = Session.open("cells", options=options).anonymize(image)
     assert change(image, hidden) > 0.1
     report = anonymize(
-        "blocks",
         portrait,
         tmp_path / "out.png",
+        method="cells",
         options=AnonymizeOptions(check=False),
         session=SessionOptions(extractor="boxes"),
     )

@@ -55,7 +55,7 @@ def test_of_a_folder_what_was_hidden_and_what_failed_is_told(mien, run_of, tmp_p
     for image in (FACE, NO_FACE, DATA / "images/formats/truncated.jpg"):
         shutil.copy(image, folder)
 
-    run = mien("anonymize", folder, out, "--run", run_of("green"), "--seed", "3")
+    run = mien("anonymize", folder, out, "--with", run_of("green"), "--seed", "3")
     assert run.exit_code == 1, run.stderr
     told = summary(run)
     assert (told["Files"], told["Seed"], told["People"], told["Faces drawn"]) == ("2", "3", "1", "1")
@@ -67,26 +67,26 @@ def test_of_a_folder_what_was_hidden_and_what_failed_is_told(mien, run_of, tmp_p
 
 def test_of_a_video_hidden_frames_and_sound_are_told(mien, run_of, tmp_path):
     clip, out, green = cut(tmp_path / "two.mp4", 14, range(2, 12)), tmp_path / "out.mp4", run_of("green")
-    run = mien("anonymize", clip, out, "--run", green, *ALL_FACES, "--no-check")
+    run = mien("anonymize", clip, out, "--with", green, *ALL_FACES, "--no-check")
     assert run.exit_code == 0, run.stderr
     assert (summary(run)["Hidden"], summary(run)["Still match"]) == ("10", "?")
     assert f"Hidden: {out}: no face was found, or one was missing, in frames 2–11." in run.stdout
     assert f"Sound: {out} keeps its sound; voices identify people." in run.stdout
     assert "Not checked: new faces were not compared with the original ones: it was not asked for" in run.stdout
 
-    kept = mien("anonymize", clip, out, "--run", green, *ALL_FACES, "--missing", "keep", "--no-sound", "--overwrite")
+    kept = mien("anonymize", clip, out, "--with", green, *ALL_FACES, "--missing", "keep", "--no-sound", "--overwrite")
     assert f"Partial: {out}: a face seen before and after was not found and is unchanged in frames 2–11." in kept.stdout
     assert "Sound: " not in kept.stdout and "Hidden: " not in kept.stdout
 
     out.unlink()
-    refused = mien("anonymize", clip, out, "--run", green, *ALL_FACES, "--missing", "refuse")
+    refused = mien("anonymize", clip, out, "--with", green, *ALL_FACES, "--missing", "refuse")
     assert refused.exit_code == 2
     assert "a face seen before and after was not found in frames 2–11; nothing was written" in refused.stderr
     assert "--missing hide" in refused.stderr and not out.exists()
 
 
 def test_a_face_that_is_still_known_is_rejected(mien, run_of, tmp_path):
-    run = mien("anonymize", FACE, tmp_path / "out.png", "--run", run_of("likeness"))
+    run = mien("anonymize", FACE, tmp_path / "out.png", "--with", run_of("likeness"))
     assert run.exit_code == 1
     assert (summary(run)["Files"], summary(run)["Still match"], summary(run)["Failed"]) == ("0", "1/1", "1")
     assert "1 of 1 compared faces are still taken for the person who was filmed" in run.stdout
@@ -96,14 +96,14 @@ def test_a_face_that_is_still_known_is_rejected(mien, run_of, tmp_path):
 
 def test_each_command_names_the_other_for_the_other_kind_of_run(mien, run_of, tmp_path):
     known = run_of("known")
-    run = mien("anonymize", FACE, tmp_path / "out.png", "--run", known)
+    run = mien("anonymize", FACE, tmp_path / "out.png", "--with", known)
     assert run.exit_code == 2
     assert f"mien swap {known} INPUT OUTPUT --to E" in run.stderr
 
     mirror = run_of("likeness")
     run = mien("swap", mirror, FACE, tmp_path / "out.png", "--to", "E")
     assert run.exit_code == 2
-    assert f"mien anonymize INPUT OUTPUT --run {mirror}" in run.stderr
+    assert f"mien anonymize INPUT OUTPUT --with {mirror}" in run.stderr
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_each_command_names_the_other_for_the_other_kind_of_run(mien, run_of, tm
     ],
 )
 def test_what_cannot_be_meant_is_told_and_nothing_is_written(mien, run_of, tmp_path, options, part):
-    run = mien("anonymize", FACE, tmp_path / "out.jpg", "--run", run_of("green"), *options)
+    run = mien("anonymize", FACE, tmp_path / "out.jpg", "--with", run_of("green"), *options)
     assert run.exit_code == 2
     assert part in run.stderr
     assert not (tmp_path / "out.jpg").exists()
@@ -126,5 +126,5 @@ def test_what_cannot_be_meant_is_told_and_nothing_is_written(mien, run_of, tmp_p
 
 def test_after_training_the_command_that_fits_the_model_is_named(mien, run_of, people, tmp_path):
     run = mien("train", "likeness", people[0], "--run", tmp_path / "run", "--steps", "1")
-    assert f"mien anonymize INPUT OUTPUT --run {tmp_path / 'run'}" in run.stdout
+    assert f"mien anonymize INPUT OUTPUT --with {tmp_path / 'run'}" in run.stdout
     assert "mien swap" not in run.stdout

@@ -62,9 +62,9 @@ class House:
         of_session = {one.name for one in fields(SessionOptions)} & chosen.keys()
         of_call = {"registry", "progress", "seed"} & chosen.keys()
         return anonymize(
-            self.runs / model,
             source,
             output,
+            method=self.runs / model,
             options=AnonymizeOptions(**{name: chosen[name] for name in chosen.keys() - of_session - of_call}),
             session=SessionOptions(**{name: chosen[name] for name in of_session}),
             **{name: chosen[name] for name in of_call},
@@ -499,4 +499,4 @@ def test_what_cannot_be_meant_is_refused(house: House, tmp_path: Path, options: 
 def test_swapping_refuses_a_run_of_synthetic_people(house: House, tmp_path: Path) -> None:
     with pytest.raises(MienError, match="draws nobody by name; it cannot draw 'E'") as refused:
         swap(house.runs / "colors", STILL, tmp_path / "out.png", "E", registry=house.registry)
-    assert refused.value.fix == f"mien anonymize INPUT OUTPUT --run {house.runs / 'colors'}"
+    assert refused.value.fix == f"mien anonymize INPUT OUTPUT --with {house.runs / 'colors'}"

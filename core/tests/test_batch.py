@@ -82,7 +82,7 @@ def test_the_model_sees_one_face_the_same_bit_for_bit(
     by["evaluation"] = seen.pop("generate")
     swap(run, image, tmp_path / "swapped.png", registry=registry)
     by["swap"] = seen.pop("generate")
-    anonymize(run, image, tmp_path / "anonymous.png", options=AnonymizeOptions(check=False), registry=registry)
+    anonymize(image, tmp_path / "anonymous.png", method=run, options=AnonymizeOptions(check=False), registry=registry)
     by["anonymize"] = seen.pop("generate")
     assert not seen and all(by.values()), "each of them showed it something"
     first = by["training"][0]

@@ -30,7 +30,7 @@ def register_models() -> list[PluginSpec]:
         PluginSpec("inpainter", "foreign.models:Inpainter", "noise that spreads what is around a face", contract=2),
         PluginSpec("photographs", "foreign.models:Photographs", "the nearest training face", contract=2),
         PluginSpec("window", "foreign.models:Window", "the mean of three frames", contract=2),
-        PluginSpec("blocks", "foreign.models:Blocks", "blocks over the whole head", contract=2),
+        PluginSpec("cells", "foreign.models:Cells", "blocks over the whole head", contract=2),
     ]
 
 

@@ -108,7 +108,7 @@ class Window(Model):
         return of_three.mean(1)
 
 
-class Blocks(Model):
+class Cells(Model):
     targets = frozenset({"synthetic"})
     alignment = AlignmentConfig(template="box", margin=0.4)
 

@@ -1,7 +1,6 @@
-"""`mien anonymize`: the faces of images and videos, drawn as people who do not exist."""
+"""`mien anonymize`: the faces of images and videos, hidden or drawn as people who do not exist."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,14 +30,15 @@ class Missing(StrEnum):
 def anonymize(
     source: Source,
     output: Output,
-    run: Annotated[
-        Path,
+    method: Annotated[
+        str | None,
         typer.Option(
-            "--run",
-            metavar="RUN",
-            help="A run whose model draws synthetic people: its folder, or the name of an installed one.",
+            "--with",
+            metavar="METHOD",
+            help="What replaces faces: a model that needs no run, as morph (the default), blocks, blur or "
+            "solid:color=black; or a run whose model draws synthetic people, its folder or the name of an installed one.",
         ),
-    ],
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed: another seed, other people.")] = 0,
     overwrite: Overwrite = False,
     missing: Annotated[
@@ -94,15 +94,15 @@ def anonymize(
     ] = True,
     blender: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="Blender; feather by default.", rich_help_panel=HOW),
+        typer.Option(metavar="SPEC", help="Blender; by default the one that the method asks for.", rich_help_panel=HOW),
     ] = None,
     quality: Quality = None,
     threads: Threads = None,
     device: Device = None,
 ) -> None:
-    """Draw every face of INPUT as a person who does not exist, with the same expression, and write OUTPUT.
+    """Hide every face of INPUT, or draw it as a person who does not exist, and write OUTPUT.
 
-    A person of a video is the same synthetic person throughout; in images, each face is another one.
+    A person of a video is the same synthetic person throughout.
     Where a face may have been missed, the image is hidden. So is a face that cannot be drawn.
     Titles, places and other metadata are left out; the output is labelled as synthetic.
     Hair, clothes, voices and places identify people, too: look at OUTPUT before you publish it.
@@ -110,10 +110,11 @@ def anonymize(
 
     [bold]Examples[/bold]
 
-      mien anonymize street.mp4 street_anonymous.mp4 --run synthetic
-      mien anonymize clips anonymous --run synthetic --seed 7 --no-sound
-      mien anonymize crowd.mp4 out.mp4 --run synthetic --extractor centerface+blazeface
-      mien anonymize interview.mp4 out.mp4 --run synthetic --missing refuse
+      mien anonymize street.mp4 street_anonymous.mp4
+      mien anonymize street.mp4 out.mp4 --with blocks:count=6
+      mien anonymize clips anonymous --with synthetic --seed 7 --no-sound
+      mien anonymize crowd.mp4 out.mp4 --with solid --extractor centerface+blazeface
+      mien anonymize interview.mp4 out.mp4 --missing refuse
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import AnonymizeOptions, SessionOptions
@@ -133,7 +134,9 @@ def anonymize(
         missing=missing.value, margin_seconds=margin, check=check, max_verified=max_verified, sound=sound
     )
     with shown_on(messages()) as progress:
-        report = run_anonymize(run, source, output, seed=seed, options=options, session=session, progress=progress)
+        report = run_anonymize(
+            source, output, method=method, seed=seed, options=options, session=session, progress=progress
+        )
     console = results()
     console.print(_summary(report))
     _print_what_to_look_at(report, console)

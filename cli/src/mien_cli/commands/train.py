@@ -158,6 +158,6 @@ def _tell(report: "TrainReport") -> None:
     if "reference" in model.targets:
         next_commands.append(("Swap ", f"mien swap {report.run} INPUT OUTPUT --reference IMAGE"))
     if "synthetic" in model.targets:
-        next_commands.append(("Anonymize", f"mien anonymize INPUT OUTPUT --run {report.run}"))
+        next_commands.append(("Anonymize", f"mien anonymize INPUT OUTPUT --with {report.run}"))
     for what, command in next_commands:
         console.print(Text.assemble((f"{what}  ", "bold"), (command, "cyan")), soft_wrap=True)

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from mien.anonymization.images import anonymize_image, anonymize_images
+from mien.anonymization.method import default_method
 from mien.anonymization.policy import AnonymizeOptions, Policy
 from mien.anonymization.staged_output import StagedOutput
 from mien.anonymization.video import anonymize_video
@@ -20,20 +21,22 @@ from mien.training.run import TrainedRun
 
 
 def anonymize(
-    run: Path | str,
     source: Path,
     output: Path,
     *,
+    method: Path | str | None = None,
     seed: int = 0,
     options: AnonymizeOptions | None = None,
     session: SessionOptions | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
 ) -> AnonymizeReport:
-    """Draw every face of an image, of a video, or of all of a folder, as somebody who does not exist.
+    """Hide every face of an image, of a video, or of all of a folder, or draw it as somebody who does not exist.
 
-    run: folder of a run whose model draws synthetic people, or its name. source: a file or folder; output: where to, of
-    the same kind; as with `mien.swap`, a folder's tree is mirrored, and a file that fails stands in the report.
+    source: a file or folder; output: where to, of the same kind; as with `mien.swap`, a folder's tree is mirrored, and
+    a file that fails stands in the report.
+    method: what draws or hides faces: a model that needs no run, as `blocks:count=6`, or a run whose model draws
+    synthetic people: its folder, or the name of an installed one; None: what `default_method` says.
 
     seed: whom to draw. A person of a video is the same synthetic person in all its frames, also after they were lost or
     the video was cut, if a feature that tells people apart is installed. In an image every face is a person of its own.
@@ -55,9 +58,9 @@ def anonymize(
     registry, progress = registry or Registry(), progress or Silent()
     jobs = list_jobs(source, output, overwrite=how.overwrite, done="anonymized")
     check_seed(seed)
-    opened = Session.open(run, options=how, progress=progress, registry=registry)
+    opened = Session.open(method or default_method(registry), options=how, progress=progress, registry=registry)
     opened.require("synthetic")
-    opened = opened.saying(f"faces drawn as people who do not exist, seed {seed}")
+    opened = opened.saying(_action(opened, seed))
     tells_apart, why_none = _recognizer(opened.run, how.recognizer, registry)
     policy = Policy(options, seed, tells_apart, source, StagedOutput(output))
     start = time.perf_counter()
@@ -79,6 +82,13 @@ def anonymize(
         seed=seed,
         not_checked="" if policy.verifier else why_none or "it was not asked for",
     )
+
+
+def _action(session: Session, seed: int) -> str:
+    """What is done to faces, as the provenance label says it."""
+    if session.run.model.hides:
+        return f"faces hidden by {session.run.record.model}"
+    return f"faces drawn as people who do not exist, seed {seed}"
 
 
 def _recognizer(run: TrainedRun, choice: str | None, registry: Registry) -> tuple[Recognizer | None, str]:

@@ -87,7 +87,7 @@ class Policy:
             f"{job.output} was not written: {check.verified} of {check.faces} compared faces are still taken for the "
             f"person who was filmed (distance down to {check.smallest_distance:.2f}; the same person below "
             f"{check.same_person_below:g}). It was put in {aside}.",
-            f"--seed {self.seed + 1}, another --run, or --max-verified {check.share_verified:.2f}",
+            f"--seed {self.seed + 1}, another --with, or --max-verified {check.share_verified:.2f}",
         )
         return None, aside, str(why)
 

@@ -173,6 +173,8 @@ class Model(Plugin, nn.Module):
     """How many frames before and after each one it looks at, in `Batch.around`."""
     unsaved: ClassVar[tuple[str, ...]] = ()
     """Children, by name, that a run does not keep: for training alone, or loaded by `__init__`."""
+    hides: ClassVar[bool] = False
+    """Whether it draws nobody, but hides the head: then every number of `Synthetic.ids` gives the same."""
     sampling: Sampling = "balanced"
     """Which faces come together in a step."""
     masked: bool = False
@@ -181,6 +183,8 @@ class Model(Plugin, nn.Module):
     """The cut that it needs, if that is another than the dataset's; None: the dataset's."""
     recognizer: str | None = None
     """The recognizer that its encodings have to come from, as a plugin choice; None: the run's."""
+    blender: str | None = None
+    """The blender that sets back what it draws, as a plugin choice, where the user names none; None: the default."""
     faces_per_batch: int = 8
     """How many faces `generate` is given at once, at most."""
     inputs: ModelInputs

@@ -53,7 +53,7 @@ class SessionOptions:
     recognizer: str | None = None
     """What tells people apart; None: the run's."""
     blender: str | None = None
-    """What sets faces in; None: the default of those installed."""
+    """What sets faces in; None: what the model asks for, or the default of those installed."""
     enhancers: str = ""
     """What works on drawn faces before they are set in, joined by `+`."""
     threads: int | None = None
@@ -115,7 +115,7 @@ class Session:
         trained = open_run(run, registry)
         clock = Stopwatch()
         threads = options.threads or os.cpu_count() or 1
-        blender = options.blender or registry.default("blender")
+        blender = options.blender or trained.model.blender or registry.default("blender")
         detector = FaceDetector.open(options.extractor or trained.extractor, threads, clock, registry)
         generator = FaceGenerator(
             trained,
@@ -380,7 +380,7 @@ def _how_to_use(run: TrainedRun) -> str:
         return f"mien swap {run.path} INPUT OUTPUT --to {run.people[0]}"
     if "reference" in run.model.targets:
         return f"mien swap {run.path} INPUT OUTPUT --reference IMAGE"
-    return f"mien anonymize INPUT OUTPUT --run {run.path}"
+    return f"mien anonymize INPUT OUTPUT --with {run.path}"
 
 
 def _device(name: str | None) -> torch.device:

@@ -28,3 +28,6 @@ from mien.layers.masked import masked_l1 as masked_l1
 from mien.layers.progressive import GrowingDiscriminator as GrowingDiscriminator
 from mien.layers.progressive import GrowingGenerator as GrowingGenerator
 from mien.layers.progressive import faded as faded
+from mien.layers.redaction import RedactionConfig as RedactionConfig
+from mien.layers.redaction import RedactionModel as RedactionModel
+from mien.layers.redaction import cell_means as cell_means

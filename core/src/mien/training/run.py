@@ -223,7 +223,7 @@ class TrainedRun:
         if "known" not in self.model.targets:
             raise MienError(
                 f"The model of {self.path} draws nobody by name; it cannot draw {name!r}.",
-                f"mien anonymize INPUT OUTPUT --run {self.path}"
+                f"mien anonymize INPUT OUTPUT --with {self.path}"
                 if "synthetic" in self.model.targets
                 else f"mien swap {self.path} INPUT OUTPUT --reference IMAGE",
             )

@@ -1,0 +1,50 @@
+"""What blocks leave of a head."""
+
+import torch
+
+from mien import Session, SessionOptions, make_model
+from mien.contracts.model import Batch, ModelInputs
+from mien.contracts.target import Synthetic
+from mien.plugins.registry import Registry
+from mien.testing import ModelContract, portraits
+
+
+class TestBlocks(ModelContract):
+    name = "blocks"
+
+
+def drawn(images: torch.Tensor, **settings: object):
+    count = len(images)
+    model = make_model(Registry(), "blocks", settings, TestBlocks().inputs())
+    assert isinstance(model.inputs, ModelInputs)
+    batch = Batch(images, torch.ones(count, 1, *images.shape[2:]), torch.zeros(count, 0), torch.full((count,), -1))
+    return model.generate(batch, Synthetic(torch.zeros(count, dtype=torch.int64)))
+
+
+def test_each_block_has_one_color():
+    images = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    blocks = drawn(images, count=4).images.reshape(3, 4, 32, 4, 32)
+    assert torch.equal(blocks, blocks[:, :, :1, :, :1].expand_as(blocks))
+    assert torch.allclose(blocks[:, 0, 0, 0, 0], images[0, :, :32, :32].mean((1, 2)), atol=1e-5)
+
+
+def test_what_lies_beyond_the_border_makes_no_block_darker():
+    images = torch.full((1, 3, 128, 128), 0.5)
+    images[..., :72] = -1
+    blocks = drawn(images).images
+    assert (blocks[..., 64:] == 0.5).all() and (blocks[..., :64] == -1).all()
+
+
+def test_inside_its_outline_nothing_of_the_head_shines_through():
+    image = portraits()[0].image
+    options = SessionOptions(extractor="face_recognition", threads=1)
+    for choice in ("blocks", "blocks:shape=rectangle"):
+        session = Session.open(choice, options=options)
+        (face,) = session.detector.find(image)
+        hidden = session.anonymize(image)
+        at = face.landmarks.round().astype(int)
+        # Where the features are, each pixel is like its neighbor, but at the edges of blocks.
+        same = [(hidden[y, x] == hidden[y, x + 1]).all() for x, y in at if 0 <= y < len(image)]
+        assert sum(same) > 0.8 * len(same)
+        corner = hidden[:2, :2]
+        assert (corner == image[:2, :2]).all()
