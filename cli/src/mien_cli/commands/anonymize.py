@@ -36,7 +36,8 @@ def anonymize(
             "--with",
             metavar="METHOD",
             help="What replaces faces: a model that needs no run, as morph (the default), blocks, blur or "
-            "solid:color=black; or a run whose model draws synthetic people, its folder or the name of an installed one.",
+            "solid:color=black; or a run whose model draws synthetic people: its folder, or the name of an installed "
+            "one.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed: another seed, other people.")] = 0,
