@@ -32,7 +32,9 @@ def test_with_the_weights_that_come_along_it_is_the_person_and_the_mouth_follows
     ended = demo("--steps", "20", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     out = tmp_path / "demo-out"
-    verdict = json.loads((out / "report.json").read_text())["comparison"]
+    report = json.loads((out / "report.json").read_text())
+    verdict = report["comparison"]
+    assert report["still_match"] == 0 < report["compared"]
     assert verdict["nearer_to_new_face"] >= 0.9
     assert verdict["distance_to"]["E"] < 0.6 < verdict["distance_to"]["J"]
     assert verdict["follows"]["mouth_opening"] > 0.7
@@ -41,5 +43,5 @@ def test_with_the_weights_that_come_along_it_is_the_person_and_the_mouth_follows
         assert figure in ended.stdout
     with av.open(str(out / "swapped.mp4")) as video:
         assert len(video.streams.audio) == 1
-    for made in ("swapped.mp4", "contact_sheet.png"):
+    for made in ("swapped.mp4", "anonymous.mp4", "contact_sheet.png"):
         assert read_provenance(out / made) is not None, f"{made} has to say that it is synthetic"

@@ -1,4 +1,4 @@
-"""The contact sheet: for some frames the original, its crop, the generated crop, and the result."""
+"""The contact sheet: for some frames the original, its crop, the generated crop, the result, and the anonymous one."""
 
 from pathlib import Path
 
@@ -14,16 +14,17 @@ from mien.tracking.tracker import untracked
 _CELL_PX = 160
 
 
-def write_sheet(path: Path, session: Session, original: Path, result: Path, frames: int = 6) -> None:
+def write_sheet(path: Path, session: Session, original: Path, result: Path, anonymous: Path, frames: int = 6) -> None:
     """Write the sheet as PNG, of frames spread over the clip; the whole frames around the face.
 
     The crops are cut and drawn anew, each frame for itself, while swapping steadies them over neighbouring frames.
     """
-    before, after, names = [], [], []
-    with VideoSource(original) as old, VideoSource(result) as new:
+    before, after, hidden, names = [], [], [], []
+    with VideoSource(original) as old, VideoSource(result) as new, VideoSource(anonymous) as nobody:
         for number in spread_indices(len(old.frame_times()), frames):
             before.append(next(old.frames(number, number + 1)).image)
             after.append(next(new.frames(number, number + 1)).image)
+            hidden.append(next(nobody.frames(number, number + 1)).image)
             names.append(f"frame {number}")
     faces = [session.detector.find(image)[0] for image in before]
     scenes = [Scene(image, untracked([face]), None) for image, face in zip(before, faces, strict=True)]
@@ -33,8 +34,9 @@ def write_sheet(path: Path, session: Session, original: Path, result: Path, fram
         [scene.faces[0].crop.image for scene in drawn],
         [scene.faces[0].image for scene in drawn],
         [_around(image, face) for image, face in zip(after, faces, strict=True)],
+        [_around(image, face) for image, face in zip(hidden, faces, strict=True)],
     ]
-    titles = ["original", "crop", "generated crop", "result"]
+    titles = ["original", "crop", "generated crop", "swapped", "anonymized"]
     write_grid(path, columns, titles, names, synthetic=session.provenance, cell_px=_CELL_PX)
 
 

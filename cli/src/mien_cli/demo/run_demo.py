@@ -1,4 +1,4 @@
-"""The demo's way through the repository: preprocess, train, swap, compare; each stage is what a user would call."""
+"""The demo's way through the repository: preprocess, train, swap, anonymize; each is what a user would call."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
-from mien import Registry, TrainOptions, preprocess, swap, train
+from mien import Registry, TrainOptions, anonymize, preprocess, swap, train
 from mien.dataset.options import PreprocessOptions
 from mien.errors import MienError
 from mien.inference.session import Session, SessionOptions
@@ -23,9 +23,11 @@ from mien_cli.demo.video_comparison import VideoComparison, compare_videos
 EXTRACTOR = "face_recognition"
 MODEL = "deepfakes:preset=small"
 BLENDER = "feather"
+METHOD = "morph"
 NEW_FACE, OLD_FACE = "E", "J"
 TARGET = "target_J_2s_audio.mp4"
 START = "start.safetensors"
+SWAPPED, ANONYMOUS, SHEET, REPORT = "swapped.mp4", "anonymous.mp4", "contact_sheet.png", "report.json"
 REPEAT_RARE = 8
 _LEARNING_RATE_FROM_START = 1e-4
 
@@ -36,6 +38,9 @@ class DemoReport:
 
     folder: Path
     video: Path
+    """The clip with the new face."""
+    anonymous: Path
+    """The clip with the face of somebody who does not exist."""
     sheet: Path
     faces: dict[str, int]
     """Person → faces in their dataset."""
@@ -45,6 +50,10 @@ class DemoReport:
     seconds: dict[str, float]
     """Stage → how long it took."""
     comparison: VideoComparison
+    still_match: int
+    """Faces of `anonymous` that are still taken for the person who was filmed,"""
+    compared: int
+    """of so many that were compared with them."""
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
@@ -55,7 +64,7 @@ class DemoReport:
 def run_demo(
     folder: Path, *, steps: int, from_scratch: bool, progress: Progress, recognizer: str | None = None
 ) -> DemoReport:
-    """Swap person E onto person J in a clip of two seconds, and measure what came of it.
+    """Swap person E onto person J in a clip of two seconds, anonymize J in it, and measure what came of it.
 
     folder: where everything is written; it must not hold anything but an earlier demo. steps: of training.
     from_scratch: begin with random weights rather than with those that come along. recognizer: a feature choice, what
@@ -99,26 +108,39 @@ def run_demo(
             )
             if trained.step < steps:  # training takes Ctrl-C for "stop in order"; the demo stops with it
                 raise KeyboardInterrupt
-        original, video, sheet = data / TARGET, folder / "swapped.mp4", folder / "contact_sheet.png"
+        original, video, sheet = data / TARGET, folder / SWAPPED, folder / SHEET
+        anonymous = folder / ANONYMOUS
         with _timed(seconds, "swap"):
             how = SessionOptions(blender=BLENDER, overwrite=True)
             swap(folder / "run", original, video, NEW_FACE, options=how, progress=progress, registry=registry)
+        with _timed(seconds, "anonymize"):
+            hidden = anonymize(
+                original,
+                anonymous,
+                method=METHOD,
+                session=SessionOptions(recognizer=recognizes.record.choice, overwrite=True),
+                progress=progress,
+                registry=registry,
+            )
         with _timed(seconds, "compare"):
             session = Session.open(folder / "run", options=how, progress=progress, registry=registry)
             comparison = compare_videos(original, video, people, NEW_FACE, session, recognizes, progress)
             session = session.drawing(session.target_of(NEW_FACE))
-            write_sheet(sheet, session, original, video)
+            write_sheet(sheet, session, original, video, anonymous)
     report = DemoReport(
         folder=folder,
         video=video,
+        anonymous=anonymous,
         sheet=sheet,
         faces={name: done.faces for name, done in made.items()},
         steps=trained.steps_here,
         began_with="random weights" if from_scratch else f"{START}, trained on the same clips",
         seconds=seconds,
         comparison=comparison,
+        still_match=hidden.check.verified if hidden.check else 0,
+        compared=hidden.check.faces if hidden.check else 0,
     )
-    report.write(folder / "report.json")
+    report.write(folder / REPORT)
     return report
 
 
@@ -132,7 +154,8 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 def _make_room(folder: Path) -> None:
     if not folder.exists():
         return
-    ours = {NEW_FACE, OLD_FACE, "run", "swapped.mp4", "contact_sheet.png", "report.json"}
+    made = (SWAPPED, ANONYMOUS, SHEET, REPORT)
+    ours = {NEW_FACE, OLD_FACE, "run", *made}
     others = sorted(path.name for path in folder.iterdir() if path.name not in ours and not path.name.startswith("."))
     run = folder / "run"
     if run.exists() and RunRecord.read(run).people != [NEW_FACE, OLD_FACE]:
@@ -141,5 +164,5 @@ def _make_room(folder: Path) -> None:
         raise MienError(f"{folder} holds something else than a demo: {others[0]}.", f"mien demo --out {folder}-2")
     # The datasets stay: preprocessing notices that nothing has changed.
     shutil.rmtree(run, ignore_errors=True)
-    for name in ("swapped.mp4", "contact_sheet.png", "report.json"):
+    for name in made:
         (folder / name).unlink(missing_ok=True)
