@@ -105,6 +105,15 @@ class Environment:
         return [point for distribution in found for point in distribution.entry_points]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def credentials_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The key that tests sign with, instead of that of whoever runs them."""
+    path = tmp_path_factory.mktemp("key") / "credentials.pem"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIEN_CREDENTIALS_KEY", str(path))
+        yield path
+
+
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
     """An empty environment; what is installed in it can be imported until the test ends."""

@@ -113,7 +113,7 @@ def test_whom_to_draw_has_to_be_said(mien, run_folder, tmp_path):
 
 
 def test_the_blender_can_be_chosen_by_trying_those_installed(mien, run_folder, tmp_path):
-    run = mien("swap", run_folder, FACE, tmp_path / "out.png", "--to", "E", "--blender", "auto")
+    run = mien("swap", run_folder, FACE, tmp_path / "out.png", "--to", "E", "--blender", "auto", "--no-credentials")
     assert run.exit_code == 0, run.stderr
     rows = [line.split() for line in run.stdout.splitlines()]
     (chosen,) = [row[1] for row in rows if row[:1] == ["✓"]]
@@ -124,6 +124,6 @@ def test_the_blender_can_be_chosen_by_trying_those_installed(mien, run_folder, t
     assert (tmp_path / "out.blenders.png").exists()
     assert f"Faces are set in by {chosen}" in run.stderr
 
-    again = mien("swap", run_folder, FACE, tmp_path / "out2.png", "--to", "E", "--blender", chosen)
+    again = mien("swap", run_folder, FACE, tmp_path / "out2.png", "--to", "E", "--blender", chosen, "--no-credentials")
     assert again.exit_code == 0
     assert (tmp_path / "out.png").read_bytes() == (tmp_path / "out2.png").read_bytes()

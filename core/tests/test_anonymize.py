@@ -204,7 +204,7 @@ def test_after_a_cut_everybody_is_who_they_were_and_nothing_is_hidden(house: Hou
 def test_a_seed_repeats_itself_and_another_one_gives_other_people(house: House, tmp_path: Path) -> None:
     clip = cut(J, tmp_path / "J.mp4", slice(0, 10))
     for name, options in (("a.mp4", {"threads": 1}), ("b.mp4", {"threads": 3}), ("c.mp4", {"seed": 1})):
-        report = house.anonymize(clip, tmp_path / name, **options)
+        report = house.anonymize(clip, tmp_path / name, credentials=False, **options)
         assert report.seed == options.get("seed", 0)
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
     other = hue_of("J.mp4", 0, seed=1)

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from mien_cli.commands import anonymize, compare, demo, evaluate, export, plugins, preprocess, runs, swap, train
+from mien_cli.commands import (
+    anonymize,
+    compare,
+    demo,
+    evaluate,
+    export,
+    plugins,
+    preprocess,
+    runs,
+    swap,
+    train,
+    verify,
+)
 from mien_cli.errors import ErrorTellingGroup
 
 app = typer.Typer(
@@ -38,6 +50,7 @@ app.command(rich_help_panel="Swap faces")(preprocess.preprocess)
 app.command(rich_help_panel="Swap faces")(train.train)
 app.command(rich_help_panel="Swap faces")(swap.swap)
 app.command(rich_help_panel="Swap faces")(anonymize.anonymize)
+app.command(rich_help_panel="Judge files")(verify.verify)
 app.command(rich_help_panel="Judge runs")(evaluate.evaluate)
 app.command(rich_help_panel="Judge runs")(compare.compare)
 app.command(rich_help_panel="Hand runs on")(export.export)

@@ -24,3 +24,22 @@ Device = Annotated[
     str | None,
     typer.Option(metavar="DEVICE", help="Where to draw, as cpu or cuda:1; a GPU if any.", rich_help_panel=HOW),
 ]
+Credentials = Annotated[
+    bool,
+    typer.Option(
+        "--credentials/--no-credentials",
+        help="Sign what is written with Content Credentials (C2PA), which say that its faces are generated.",
+        rich_help_panel=HOW,
+    ),
+]
+Certificate = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PEM",
+        help="Certificate to sign with, those above it after it; by default a key that is made on first use.",
+        rich_help_panel=HOW,
+    ),
+]
+PrivateKey = Annotated[
+    Path | None, typer.Option(metavar="PEM", help="Private key of --certificate.", rich_help_panel=HOW)
+]

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from mien.inference.session import SessionOptions as SessionOptions
     from mien.inference.swap import swap as swap
     from mien.plugins.choice import PluginChoice as PluginChoice
+    from mien.media.verify import FileVerification as FileVerification
+    from mien.media.verify import verify as verify
     from mien.plugins.extractor_set import ExtractorSet as ExtractorSet
     from mien.plugins.feature_set import FeatureSet as FeatureSet
     from mien.plugins.registry import Registry as Registry
@@ -88,6 +90,7 @@ _HOMES = {
     "mien.inference.report": ("AnonymizeReport", "FrameRange", "SwapReport"),
     "mien.inference.swap": ("swap",),
     "mien.contracts.plugin": ("Plugin", "PluginConfig"),
+    "mien.media.verify": ("FileVerification", "verify"),
     "mien.plugins.registry": ("Registry",),
     "mien.sharing.export": ("export_run",),
     "mien.sharing.package": ("export_package",),

@@ -8,7 +8,18 @@ from rich.console import Console
 from rich.table import Table
 
 from mien_cli.console import messages, results
-from mien_cli.options import HOW, Device, Output, Overwrite, Quality, Source, Threads
+from mien_cli.options import (
+    HOW,
+    Certificate,
+    Credentials,
+    Device,
+    Output,
+    Overwrite,
+    PrivateKey,
+    Quality,
+    Source,
+    Threads,
+)
 from mien_cli.progress import duration, shown_on
 from mien_cli.reporting import listed, print_failures, print_lines, row_of
 
@@ -100,6 +111,9 @@ def anonymize(
     quality: Quality = None,
     threads: Threads = None,
     device: Device = None,
+    credentials: Credentials = True,
+    certificate: Certificate = None,
+    private_key: PrivateKey = None,
 ) -> None:
     """Hide every face of INPUT, or draw it as a person who does not exist, and write OUTPUT.
 
@@ -129,6 +143,9 @@ def anonymize(
         threads=threads,
         device=device,
         overwrite=overwrite,
+        credentials=credentials,
+        certificate=certificate,
+        private_key=private_key,
         quality=DEFAULT_QUALITY if quality is None else quality,
     )
     options = AnonymizeOptions(

@@ -9,7 +9,18 @@ from rich.table import Table
 
 from mien_cli.blender_table import print_comparison
 from mien_cli.console import messages, results
-from mien_cli.options import HOW, Device, Output, Overwrite, Quality, Source, Threads
+from mien_cli.options import (
+    HOW,
+    Certificate,
+    Credentials,
+    Device,
+    Output,
+    Overwrite,
+    PrivateKey,
+    Quality,
+    Source,
+    Threads,
+)
 from mien_cli.progress import duration, shown_on
 from mien_cli.reporting import listed, print_failures, print_lines, row_of
 
@@ -75,6 +86,9 @@ def swap(
     quality: Quality = None,
     threads: Threads = None,
     device: Device = None,
+    credentials: Credentials = True,
+    certificate: Certificate = None,
+    private_key: PrivateKey = None,
 ) -> None:
     """Draw the faces of INPUT as a person that RUN was trained on, and write OUTPUT whole or not at all.
 
@@ -105,6 +119,9 @@ def swap(
         device=device,
         person=person,
         overwrite=overwrite,
+        credentials=credentials,
+        certificate=certificate,
+        private_key=private_key,
         quality=DEFAULT_QUALITY if quality is None else quality,
     )
     with shown_on(messages()) as progress:

@@ -10,6 +10,7 @@ from mien.anonymization.staged_output import StagedOutput
 from mien.anonymization.video import anonymize_video
 from mien.errors import MienError
 from mien.inference.jobs import list_jobs, run_jobs
+from mien.inference.plugins_used import plugins_used
 from mien.inference.report import AnonymizedFile, AnonymizeReport
 from mien.inference.session import Session, SessionOptions
 from mien.inference.target import check_seed
@@ -62,6 +63,8 @@ def anonymize(
     opened.require("synthetic")
     opened = opened.saying(_action(opened, seed))
     tells_apart, why_none = _recognizer(opened.run, how.recognizer, registry)
+    if tells_apart:
+        opened = opened.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, registry))
     policy = Policy(options, seed, tells_apart, source, StagedOutput(output))
     start = time.perf_counter()
     files = run_jobs(

@@ -8,6 +8,7 @@ from os import getpid, replace
 from pathlib import Path
 
 from mien.errors import MienError
+from mien.media.credentials import remove_sidecar, sidecar_of
 from mien.media.files import whole_file
 
 
@@ -33,6 +34,7 @@ class StagedOutput:
         finally:
             with suppress(OSError):  # what the user has to hear is why it was not written
                 draft.unlink(missing_ok=True)
+                sidecar_of(draft).unlink(missing_ok=True)
 
     def accept(self, draft: Path, output: Path) -> Path:
         """Move a draft to its output. Raises MienError if it cannot be moved."""
@@ -56,5 +58,11 @@ class StagedOutput:
 
 
 def _move(draft: Path, to: Path) -> None:
+    """Its Content Credentials go with it, if they stand beside it."""
+    if sidecar_of(draft).exists():
+        with whole_file(sidecar_of(to)) as partial:
+            replace(sidecar_of(draft), partial)
+    else:
+        remove_sidecar(to)
     with whole_file(to) as partial:
         replace(draft, partial)

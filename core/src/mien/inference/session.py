@@ -19,10 +19,12 @@ from mien.geometry.alignment import align
 from mien.inference.detector import FaceDetector
 from mien.inference.generator import FaceGenerator, Scene
 from mien.inference.person_filter import PersonFilter
+from mien.inference.plugins_used import plugins_used
 from mien.inference.report import FileReport
 from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
+from mien.media.credentials import Signer
 from mien.media.images import read_image
-from mien.media.provenance import Provenance
+from mien.media.provenance import PluginUse, Provenance
 from mien.media.video_reader import Frame
 from mien.media.video_writer import DEFAULT_QUALITY
 from mien.plugins.enhancer_set import EnhancerSet
@@ -66,6 +68,12 @@ class SessionOptions:
     """Of videos, see `VideoSink`."""
     overwrite: bool = False
     """Whether files that are there may be replaced."""
+    credentials: bool = True
+    """Whether what is written is signed, as Content Credentials; see `mien.media.credentials`."""
+    certificate: Path | None = None
+    """The user's own, with those above it, as PEM; None: the key that mien makes on first use."""
+    private_key: Path | None = None
+    """That of the certificate, as PEM, without a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +142,23 @@ class Session:
             detector=detector,
             generator=generator,
             person_filter=None,
-            provenance=Provenance(version("mien-core"), "faces drawn anew", trained.digest[:_DIGEST_CHARACTERS]),
+            provenance=Provenance(
+                version("mien-core"),
+                "faces drawn anew",
+                trained.digest[:_DIGEST_CHARACTERS],
+                plugins=plugins_used(
+                    {
+                        "extractor": detector.choice,
+                        "feature": trained.features,
+                        "masker": options.masker or trained.masker,
+                        "model": trained.record.model,
+                        "enhancer": options.enhancers,
+                        "blender": blender,
+                    },
+                    registry,
+                ),
+                signer=_signer(options),
+            ),
             blender=blender,
             recognizer=None,
             quality=options.quality,
@@ -336,12 +360,20 @@ class Session:
         tells_apart = Recognizer(self.registry, recognizer or self.run.recognizer)
         with self.detector.borrowed() as extractors:
             person_filter = PersonFilter(person, extractors, tells_apart)
-        return replace(self, person_filter=person_filter, recognizer=tells_apart.record)
+        session = self.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, self.registry))
+        return replace(session, person_filter=person_filter, recognizer=tells_apart.record)
+
+    def using(self, kind: str, plugins: Sequence[PluginUse]) -> "Session":
+        """The same session, with other plugins of that kind in the provenance."""
+        kept = [use for use in self.provenance.plugins if use.kind != kind]
+        used = (*kept, *(replace(use, kind=kind) for use in plugins))
+        return replace(self, provenance=replace(self.provenance, plugins=used))
 
     def blending_with(self, blender: str) -> "Session":
         """The same session with another blender. Raises MienError if it cannot be made."""
         blenders = Pool(lambda: cast(Blender, self.registry.create("blender", blender)), self.threads)
-        return replace(self, blender=blender, generator=self.generator.blending_with(blender, blenders))
+        session = self.using("blender", plugins_used({"blender": blender}, self.registry))
+        return replace(session, blender=blender, generator=self.generator.blending_with(blender, blenders))
 
     @contextmanager
     def redrawn(self, scenes: Iterable[Scene[T]], ahead: int) -> Iterator[Iterator[tuple[Scene[T], RgbImage]]]:
@@ -381,6 +413,16 @@ def _how_to_use(run: TrainedRun) -> str:
     if "reference" in run.model.targets:
         return f"mien swap {run.path} INPUT OUTPUT --reference IMAGE"
     return f"mien anonymize INPUT OUTPUT --with {run.path}"
+
+
+def _signer(options: SessionOptions) -> Signer | None:
+    """What signs; a certificate that cannot be used is told at once."""
+    if not options.credentials:
+        return None
+    signer = Signer(options.certificate, options.private_key)
+    if options.certificate or options.private_key:
+        _ = signer.key
+    return signer
 
 
 def _device(name: str | None) -> torch.device:

@@ -64,10 +64,12 @@ def write_image(path: Path, image: RgbImage, *, synthetic: Provenance | None) ->
     """Write uint8 (H, W, 3), RGB, whole or not at all, in the format that the suffix names.
 
     JPEG and WebP are written at quality 95, JPEG without thinning its colors (4:4:4); the others lose nothing.
-    synthetic: the mark of an image that was drawn or changed; None for one that shows what the camera saw.
+    synthetic: the mark of an image that was drawn or changed, and what signs it, if anything does; None for one that
+    shows what the camera saw.
 
     Raises MienError for an unknown suffix, for a synthetic image as .bmp, which has no place for the mark, for a
-    side of more than 65500 (JPEG) or 16383 px (WebP), for a full disk or a missing permission.
+    side of more than 65500 (JPEG) or 16383 px (WebP), for a full disk or a missing permission; and if it cannot be
+    signed.
     """
     written_as = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
     if written_as is None:
@@ -90,8 +92,11 @@ def write_image(path: Path, image: RgbImage, *, synthetic: Provenance | None) ->
             f"{path}: an image of {width}×{height} px cannot be written as {written_as}: {error}.",
             "Use .png or .tiff.",
         ) from error
+    data = encoded.getvalue()
+    if synthetic and synthetic.signer:
+        data = synthetic.signer.embedded(data, path.suffix, synthetic)
     with whole_file(path) as partial:
-        partial.write_bytes(encoded.getbuffer())
+        partial.write_bytes(data)
 
 
 def _as_rgb(image: Image.Image) -> RgbImage:

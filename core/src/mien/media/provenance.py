@@ -6,8 +6,9 @@ a label for the honest, not a proof.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
@@ -15,6 +16,9 @@ import av
 from PIL import Image
 
 from mien.errors import MienError
+
+if TYPE_CHECKING:
+    from mien.media.credentials import Signer
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """IPTC's identifier of the term; http, not https, as the vocabulary writes it."""
@@ -32,6 +36,18 @@ _TIFF_XMP_TAG = 700
 
 
 @dataclass(frozen=True, slots=True)
+class PluginUse:
+    """A plugin that took part."""
+
+    kind: str
+    """As in "extractor"."""
+    choice: str
+    """What the user would type for it."""
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """What made an image or video what it is."""
 
@@ -41,6 +57,10 @@ class Provenance:
     """What was done, as a person would say it: "faces drawn as E"."""
     run: str
     """The digest of the run that drew."""
+    plugins: tuple[PluginUse, ...] = field(default=(), compare=False)
+    """What took part; it stands in the Content Credentials alone, not in the label."""
+    signer: "Signer | None" = field(default=None, compare=False)
+    """What signs the file that is written; None: nothing does, and it bears the label alone."""
 
     def note(self) -> str:
         """The sentence for people, on one line."""
@@ -88,9 +108,11 @@ def from_xmp(text: str) -> Provenance | None:
         except ElementTree.ParseError:
             continue
         for element in tree.iter(f"{{{_NAMESPACES['rdf']}}}Description"):
-            values = [element.get(f"{{{_NAMESPACES['mien']}}}{name}") for name in ("version", "action", "run")]
-            if None not in values:
-                return Provenance(*map(str, values))
+            version, action, run = (
+                element.get(f"{{{_NAMESPACES['mien']}}}{name}") for name in ("version", "action", "run")
+            )
+            if version is not None and action is not None and run is not None:
+                return Provenance(version, action, run)
     return None
 
 

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.media.credentials import remove_sidecar
 from mien.media.files import whole_file
 from mien.media.provenance import Provenance
 from mien.media.video_reader import CONVERSION, VideoSource
@@ -57,7 +58,10 @@ class VideoSink:
     - Titles and other metadata are kept, but not where it was filmed: no key with "location" in it is carried over; or
       none at all. Pixels are upright, so there is no mark of a rotation.
 
-    path: where to. like: the video that the images come from. synthetic: the mark of images that were drawn.
+    - What is signed holds its Content Credentials, or has them beside it in PATH.c2pa (.mkv and .webm).
+
+    path: where to. like: the video that the images come from. synthetic: the mark of images that were drawn, and what
+    signs the file, if anything does.
     quality: from 0 (best) to 51, x264's constant rate factor; for VP9 it is scaled to 0…63.
     sound, titles: whether those of `like` are kept.
 
@@ -91,6 +95,10 @@ class VideoSink:
     def __enter__(self) -> "VideoSink":
         with ExitStack() as stack:
             partial = stack.enter_context(whole_file(self.path))
+            self._partial = partial
+            if self._synthetic and self._synthetic.signer:
+                _ = self._synthetic.signer.key  # one that cannot be read or made is told before any frame is drawn
+            stack.push(self._sign)
             source = stack.enter_context(av.open(str(self._like.path)))
             self._output = self._created(partial, source)
             stack.push(self._close)
@@ -120,7 +128,7 @@ class VideoSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Entered last, the end of the streams is written first; then the file is closed and takes its place.
+        # Entered last, the end of the streams is written first; then the file is closed, signed, and takes its place.
         if kind is None:
             self._stack.push(self._finish)
         self._stack.__exit__(kind, error, trace)
@@ -139,6 +147,14 @@ class VideoSink:
         else:
             with suppress(OSError, av.error.FFmpegError):  # the error that led here is the one to tell
                 self._output.close()
+
+    def _sign(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:
+            return
+        if self._synthetic and self._synthetic.signer:
+            self._synthetic.signer.sign_file(self._partial, self.path, self._synthetic)
+        else:
+            remove_sidecar(self.path)  # it would speak of the file that stood there before
 
     def _created(self, path: Path, source: InputContainer) -> OutputContainer:
         options = {"fflags": "+bitexact"}  # the same images give the same file

@@ -1,0 +1,26 @@
+"""Which plugins take part in drawing, as the Content Credentials record them."""
+
+from mien.contracts.plugin import without_folders
+from mien.media.provenance import PluginUse
+from mien.plugins.choice import parse_choices
+from mien.plugins.feature_set import choice_text
+from mien.plugins.registry import Registry
+
+
+def plugins_used(choices: dict[str, str], registry: Registry) -> tuple[PluginUse, ...]:
+    """The plugins of each kind, in order.
+
+    choices: kind → plugin choice, or several joined by `+`; an empty one is left out. Folders are left out of settings,
+    since what is recorded is published. Raises MienError for one that is not installed.
+    """
+    return tuple(
+        PluginUse(
+            kind,
+            without_folders(choice_text(choice.name, registry.configure(kind, choice)[1])),
+            plugin.distribution,
+            plugin.version,
+        )
+        for kind, text in choices.items()
+        for choice in parse_choices(text)
+        for plugin in [registry.find(kind, choice.name)]
+    )
