@@ -8,6 +8,7 @@ import typer
 
 from mien_cli.commands import (
     anonymize,
+    audit,
     compare,
     demo,
     evaluate,
@@ -50,6 +51,7 @@ app.command(rich_help_panel="Swap faces")(preprocess.preprocess)
 app.command(rich_help_panel="Swap faces")(train.train)
 app.command(rich_help_panel="Swap faces")(swap.swap)
 app.command(rich_help_panel="Swap faces")(anonymize.anonymize)
+app.command(rich_help_panel="Judge files")(audit.audit)
 app.command(rich_help_panel="Judge files")(verify.verify)
 app.command(rich_help_panel="Judge runs")(evaluate.evaluate)
 app.command(rich_help_panel="Judge runs")(compare.compare)

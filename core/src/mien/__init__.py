@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mien.anonymization.anonymize import anonymize as anonymize
     from mien.anonymization.policy import AnonymizeOptions as AnonymizeOptions
+    from mien.auditing.audit import audit as audit
+    from mien.auditing.options import AuditOptions as AuditOptions
+    from mien.auditing.report import AuditReport as AuditReport
     from mien.contracts.blender import Blender as Blender
     from mien.contracts.enhancer import Enhancer as Enhancer
     from mien.contracts.extractor import Extractor as Extractor
@@ -64,6 +67,9 @@ if TYPE_CHECKING:
     from mien.training.trainer import train as train
 
 _HOMES = {
+    "mien.auditing.audit": ("audit",),
+    "mien.auditing.options": ("AuditOptions",),
+    "mien.auditing.report": ("AuditReport",),
     "mien.geometry.alignment": ("align",),
     "mien.contracts.blender": ("Blender",),
     "mien.dataset.format": ("Dataset",),

@@ -128,7 +128,7 @@ def default_recognizer(registry: Registry) -> str:
     able: list[str] = []
     for name in installed:
         try:
-            able += [name] if _tells_people_apart(name, registry) else []
+            able += [name] if tells_people_apart(name, registry) else []
         except MienError as error:
             broken.append(error.message)
     if len(able) > 1:
@@ -145,7 +145,8 @@ def default_recognizer(registry: Registry) -> str:
     return able[0]
 
 
-def _tells_people_apart(name: str, registry: Registry) -> bool:
+def tells_people_apart(name: str, registry: Registry) -> bool:
+    """Whether a feature, as it is by default, can be a recognizer. Raises MienError if it cannot be loaded."""
     limit = cast(type[Feature], registry.load("feature", name)).same_person_below
     if limit is None or isinstance(limit, int | float):
         return limit is not None

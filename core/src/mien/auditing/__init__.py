@@ -1,0 +1,1 @@
+"""Whether an anonymized image or video still shows somebody, whatever tool made it."""

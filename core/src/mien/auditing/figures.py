@@ -1,0 +1,63 @@
+"""What an audit found, in words."""
+
+from mien.auditing.report import AuditReport, Guesses, Leak
+
+
+def reasons_of(leak: Leak) -> str:
+    """Why a face is a leak, in words."""
+    told = []
+    if leak.is_unchanged and leak.unchanged is not None:
+        told.append(f"{leak.unchanged:.0%} of it is as it was")
+    if leak.is_recognized and leak.distance is not None:
+        told.append(f"still recognized (distance {leak.distance:.2f})")
+    return "; ".join(told)
+
+
+def figures_of(report: AuditReport) -> list[tuple[str, str, str]]:
+    """The figures of verification: name, value and what it means."""
+    found = report.verification
+    rows = [
+        (
+            "Still recognized",
+            f"{found.verified} of {found.faces}"
+            + ("" if found.smallest_distance is None else f", nearest {found.smallest_distance:.2f}"),
+            f"Faces nearer than {report.same_person_below:g} to the face that was at their place.",
+        ),
+        (
+            "Rank 1",
+            _shown(found.identified, "one person alone: nobody to be confused with"),
+            "How often the person whose original faces lie nearest is who was there.",
+        ),
+        (
+            "TAR at FAR 0.1 %",
+            _rates(report),
+            "How often a protected face passes as its person at the threshold at which 1 of 1000 other people would.",
+        ),
+        (
+            "Rank 1, enrolled",
+            _shown(found.enrolled, "needs two people with two faces each"),
+            "The same by an attacker who knows, by name, the protected faces of the first half of the time. High for "
+            "every tool that gives a person one new face throughout; it does not say who that is.",
+        ),
+        (
+            "Rank 1, trained",
+            _shown(found.trained, "needs two people with ten faces each"),
+            "The same by a linear classifier trained on protected faces (five folds, each a stretch of time).",
+        ),
+    ]
+    return rows
+
+
+def _rates(report: AuditReport) -> str:
+    rates = report.verification.accepted
+    if rates is None:
+        return "not told: one person alone"
+    if rates.true_accepts is None or rates.below is None:
+        return f"not told: {rates.impostor_pairs} pairs of {rates.people} people, and 1000 are needed"
+    return f"{rates.true_accepts:.1%} (below {rates.below:.2f}; {rates.impostor_pairs} pairs of {rates.people} people)"
+
+
+def _shown(guesses: Guesses | None, why_none: str) -> str:
+    if guesses is None:
+        return f"not told: {why_none}"
+    return f"{guesses.right:.1%}, by chance {guesses.by_chance:.1%} ({guesses.faces} faces, {guesses.people} people)"

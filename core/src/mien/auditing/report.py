@@ -1,0 +1,152 @@
+"""What an audit found, as it is written to audit.json."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from mien.tracking.recognizer_record import RecognizerRecord
+
+_CONFIG = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class Leak(BaseModel):
+    """A face of the output that shows who was there."""
+
+    model_config = _CONFIG
+
+    output: str
+    frame: int
+    """The output's, from 0."""
+    seconds: float
+    box: tuple[float, float, float, float]
+    """Left, top, right, bottom in pixels of the original."""
+    score: float
+    """How sure the extractor is, in [0, 1]."""
+    unchanged: float | None
+    """How much of the face is as it was, in [0, 1]; None: nothing can be said of it."""
+    distance: float | None
+    """How far it lies from the original face, as the recognizer measures; None: it was not compared."""
+    is_unchanged: bool
+    is_recognized: bool
+    """Why it is a leak: one or both."""
+    person: int | None
+    """Who of the original it is, from 0; None: not told."""
+    image: str | None = None
+    """Where the report keeps the face before and after, below its folder; None: not kept."""
+
+
+class AuditedFile(BaseModel):
+    """What was found in one file."""
+
+    model_config = _CONFIG
+
+    original: str
+    output: str
+    frames: int
+    """Frames that were audited."""
+    faces: int
+    """Faces found in the original in them."""
+    compared: int
+    """Faces whose encodings were compared."""
+    kept: int
+    """Faces of people who were to stay visible."""
+    leaks: int
+    doubtful: int
+    """Faces that would be leaks, if they are faces: the extractor is less sure than half."""
+    leaking_frames: list[int]
+    doubtful_frames: list[int]
+    notes: list[str]
+    failure: str = ""
+    """Why it could not be audited."""
+
+
+class Guesses(BaseModel):
+    """How often an attacker guesses who it is (rank 1)."""
+
+    model_config = _CONFIG
+
+    faces: int
+    people: int
+    right: float
+    """Share of the faces, in [0, 1]."""
+    by_chance: float
+    """What such guesses hit by chance: share, in [0, 1]."""
+
+
+class VerificationRates(BaseModel):
+    """How often a protected face passes as its person, at a false accept rate of 0.1 %."""
+
+    model_config = _CONFIG
+
+    impostor_pairs: int
+    """Pairs of a face and another person by which the threshold is told; 1000 are needed."""
+    people: int
+    true_accepts: float | None
+    """Share of the protected faces, in [0, 1]; None: there are too few pairs to tell."""
+    below: float | None
+    """The threshold."""
+
+
+class Verification(BaseModel):
+    """How well people are found again by protected faces, over all files."""
+
+    model_config = _CONFIG
+
+    faces: int
+    """Faces compared."""
+    people: int
+    verified: int
+    """Faces still nearer to the face that was at their place than the recognizer's threshold."""
+    smallest_distance: float | None
+    identified: Guesses | None
+    """Guessed by the original's people; None: there is one person alone."""
+    accepted: VerificationRates | None
+    enrolled: Guesses | None
+    """Guessed by an attacker who knows half of the protected faces by name; None: there are too few."""
+    trained: Guesses | None
+    """Guessed by a linear classifier trained on protected faces; None: there are too few."""
+
+
+class AuditReport(BaseModel):
+    """What `mien.audit` found."""
+
+    model_config = _CONFIG
+
+    extractor: str
+    recognizer: RecognizerRecord
+    same_person_below: float
+    independent: bool
+    """Whether extractor and recognizer took no part, as far as the files say what did."""
+    notes: list[str]
+    files: list[AuditedFile]
+    without_output: list[str]
+    """Originals of the folder that have no output."""
+    leaks: list[Leak]
+    doubtful: list[Leak]
+    verification: Verification
+
+    @property
+    def frames(self) -> int:
+        """Images and frames audited."""
+        return sum(file.frames for file in self.files)
+
+    @property
+    def faces(self) -> int:
+        """Faces found in them."""
+        return sum(file.faces for file in self.files)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Outputs that could not be audited, and why."""
+        return {file.output: file.failure for file in self.files if file.failure}
+
+
+@dataclass(frozen=True, slots=True)
+class LeakView:
+    """A leak as it is shown."""
+
+    leak: Leak
+    image: NDArray[np.uint8]
+    """uint8 (H, W, 3): the face before and after, side by side."""
