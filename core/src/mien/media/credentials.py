@@ -115,15 +115,21 @@ class Signer:
     def _builder(self, provenance: Provenance) -> "c2pa.Builder":
         import c2pa
 
-        return c2pa.Builder(manifest_of(provenance), c2pa.Context(c2pa.Settings.from_dict(offline_settings())))
+        return c2pa.Builder(manifest_of(provenance), offline())
 
 
-def offline_settings() -> dict[str, Any]:
-    """c2pa's settings with which it fetches nothing, and makes no thumbnail."""
-    return {
-        "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
-        "builder": {"thumbnail": {"enabled": False}},
-    }
+def offline(anchors: str = "") -> "c2pa.Context":
+    """c2pa's context in which it fetches nothing, and makes no thumbnail.
+
+    anchors: PEM of certificates to be trusted.
+    """
+    import c2pa
+
+    settings = c2pa.Settings.from_dict({"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}})
+    settings.set("builder.thumbnail.enabled", "false")
+    if anchors:
+        settings.update({"trust": {"user_anchors": anchors}})
+    return c2pa.Context(settings)
 
 
 def media_type_of(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from mien.errors import MienError
-from mien.media.credentials import FACES_ASSERTION, SIDECAR_SUFFIX, media_type_of, offline_settings, sidecar_of
+from mien.media.credentials import FACES_ASSERTION, SIDECAR_SUFFIX, media_type_of, offline, sidecar_of
 from mien.media.provenance import DIGITAL_SOURCE_TYPE, PluginUse, read_provenance
 from mien.media.signing_key import SELF_MADE, SigningKey, own_key_path
 
@@ -141,8 +141,7 @@ def _manifest(path: Path, sidecar: Path | None, anchors: str) -> tuple[Mapping[s
     """The manifest store, where it was found, and why it cannot be read if it cannot."""
     import c2pa
 
-    settings = offline_settings() | {"trust": {"user_anchors": anchors} if anchors else {}}
-    context = c2pa.Context(c2pa.Settings.from_dict(settings))
+    context = offline(anchors)
     try:
         with path.open("rb") as file, c2pa.Reader(None, file, context=context) as reader:
             return json.loads(reader.json()), str(path), ""
