@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from mien.inference.session import Session as Session
     from mien.inference.session import SessionOptions as SessionOptions
     from mien.inference.swap import swap as swap
-    from mien.plugins.choice import PluginChoice as PluginChoice
     from mien.media.verify import FileVerification as FileVerification
     from mien.media.verify import verify as verify
+    from mien.plugins.choice import PluginChoice as PluginChoice
     from mien.plugins.extractor_set import ExtractorSet as ExtractorSet
     from mien.plugins.feature_set import FeatureSet as FeatureSet
     from mien.plugins.registry import Registry as Registry
