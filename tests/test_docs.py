@@ -77,6 +77,8 @@ def what_runs(block: Block) -> str:
         ("runs.md", "shell"): "test_the_commands_for_runs_are_understood",
         ("runs.md", "python"): "test_the_run_package_written_by_hand_is_found",
         ("runs.md", "toml"): "test_the_run_package_written_by_hand_is_found",
+        ("provenance.md", "shell"): "test_the_commands_about_outputs_are_understood",
+        ("auditing.md", "shell"): "test_the_commands_about_outputs_are_understood",
         ("tutorial.md", "python"): "test_what_the_tutorial_quotes_is_in_the_template",
         ("python.md", "python"): "test_an_example_stands_on_the_page_and_has_its_test"
         if re.fullmatch(SNIPPET, block.text)
@@ -195,6 +197,13 @@ def test_the_commands_for_runs_are_understood(parsed):
             parsed(arguments)
         else:
             assert (program, arguments[-1]) == ("pip", "mien-run-anna-ben")
+
+
+@pytest.mark.parametrize("page", ["provenance.md", "auditing.md"])
+def test_the_commands_about_outputs_are_understood(parsed, page):
+    for command in commands_of(blocks_of(DOCS / page)):
+        program, *arguments = shlex.split(command)
+        assert program == "mien" and parsed(arguments)
 
 
 def test_the_run_package_written_by_hand_is_found(environment):

@@ -1,0 +1,33 @@
+"""`mien audit`, as a user meets it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from mien.media.images import read_image, write_image
+
+FACE = Path(__file__).resolve().parents[2] / "tests" / "data" / "images" / "formats" / "rgb.png"
+FAST = ("--extractor", "blazeface")
+
+
+def test_a_face_that_is_still_there_is_told_and_exits_with_three(mien, tmp_path):
+    run = mien("audit", FACE, FACE, *FAST, "--out", tmp_path / "report")
+    assert run.exit_code == 3, run.stderr
+    assert f"Leaks: {FACE}: frames 0." in run.stdout and f"Page: {tmp_path / 'report' / 'index.html'}" in run.stdout
+    assert "TAR at FAR 0.1 %: not told: one person alone" in run.stdout
+    assert (tmp_path / "report" / "audit.json").exists()
+    allowed = mien("audit", FACE, FACE, *FAST, "--max-leaks", "1", "--json")
+    assert allowed.exit_code == 0 and len(json.loads(allowed.stdout)["leaks"]) == 1
+
+
+def test_nobody_is_left_in_an_image_that_is_hidden(mien, tmp_path):
+    write_image(tmp_path / "out.png", np.full_like(read_image(FACE), 120), synthetic=None)
+    run = mien("audit", FACE, tmp_path / "out.png", *FAST)
+    assert run.exit_code == 0, run.stdout
+    assert "Leaks:" not in run.stdout and "Still recognized: 0 of 1" in run.stdout
+
+
+def test_what_is_missing_is_told(mien, tmp_path):
+    run = mien("audit", FACE, tmp_path / "none.png")
+    assert run.exit_code == 2 and "There is no file or folder" in run.stderr
