@@ -123,7 +123,7 @@ def test_a_dataset_that_has_changed_since_training_is_not_taken_for_an_unknown_o
     with pytest.raises(MienError, match="has changed") as told:
         choose_rows(run, Dataset.open(person), 1000)
     assert "--last 0.25" in told.value.fix
-    assert choose_rows(run, Dataset.open(person), 1000, last=0.25).of == before.of
+    assert choose_rows(run, Dataset.open(person), 1000, last=0.25).candidates == before.candidates
     with pytest.raises(MienError, match="Training saw"):
         choose_rows(run, Dataset.open(person), 1000, last=0.5)
 

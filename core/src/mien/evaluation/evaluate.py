@@ -14,7 +14,7 @@ from mien.errors import MienError
 from mien.evaluation.baselines import MeanFace, ModelPredictor, NearestFace, Thumbnail, given_of
 from mien.evaluation.formulas import expression_error, frechet_distance, mean_of_finite, mean_pairwise_distance
 from mien.evaluation.metric_table import beats
-from mien.evaluation.metrics import Judge, compute_metrics
+from mien.evaluation.metrics import RecognizedPeople, compute_metrics
 from mien.evaluation.observation import gathered
 from mien.evaluation.observer import Plugins
 from mien.evaluation.observer_pool import looking_with
@@ -116,7 +116,8 @@ def measure(
     )
     looking = looking_with(registry, plugins, observations=len(chosen.rows) * len(people) * _PREDICTORS)
     known = _encodings(sources, people, recognizes, progress)
-    by_judges = [Judge(judge, _encodings(sources, people, judge, progress)) for judge in judging]
+    recognized = RecognizedPeople(recognizes, known)
+    by_judges = [RecognizedPeople(judge, _encodings(sources, people, judge, progress)) for judge in judging]
     of_model = {
         person: ModelPredictor(
             opened, dataset, features, person, seed, _given(opened, features, person, sources, known, recognizes)
@@ -142,9 +143,7 @@ def measure(
         poses[number] = angles_degrees(head_pose(observations.landmarks))
         real = known[result.drawn_as] if result.drawn_as else originals.encodings
         metrics.append(
-            compute_metrics(
-                result, observations, originals, known, real, dataset.people, recognizes, synthetic, by_judges
-            )
+            compute_metrics(result, observations, originals, recognized, real, dataset.people, synthetic, by_judges)
         )
     middle = len(originals.encodings) // 2
     record = opened.record

@@ -25,8 +25,8 @@ from mien.tracking.recognizer import Recognizer
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
-    """A recognizer that takes part in nothing else, and what it makes of the people of a run."""
+class RecognizedPeople:
+    """A recognizer, and what it makes of the people of a run."""
 
     recognizer: Recognizer
     known: dict[str, NDArray[np.float32]]
@@ -37,22 +37,21 @@ def compute_metrics(
     result: PredictorResult,
     observations: Observations,
     originals: Originals,
-    known: dict[str, NDArray[np.float32]],
+    recognized: RecognizedPeople,
     real: NDArray[np.float32],
     people: Sequence[str],
-    recognizer: Recognizer,
     synthetic: SyntheticPeople,
-    judges: Sequence[Judge] = (),
+    judges: Sequence[RecognizedPeople] = (),
 ) -> Metrics:
     """The figures of one way of drawing.
 
-    observations: of its results, which belong to `seen`. known: person → encodings of their training faces. real:
-    encodings of the faces that drawn ones should look like. people: whose faces were evaluated. synthetic: what else
-    the model drew. judges: who else says whose faces they are, in the order of `Observations.by_judges`.
+    observations: of its results, which belong to `originals`. recognized: by what the figures are. real: encodings of
+    the faces that drawn ones should look like. people: whose faces were evaluated. synthetic: what else the model drew.
+    judges: who else says whose faces they are, in the order of `Observations.by_judges`.
     """
-    limit = recognizer.same_person_below
+    limit = recognized.recognizer.same_person_below
     to_original = observations.distances_to(originals.encodings)
-    to_people = {name: observations.distances_to(encodings.mean(0)) for name, encodings in known.items()}
+    to_people = {name: observations.distances_to(encodings.mean(0)) for name, encodings in recognized.known.items()}
     to_target = to_people[result.drawn_as] if result.drawn_as else None
     nearest = np.min(list(to_people.values()), axis=0)
     invented = not result.predictor.is_baseline and result.drawn_as is None
@@ -96,7 +95,7 @@ def compute_metrics(
 
 
 def _judged(
-    judge: Judge, drawn_as: str | None, encodings: NDArray[np.float32], originals: NDArray[np.float32]
+    judge: RecognizedPeople, drawn_as: str | None, encodings: NDArray[np.float32], originals: NDArray[np.float32]
 ) -> JudgeMetrics:
     limit = judge.recognizer.same_person_below
     to_original = identity_distances(encodings, originals)

@@ -231,12 +231,12 @@ class FaceGenerator:
         return cut(image, face.landmarks, to_crop, self._alignment, points_of(face.as_found()))
 
     def _generated(self, waiting: list[_Cut[T]]) -> list[GeneratedScene[T]]:
-        crops = [crop for cut in waiting for crop in cut.crops]
-        around = [of_face for cut in waiting for of_face in cut.around]
-        targets = [target for cut in waiting for target in self._targets_of(cut.scene)]
+        crops = [crop for cut_out in waiting for crop in cut_out.crops]
+        around = [of_face for cut_out in waiting for of_face in cut_out.around]
+        targets = [target for cut_out in waiting for target in self._targets_of(cut_out.scene)]
         with self._clock.running("generate"):
             faces = iter(self._faces(crops, around, targets))
-        return [GeneratedScene(cut.scene, [next(faces) for _ in cut.crops]) for cut in waiting]
+        return [GeneratedScene(cut_out.scene, [next(faces) for _ in cut_out.crops]) for cut_out in waiting]
 
     def _targets_of(self, scene: Scene[T]) -> Sequence[FaceTarget]:
         if scene.targets is not None:
