@@ -162,6 +162,16 @@ def test_a_face_comes_into_the_colors_of_what_it_covers(faces, how):
     assert apart[1] < 0.35 * apart[0]
 
 
+def test_the_grain_of_a_scene_is_no_contrast(faces):
+    face, reference = faces
+    noise = np.random.default_rng(0).normal(0, 12, reference.image.shape)
+    noisy = np.clip(np.rint(reference.image + noise), 0, 255).astype(np.uint8)
+    both = ((face.mask == 1) & (reference.mask == 1)).astype(np.float32)
+    clean, grainy = (statistics(match_colors(face.image, to, both), both)[1] for to in (reference.image, noisy))
+    assert np.abs(grainy / clean - 1).max() < 0.12
+    assert (statistics(noisy, both)[1] / statistics(reference.image, both)[1]).max() > 1.3
+
+
 @pytest.mark.parametrize("how", ["reinhard", "histogram"])
 def test_a_face_in_a_black_and_white_image_is_black_and_white(faces, how):
     there, face = faces

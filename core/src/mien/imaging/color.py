@@ -13,6 +13,8 @@ from mien.geometry.alignment import share_in_scene, warp
 _GAIN_LIMIT = 2.0
 """Contrast is at most doubled: a flat or nearly black face would otherwise become noise. It is lowered as far as the
 scene asks: of a black-and-white image, no color is left."""
+_GRAIN = 1 / 100
+"""Standard deviation of the Gaussian that leaves no grain, as a share of the face's side."""
 _PIXELS_PER_SHARE = 32
 _MOST_SHARES = 32
 """A histogram is followed in equal shares of so many pixels at least, and in so many shares at most."""
@@ -48,17 +50,16 @@ def in_scene_colors(face: RgbImage, scene: RgbImage, weights: Mask, to_crop: Aff
 def match_colors(face: RgbImage, reference: RgbImage, weights: Mask) -> RgbImage:
     """Give a face the mean and the spread of the reference's colors, in each channel of CIELab.
 
-    Reinhard et al., Color Transfer between Images, IEEE CG&A 2001. face, reference: uint8 (S, S, 3), RGB. weights:
-    float32 (S, S), how much a pixel counts; where they are all 0 the face is returned as it is. Contrast is at most
-    doubled.
+    Reinhard et al., Color Transfer between Images, IEEE CG&A 2001; the spread is that below the grain. face, reference:
+    uint8 (S, S, 3), RGB. weights: float32 (S, S), how much a pixel counts; where they are all 0 the face is returned as
+    it is. Contrast is at most doubled.
     """
     total = float(weights.sum())
     if total <= 0:
         return face.copy()
-    share = (weights / total)[..., None]
     ours, theirs = to_lab(face), to_lab(reference)
-    our_mean, our_spread = _statistics(ours, share)
-    their_mean, their_spread = _statistics(theirs, share)
+    our_mean, our_spread = _statistics(ours, weights)
+    their_mean, their_spread = _statistics(theirs, weights)
     gain = np.minimum(their_spread / np.maximum(our_spread, 1e-3), _GAIN_LIMIT)
     return from_lab(((ours - our_mean) * gain + their_mean).astype(np.float32))
 
@@ -118,11 +119,15 @@ def from_lab(lab: NDArray[np.float32]) -> RgbImage:
     return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
 
 
-def _statistics(
-    lab: NDArray[np.float32], share: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    mean = (lab * share).sum((0, 1))
-    return mean, np.sqrt(((lab - mean) ** 2 * share).sum((0, 1)))
+def _statistics(lab: NDArray[np.float32], weights: Mask) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and spread of what lies below the grain: noise of a camera is no contrast."""
+    seen = (weights > 0).astype(np.float32)
+    sigma_px = max(_GRAIN * len(weights), 0.5)
+    around = np.maximum(cv2.GaussianBlur(seen, (0, 0), sigma_px), 1e-6)
+    smooth = cv2.GaussianBlur(lab * seen[..., None], (0, 0), sigma_px) / around[..., None]
+    share = (weights / weights.sum())[..., None]
+    mean = (smooth * share).sum((0, 1))
+    return mean, np.sqrt(((smooth - mean) ** 2 * share).sum((0, 1)))
 
 
 def _share_means(values: NDArray[np.float32], weights: NDArray[np.float64], count: int) -> NDArray[np.float64]:
