@@ -7,7 +7,7 @@ def reasons_of(leak: Leak) -> str:
     """Why a face is a leak, in words."""
     told = []
     if leak.is_unchanged and leak.unchanged is not None:
-        told.append(f"{leak.unchanged:.0%} of it is as it was")
+        told.append("as it was" if leak.unchanged == 1 else f"as it was in {leak.unchanged:.0%} of a half or more")
     if leak.is_recognized and leak.distance is not None:
         told.append(f"still recognized (distance {leak.distance:.2f})")
     return "; ".join(told)

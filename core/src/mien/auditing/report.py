@@ -25,7 +25,7 @@ class Leak(BaseModel):
     score: float
     """How sure the extractor is, in [0, 1]."""
     unchanged: float | None
-    """How much of the face is as it was, in [0, 1]; None: nothing can be said of it."""
+    """How much of the face's best half is as it was, in [0, 1]; None: nothing can be said of it."""
     distance: float | None
     """How far it lies from the original face, as the recognizer measures; None: it was not compared."""
     is_unchanged: bool
