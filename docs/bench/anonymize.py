@@ -1,0 +1,213 @@
+"""What methods of anonymizing make of clips: expression, pose, identity, steadiness, speed, and a strip of pictures.
+
+    python docs/bench/anonymize.py CLIP… --with morph --with blocks --out FOLDER
+    python docs/bench/anonymize.py CLIP --with morph --frames 1340 --step 10 --seed 3
+
+CLIP: its largest face is looked at. --with: a model that needs no run, or a run, as `mien anonymize --run` takes it.
+The faces are found by one extractor (--extractor) and judged by another one (--judge), which did not drive them.
+
+    mouth, width, eyes   Pearson's r of mouth opening, mouth width and eye opening, drawn against filmed
+    pose                 median angle between the drawn head and the filmed one, in degrees
+    same                 share of drawn faces nearer to the filmed person than the limit, for each recognizer
+    distance             median of these distances, of the first recognizer
+    within               largest distance of a drawn face to the mean of the drawn ones, likewise
+    shake                acceleration of the judge's landmarks on the stiller half of the frames, drawn over filmed
+    change               mean change of the pixels of the face from frame to frame, drawn over filmed
+    found                share of the drawn faces that the judge finds
+    ms                   for a face to be drawn, without detection and blending
+
+With --step above 1 nothing is said of shake and change. Writes FOLDER/anonymize.json, and a strip for each clip.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien import ExtractorSet, Registry, Session, SessionOptions
+from mien.contracts.face import RgbImage
+from mien.evaluation.observation import FaceLocator, Observations, gathered
+from mien.evaluation.observer import around
+from mien.geometry.expression import correlations, expression
+from mien.geometry.pose import head_pose, pose_error_degrees
+from mien.inference.generator import Scene
+from mien.inference.target import SyntheticPerson, synthetic_id
+from mien.media.grid import write_grid
+from mien.media.video_reader import VideoSource
+from mien.spread import spread_indices
+from mien.tracking.recognizer import Recognizer
+from mien.tracking.tracker import TrackedFace, face_size, follow
+
+SHOWN = 8
+COLUMNS = ("mouth", "width", "eyes", "pose", "same", "distance", "within", "shake", "change", "found", "ms")
+
+
+class Clip:
+    """Frames of a clip with the face that is followed in most of them."""
+
+    def __init__(self, path: Path, extractor: ExtractorSet, start: int, frames: int, step: int) -> None:
+        with VideoSource(path) as video:
+            chosen = [frame for frame in video.frames(start, start + frames) if (frame.index - start) % step == 0]
+        followed = list(follow((frame, extractor.extract(frame.image)) for frame in chosen))
+        sizes: dict[int, float] = {}
+        for _, faces in followed:
+            for face in faces:
+                if face.landmarks is not None:
+                    sizes[face.track] = sizes.get(face.track, 0.0) + face_size(face.landmarks)
+        if not sizes:
+            raise SystemExit(f"{path}: no face")
+        largest = max(sizes, key=lambda track: sizes[track])
+        self.name = f"{path.parent.name}/{path.stem}"
+        self.images: list[RgbImage] = []
+        self.faces: list[TrackedFace] = []
+        for frame, faces in followed:
+            for face in faces:
+                if face.track == largest and face.landmarks is not None:
+                    self.images.append(frame.image)
+                    self.faces.append(face)
+
+    def drawn_by(self, method: str, number: int, extractor: str, blender: str | None) -> tuple[list[RgbImage], float]:
+        """The frames with the face as a synthetic person, and milliseconds for a face."""
+        session = Session.open(method, options=SessionOptions(extractor=extractor, blender=blender, threads=1))
+        target = [SyntheticPerson(number)]
+        scenes = [Scene(image, [face], None, target) for image, face in zip(self.images, self.faces, strict=True)]
+        with session.redrawn(scenes[:1], 1) as first:  # what is loaded once is no part of the time
+            list(first)
+        before = session.clock.seconds.get("generate", 0.0)
+        generated = list(session.generator.generate(scenes))
+        ms = (session.clock.seconds["generate"] - before) / len(scenes) * 1000
+        return [session.generator.blend(scene)[1] for scene in generated], ms
+
+    def seen(self, images: Sequence[RgbImage], locator: FaceLocator) -> Observations:
+        """What the judge sees at the face's place."""
+        return gathered([locator.look(i, f.landmarks) for i, f in zip(images, self.faces, strict=True)])
+
+    def changes(self, images: Sequence[RgbImage]) -> float:
+        """Mean change of the gray values in the face's hull from one frame to the next."""
+        gray = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) for image in images]
+        means = []
+        for number in range(1, len(gray)):
+            hull = np.zeros(gray[0].shape, np.uint8)
+            points = self.faces[number].landmarks
+            cv2.fillConvexPoly(hull, cv2.convexHull(np.round(points).astype(np.int32)), 1)
+            means.append(float(np.abs(gray[number] - gray[number - 1])[hull > 0].mean()))
+        return float(np.mean(means))
+
+    def strip(self, images: Sequence[RgbImage]) -> list[NDArray[np.uint8]]:
+        """Some frames, cut to the face's surroundings."""
+        return [around(images[n], self.faces[n].landmarks) for n in spread_indices(len(images), SHOWN)]
+
+
+def compare(
+    original: Observations, drawn: Observations, recognizers: Sequence[Recognizer], consecutive: bool
+) -> dict[str, object]:
+    """What the judge says of drawn faces."""
+    r = correlations(expression(original.landmarks), expression(drawn.landmarks))
+    pose = pose_error_degrees(head_pose(original.landmarks), head_pose(drawn.landmarks))
+    both = original.found & drawn.found
+    same, distances = {}, []
+    encodings = zip([original.encodings, *original.by_judges], [drawn.encodings, *drawn.by_judges], strict=True)
+    for recognizer, (filmed, new) in zip(recognizers, encodings, strict=True):
+        reference = recognizer.mean(filmed[original.found])
+        distance = recognizer.distances(new[drawn.found], reference)
+        same[recognizer.features.text] = float((distance < recognizer.same_person_below).mean())
+        distances.append(distance)
+    own = drawn.encodings[drawn.found]
+    within = recognizers[0].distances(own, recognizers[0].mean(own)).max()
+    return {
+        "mouth": r["mouth_opening"],
+        "width": r["mouth_width"],
+        "eyes": r["eye_opening"],
+        "pose": float(np.nanmedian(pose[both])),
+        "same": same,
+        "distance": float(np.median(distances[0])),
+        "within": float(within),
+        "shake": shake(original, drawn) if consecutive else float("nan"),
+        "found": float(drawn.found.mean()),
+    }
+
+
+def shake(original: Observations, drawn: Observations) -> float:
+    """Acceleration of the landmarks, drawn over filmed, in the stiller half of the filmed frames."""
+    still = speed(original.landmarks)
+    chosen = still <= np.nanmedian(still)
+    return float(
+        np.nanmean(acceleration(drawn.landmarks)[chosen]) / np.nanmean(acceleration(original.landmarks)[chosen])
+    )
+
+
+def acceleration(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean length of the landmarks' second difference in time, in pixels: float64 (N − 2,)."""
+    second = landmarks[2:] - 2.0 * landmarks[1:-1] + landmarks[:-2]
+    return np.linalg.norm(second, axis=-1).mean(-1)
+
+
+def speed(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean way of the landmarks from the frame before to the one after: float64 (N − 2,)."""
+    return np.linalg.norm(landmarks[2:].astype(np.float64) - landmarks[:-2], axis=-1).mean(-1)
+
+
+def line(name: str, values: dict[str, object]) -> str:
+    """A row of the table."""
+    cells = []
+    for column in COLUMNS:
+        value = values[column]
+        if isinstance(value, dict):
+            cells.append(" ".join(f"{share:.0%}" for share in value.values()))
+        else:
+            cells.append(f"{value:.0f}" if column == "ms" else f"{value:.2f}")
+    return f"{name:34}" + "".join(f"{cell:>10}" for cell in cells)
+
+
+def main() -> None:
+    """Print the table, and write it and the strips."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
+    parser.add_argument("--with", dest="methods", action="append", required=True, metavar="METHOD")
+    parser.add_argument("--extractor", default="blazeface")
+    parser.add_argument("--judge", default="face_recognition")
+    parser.add_argument("--recognizer", action="append", help="several may be named; the default one if none is")
+    parser.add_argument("--blender")
+    parser.add_argument("--people", type=int, default=2, help="each method draws so many synthetic people")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("anonymize"))
+    options = parser.parse_args()
+    registry = Registry()
+    extractor, judge = ExtractorSet(options.extractor, registry), ExtractorSet(options.judge, registry)
+    recognizers = [Recognizer(registry, choice) for choice in options.recognizer or [None]]
+    locator = FaceLocator(judge, recognizers[0], recognizers[1:])
+    options.out.mkdir(parents=True, exist_ok=True)
+    table: dict[str, dict[str, dict[str, object]]] = {}
+    print(" " * 34 + "".join(f"{column:>10}" for column in COLUMNS))
+    for path in options.clips:
+        clip = Clip(path, extractor, options.start, options.frames, options.step)
+        original, change = clip.seen(clip.images, locator), clip.changes(clip.images)
+        rows, labels = [clip.strip(clip.images)], ["as it was"]
+        rows_of_clip = table[clip.name] = {}
+        for method in options.methods:
+            for person in range(options.people):
+                number = synthetic_id(options.seed, "", person)
+                images, ms = clip.drawn_by(method, number, options.extractor, options.blender)
+                values = compare(original, clip.seen(images, locator), recognizers, options.step == 1)
+                values["change"] = clip.changes(images) / change if options.step == 1 else float("nan")
+                values["ms"] = ms
+                label = f"{method} {person + 1}"
+                rows_of_clip[label] = values
+                rows.append(clip.strip(images))
+                labels.append(label)
+                print(line(f"{clip.name} {label}", values), flush=True)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        strip = options.out / f"{clip.name.replace('/', '_')}.png"
+        write_grid(strip, columns, [""] * len(columns), labels, synthetic=None, cell_px=128)
+    (options.out / "anonymize.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
