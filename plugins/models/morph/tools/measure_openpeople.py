@@ -30,7 +30,9 @@ OF_NOBODY = {
     PLAYFUL: (SKIN, MOUTH),  # tongues
     CONFUSED: (SKIN, EYES, MOUTH),  # heads that lean, one brow up
     ANGRY: (SKIN,),  # a frown that the brows' landmarks alone do not ask for
-    SAD: (SKIN,),
+    SAD: (SKIN, MOUTH),
+    SCARED: (EYES,),  # eyes wider open than anybody's who is filmed: those of SURPRISED will do
+    SHOCKED: (EYES,),
 }
 """What may be drawn of nobody's picture of that expression."""
 NOT_OF = [

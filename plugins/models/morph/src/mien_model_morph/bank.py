@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.imaging.color import to_lab
 from mien_model_morph import openpeople
-from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, measures_of
+from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, from_closed, measures_of
 from mien_model_morph.frame import pose_of
 from mien_model_morph.warp import into_frame
 
@@ -31,8 +31,8 @@ class BankPerson:
     def __init__(self, pictures: Sequence[Picture]) -> None:
         self._pictures = pictures
         frontal = np.stack([pose_of(picture.landmarks).frontal(picture.landmarks) for picture in pictures])
-        self.measures = measures_of(frontal)
-        """float64 (M, 6), by `measures_of`."""
+        self.measures = from_closed(measures_of(frontal))
+        """float64 (M, 6), by `measures_of`; a mouth is as far open as it is more than when it is closed."""
         self.shape: NDArray[np.float64] = np.median(frontal, axis=0)
         """float64 (68, 2): what the face looks like from the front, in distances between the eyes."""
         usable = np.array([picture.usable for picture in pictures])[:, [0, 1, 1, 2]]

@@ -22,11 +22,12 @@ _MEASURES = (
     (_Measure("opening", 0.6), _Measure("width", 0.15), _Measure("lift", 0.08), _Measure("brow", 0.12)),
     (_Measure("left_lid", 0.045), _Measure("brow", 0.12)),
     (_Measure("right_lid", 0.045), _Measure("brow", 0.12)),
-    (_Measure("opening", 0.22), _Measure("width", 0.12), _Measure("lift", 0.06)),
+    (_Measure("opening", 0.2), _Measure("width", 0.22), _Measure("lift", 0.15)),
 )
 """By part; in units of the distance between the eyes, but for `opening`, its logarithm, and lids, in widths of the
 eye."""
 _NAMES = ("opening", "width", "lift", "brow", "left_lid", "right_lid")
+_ENOUGH, _MOST_AT_REST = 6, 0.1
 _CLOSED_MOUTH = 0.04
 """Mouths that are less open than this are all alike: what the logarithm is softened by."""
 
@@ -54,6 +55,20 @@ def measures_of(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
         ],
         axis=1,
     )
+
+
+def from_closed(measures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Measures of one person's pictures, (M, 6), with mouths as far open as they are more than at rest.
+
+    Landmarks of full lips do not meet when the lips do. Most pictures show closed mouths; of few pictures nothing is
+    known, and they stay as they are.
+    """
+    result = measures.copy()
+    if len(measures) >= _ENOUGH:
+        opening = np.exp(measures[:, 0]) - _CLOSED_MOUTH
+        rest = min(float(np.percentile(opening, 40)), _MOST_AT_REST)
+        result[:, 0] = np.log(np.clip(opening - rest, 0, None) + _CLOSED_MOUTH)
+    return result
 
 
 def shares(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> NDArray[np.float64]:

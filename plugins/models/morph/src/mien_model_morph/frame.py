@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.geometry.pose import head_pose, mean_shape
+from mien_model_morph.gaze import iris_points
 
 FRAME_PX = 256
 """Side of the frame."""
@@ -22,6 +23,8 @@ _JAW, _LANDMARKS = 17, 68
 _FOREHEAD = 11
 _HULL = [*range(_JAW), *range(_LANDMARKS, _LANDMARKS + _FOREHEAD)]
 """Jaw from the left ear to the right one, then the forehead from right to left: the face's outline, in order."""
+_INNER = _LANDMARKS + _FOREHEAD + 2
+"""Landmarks, forehead and irises: all but the points around the outline."""
 _RIGID = [0, 1, 2, 14, 15, 16, 17, 26, *range(27, 36), 36, 39, 42, 45]
 """Landmarks that neither speech nor looks move much, as in `mien.geometry.pose`."""
 _RING = 1.16
@@ -68,19 +71,19 @@ def pose_of(landmarks: NDArray[np.float64]) -> Pose:
     return Pose(turn, scale, seen.mean(0) - scale * model.mean(0))
 
 
-def with_forehead(landmarks: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:
-    """Landmarks (68, 2) and points on the forehead and around the outline, as the triangles want them: (P, 2).
+def all_points(landmarks: NDArray[np.float64], pose: Pose, irises: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Landmarks (68, 2) and points on forehead and irises and around the outline, as the triangles want them: (P, 2).
 
-    No landmark lies on the forehead: it is the mean head's, in the face's pose.
+    No landmark lies on the forehead: it is the mean head's, in the face's pose. irises: (2,), by `iris_offsets`.
     """
-    inner = np.concatenate([landmarks, pose.seen(_forehead())])
+    inner = np.concatenate([landmarks, pose.seen(_forehead()), iris_points(landmarks, irises)])
     return np.concatenate([inner, _ring(inner)])
 
 
-def texture_points(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+def texture_points(landmarks: NDArray[np.float64], irises: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where in a picture the texture of each point is taken from: (P, 2), the outline pulled in towards the middle."""
-    points = with_forehead(landmarks, pose_of(landmarks))
-    inner = points[: _LANDMARKS + _FOREHEAD].copy()
+    points = all_points(landmarks, pose_of(landmarks), irises)
+    inner = points[:_INNER].copy()
     middle = inner[27:36].mean(0)
     pull = np.full(len(_HULL), _PULLED)
     pull[[0, 1, 2, 3, 4, 12, 13, 14, 15, 16]] = _PULLED_SIDE
@@ -115,7 +118,7 @@ def frame_points() -> NDArray[np.float64]:
     flat[65:68, 1] += 0.24
     flat[[48, 54, 60, 64], 1] += 0.08
     flat[4:13, 1] += 0.2 * np.array([0.25, 0.5, 0.8, 1, 1, 1, 0.8, 0.5, 0.25])
-    inner = np.concatenate([flat, _forehead()[:, :2]])
+    inner = np.concatenate([flat, _forehead()[:, :2], iris_points(flat, np.zeros(2))])
     points = np.concatenate([inner, _ring(inner)])
     return (points - _MIDDLE) * _PX_PER_UNIT + (FRAME_PX - 1) / 2
 
@@ -136,5 +139,5 @@ def triangles() -> NDArray[np.int64]:
     found = np.round(np.reshape(subdivision.getTriangleList(), (-1, 3, 2)), 2)
     known = {tuple(np.round(p, 2)): n for n, p in enumerate(points.astype(np.float32).round(2))}
     corners = [[known[tuple(c)] for c in triangle] for triangle in found if all(tuple(c) in known for c in triangle)]
-    order = sorted(corners, key=lambda c: (max(c) < _LANDMARKS + _FOREHEAD, min(c) >= 27, sorted(c)))
+    order = sorted(corners, key=lambda c: (max(c) < _INNER, min(c) >= 27, sorted(c)))
     return np.array(order, np.int64)

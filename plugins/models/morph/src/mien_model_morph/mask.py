@@ -28,7 +28,7 @@ def face_mask(
 ) -> NDArray[np.float32]:
     """The mask of a face: float32 (side, side) in [0, 1].
 
-    points: (P, 2), by `with_forehead`, in an image of that side. scene: the original as `coarse` makes it, CIELab.
+    points: (P, 2), by `all_points`, in an image of that side. scene: the original as `coarse` makes it, CIELab.
     light: that on its skin. As the masks of maskers do, it reaches over the outline by what blenders take back.
     """
     scale = COARSE_PX / side

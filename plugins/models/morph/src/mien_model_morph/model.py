@@ -20,11 +20,12 @@ from mien.geometry.pose import mean_shape
 from mien.imaging.color import from_lab, to_lab
 from mien_model_morph.bank import BankPerson, FittedPerson, fitted_bank, openpeople_bank
 from mien_model_morph.expression import measures_of
-from mien_model_morph.frame import FRAME_PX, Pose, frame_points, outline, pose_of, with_forehead
+from mien_model_morph.frame import FRAME_PX, Pose, all_points, frame_points, outline, pose_of
+from mien_model_morph.gaze import iris_offsets
 from mien_model_morph.light import COARSE_PX, coarse, relight
 from mien_model_morph.mask import face_mask
 from mien_model_morph.person import SyntheticPerson, mixture
-from mien_model_morph.warp import from_frame
+from mien_model_morph.warp import closed, from_frame
 
 _REMEMBERED = 64
 """Of so many synthetic people the mixture is kept."""
@@ -38,7 +39,7 @@ class MorphConfig(PluginConfig):
     them."""
     people: int = Field(default=4, ge=4, le=64)
     """How many people of the bank each synthetic person is mixed of. More of them are more alike."""
-    shape: float = Field(default=1.6, ge=0.0, le=3.0)
+    shape: float = Field(default=1.3, ge=0.0, le=3.0)
     """How far features are moved by what sets the synthetic person apart from the mean of the bank; 0: they stay where
     the original has them."""
     pictures: int = Field(default=24, ge=1, le=256)
@@ -121,10 +122,11 @@ class Morph(Model):
         """A face, uint8 (size, size, 3), and what of it is to be seen, float32 (size, size) in [0, 1]."""
         side, person, pose = self.config.size, self._person(number), pose_of(landmarks)
         frontal = pose.frontal(landmarks)
-        points = with_forehead(self._reshaped(landmarks, frontal, pose, person), pose)
+        irises = iris_offsets(original, (landmarks + 0.5) * (original.shape[0] / side) - 0.5)
+        points = all_points(self._reshaped(landmarks, frontal, pose, person), pose, irises)
         x, y = from_frame(points, side)
         texture = person.texture(measures_of(frontal[None])[0])
-        drawn = _remap(texture, x, y)
+        drawn = _remap(closed(texture, points), x, y)
         skin = coarse(_remap(_skin(), x, y))
         scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
         lit, light = relight(drawn, scene, skin, skin)

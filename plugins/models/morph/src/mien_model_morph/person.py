@@ -25,6 +25,8 @@ _GROUPS = (
     (slice(48, 68), 1.0),  # mouth
 )
 _FEATHER_PX = 5.0
+_FINE_PX, _RESTORED = 2.5, 0.4
+"""Up to which size detail is fine, in the frame, and how much of what is lost comes back."""
 
 
 def mixture(number: int, people: int, count: int) -> dict[int, float]:
@@ -73,7 +75,15 @@ class SyntheticPerson:
             where, share = _window(part)
             region = drawn[where]
             region += share * (self._mixed(wanted, part, where) - region)
-        return drawn
+        return _detailed(drawn, self._blur(wanted))
+
+    def _blur(self, wanted: NDArray[np.float64]) -> float:
+        """By how much mixing weakens what no two pictures have in common, as pores: the root of the sum of squares."""
+        squares = 0.0
+        for person, weight in self._parts:
+            of_person = shares(wanted, person.measures[person.choices[SKIN]], SKIN)
+            squares += weight**2 * float((of_person**2).sum())
+        return float(np.sqrt(squares))
 
     def _mixed(self, wanted: NDArray[np.float64], part: int, where: tuple[slice, slice]) -> NDArray[np.float32]:
         mixed = np.zeros((FRAME_PX, FRAME_PX, 3), np.float32)[where].copy()
@@ -83,6 +93,16 @@ class SyntheticPerson:
                 if share > 0:
                     cv2.scaleAdd(person.texture(int(number))[where], float(weight * share), mixed, mixed)
         return mixed
+
+
+def _detailed(lab: NDArray[np.float32], blur: float) -> NDArray[np.float32]:
+    """A mixture with some of the fine lightness that mixing took: as in E. Heitz and F. Neyret, High-Performance
+    By-Example Noise using a Histogram-Preserving Blending Operator, 2018, what is independent is scaled back to its
+    variance; here only a part of it, since what all faces have in common was not weakened."""
+    lightness = np.ascontiguousarray(lab[..., 0])
+    fine = lightness - cv2.GaussianBlur(lightness, (0, 0), _FINE_PX)
+    lab[..., 0] += np.float32(_RESTORED * (1 / blur - 1)) * fine
+    return lab
 
 
 def _by_feature(difference: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[np.float64]:
