@@ -1,6 +1,185 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from mien.contracts.face import FaceCrop
+from mien.contracts.model import Batch, ModelInputs, to_uint8_images
+from mien.contracts.target import Synthetic
+from mien.errors import MienError
+from mien.geometry.alignment import align
+from mien.geometry.expression import expression
+from mien.plugins.extractor_set import ExtractorSet
+from mien.plugins.registry import Registry
+from mien.testing.images import portraits
 from mien.testing.model import ModelContract
+from mien.training.batch import CropArrays, make_batch
+from mien.training.run import make_model, untrained
+from mien_model_morph import openpeople
+from mien_model_morph.model import Morph
+from mien_model_morph.person import LARGEST_SHARE, mixture
+
+UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
+LOWER_LIP = [55, 56, 57, 58, 59, 65, 66, 67]
 
 
 class TestMorph(ModelContract):
     name = "morph"
     small = {"size": 64}
+
+
+@pytest.fixture(scope="module")
+def model() -> Morph:
+    """As it comes, with the bank of openpeople."""
+    made = untrained("morph").model
+    assert isinstance(made, Morph)
+    return made
+
+
+@pytest.fixture(scope="module")
+def crop(model: Morph) -> FaceCrop:
+    """A portrait, as the model wants it cut."""
+    portrait = portraits()[0]
+    return align(portrait.image, portrait.landmarks, model.alignment)
+
+
+def batch_of(crop: FaceCrop, landmarks: NDArray[np.float32] | None = None) -> Batch:
+    nobody = np.array([-1])
+    return make_batch(
+        CropArrays(
+            images=crop.image[None],
+            masks=np.full((1, crop.size, crop.size), 255, np.uint8),
+            landmarks=(crop.landmarks if landmarks is None else landmarks)[None],
+            features=np.zeros((1, 0), np.float32),
+            people=nobody,
+            tracks=nobody,
+        ),
+        resolution=None,
+        masked=False,
+    )
+
+
+def drawn(model: Morph, batch: Batch, number: int = 1) -> NDArray[np.uint8]:
+    return to_uint8_images(model.generate(batch, Synthetic(torch.tensor([number]))).images)[0]
+
+
+def closed(crop: FaceCrop) -> NDArray[np.float32]:
+    landmarks = crop.landmarks.copy()
+    landmarks[UPPER_LIDS] = landmarks[LOWER_LIDS]
+    return landmarks
+
+
+def test_of_whom_somebody_is_mixed_is_fixed_and_nobody_has_too_large_a_share() -> None:
+    for number in [*range(200), 2**63 - 1]:
+        shares = mixture(number, 8, 4)
+        assert shares == mixture(number, 8, 4)
+        assert len(shares) == 4 and set(shares) <= set(range(8))
+        assert sum(shares.values()) == pytest.approx(1) and max(shares.values()) <= LARGEST_SHARE + 1e-9
+        assert min(shares.values()) > 0
+
+
+def test_different_numbers_are_different_mixtures() -> None:
+    assert len({tuple(sorted(mixture(number, 8, 4).items())) for number in range(200)}) == 200
+
+
+def test_the_same_number_is_the_same_person_in_every_model(model: Morph, crop: FaceCrop) -> None:
+    other = untrained("morph").model
+    assert np.array_equal(drawn(model, batch_of(crop)), drawn(other, batch_of(crop)))
+    assert np.abs(drawn(model, batch_of(crop), 1) - drawn(model, batch_of(crop), 2).astype(float)).mean() > 1
+
+
+def test_nothing_of_the_original_but_its_light_is_drawn(model: Morph, crop: FaceCrop) -> None:
+    stripes = np.where(np.arange(crop.size)[None, :, None] % 8 < 4, 40, -40)
+    striped = replace(crop, image=np.clip(crop.image + stripes, 0, 255).astype(np.uint8))
+    middle = slice(crop.size // 3, 2 * crop.size // 3)
+
+    def stripes_in(image: NDArray[np.uint8]) -> float:
+        return float(np.abs(np.fft.rfft(image[middle, middle].mean((0, 2))))[round(crop.size / 3 / 8)])
+
+    plain, with_stripes = drawn(model, batch_of(crop)), drawn(model, batch_of(striped))
+    assert stripes_in(striped.image) > 10 * stripes_in(with_stripes)
+    assert stripes_in(with_stripes) < 2 * stripes_in(plain) + 10
+
+
+def test_closed_lids_close(model: Morph, crop: FaceCrop) -> None:
+    extractor = ExtractorSet("blazeface", Registry())
+
+    def eye_opening(image: NDArray[np.uint8]) -> float:
+        (face,) = extractor.extract(image)
+        return float(expression(face.landmarks[None]).eye_opening[0])
+
+    assert eye_opening(drawn(model, batch_of(crop, closed(crop)))) < 0.5 * eye_opening(drawn(model, batch_of(crop)))
+
+
+def test_an_open_mouth_is_dark_or_shows_teeth_and_no_lips(model: Morph, crop: FaceCrop) -> None:
+    wide = crop.landmarks.copy()
+    wide[LOWER_LIP, 1] += crop.size * 0.12
+    wide[5:12, 1] += crop.size * 0.08
+    image = drawn(model, batch_of(crop, wide))
+    lip, mouth = wide[57].astype(int) - (0, 3), wide[60:68].mean(0).astype(int)
+
+    def redness(at: NDArray[np.int64]) -> float:
+        patch = image[at[1] - 2 : at[1] + 3, at[0] - 4 : at[0] + 5].astype(float)
+        return float((patch[..., 0] - patch[..., 1:].mean(-1)).mean())
+
+    assert redness(mouth) < 0.7 * redness(lip)
+
+
+def test_a_gray_image_gets_a_gray_face(model: Morph, crop: FaceCrop) -> None:
+    gray = replace(crop, image=np.repeat(crop.image.mean(2, keepdims=True).astype(np.uint8), 3, axis=2))
+    image = drawn(model, batch_of(gray)).astype(int)
+    assert (image.max(2) - image.min(2)).mean() < 3
+
+
+def test_small_moves_of_the_landmarks_make_small_changes(model: Morph, crop: FaceCrop) -> None:
+    """No picture of the bank takes the place of another one at once."""
+    steps = [crop.landmarks + share * (closed(crop) - crop.landmarks) for share in np.linspace(0, 1, 41)]
+    images = [drawn(model, batch_of(crop, landmarks.astype(np.float32))).astype(float) for landmarks in steps]
+    changes = [np.abs(after - before).mean() for before, after in pairwise(images)]
+    assert max(changes) < 6 * np.mean(changes)
+
+
+def test_it_is_found_again_as_a_face_that_does_the_same(model: Morph, crop: FaceCrop) -> None:
+    (face,) = ExtractorSet("blazeface", Registry()).extract(drawn(model, batch_of(crop)))
+    off = np.linalg.norm(face.landmarks - crop.landmarks, axis=1)[27:]
+    assert off.mean() < 0.04 * crop.size
+
+
+def test_another_bank_is_drawn_from_after_fit(model: Morph, crop: FaceCrop) -> None:
+    fitted = bank_of(4, crop)
+    assert len(fitted.owners) == 4 * 2 and fitted.textures.shape == (8, 256, 256, 3)
+    assert not np.array_equal(drawn(fitted, batch_of(crop)), drawn(model, batch_of(crop)))
+
+
+def test_of_each_person_so_many_pictures_are_kept(crop: FaceCrop) -> None:
+    assert len(bank_of(4, crop, pictures=1).owners) == 4
+
+
+def test_fewer_people_than_one_is_mixed_of_are_refused(crop: FaceCrop) -> None:
+    with pytest.raises(MienError, match="mixed of 4 people; the dataset has 3"):
+        bank_of(3, crop)
+
+
+def bank_of(people: int, crop: FaceCrop, pictures: int = 24) -> Morph:
+    """Fitted to two pictures of each: the portrait in other colors, once with its eyes shut."""
+    nothing = np.zeros(0, np.float32)
+    inputs = ModelInputs(tuple(map(str, range(4))), 0, 2 * people, nothing, np.zeros((0, 0), np.float32))
+    made = make_model(Registry(), "morph", {"pictures": pictures}, inputs)
+    assert isinstance(made, Morph)
+    faces = []
+    for person in range(people):
+        tinted = replace(crop, image=np.roll(crop.image, person, axis=2) // (1 + person % 2))
+        for landmarks in (crop.landmarks, closed(crop)):
+            faces.append(replace(batch_of(tinted, landmarks), people=torch.tensor([person])))
+    made.fit(faces)
+    return made.eval()
+
+
+def test_sheets_of_another_openpeople_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = openpeople.measured()
+    monkeypatch.setattr(openpeople, "measured", lambda: measured._replace(digests=measured.digests + 1))
+    with pytest.raises(MienError, match="is not that of"):
+        openpeople.sheet_of(0)

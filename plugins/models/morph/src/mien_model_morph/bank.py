@@ -39,6 +39,9 @@ class BankPerson:
         usable[:, ~usable.any(0)] = True
         self.choices = {part: np.flatnonzero(usable[:, part]) for part in (SKIN, LEFT_EYE, RIGHT_EYE, MOUTH)}
         """Of each part the numbers of the pictures that it may come from."""
+        at_rest = np.abs(self.measures - np.median(self.measures, axis=0))[self.choices[SKIN]].sum(1)
+        self.rest = int(self.choices[SKIN][at_rest.argmin()])
+        """The picture that shows the face at rest: it does what most of them do."""
         self._textures: dict[int, NDArray[np.float32]] = {}
 
     def texture(self, number: int) -> NDArray[np.float32]:
@@ -55,27 +58,39 @@ def openpeople_bank() -> list[BankPerson]:
 
 
 def _of_openpeople(person: int, rows: NDArray[np.int64]) -> BankPerson:
-    measured = openpeople.measured()
-    kept: dict[int, NDArray[np.uint8]] = {}
+    landmarks = openpeople.measured().landmarks.astype(np.float64)
+    usable = openpeople.measured().usable
+    kept: dict[int, tuple[NDArray[np.uint8], NDArray[np.float64]]] = {}
 
     def texture(row: int) -> NDArray[np.uint8]:
-        if not kept:  # the sheet's faces in the common frame, all at once: the sheet itself is large
+        if not kept:  # the faces of the sheet are cut out, all at once: the sheet itself is large
             sheet = openpeople.sheet_of(person)
-            for each in rows:
-                kept[int(each)] = into_frame(sheet, measured.landmarks[each].astype(np.float64))
-        return kept[row]
+            for each in rows.tolist():
+                kept[each] = _surroundings(sheet, landmarks[each])
+        return into_frame(*kept[row])
 
     return BankPerson(
         [
             Picture(
-                measured.landmarks[row].astype(np.float64),
-                (bool(measured.usable[row, 0]), bool(measured.usable[row, 1]), bool(measured.usable[row, 2])),
+                landmarks[row],
+                (bool(usable[row, 0]), bool(usable[row, 1]), bool(usable[row, 2])),
                 partial(texture, int(row)),
             )
             for row in rows
-            if measured.usable[row].any()
+            if usable[row].any()
         ]
     )
+
+
+def _surroundings(
+    image: NDArray[np.uint8], landmarks: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A face with half of its size around it, cut out of an image, and its landmarks there."""
+    low, high = landmarks.min(0), landmarks.max(0)
+    room = (high - low).max() / 2
+    left, top = np.maximum(low - room, 0).astype(int)
+    right, bottom = (high + room).astype(int)
+    return image[top:bottom, left:right].copy(), landmarks - (left, top)
 
 
 def fitted_bank(

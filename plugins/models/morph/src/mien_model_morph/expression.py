@@ -22,7 +22,7 @@ _MEASURES = (
     (_Measure("opening", 0.6), _Measure("width", 0.15), _Measure("lift", 0.08), _Measure("brow", 0.12)),
     (_Measure("left_lid", 0.045), _Measure("brow", 0.12)),
     (_Measure("right_lid", 0.045), _Measure("brow", 0.12)),
-    (_Measure("opening", 0.2), _Measure("width", 0.22), _Measure("lift", 0.15)),
+    (_Measure("opening", 0.2), _Measure("width", 0.12), _Measure("lift", 0.06)),
 )
 """By part; in units of the distance between the eyes, but for `opening`, its logarithm, and lids, in widths of the
 eye."""

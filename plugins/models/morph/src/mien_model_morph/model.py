@@ -42,6 +42,9 @@ class MorphConfig(PluginConfig):
     shape: float = Field(default=1.3, ge=0.0, le=3.0)
     """How far features are moved by what sets the synthetic person apart from the mean of the bank; 0: they stay where
     the original has them."""
+    exaggeration: float = Field(default=1.5, ge=1.0, le=2.0)
+    """How far a mixture's texture is moved away from the mean of the bank, in which all mixtures would be alike. 1: it
+    is the plain average of its people."""
     pictures: int = Field(default=24, ge=1, le=256)
     """In `mien train`: how many pictures of each person a bank keeps; those whose expressions differ most."""
 
@@ -148,7 +151,9 @@ class Morph(Model):
             bank = self._banked()
             if len(self._people) >= _REMEMBERED:
                 self._people.pop(next(iter(self._people)))
-            self._people[number] = SyntheticPerson(bank, mixture(number, len(bank), self.config.people))
+            self._people[number] = SyntheticPerson(
+                bank, mixture(number, len(bank), self.config.people), self.config.exaggeration
+            )
         return self._people[number]
 
     def _banked(self) -> list[BankPerson]:

@@ -12,8 +12,8 @@ from mien_model_morph.bank import BankPerson
 from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, shares
 from mien_model_morph.frame import FRAME_PX, frame_points
 
-LARGEST_SHARE = 0.38
-"""No person of the bank has more of a synthetic one."""
+LARGEST_SHARE = 0.3
+"""No person of the bank has more of the mixture, before it is exaggerated."""
 _UNEVEN = 0.9
 """How far the shares are from equal ones, before they are bounded: the width of their logarithms."""
 _GROUPS = (
@@ -55,7 +55,8 @@ def mixture(number: int, people: int, count: int) -> dict[int, float]:
 class SyntheticPerson:
     """Somebody who does not exist, by the shares of the bank's people."""
 
-    def __init__(self, bank: Sequence[BankPerson], weights: dict[int, float]) -> None:
+    def __init__(self, bank: Sequence[BankPerson], weights: dict[int, float], exaggeration: float) -> None:
+        """exaggeration: the texture is the mean of the bank plus so many times what the mixture differs from it by."""
         self._parts = [(bank[person], weight) for person, weight in sorted(weights.items())]
         everybody = np.mean([person.shape for person in bank], axis=0)
         self.shape: NDArray[np.float64] = sum(
@@ -64,6 +65,10 @@ class SyntheticPerson:
         """float64 (68, 2): what the face looks like from the front, in distances between the eyes."""
         self.difference = _by_feature(self.shape - everybody, everybody)
         """float64 (68, 2): by how much the features lie elsewhere than those of the bank's mean."""
+        everybody_at_rest = sum((person.texture(person.rest) / np.float32(len(bank)) for person in bank), _nothing())
+        at_rest = sum((np.float32(weight) * person.texture(person.rest) for person, weight in self._parts), _nothing())
+        self._exaggeration = np.float32(exaggeration - 1) * (at_rest - everybody_at_rest) * _without_openings()
+        """float32 (256, 256, 3), CIELab: what is added to the mixture, whatever the face does."""
 
     def texture(self, wanted: NDArray[np.float64]) -> NDArray[np.float32]:
         """The face in the common frame as it does what is wanted: float32 (256, 256, 3), CIELab.
@@ -86,13 +91,27 @@ class SyntheticPerson:
         return float(np.sqrt(squares))
 
     def _mixed(self, wanted: NDArray[np.float64], part: int, where: tuple[slice, slice]) -> NDArray[np.float32]:
-        mixed = np.zeros((FRAME_PX, FRAME_PX, 3), np.float32)[where].copy()
+        mixed = self._exaggeration[where].copy() if part == SKIN else _nothing()[where].copy()
         for person, weight in self._parts:
             choices = person.choices[part]
             for number, share in zip(choices, shares(wanted, person.measures[choices], part), strict=True):
                 if share > 0:
                     cv2.scaleAdd(person.texture(int(number))[where], float(weight * share), mixed, mixed)
         return mixed
+
+
+def _nothing() -> NDArray[np.float32]:
+    return np.zeros((FRAME_PX, FRAME_PX, 3), np.float32)
+
+
+@cache
+def _without_openings() -> NDArray[np.float32]:
+    """1 but where eyes and mouth are, which are drawn for themselves: float32 (256, 256, 1)."""
+    outside = np.ones((FRAME_PX, FRAME_PX, 1), np.float32)
+    for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
+        where, share = _window(part)
+        outside[where] *= 1 - share
+    return outside
 
 
 def _detailed(lab: NDArray[np.float32], blur: float) -> NDArray[np.float32]:

@@ -114,9 +114,32 @@ def _triangle_at(points: NDArray[np.float64], side: int) -> NDArray[np.int32]:
     number = np.zeros((side, side), np.int32)
     reach = 8.0 * side  # OpenCV counts in 16 bits and a fraction
     corners = np.round(np.clip(points, -reach, reach)[triangles()] * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-    for index, three in enumerate(corners):
-        cv2.fillConvexPoly(number, three, index + 1, cv2.LINE_8, _SUBPIXEL_BITS)
+    a, b, c = np.moveaxis(points[triangles()], 1, 0)
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    # Each covers the pixels that it touches: slivers and what is turned over first, larger ones over them. Eyes and
+    # mouth come last all the same: when they are shut, they are slivers that have to be seen.
+    facing = area * _orientation()
+    order = np.lexsort((facing, _of_features()))
+    for index in order:
+        cv2.fillConvexPoly(number, corners[index], int(index) + 1, cv2.LINE_8, _SUBPIXEL_BITS)
     return number
+
+
+@cache
+def _of_features() -> NDArray[np.bool_]:
+    """Of each triangle whether it is of nose, eyes or mouth."""
+    features: NDArray[np.bool_] = ((triangles() >= 27) & ((triangles() < 68) | (triangles() >= 79))).all(1) & (
+        triangles().max(1) < 81
+    )
+    return features
+
+
+@cache
+def _orientation() -> NDArray[np.float64]:
+    """Of each triangle 1 or −1: the sign that its area has in the frame."""
+    a, b, c = np.moveaxis(frame_points()[triangles()], 1, 0)
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    return np.asarray(np.sign(area))
 
 
 @cache
