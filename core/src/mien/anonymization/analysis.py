@@ -4,22 +4,23 @@ Of each frame only boxes and points are kept, about 2 kB a face, so that memory 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.face import Landmarks, RgbImage
+from mien.anonymization.linking import SearchedFrame
+from mien.anonymization.search import FaceSearch
+from mien.contracts.face import Face, Landmarks, RgbImage
 from mien.geometry.alignment import align
 from mien.inference.session import Session
-from mien.inference.video import followed
-from mien.media.video_reader import VideoSource
+from mien.media.video_reader import Frame, VideoSource
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.reidentification import joined_by_encodings, joined_by_place, seen_in
-from mien.tracking.shots import frame_signature, is_cut, shots_of
+from mien.tracking.shots import shots_of
 from mien.tracking.track_gaps import TrackGaps
-from mien.tracking.tracker import TrackedFace
+from mien.tracking.tracker import TrackedFace, follow
 
 Encoding = NDArray[np.float32]
 """float32 (D,)."""
@@ -40,16 +41,21 @@ class VideoAnalysis:
     encodings: Mapping[int, Mapping[int, Encoding]]
     """Frame → person → their encoding, of some frames; empty without a recognizer."""
     partial: Sequence[int]
-    """Frames that show a face, but not one that is seen before and after them in that shot; ascending."""
+    """Frames that show a face, but not one, surely a face, that is seen before and after them in that shot; ascending.
+    """
 
     @property
     def no_face(self) -> list[int]:
-        """Frames in which no face was found, ascending."""
-        return [index for index, faces in enumerate(self.faces) if not faces]
+        """Frames in which nothing was found that is surely a face, ascending."""
+        return [index for index, faces in enumerate(self.faces) if not any(face.sure for face in faces)]
 
 
 def analyze(
-    video: VideoSource, session: Session, recognizer: Recognizer | None, encode_in: Collection[int] = ()
+    video: VideoSource,
+    session: Session,
+    search: FaceSearch,
+    recognizer: Recognizer | None,
+    encode_in: Collection[int] = (),
 ) -> VideoAnalysis:
     """Find and follow the faces of all frames, and tell which of them are the same person.
 
@@ -65,12 +71,19 @@ def analyze(
     encodings: dict[int, dict[int, Encoding]] = {}
     detections: defaultdict[int, int] = defaultdict(int)
     faces_found = 0
-    with followed(video, session) as frames:
-        for frame, faces in frames:
+    begins: list[bool] = []
+
+    def found(frames: Iterable[tuple[SearchedFrame, list[Face]]]) -> Iterator[tuple[Frame, list[Face]]]:
+        for seen, faces in frames:
+            signatures.append(seen.signature)
+            begins.append(seen.begins_shot)
+            yield seen.frame, faces
+
+    with search.video(video) as searched:
+        for frame, faces in follow(found(searched)):
             seconds.append(float(frame.pts * video.time_base))
-            signatures.append(frame_signature(frame.image))
             tracked.append(faces)
-            if len(signatures) > 1 and is_cut(*signatures[-2:]):
+            if begins[frame.index]:
                 detections.clear()  # whoever is at a track's place after a cut may be somebody else
             if recognizer:
                 chosen = [
@@ -128,6 +141,8 @@ def _identified(
 
     tracklets = [_renamed(faces, {face.track: tracklet(index, face.track) for face in faces})
                  for index, faces in enumerate(tracked)]  # fmt: skip
+    sure = {face.track for faces in tracklets for face in faces if face.sure}
+    tracklets = [[replace(face, sure=face.track in sure) for face in faces] for faces in tracklets]
     frames = seen_in([[face.track for face in faces] for faces in tracklets])
     if recognizer:
         of_tracklet: defaultdict[int, list[Encoding]] = defaultdict(list)
@@ -139,7 +154,7 @@ def _identified(
     else:
         people = joined_by_place(frames, _gaps(shots, tracklets)[1])
     of_people = [_renamed(faces, people) for faces in tracklets]
-    partial, _ = _gaps(shots, of_people)
+    partial, _ = _gaps(shots, [[face for face in faces if face.sure] for faces in of_people])
     return VideoAnalysis(
         seconds=seconds,
         shots=shots,
@@ -149,7 +164,7 @@ def _identified(
             index: {people[tracklet(index, track)]: value for track, value in of_frame.items()}
             for index, of_frame in encodings.items()
         },
-        partial=[index for index in partial if of_people[index]],
+        partial=[index for index in partial if any(face.sure for face in of_people[index])],
     )
 
 

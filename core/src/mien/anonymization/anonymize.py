@@ -1,11 +1,13 @@
 """An image, a video or a folder, with the faces of people who do not exist, and no frame that shows who was there."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from mien.anonymization.images import anonymize_image, anonymize_images
 from mien.anonymization.method import default_method
 from mien.anonymization.policy import AnonymizeOptions, Policy
+from mien.anonymization.search import FaceSearch, default_extractors
 from mien.anonymization.staged_output import StagedOutput
 from mien.anonymization.video import anonymize_video
 from mien.errors import MienError
@@ -43,9 +45,10 @@ def anonymize(
     the video was cut, if a feature that tells people apart is installed. In an image every face is a person of its own.
     The synthetic people follow from the seed, a file's path below the source, and who appears first in it.
     options: what becomes of faces, and of frames in which a face may have been missed; None: the safe defaults.
-    session: how faces are found, drawn and set in, but without "auto" blender; None: the defaults. A face that is found
-    but has not the points that the model needs is hidden in every frame. Its recognizer also compares new faces with
-    the original ones.
+    session: how faces are drawn and set in, but without "auto" blender; None: the defaults. Its extractor searches as
+    `mien.anonymization.search` says; None: those that find most (`default_extractors`), not the run's. A face that is
+    found but has not the points that the model needs is hidden in every frame, and so is what only may be a face. Its
+    recognizer also compares new faces with the original ones.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
 
     No titles, places or other metadata are carried over. Whatever is drawn or hidden is labelled as synthetic.
@@ -57,6 +60,7 @@ def anonymize(
     how, options = session or SessionOptions(), options or AnonymizeOptions()
     check_quality(how.quality)
     registry, progress = registry or Registry(), progress or Silent()
+    how = replace(how, extractor=how.extractor or default_extractors(registry))
     jobs = list_jobs(source, output, overwrite=how.overwrite, done="anonymized")
     check_seed(seed)
     opened = Session.open(method or default_method(registry), options=how, progress=progress, registry=registry)
@@ -65,7 +69,8 @@ def anonymize(
     tells_apart, why_none = _recognizer(opened.run, how.recognizer, registry)
     if tells_apart:
         opened = opened.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, registry))
-    policy = Policy(options, seed, tells_apart, source, StagedOutput(output))
+    search = FaceSearch.open(opened.detector, options.search, opened.threads, registry)
+    policy = Policy(options, seed, tells_apart, search, source, StagedOutput(output))
     start = time.perf_counter()
     files = run_jobs(
         jobs,

@@ -24,7 +24,7 @@ def anonymize_image(job: Job, session: Session, policy: Policy) -> AnonymizedFil
 
     Raises MienError if it is unreadable, if no face is found and that is to be refused, or if it cannot be written.
     """
-    loaded = load_image(job, session)
+    loaded = load_image(job, session, policy.search.image)
     if loaded.failure:
         raise loaded.failure
     if error := _refusal(loaded, policy):
@@ -49,14 +49,16 @@ def anonymize_images(jobs: Sequence[Job], session: Session, policy: Policy) -> l
                 yield one
 
     with closing(
-        ordered_map(lambda job: load_image(job, session), jobs, session.threads, 2 * session.threads)
+        ordered_map(
+            lambda job: load_image(job, session, policy.search.image), jobs, session.threads, 2 * session.threads
+        )
     ) as loaded:
         done = list(_anonymized(usable(loaded), session, policy))
     return done + failed
 
 
 def _refusal(loaded: LoadedImage, policy: Policy) -> MienError | None:
-    if loaded.faces or policy.options.missing != "refuse":
+    if any(face.sure for face in loaded.faces) or policy.options.missing != "refuse":
         return None
     return MienError(
         f"{loaded.job.source.path}: no face was found; nothing was written.",
@@ -80,7 +82,8 @@ def _scene(image: RgbImage, loaded: LoadedImage, session: Session, policy: Polic
 
 def _written(scene: Scene[LoadedImage], image: RgbImage, session: Session, policy: Policy) -> AnonymizedFile:
     job, faces = scene.context.job, scene.context.faces
-    is_hidden = not faces and policy.options.missing == "hide"
+    is_missing = not any(face.sure for face in faces)
+    is_hidden = is_missing and policy.options.missing == "hide"
     undrawable = regions_of_undrawable(faces, session.generator.can_draw)
     with policy.outputs.draft(job.output) as draft:
         with session.clock.running("encode"):
@@ -90,7 +93,7 @@ def _written(scene: Scene[LoadedImage], image: RgbImage, session: Session, polic
             write_image(draft, shown, synthetic=provenance)
         check = _verify(draft, scene, session, policy)
         output, rejected, failure = policy.put_in_place(draft, job, check)
-    no_face = () if faces else as_ranges([0])
+    no_face = as_ranges([0]) if is_missing else ()
     return AnonymizedFile(
         source=job.source.path,
         output=output,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from mien.anonymization.search import FaceSearch, Search
 from mien.anonymization.staged_output import StagedOutput
 from mien.errors import MienError
 from mien.inference.jobs import Job
@@ -30,6 +31,9 @@ class AnonymizeOptions:
     """So long before a face is found first and after it was found last in a shot its surroundings are hidden, unless
     `missing` is "keep", since it may be there without being found. What is hidden never covers half a face: it grows
     over every face that it touches."""
+    search: Search = "fast"
+    """How the frames of a video are searched, see `FaceSearch.video`: "fast" in full about three times a second, and
+    whenever a face appears or is lost; "thorough" in full each. Images are searched from several sides by either."""
     check: bool = True
     """Whether new faces are compared with the original ones, in up to 50 frames of each file."""
     max_verified: float = 0.0
@@ -43,6 +47,10 @@ class AnonymizeOptions:
         if self.missing not in get_args(Missing):
             raise MienError(
                 f"--missing must be one of {', '.join(get_args(Missing))}, not {self.missing!r}.", "--missing hide"
+            )
+        if self.search not in get_args(Search):
+            raise MienError(
+                f"--search must be one of {', '.join(get_args(Search))}, not {self.search!r}.", "--search thorough"
             )
         if not 0 <= self.margin_seconds < float("inf"):
             raise MienError(f"--margin must be 0 or more seconds, not {_shown(self.margin_seconds)}.", "--margin 1")
@@ -61,6 +69,8 @@ class Policy:
     """Another seed, other people."""
     recognizer: Recognizer | None
     """Tells people apart; None if no installed feature does."""
+    search: FaceSearch
+    """What finds faces."""
     source: Path
     """What the user named as input."""
     outputs: StagedOutput

@@ -25,6 +25,10 @@ FACE_REACH = 0.25
 """Around a face that was found but cannot be drawn, this share of its size is hidden on each side: forehead, chin and
 ears lie outside of some extractors' boxes."""
 
+DOUBTFUL_SECONDS = 0.25
+"""What may be a face, but is not surely one, comes and goes: before and after it was found its place is hidden for so
+long, with FACE_REACH."""
+
 CanDraw: TypeAlias = Callable[[TrackedFace], bool]
 """Whether the points of a face suffice to draw it anew."""
 
@@ -79,11 +83,12 @@ class Redaction:
 def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: CanDraw) -> Redaction:
     """Decide what is hidden of a video.
 
-    - A frame in which no face was found: all of it.
+    - A frame in which nothing was found that is surely a face: all of it.
     - A frame in which a face is missing that is seen before and after it in the same shot: all of it.
     - After a face was seen for the last time in a shot, or before it comes back much later, for `margin_seconds`: its
       surroundings. Likewise before it is seen first. It may have been there already, or still be there, turned away.
-    - Faces that cannot be drawn: the region around each.
+    - Faces that cannot be drawn, and what may be a face: the region around each; of what may be one for
+      `DOUBTFUL_SECONDS` before and after, too.
 
     A region grows over every face that it touches.
     """
@@ -92,12 +97,14 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
     for person, appearances in _appearances(analysis).items():
         for first, last in appearances:
             for start, step in ((first, -1), (last, 1)):
-                box = next(face.extent for face in analysis.faces[start] if face.track == person)
-                for index in _near(analysis, start, step, margin_seconds):
+                last_seen = next(face for face in analysis.faces[start] if face.track == person)
+                margin = margin_seconds if last_seen.sure else min(margin_seconds, DOUBTFUL_SECONDS)
+                for index in _near(analysis, start, step, margin):
                     if any(face.track == person for face in analysis.faces[index]):
                         break
                     away = abs(analysis.seconds[index] - analysis.seconds[start])
-                    parts[index].append(Region.around(box, REACH + REACH_PER_SECOND * away))
+                    reach = REACH + REACH_PER_SECOND * away if last_seen.sure else FACE_REACH
+                    parts[index].append(Region.around(last_seen.extent, reach))
     return _redaction(analysis, whole, parts, can_draw)
 
 

@@ -35,7 +35,7 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
             draft, video, synthetic=session.provenance, quality=session.quality, sound=options.sound, titles=False
         ) as sink:
             encode_in = spread_indices(len(video.frame_times()), FRAMES_CHECKED).tolist() if policy.verifier else ()
-            analysis = analyze(video, session, policy.recognizer, frozenset(encode_in))
+            analysis = analyze(video, session, policy.search, policy.recognizer, frozenset(encode_in))
             if options.missing == "refuse":
                 _refuse_missing(job, analysis)
             redaction = (

@@ -46,6 +46,11 @@ class Box:
         return corners.astype(np.float32)
 
 
+SURELY_A_FACE = 0.7
+"""The least score of what is drawn anew. What has a lower one may be a face: `anonymize` hides it, `swap` leaves it
+alone. dlib gives a badge up to 0.65."""
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
     """A face as an extractor found it."""

@@ -31,14 +31,26 @@ def measured_in_closeup(image: RgbImage, face: Face, extract: Callable[[RgbImage
     return replace(face, landmarks=best.landmarks, points={**best.points, **face.points})
 
 
-def closeup(face: Face) -> tuple[Affine, int]:
+def found_in_closeup(
+    image: RgbImage, face: Face, find: Callable[[RgbImage], Sequence[Face]], *, margin: float, sizes_px: tuple[int, int]
+) -> list[Face]:
+    """What `find` finds in the square around a face's box, in pixels of the image; margin, sizes_px: see `closeup`."""
+    to_square, side = closeup(face, margin, sizes_px)
+    back = inverse(to_square)
+    return [_transformed(other, back) for other in find(warp(image, to_square, (side, side)))]
+
+
+def closeup(
+    face: Face, margin: float = MARGIN, sizes_px: tuple[int, int] = (SMALLEST_FACE_PX, LARGEST_FACE_PX)
+) -> tuple[Affine, int]:
     """From image pixels to those of the square around a face, float64 (2, 3), and the square's side in pixels.
 
+    margin: what is shown on each side, as a share of the box's longer side, which is given a length within `sizes_px`.
     The face is laid level as far as its five points, or the angle of its box, say how far it is turned.
     """
     longer = longer_side(face.box)
-    scale = float(np.clip(longer, SMALLEST_FACE_PX, LARGEST_FACE_PX)) / longer
-    side = round(longer * (1 + 2 * MARGIN) * scale)
+    scale = float(np.clip(longer, *sizes_px)) / longer
+    side = round(longer * (1 + 2 * margin) * scale)
     angle = turned_by(face)
     linear = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     return np.column_stack([linear, (side - 1) / 2 - linear @ np.array(center(face.box))]), side

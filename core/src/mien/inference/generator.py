@@ -148,8 +148,8 @@ class FaceGenerator:
         return generator
 
     def can_draw(self, face: TrackedFace) -> bool:
-        """Whether the points of a face suffice to cut it out as the model's alignment needs it."""
-        return can_align(face.held_steady(), self._alignment)
+        """Whether it is surely a face, and its points suffice to cut it out as the model's alignment needs it."""
+        return face.sure and can_align(face.held_steady(), self._alignment)
 
     def drawable(self, faces: Sequence[TrackedFace]) -> list[TrackedFace]:
         """Those of the faces that can be drawn."""

@@ -1,11 +1,11 @@
 """Images, each for itself: reading, finding, drawing, blending and writing overlap."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from mien.contracts.face import RgbImage
+from mien.contracts.face import Face, RgbImage
 from mien.errors import MienError
 from mien.inference.generator import Scene
 from mien.inference.jobs import Job
@@ -68,12 +68,15 @@ def swap_images(jobs: Sequence[Job], session: Session) -> list[FileReport]:
     return done + failed
 
 
-def load_image(job: Job, session: Session) -> LoadedImage:
-    """Read an image and find its faces; what goes wrong stands in the result. May be called by several threads."""
+def load_image(job: Job, session: Session, find: Callable[[RgbImage], Sequence[Face]] | None = None) -> LoadedImage:
+    """Read an image and find its faces; what goes wrong stands in the result. May be called by several threads.
+
+    find: what finds them; None: the session's detector.
+    """
     try:
         with session.clock.running("decode"):
             image = read_image(job.source.path)
-        faces = untracked(session.detector.find(image))
+        faces = untracked((find or session.detector.find)(image))
         return LoadedImage(job, image, faces)
     except MienError as error:
         return LoadedImage(job, failure=error)

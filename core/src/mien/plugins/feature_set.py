@@ -123,8 +123,14 @@ def choice_text(name: str, config: PluginConfig) -> str:
 
 
 def _settings(config: PluginConfig) -> dict[str, str]:
-    values = config.model_dump(mode="json", exclude_none=True)
+    values = config.model_dump(mode="json")
+    defaults = {name: field.default for name, field in type(config).model_fields.items()}
     return {
-        field: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+        field: "none"
+        if value is None
+        else value
+        if isinstance(value, str)
+        else json.dumps(value, separators=(",", ":"))
         for field, value in values.items()
+        if not (value is None and defaults[field] is None)
     }

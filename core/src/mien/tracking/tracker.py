@@ -1,14 +1,14 @@
 """Faces followed over the frames of a video: held steady, and not lost when the extractor misses them for a moment."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.face import Box, Face, Landmarks, RgbImage
+from mien.contracts.face import SURELY_A_FACE, Box, Face, Landmarks, RgbImage
 from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE, warp
 from mien.geometry.boxes import box_distance, box_of, center, growth, longer_side, united, weighted_mean
 from mien.media.video_reader import Frame
@@ -64,6 +64,8 @@ class TrackedFace:
     steady_points: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     interpolated: bool = False
     """Whether the extractor missed the face, or its landmarks, in this frame."""
+    sure: bool = True
+    """Whether it is surely a face in this frame or another of its track (`SURELY_A_FACE`), as far as frames were in."""
 
     @property
     def extent(self) -> Box:
@@ -122,6 +124,7 @@ def untracked(faces: Sequence[Face]) -> list[TrackedFace]:
             score=face.score,
             points=face.points,
             steady_points=face.points,
+            sure=face.score >= SURELY_A_FACE,
         )
         for number, face in enumerate(faces)
     ]
@@ -144,6 +147,7 @@ def follow(found: Iterable[tuple[Frame, Sequence[Face]]]) -> Iterator[tuple[Fram
     """
     window: deque[_Entry] = deque()
     tracks: dict[int, _Track] = {}
+    sure: set[int] = set()
     begun = 0
     waiting = 0
     for position, (frame, faces) in enumerate(found):
@@ -155,6 +159,8 @@ def follow(found: Iterable[tuple[Frame, Sequence[Face]]]) -> Iterator[tuple[Fram
                 tracks[number] = _Track(face.box, deque())
             ago = position - tracks[number].found[-1] if tracks[number].found else 0
             tracks[number].add(face.box, position)
+            if face.score >= SURELY_A_FACE:
+                sure.add(number)
             window[-1].detections[number] = _Detection(face)
             if ago > 1 and tracks[number].share_found >= MIN_SHARE_FOUND:
                 _interpolate_faces(window, number, ago)
@@ -162,12 +168,12 @@ def follow(found: Iterable[tuple[Frame, Sequence[Face]]]) -> Iterator[tuple[Fram
                 _interpolate_landmarks(window, number)
         waiting += 1
         if waiting > LOOK_AHEAD_FRAMES:
-            yield _steadied(window, len(window) - waiting)
+            yield _steadied(window, len(window) - waiting, sure)
             waiting -= 1
         while len(window) > waiting + WINDOW_FRAMES:
             window.popleft()
     for left in range(waiting, 0, -1):
-        yield _steadied(window, len(window) - left)
+        yield _steadied(window, len(window) - left, sure)
 
 
 def _matched(faces: Sequence[Face], tracks: dict[int, _Track], position: int) -> list[tuple[Face, int | None]]:
@@ -220,13 +226,15 @@ def _interpolate_landmarks(window: deque[_Entry], track: int) -> None:
         window[-1 - position].detections[track] = _Detection(replace(lacks, landmarks=landmarks), interpolated=True)
 
 
-def _steadied(window: deque[_Entry], at: int) -> tuple[Frame, list[TrackedFace]]:
+def _steadied(window: deque[_Entry], at: int, sure: Collection[int]) -> tuple[Frame, list[TrackedFace]]:
     entry = window[at]
-    faces = [_tracked(window, at, track, detection) for track, detection in sorted(entry.detections.items())]
+    faces = [
+        _tracked(window, at, track, detection, track in sure) for track, detection in sorted(entry.detections.items())
+    ]
     return entry.frame, faces
 
 
-def _tracked(window: deque[_Entry], at: int, track: int, detection: _Detection) -> TrackedFace:
+def _tracked(window: deque[_Entry], at: int, track: int, detection: _Detection, sure: bool) -> TrackedFace:
     face = detection.face
     pairs = list(_pairs_around(window, at, track))
     landmarks = steady = None
@@ -251,6 +259,7 @@ def _tracked(window: deque[_Entry], at: int, track: int, detection: _Detection) 
             for name, points in face.points.items()
         },
         interpolated=detection.interpolated,
+        sure=sure,
     )
 
 

@@ -38,6 +38,8 @@ _Share = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64
 class BlazeFaceConfig(PluginConfig):
     """How thoroughly faces are searched, and what counts as one."""
 
+    presets = {"thorough": {"search": "full"}}
+
     search: Literal["quick", "full"] = "quick"
     """quick: look at the whole image, which finds faces from a 20th of its longer side on; a face that fills the
     image or is cut off by its border, only if it finds no other. full: find all of these, small faces by looking at

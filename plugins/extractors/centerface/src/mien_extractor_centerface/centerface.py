@@ -13,6 +13,8 @@ from mien_extractor_centerface.search import search
 class CenterFaceConfig(PluginConfig):
     """What counts as a face, and how large the image is in which faces are searched."""
 
+    presets = {"thorough": {"threshold": 0.35, "search_side_px": None}}
+
     threshold: float = Field(default=0.6, gt=0.0, lt=1.0)
     """Least score of a face. 0.5 is as likely a face as not (0.2 of the network's own scores; 0.8 is 0.5 of them). Less
     finds more of the smallest and of the hidden faces, and more that are none."""

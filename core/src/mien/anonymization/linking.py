@@ -1,0 +1,159 @@
+"""The faces of a video's frames followed from frame to frame, and searched where they are missing."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
+from mien.geometry.boxes import box_distance, box_of, center, growth, is_same_face, longer_side, shared_area
+from mien.geometry.closeup import found_in_closeup
+from mien.media.video_reader import Frame
+from mien.workers.threads import ordered_map
+
+AROUND = 1.0
+"""A face that is lost is searched so many times its size around its last place on each side,"""
+AROUND_SIZES_PX = (24, 64)
+"""with the square there resampled so that the face has a size within these."""
+MAX_STEP = 1.0
+"""From one frame to the next a face moves less than this share of its size,"""
+MAX_GROWTH = 1.6
+"""and grows or shrinks less than this."""
+
+
+@dataclass(slots=True)
+class SearchedFrame:
+    """A frame, and the faces that are known in it by now."""
+
+    frame: Frame
+    signature: NDArray[np.int16]
+    """See `frame_signature`."""
+    view: RgbImage
+    """The frame in square pixels."""
+    begins_shot: bool
+    is_searched: bool
+    """Whether it was searched in full."""
+    faces: list[Face] = field(default_factory=list)
+    """In pixels of `view`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linker:
+    """Finds the faces of each frame in the frames around it, and has frames searched in which one is missing."""
+
+    search: Callable[[SearchedFrame], int]
+    """Searches a frame in full, in several threads, and adds what it finds; returns how many faces came in."""
+    find: Callable[[RgbImage], Sequence[Face]]
+    """Looks for faces in the surroundings of one."""
+    measure: Callable[[RgbImage, Sequence[Face]], list[Face]]
+    """Gives faces their landmarks, where it can."""
+    threads: int
+
+    def over(self, frames: Iterable[SearchedFrame]) -> Iterator[SearchedFrame]:
+        """Frames go out when those up to the full search after the next are in."""
+        near: list[SearchedFrame] = []
+        start = 0
+        """Where in `near` the last full search was."""
+        for seen in frames:
+            near.append(seen)
+            if len(near) - 1 == start or not seen.is_searched:
+                continue
+            if not seen.begins_shot:
+                self._link(near, start)
+            for done in near[:start]:
+                yield done
+            start, near = len(near) - 1 - start, near[start:]
+        for done in near:
+            yield done
+
+    def _link(self, near: list[SearchedFrame], start: int) -> None:
+        """Follow the faces between two full searches, near[start] and the last, and in what was before."""
+        doubtful = self._follow(near, start)
+        between = [seen for number, seen in enumerate(near) if number in doubtful and not seen.is_searched]
+        if not between:
+            return
+
+        with closing(ordered_map(self.search, between, self.threads, 2 * self.threads)) as added:
+            if sum(added):
+                self._follow(near, start)
+
+    def _follow(self, near: list[SearchedFrame], start: int) -> set[int]:
+        """Find each face of a frame in the frames around it; returns in which a sure face was not found."""
+        end = len(near) - 1
+        lost: set[int] = set()
+        for number in range(start + 1, end + 1):
+            if self._found_again(near[number - 1], near[number]):
+                lost.update(range(number, end))
+        for number in range(end - 1, -1, -1):
+            if near[number + 1].begins_shot:
+                break
+            if self._found_again(near[number + 1], near[number]) and number > start:
+                lost.update(range(start + 1, number + 1))
+        return lost
+
+    def _found_again(self, one: SearchedFrame, other: SearchedFrame) -> bool:
+        """Find the faces of a frame in one beside it; returns whether one that is sure is not there."""
+        is_lost = False
+        there = _matched(one.faces, other.faces)
+        for number, face in enumerate(one.faces):
+            if number in there:
+                continue
+            found = self._located(other.view, face)
+            if found is None:
+                is_lost = is_lost or face.score >= SURELY_A_FACE
+            elif not any(is_same_face(known.box, found.box) for known in other.faces):
+                other.faces.append(found)
+        return is_lost
+
+    def _located(self, view: RgbImage, face: Face) -> Face | None:
+        """A face of a neighboring frame in this one: measured at its place, or else searched around it."""
+        bare = replace(face, landmarks=None, points=_five(face))
+        if face.landmarks is not None:
+            measured = self.measure(view, [bare])[0]
+            if measured.landmarks is not None:
+                return replace(measured, box=_moved(face.box, face.landmarks, measured.landmarks), points={})
+        found = found_in_closeup(view, bare, self.find, margin=AROUND, sizes_px=AROUND_SIZES_PX)
+        inside = Box(0, 0, *view.shape[1::-1])
+        near = [other for other in found if _can_be(face.box, other.box) and shared_area(other.box, inside) > 0]
+        if not near:
+            return None
+        return self.measure(view, [min(near, key=lambda other: box_distance(face.box, other.box))])[0]
+
+
+def _five(face: Face) -> dict[str, NDArray[np.float32]]:
+    """How the face was turned, for whoever looks closer."""
+    return {name: points for name, points in face.points.items() if name == "five"}
+
+
+def _moved(box: Box, before: NDArray[np.float32], after: NDArray[np.float32]) -> Box:
+    """A box as its face's landmarks have moved and grown."""
+    one, other = box_of(before), box_of(after)
+    scale = longer_side(other) / longer_side(one)
+    (x, y), (from_x, from_y), (to_x, to_y) = center(box), center(one), center(other)
+    x, y = to_x + (x - from_x) * scale, to_y + (y - from_y) * scale
+    half_width, half_height = (box.right - box.left) * scale / 2, (box.bottom - box.top) * scale / 2
+    return Box(x - half_width, y - half_height, x + half_width, y + half_height, box.angle_degrees)
+
+
+def _can_be(one: Box, other: Box) -> bool:
+    """Whether a face may have come from one box to the other within a frame."""
+    (x, y), (to_x, to_y) = center(one), center(other)
+    step = float(np.hypot(to_x - x, to_y - y)) / max(longer_side(one), longer_side(other))
+    return step < MAX_STEP and growth(one, other) < MAX_GROWTH
+
+
+def _matched(faces: Sequence[Face], others: Sequence[Face]) -> set[int]:
+    """The numbers of the faces that are among the others, each of which counts once; nearest pairs first."""
+    pairs = sorted(
+        (box_distance(face.box, other.box) / longer_side(face.box), number, place)
+        for number, face in enumerate(faces)
+        for place, other in enumerate(others)
+        if is_same_face(face.box, other.box)
+    )
+    found: dict[int, int] = {}
+    for _, number, place in pairs:
+        if number not in found and place not in found.values():
+            found[number] = place
+    return set(found)

@@ -1,0 +1,219 @@
+"""How faces are searched where none may be missed: an image from several sides, of a video some frames in full.
+
+Training needs good faces, anonymizing all of them. So whatever may be a face counts, down to scores at which most finds
+are none: what is surely a face is drawn anew, the rest is hidden (`SURELY_A_FACE`).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.anonymization.linking import Linker, SearchedFrame
+from mien.anonymization.views import View, in_square_pixels, in_stored_pixels, joined
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import Face, RgbImage
+from mien.errors import MienError
+from mien.inference.detector import FaceDetector
+from mien.media.video_reader import Frame, VideoSource
+from mien.plugins.choice import parse_choices
+from mien.plugins.extractor_set import ExtractorSet
+from mien.plugins.registry import Registry
+from mien.tracking.shots import frame_signature, is_cut
+from mien.workers.threads import ordered_map, prefetched
+
+Search = Literal["fast", "thorough"]
+THOROUGH = "thorough"
+"""Extractors that have a preset of this name search by default when people are anonymized, with that preset."""
+
+ENLARGED = 1.5
+"""An image is searched enlarged so many times, for faces of 10 to 14 px,"""
+ENLARGED_SIDE_PX = {"image": 2880, "frame": 1920}
+"""but not to a longer side above that."""
+TURNED_SIDE_PX = {"image": 1280, "frame": 640}
+"""Longer side of the image that is searched turned by quarter turns, at most."""
+MIRRORED = 0.1
+"""So much of its shorter side an image goes on beyond its border, mirrored: of a face that the border cuts through, the
+mirror completes the half that is there."""
+MIRRORED_IN_FRAMES = 0.05
+"""The same for the frames of a video that are searched in full."""
+
+SECONDS_BETWEEN_SEARCHES = 0.34
+"""Frames of a video that are searched in full are no further apart,"""
+MAX_FRAMES_BETWEEN_SEARCHES = 10
+"""nor more than so many frames."""
+WIDE_EVERY = 9
+"""Each so many-th of these is also searched enlarged, turned, and by all extractors."""
+FRAMES_AHEAD = 4
+
+
+def default_extractors(registry: Registry) -> str:
+    """What searches when people are anonymized and nothing was chosen, as an extractor choice.
+
+    Those that have a preset "thorough", those first that find without measuring; without any, the installed default.
+    """
+    able: list[tuple[bool, str]] = []
+    for name in registry.names("extractor"):
+        try:
+            extractor = cast(type[Extractor], registry.load("extractor", name))
+        except MienError:  # a broken plugin is listed with its reason; it does not take part
+            continue
+        if THOROUGH in extractor.Config.presets and extractor.can_find():
+            able.append((extractor.can_measure(), name))
+    return "+".join(f"{name}:preset={THOROUGH}" for _, name in sorted(able)) or registry.default("extractor")
+
+
+def follower_of(choice: str, registry: Registry) -> str | None:
+    """The extractor of a choice that looks at every frame and measures faces: the first that can do both; else None.
+
+    One with the preset "thorough" does so with its default settings, which are its quick ones. Raises MienError for an
+    unknown extractor.
+    """
+    for one in parse_choices(choice):
+        extractor = cast(type[Extractor], registry.load("extractor", one.name))
+        if extractor.can_find() and extractor.can_measure():
+            return one.name if one.settings == {"preset": THOROUGH} else str(one)
+    return None
+
+
+def search_image(image: RgbImage, extractors: ExtractorSet, kind: Literal["image", "frame"] = "image") -> list[Face]:
+    """All that may be a face in an image, surest first; with landmarks where they can be measured.
+
+    image: uint8 (H, W, 3) of square pixels. All extractors search it as it is. The first of them searches it enlarged
+    (`ENLARGED`) and mirrored at its border, and turned by 90, 180 and 270 degrees; a face that is found lying has a box
+    with an angle. kind: a frame is one of many, and large ones are enlarged less. Raises MienError for a fault of a
+    plugin.
+    """
+    faces, longer = extractors.extract(image), max(image.shape[:2])
+    views = [View.of(image, max(1.0, min(ENLARGED, ENLARGED_SIDE_PX[kind] / longer)), mirrored=MIRRORED)]
+    views += [View.of(image, min(1.0, TURNED_SIDE_PX[kind] / longer), quarter_turns=turns) for turns in (1, 2, 3)]
+    for view in views:
+        faces = joined(faces, view.find(extractors.find_by_first))
+    return sorted(extractors.measure(image, faces), key=lambda face: -face.score)
+
+
+def search_frame(image: RgbImage, extractors: ExtractorSet) -> list[Face]:
+    """What may be a face, as the first extractor finds it at full size, with the image mirrored at its border."""
+    return View.of(image, 1.0, mirrored=MIRRORED_IN_FRAMES).find(extractors.find_by_first)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSearch:
+    """Searches images and videos for all that may be faces."""
+
+    detector: FaceDetector
+    """What searches in full."""
+    follower: FaceDetector | None
+    """What looks at every frame and measures faces, see `follower_of`."""
+    mode: Search
+    threads: int
+
+    @classmethod
+    def open(cls, detector: FaceDetector, mode: Search, threads: int, registry: Registry) -> "FaceSearch":
+        """Make the follower of a detector. Raises MienError as `FaceDetector.open`."""
+        choice = follower_of(detector.choice, registry)
+        follower = FaceDetector.open(choice, threads, detector.clock, registry) if choice else None
+        return cls(detector, follower, mode, threads)
+
+    def image(self, image: RgbImage) -> list[Face]:
+        """See `search_image`. May be called by several threads."""
+        with self.detector.borrowed() as extractors, self.detector.clock.running("extract"):
+            return search_image(image, extractors)
+
+    @contextmanager
+    def video(self, video: VideoSource) -> Iterator[Iterator[tuple[SearchedFrame, list[Face]]]]:
+        """The frames of a video with all that may be faces in them, in pixels of the frame; in several threads.
+
+        What is guaranteed, of what the extractors can see:
+
+        - Frames no further apart than `SECONDS_BETWEEN_SEARCHES`, and the two at each cut, are searched in full; every
+          ninth of them, and those at cuts, as single images are. In mode "thorough" every frame is searched in full.
+        - All others are looked at by the follower. A face that was found in a frame is searched in the next and in the
+          one before, measured at its place or searched around it, until it is not found there any more.
+        - Where a sure face is not found any more, or a new one is found that was not there before, the frames between
+          the two full searches around are searched in full, and faces followed from there once more.
+
+        So what a full search sees for `SECONDS_BETWEEN_SEARCHES` is found, with the frames before and after in which it
+        is found around its place. What can be missed in mode "fast" is a face that is there for a shorter time and that
+        the follower does not see.
+        """
+        with (
+            closing(prefetched(self.detector.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,
+            closing(
+                ordered_map(self._looked_at, _tasks(decoded, video, self.mode), self.threads, 2 * self.threads)
+            ) as looked_at,
+        ):
+            linker = Linker(self._search_in_full, self._find, self._measured, self.threads)
+            yield (_in_stored_pixels(seen, float(video.pixel_shape)) for seen in linker.over(looked_at))
+
+    def _looked_at(self, task: "_Task") -> SearchedFrame:
+        view = in_square_pixels(task.frame.image, task.pixel_shape)
+        seen = SearchedFrame(task.frame, task.signature, view, task.begins_shot, task.in_full)
+        if self.follower is not None:
+            seen.faces = list(self.follower.find(view))
+        if task.in_full:
+            self._search_in_full(seen, wide=task.wide)
+        return seen
+
+    def _search_in_full(self, seen: SearchedFrame, *, wide: bool = False) -> int:
+        """Add what a full search finds beside what is known. Returns how many faces came in."""
+        with self.detector.borrowed() as extractors, self.detector.clock.running("extract"):
+            found = search_image(seen.view, extractors, "frame") if wide else search_frame(seen.view, extractors)
+        before = len(seen.faces)
+        seen.faces = self._measured(seen.view, joined(seen.faces, found))
+        seen.is_searched = True
+        return len(seen.faces) - before
+
+    def _find(self, image: RgbImage) -> list[Face]:
+        with self.detector.borrowed() as extractors, self.detector.clock.running("extract"):
+            return extractors.find_by_first(image)
+
+    def _measured(self, view: RgbImage, faces: Sequence[Face]) -> list[Face]:
+        if all(face.landmarks is not None for face in faces):
+            return list(faces)
+        detector = self.follower or self.detector
+        with detector.borrowed() as extractors, detector.clock.running("extract"):
+            return extractors.measure(view, faces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is to be looked for in a frame."""
+
+    frame: Frame
+    signature: NDArray[np.int16]
+    pixel_shape: float
+    begins_shot: bool
+    in_full: bool
+    wide: bool
+
+
+def _tasks(frames: Iterable[Frame], video: VideoSource, search: Search) -> Iterator[_Task]:
+    every = max(1, min(round(float(video.rate) * SECONDS_BETWEEN_SEARCHES), MAX_FRAMES_BETWEEN_SEARCHES))
+    shape = float(video.pixel_shape)
+    waiting: _Task | None = None
+    last = len(video.frame_times()) - 1
+    for frame in frames:
+        signature = frame_signature(frame.image)
+        begins = waiting is None or is_cut(waiting.signature, signature)
+        if waiting is not None:
+            yield replace(waiting, in_full=True) if begins else waiting
+        is_end = begins or frame.index == last
+        waiting = _Task(
+            frame,
+            signature,
+            shape,
+            begins,
+            in_full=is_end or search == "thorough" or frame.index % every == 0,
+            wide=begins or frame.index % (every * WIDE_EVERY) == 0,
+        )
+    if waiting is not None:
+        yield waiting
+
+
+def _in_stored_pixels(seen: SearchedFrame, pixel_shape: float) -> tuple[SearchedFrame, list[Face]]:
+    faces = [in_stored_pixels(face, pixel_shape) for face in seen.faces]
+    return seen, sorted(faces, key=lambda face: -face.score)

@@ -1,0 +1,120 @@
+"""An image seen larger, turned, or continued beyond its border, and what is found there in pixels of the image."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from mien.contracts.face import SURELY_A_FACE, Affine, Box, Face, RgbImage
+from mien.geometry.alignment import transform_points
+from mien.geometry.boxes import SAME_FACE_SHARE, box_of, center, is_same_face, shared_area, upright
+
+_TURNED_BACK = (
+    ((1, 0, 0), (0, 1, 0)),
+    ((0, -1, 1), (1, 0, 0)),
+    ((-1, 0, 1), (0, -1, 1)),
+    ((0, 1, 0), (-1, 0, 1)),
+)
+"""Places in an image turned counterclockwise 0, 1, 2 and 3 times to those before; 1 in the last column stands for the
+last column or row."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An image resampled, turned by quarter turns and continued beyond its border."""
+
+    image: RgbImage
+    to_image: Affine
+    """Pixels of the view to those of the image."""
+    scale: float
+    """Pixels of the image to one of the view."""
+    quarter_turns: int
+    size: tuple[int, int]
+    """Width and height of the image."""
+
+    @classmethod
+    def of(cls, image: RgbImage, scale: float, *, quarter_turns: int = 0, mirrored: float = 0.0) -> "View":
+        """The view `scale` times as large.
+
+        quarter_turns: counterclockwise. mirrored: how far it goes on beyond the border, as a share of its shorter side.
+        """
+        height, width = image.shape[:2]
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        seen = image if size == (width, height) else cv2.resize(image, size, interpolation=how)
+        factors = np.array([width / size[0], height / size[1]])
+        border = min(round(mirrored * min(size)), min(size) - 1)
+        if border > 0:
+            seen = cv2.copyMakeBorder(seen, border, border, border, border, cv2.BORDER_REFLECT_101)
+        rows, columns = seen.shape[:2]
+        back = np.array(_TURNED_BACK[quarter_turns], np.float64)
+        linear, shift = back[:, :2], back[:, 2] * (columns - 1, rows - 1) - border
+        to_image = np.column_stack([factors[:, None] * linear, (shift + 0.5) * factors - 0.5])
+        turned = np.ascontiguousarray(np.rot90(seen, quarter_turns)).astype(np.uint8, copy=False)
+        return cls(turned, to_image, float(factors.mean()), quarter_turns, (width, height))
+
+    def find(self, find: Callable[[RgbImage], Sequence[Face]]) -> list[Face]:
+        """What is found in it, in pixels of the image, as far as it overlaps with the image."""
+        frame = Box(0, 0, *self.size)
+        faces = [self._in_image(face) for face in find(self.image)]
+        return [face for face in faces if shared_area(face.box, frame) > 0]
+
+    def _in_image(self, face: Face) -> Face:
+        (x, y), box = transform_points(self.to_image, np.array([center(face.box)], np.float32))[0].tolist(), face.box
+        half_width, half_height = (side * self.scale / 2 for side in (box.right - box.left, box.bottom - box.top))
+        angle = (box.angle_degrees + 90 * self.quarter_turns + 180) % 360 - 180
+        return Face(
+            Box(x - half_width, y - half_height, x + half_width, y + half_height, angle),
+            None if face.landmarks is None else transform_points(self.to_image, face.landmarks),
+            face.score,
+            {name: transform_points(self.to_image, points) for name, points in face.points.items()},
+        )
+
+
+def joined(known: Sequence[Face], more: Sequence[Face]) -> list[Face]:
+    """The known faces and those of another view that are not among them, nor a part of one that is sure.
+
+    Of two that are the same the known one stays, with the higher score; if it has no landmarks, the surer one does.
+    """
+    faces = list(known)
+    for face in sorted(more, key=lambda face: -face.score):
+        same = next((number for number, other in enumerate(faces) if is_same_face(other.box, face.box)), None)
+        if same is None:
+            if not any(_is_part(face, other) for other in faces):
+                faces.append(face)
+        elif face.score > faces[same].score:
+            is_measured = faces[same].landmarks is not None
+            faces[same] = replace(faces[same], score=face.score) if is_measured else face
+    return faces
+
+
+def _is_part(face: Face, whole: Face) -> bool:
+    area = upright(face.box).area
+    return whole.score >= SURELY_A_FACE and shared_area(face.box, whole.box) >= SAME_FACE_SHARE * area > 0
+
+
+# Pixels that are not square
+
+
+def in_square_pixels(image: RgbImage, pixel_shape: float) -> RgbImage:
+    """An image whose pixels are pixel_shape times as wide as high, stretched until they are square."""
+    if pixel_shape == 1:
+        return image
+    height, width = image.shape[:2]
+    size = (round(width * max(pixel_shape, 1)), round(height * max(1 / pixel_shape, 1)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def in_stored_pixels(face: Face, pixel_shape: float) -> Face:
+    """A face found in square pixels, in those of the image before."""
+    if pixel_shape == 1:
+        return face
+    factors = np.array([1 / max(pixel_shape, 1), 1 / max(1 / pixel_shape, 1)])
+    matrix = np.column_stack([np.diag(factors), 0.5 * factors - 0.5])
+    return Face(
+        box_of(transform_points(matrix, face.box.corners)),
+        None if face.landmarks is None else transform_points(matrix, face.landmarks),
+        face.score,
+        {name: transform_points(matrix, points) for name, points in face.points.items()},
+    )
