@@ -109,7 +109,7 @@ def _near(person: Portrait) -> np.ndarray:
 
 def _placed(person: Portrait, height_px: float, angle: float, x: float, y: float) -> np.ndarray:
     scale = height_px / (person.box.bottom - person.box.top)
-    matrix = cv2.getRotationMatrix2D(center(person.box), -angle, scale)
+    matrix = np.asarray(cv2.getRotationMatrix2D(center(person.box), -angle, scale), np.float64)
     matrix[:, 2] += np.array([x, y]) - center(person.box)
     return matrix
 

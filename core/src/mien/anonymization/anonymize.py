@@ -9,6 +9,7 @@ from mien.anonymization.method import default_method
 from mien.anonymization.policy import AnonymizeOptions, Policy
 from mien.anonymization.search import FaceSearch, default_extractors
 from mien.anonymization.staged_output import StagedOutput
+from mien.anonymization.verification import LeakSearch
 from mien.anonymization.video import anonymize_video
 from mien.errors import MienError
 from mien.inference.jobs import list_jobs, run_jobs
@@ -70,7 +71,8 @@ def anonymize(
     if tells_apart:
         opened = opened.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, registry))
     search = FaceSearch.open(opened.detector, options.search, opened.threads, registry)
-    policy = Policy(options, seed, tells_apart, search, source, StagedOutput(output))
+    leak_search = LeakSearch.open(search, registry) if options.check else None
+    policy = Policy(options, seed, tells_apart, search, leak_search, source, StagedOutput(output))
     start = time.perf_counter()
     files = run_jobs(
         jobs,

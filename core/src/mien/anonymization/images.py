@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mien.anonymization.analysis import encode
 from mien.anonymization.policy import Policy
-from mien.anonymization.redaction import hidden, redact_regions, regions_of_undrawable
+from mien.anonymization.redaction import hidden, redact_regions, regions_of_leaks, regions_of_undrawable
 from mien.anonymization.verification import distances_to_originals
-from mien.contracts.face import RgbImage
+from mien.contracts.face import Box, RgbImage
 from mien.errors import MienError
 from mien.inference.generator import Scene
 from mien.inference.images import IMAGES_AHEAD, LoadedImage, load_image
@@ -84,15 +84,27 @@ def _written(scene: Scene[LoadedImage], image: RgbImage, session: Session, polic
     job, faces = scene.context.job, scene.context.faces
     is_missing = not any(face.sure for face in faces)
     is_hidden = is_missing and policy.options.missing == "hide"
-    undrawable = regions_of_undrawable(faces, session.generator.can_draw)
+    regions = regions_of_undrawable(faces, session.generator.can_draw)
+    leaks: Sequence[Box] = ()
     with policy.outputs.draft(job.output) as draft:
-        with session.clock.running("encode"):
-            # Never the file itself: it may say where it was taken, and by whom.
-            provenance = session.provenance if faces or is_hidden else None
-            shown = hidden(image) if is_hidden else redact_regions(image, undrawable)
-            write_image(draft, shown, synthetic=provenance)
+
+        def write() -> Sequence[Box]:
+            """Write what may be shown; returns where it still shows a face."""
+            with session.clock.running("encode"):
+                # Never the file itself: it may say where it was taken, and by whom.
+                provenance = session.provenance if faces or regions or is_hidden else None
+                shown = hidden(image) if is_hidden else redact_regions(image, regions)
+                write_image(draft, shown, synthetic=provenance)
+            if policy.leak_search is None or is_hidden:
+                return ()
+            return policy.leak_search.leaks(read_image(draft), faces, regions)
+
+        left = leaks = write()
+        if leaks:
+            regions += regions_of_leaks(leaks, faces)
+            left = write()
         check = _verify(draft, scene, session, policy)
-        output, rejected, failure = policy.put_in_place(draft, job, check)
+        output, rejected, failure = policy.put_in_place(draft, job, check, len(left))
     no_face = as_ranges([0]) if is_missing else ()
     return AnonymizedFile(
         source=job.source.path,
@@ -104,8 +116,9 @@ def _written(scene: Scene[LoadedImage], image: RgbImage, session: Session, polic
         failure=failure,
         people=len(scene.faces),
         hidden=no_face if is_hidden else (),
-        hidden_in_part=as_ranges([0]) if undrawable else (),
+        hidden_in_part=as_ranges([0]) if regions else (),
         check=check,
+        leaks=len(leaks),
         rejected=rejected,
     )
 
@@ -118,5 +131,5 @@ def _verify(path: Path, scene: Scene[LoadedImage], session: Session, policy: Pol
     faces = [face for face in scene.faces if face.landmarks is not None]
     with session.clock.running("check"):
         originals = list(encode(recognizer, scene.image, faces)) if faces else []
-        distances = distances_to_originals(read_image(path), faces, originals, session.detector, recognizer)
+        distances = distances_to_originals(read_image(path), faces, originals, policy.search, recognizer)
     return Check(tuple(distances), recognizer.same_person_below)

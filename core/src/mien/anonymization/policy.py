@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from mien.anonymization.search import FaceSearch, Search
 from mien.anonymization.staged_output import StagedOutput
+from mien.anonymization.verification import LeakSearch
 from mien.errors import MienError
 from mien.inference.jobs import Job
 from mien.inference.report import Check
@@ -35,7 +36,8 @@ class AnonymizeOptions:
     """How the frames of a video are searched, see `FaceSearch.video`: "fast" in full about three times a second, and
     whenever a face appears or is lost; "thorough" in full each. Images are searched from several sides by either."""
     check: bool = True
-    """Whether new faces are compared with the original ones, in up to 50 frames of each file."""
+    """Whether what was written is searched for faces that are still there, and new faces are compared with the original
+    ones, in up to 50 frames of each file. Where a face is found the file is written once more, with it hidden."""
     max_verified: float = 0.0
     """If more than this share of the new faces, in [0, 1], is still taken for the original person, the file is not put
     in its place but beside the output, with ".rejected" in its name, and counts as failed."""
@@ -71,6 +73,8 @@ class Policy:
     """Tells people apart; None if no installed feature does."""
     search: FaceSearch
     """What finds faces."""
+    leak_search: LeakSearch | None
+    """What searches what was written; None: nothing does."""
     source: Path
     """What the user named as input."""
     outputs: StagedOutput
@@ -85,11 +89,22 @@ class Policy:
         root = self.source if self.source.is_dir() else self.source.parent
         return SyntheticPerson(synthetic_id(self.seed, job.source.path.relative_to(root).as_posix(), person))
 
-    def put_in_place(self, draft: Path, job: Job, check: Check | None) -> tuple[Path | None, Path | None, str]:
-        """Move a draft to the output, or beside it if too many of its faces are still the original ones.
+    def put_in_place(
+        self, draft: Path, job: Job, check: Check | None, leaks: int = 0
+    ) -> tuple[Path | None, Path | None, str]:
+        """Move a draft to the output, or beside it if faces are still there, or too many still the original ones.
 
+        leaks: how many faces the last check has found that nobody hid.
         Returns the output, where a rejected draft was put instead, and why. Raises MienError if it cannot be moved.
         """
+        if leaks:
+            aside = self.outputs.reject(draft, job.output)
+            still_there = MienError(
+                f"{job.output} was not written: it still shows {leaks} face{'s' if leaks > 1 else ''} that the search "
+                f"had missed, also after they were hidden once. It was put in {aside}.",
+                "--search thorough, or --extractor NAME+NAME with one that finds them",
+            )
+            return None, aside, str(still_there)
         if check is None or check.share_verified <= self.options.max_verified:
             return self.outputs.accept(draft, job.output), None, ""
         aside = self.outputs.reject(draft, job.output)

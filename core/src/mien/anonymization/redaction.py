@@ -108,6 +108,32 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
     return _redaction(analysis, whole, parts, can_draw)
 
 
+def with_leaks(
+    redaction: Redaction, analysis: VideoAnalysis, leaks: Mapping[int, Sequence[Box]], checked: Sequence[int]
+) -> Redaction:
+    """Hide what was found in frames that were written, too.
+
+    leaks: frame → where a face was found. checked: the frames that were searched, ascending: since the face may be in
+    those between, its surroundings are hidden from the frame before to the one after, within the shot.
+    """
+    parts = {index: list(regions) for index, regions in redaction.parts.items()}
+    for frame, boxes in leaks.items():
+        at = checked.index(frame)
+        before = checked[at - 1] + 1 if at else 0
+        after = checked[at + 1] if at + 1 < len(checked) else len(analysis.faces)
+        for index in range(before, after):
+            if analysis.shots[index] == analysis.shots[frame] and index not in redaction.whole:
+                away = abs(analysis.seconds[index] - analysis.seconds[frame])
+                regions = [Region.around(box, FACE_REACH + REACH_PER_SECOND * away) for box in boxes]
+                parts.setdefault(index, []).extend(_grown(regions, analysis.faces[index]))
+    return Redaction(redaction.whole, parts)
+
+
+def regions_of_leaks(leaks: Sequence[Box], faces: Sequence[TrackedFace]) -> list[Region]:
+    """The regions that hide what was found in an image that was written, grown over the faces that they touch."""
+    return _grown([Region.around(box, FACE_REACH) for box in leaks], faces)
+
+
 def hide_undrawable(analysis: VideoAnalysis, can_draw: CanDraw) -> Redaction:
     """Hide nothing of a video but the faces that cannot be drawn: the region around each, in every frame."""
     return _redaction(analysis, frozenset(), {}, can_draw)

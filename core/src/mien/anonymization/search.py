@@ -146,7 +146,7 @@ class FaceSearch:
                 ordered_map(self._looked_at, _tasks(decoded, video, self.mode), self.threads, 2 * self.threads)
             ) as looked_at,
         ):
-            linker = Linker(self._search_in_full, self._find, self._measured, self.threads)
+            linker = Linker(self._search_in_full, self._find, self.measure, self.threads)
             yield (_in_stored_pixels(seen, float(video.pixel_shape)) for seen in linker.over(looked_at))
 
     def _looked_at(self, task: "_Task") -> SearchedFrame:
@@ -163,7 +163,7 @@ class FaceSearch:
         with self.detector.borrowed() as extractors, self.detector.clock.running("extract"):
             found = search_image(seen.view, extractors, "frame") if wide else search_frame(seen.view, extractors)
         before = len(seen.faces)
-        seen.faces = self._measured(seen.view, joined(seen.faces, found))
+        seen.faces = self.measure(seen.view, joined(seen.faces, found))
         seen.is_searched = True
         return len(seen.faces) - before
 
@@ -171,7 +171,8 @@ class FaceSearch:
         with self.detector.borrowed() as extractors, self.detector.clock.running("extract"):
             return extractors.find_by_first(image)
 
-    def _measured(self, view: RgbImage, faces: Sequence[Face]) -> list[Face]:
+    def measure(self, view: RgbImage, faces: Sequence[Face]) -> list[Face]:
+        """The same faces, with landmarks where they can be measured. May be called by several threads."""
         if all(face.landmarks is not None for face in faces):
             return list(faces)
         detector = self.follower or self.detector

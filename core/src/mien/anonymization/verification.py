@@ -1,22 +1,31 @@
-"""Whether a face that was drawn anew is still taken for the person who was filmed."""
+"""Whether what was written still shows somebody: a face that nobody hid, or one that is still taken for who it was."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.anonymization.analysis import encode_landmarks
-from mien.contracts.face import Face, Landmarks, RgbImage
-from mien.geometry.boxes import box_distance, longer_side
+from mien.anonymization.redaction import Region
+from mien.anonymization.search import THOROUGH, FaceSearch
+from mien.anonymization.views import in_square_pixels, in_stored_pixels
+from mien.contracts.extractor import Extractor
+from mien.contracts.face import Box, Face, Landmarks, RgbImage
+from mien.errors import MienError
+from mien.geometry.boxes import SAME_FACE_SHARE, is_same_face, shared_area, upright
 from mien.inference.detector import FaceDetector
 from mien.media.video_reader import Frame, VideoSource
+from mien.plugins.choice import parse_choices
+from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import TrackedFace
 
 FRAMES_CHECKED = 50
 """At most this many frames of a file, spread over it."""
-_AT_ITS_PLACE = 0.5
-"""The corners of its box lie on the mean nearer to the original's than this share of its size."""
+CHECK = "check"
+"""An extractor that has a preset of this name searches with it in what was written."""
 _FRAMES_READ_ON = 250
 """Frames nearer to each other than this are read in one go: a seek would decode as many."""
 
@@ -25,19 +34,21 @@ def distances_to_originals(
     image: RgbImage,
     faces: Sequence[TrackedFace],
     originals: Sequence[NDArray[np.float32]],
-    detector: FaceDetector,
+    search: FaceSearch,
     recognizer: Recognizer,
 ) -> list[float]:
     """How far the faces of an image lie from the original ones.
 
     image: uint8 (H, W, 3), as it is shown. faces: the N faces that were drawn, all with landmarks. originals: their
-    encodings, float32 (D,), before they were drawn. Each is compared with what is found at its place; if nothing is
-    found, with what its own landmarks surround. Raises MienError if a plugin fails.
+    encodings, float32 (D,), before they were drawn. Each is measured anew at its place; if it cannot be, what its own
+    landmarks surround is compared. Raises MienError if a plugin fails.
     """
     if not faces:
         return []
-    found = detector.find(image)
-    encodings = encode_landmarks(recognizer, image, [_landmarks_at(face, found) for face in faces])
+    measured = search.measure(image, [Face(face.box, None, face.score) for face in faces])
+    encodings = encode_landmarks(
+        recognizer, image, [_landmarks(new, old) for new, old in zip(measured, faces, strict=True)]
+    )
     return [
         float(recognizer.distances(encoding[None], original)[0])
         for encoding, original in zip(encodings, originals, strict=True)
@@ -57,11 +68,63 @@ def frames_at(video: VideoSource, indices: Sequence[int]) -> Iterator[Frame]:
         yield from (frame for frame in video.frames(run[0], run[-1] + 1) if frame.index in wanted)
 
 
-def _landmarks_at(face: TrackedFace, found: Sequence[Face]) -> Landmarks:
-    """The landmarks of what is found at a face's place, or else its own."""
-    near = min(found, key=lambda other: box_distance(other.box, face.box), default=None)
-    is_there = near is not None and box_distance(near.box, face.box) < _AT_ITS_PLACE * longer_side(face.box)
-    landmarks = near.landmarks if near is not None and is_there and near.landmarks is not None else face.landmarks
+@dataclass(frozen=True, slots=True)
+class LeakSearch:
+    """Searches what was written for faces that are still there."""
+
+    detector: FaceDetector
+    is_independent: bool
+    """Whether its extractors took no part in the search before."""
+
+    @classmethod
+    def open(cls, search: FaceSearch, registry: Registry) -> "LeakSearch":
+        """With all installed extractors that took no part; if all did, with those that did.
+
+        Raises MienError if one cannot be made.
+        """
+        took_part = {choice.name for choice in parse_choices(search.detector.choice)}
+        others = [name for name in registry.names("extractor") if name not in took_part]
+        usable = [choice for name in others if (choice := _choice_of(name, registry))]
+        if not usable:
+            return cls(search.detector, is_independent=False)
+        detector = FaceDetector.open("+".join(usable), search.threads, search.detector.clock, registry)
+        return cls(detector, is_independent=True)
+
+    def leaks(
+        self, image: RgbImage, known: Sequence[TrackedFace], hidden: Sequence[Region], pixel_shape: float = 1.0
+    ) -> list[Box]:
+        """Where a written image shows a face that is neither one that is known nor hidden.
+
+        image: uint8 (H, W, 3). known: the faces of the image before, all of which were drawn, hidden, or kept by
+        choice. hidden: what of it is hidden. pixel_shape: see `VideoSource.pixel_shape`. Raises MienError if a plugin
+        fails.
+        """
+        found = [
+            in_stored_pixels(face, pixel_shape).box for face in self.detector.find(in_square_pixels(image, pixel_shape))
+        ]
+        places = [*(face.extent for face in known), *(region.box for region in hidden)]
+        return [box for box in found if not any(_explains(place, box) for place in places)]
+
+
+def _choice_of(name: str, registry: Registry) -> str | None:
+    """How an extractor looks in a check; None if it finds nothing by itself, or cannot be used."""
+    try:
+        extractor = cast(Extractor, registry.create("extractor", name))
+    except MienError:
+        return None
+    if not extractor.can_find():
+        return None
+    preset = next((one for one in (CHECK, THOROUGH) if one in type(extractor).Config.presets), None)
+    return f"{name}:preset={preset}" if preset else name
+
+
+def _explains(place: Box, found: Box) -> bool:
+    """Whether a find lies on what stands at a place: the same face, or mostly within it."""
+    return is_same_face(place, found) or shared_area(place, found) >= SAME_FACE_SHARE * upright(found).area
+
+
+def _landmarks(measured: Face, face: TrackedFace) -> Landmarks:
+    landmarks = face.landmarks if measured.landmarks is None else measured.landmarks
     if landmarks is None:
         raise ValueError("a face without landmarks was not drawn, and is not compared")
     return landmarks

@@ -1,13 +1,14 @@
 """One video in two passes: analysis first, then new faces, and redaction where a face may have been missed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from mien.anonymization.analysis import VideoAnalysis, analyze
 from mien.anonymization.policy import Policy
-from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redaction
+from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redaction, with_leaks
 from mien.anonymization.verification import FRAMES_CHECKED, distances_to_originals, frames_at
+from mien.contracts.face import Box
 from mien.errors import MienError
 from mien.inference.generator import Scene
 from mien.inference.jobs import Job
@@ -17,7 +18,7 @@ from mien.inference.video import FRAMES_AHEAD
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
 from mien.spread import spread_indices
-from mien.workers.threads import prefetched
+from mien.workers.threads import ordered_map, prefetched
 
 _MAX_RANGES = 10
 
@@ -29,11 +30,10 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
     which a face was missed, if that is to be refused.
     """
     options, can_draw = policy.options, session.generator.can_draw
+    leaks_hidden = 0
     with policy.outputs.draft(job.output) as draft:
         # Opened before anything is analyzed: what it cannot hold is known at once.
-        with VideoSink(
-            draft, video, synthetic=session.provenance, quality=session.quality, sound=options.sound, titles=False
-        ) as sink:
+        with _sink(draft, video, session, policy) as sink:
             encode_in = spread_indices(len(video.frame_times()), FRAMES_CHECKED).tolist() if policy.verifier else ()
             analysis = analyze(video, session, policy.search, policy.recognizer, frozenset(encode_in))
             if options.missing == "refuse":
@@ -44,8 +44,17 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
                 else plan_redaction(analysis, options.margin_seconds, can_draw)
             )
             _generate(sink, job, video, session, policy, analysis, redaction)
+        checked = _frames_to_search(analysis, redaction)
+        leaks = _leaks(draft, video, session, policy, analysis, redaction, checked)
+        if leaks:
+            leaks_hidden = sum(map(len, leaks.values()))
+            redaction = with_leaks(redaction, analysis, leaks, checked)
+            with _sink(draft, video, session, policy) as sink:
+                _generate(sink, job, video, session, policy, analysis, redaction)
+            leaks = _leaks(draft, video, session, policy, analysis, redaction, checked)
         check = _verify(draft, video.path, session, policy, analysis, redaction)
-        output, rejected, failure = policy.put_in_place(draft, job, check)
+        left = sum(map(len, leaks.values()))
+        output, rejected, failure = policy.put_in_place(draft, job, check, left)
     shown = [face for index, faces in enumerate(analysis.faces) if index not in redaction.whole for face in faces]
     drawn = [face for face in shown if can_draw(face)]
     return AnonymizedFile(
@@ -63,8 +72,14 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         hidden_in_part=as_ranges(sorted(redaction.parts)),
         sound=options.sound and video.has_audio,
         check=check,
+        leaks=leaks_hidden,
         rejected=rejected,
     )
+
+
+def _sink(draft: Path, video: VideoSource, session: Session, policy: Policy) -> VideoSink:
+    sound = policy.options.sound
+    return VideoSink(draft, video, synthetic=session.provenance, quality=session.quality, sound=sound, titles=False)
 
 
 def _refuse_missing(job: Job, analysis: VideoAnalysis) -> None:
@@ -120,6 +135,43 @@ def _generate(
             session.progress.advance(1, faces=faces_generated)
 
 
+def _frames_to_search(analysis: VideoAnalysis, redaction: Redaction) -> list[int]:
+    """Frames spread over what is shown, and as many of those in which a part is hidden; ascending."""
+    shown = [index for index in range(len(analysis.faces)) if index not in redaction.whole]
+    in_doubt = sorted(set(redaction.parts).intersection(shown))
+    chosen = (frames[at] for frames in (shown, in_doubt) for at in spread_indices(len(frames), FRAMES_CHECKED))
+    return sorted(set(chosen))
+
+
+def _leaks(
+    path: Path,
+    video: VideoSource,
+    session: Session,
+    policy: Policy,
+    analysis: VideoAnalysis,
+    redaction: Redaction,
+    indices: Sequence[int],
+) -> dict[int, list[Box]]:
+    """Frame → where the video that was written shows a face that is neither known nor hidden; of those frames."""
+    search = policy.leak_search
+    if search is None:
+        return {}
+    session.progress.start(f"{video.path.name}: searching the output", len(indices))
+
+    def leaks_in(frame: Frame) -> tuple[int, list[Box]]:
+        known, regions = analysis.faces[frame.index], redaction.parts.get(frame.index, ())
+        return frame.index, search.leaks(frame.image, known, regions, float(video.pixel_shape))
+
+    found: dict[int, list[Box]] = {}
+    written = frames_at(VideoSource(path), indices)
+    with closing(ordered_map(leaks_in, written, session.threads, 2 * session.threads)) as searched:
+        for index, boxes in searched:
+            if boxes:
+                found[index] = boxes
+            session.progress.advance(1)
+    return found
+
+
 def _verify(
     path: Path, source: Path, session: Session, policy: Policy, analysis: VideoAnalysis, redaction: Redaction
 ) -> Check | None:
@@ -139,7 +191,7 @@ def _verify(
                 frame.image,
                 list(faces.values()),
                 [originals[person] for person in faces],
-                session.detector,
+                policy.search,
                 recognizer,
             )
         session.progress.advance(1)

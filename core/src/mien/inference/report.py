@@ -186,6 +186,8 @@ class AnonymizedFile(FileReport):
     """Whether sound was kept, by which people may be known."""
     check: Check | None = None
     """How many new faces are still taken for the original ones; None: they were not compared."""
+    leaks: int = 0
+    """How many faces were found in what was written first; their surroundings are hidden in what was written then."""
     rejected: Path | None = None
     """Where it was put instead of the output, since too many are."""
 
@@ -233,6 +235,11 @@ class AnonymizeReport(SwapReport):
     def frames_hidden_in_part(self) -> int:
         """Images and frames in which a region is hidden."""
         return sum(file.frames_hidden_in_part for file in self.files)
+
+    @property
+    def leaks(self) -> int:
+        """Faces that were found in what was written first, and then hidden."""
+        return sum(file.leaks for file in self.files)
 
     @property
     def check(self) -> Check | None:

@@ -31,6 +31,8 @@ DOUBTFUL = -0.5
 class FaceRecognitionConfig(PluginConfig):
     """How thoroughly dlib's frontal face detector searches. The landmarks always come from the whole image."""
 
+    presets = {"check": {"search": "full"}}
+
     upsample: int = Field(default=1, ge=0, le=3)
     """How often the image is doubled before faces are searched: faces from 80/2**upsample pixels on are found."""
     search: Literal["quick", "full"] = "quick"
