@@ -61,7 +61,7 @@ def test_a_face_without_landmarks_is_measured_by_the_first_that_can(
     first, second = portraits()
     shift = np.array([first.image.shape[1], 0], np.float32)
     assert apart(faces[0], first.landmarks) < 0.15 and apart(faces[1], second.landmarks + shift) < 0.15
-    assert {face.score for face in faces} == {0.9}, "score and box are those of who found it"
+    assert all(face.score >= 0.9 for face in faces), "of those who found it, the surest"
 
 
 def test_an_extractor_without_measure_looks_closer(registry: Registry, pair: np.ndarray) -> None:
@@ -132,7 +132,7 @@ def test_a_dataset_is_made_with_joined_extractors(registry: Registry, pair: np.n
     dataset = Dataset.open(tmp_path / "pair")
     assert dataset.info.count == 2
     assert dataset.info.extractor.startswith("boxes+face_recognition:") and "+" in dataset.info.extractor_version
-    assert set(dataset.index(["score"])["score"].to_pylist()) == {0.9}
+    assert all(score > 0.9 for score in dataset.index(["score"])["score"].to_pylist()), "of both, the surer"
     assert preprocess(tmp_path / "pair", options=joined, registry=registry).up_to_date
     with pytest.raises(MienError, match="with the extractor boxes"):
         preprocess(tmp_path / "pair", options=replace(joined, extractor=ALL_FACES), registry=registry)

@@ -91,11 +91,11 @@ def test_a_region_hides_a_face_whole_or_not_at_all(lost: Box, reach: float, othe
     region = Region.around(lost, reach)
     grown = region.grown_over(others).box
     assert (
-        shared_area(grown, region.box) == pytest.approx(region.box.area)
+        shared_area(grown, region.box) == pytest.approx(region.box.area, rel=1e-4)
         and shared_area(grown, lost) >= lost.area * 0.999
     )
     for box in others:
-        assert shared_area(grown, box) in (0.0, pytest.approx(box.area))
+        assert shared_area(grown, box) in (0.0, pytest.approx(box.area, rel=1e-4))  # corners are float32
     if not any(shared_area(region.box, box) for box in others):
         assert grown == region.box
 

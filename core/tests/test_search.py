@@ -1,0 +1,178 @@
+"""How faces are searched when nobody may be missed: from several sides, in pixels that are square, over frames."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mien import ExtractorSet, Registry
+from mien.anonymization.search import FaceSearch, default_extractors, follower_of, search_frame, search_image
+from mien.anonymization.verification import LeakSearch
+from mien.anonymization.views import View, in_square_pixels, in_stored_pixels, joined
+from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
+from mien.geometry.boxes import center, growth, is_same_face
+from mien.inference.detector import FaceDetector
+from mien.media.images import read_image
+from mien.media.video_reader import VideoSource
+from mien.testing import portraits
+from mien.tracking.tracker import untracked
+from mien.workers.threads import Stopwatch
+
+DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
+TWO = DATA / "clips" / "two_people_2s_audio.mp4"
+NO_FACE = DATA / "images" / "noface" / "rocket.jpg"
+FACE_PX = 24
+
+
+@pytest.fixture(scope="module")
+def extractors() -> ExtractorSet:
+    return ExtractorSet(default_extractors(Registry()), Registry())
+
+
+@pytest.fixture(scope="module")
+def search() -> FaceSearch:
+    return opened(default_extractors(Registry()))
+
+
+def opened(choice: str) -> FaceSearch:
+    registry = Registry()
+    return FaceSearch.open(FaceDetector.open(choice, 2, Stopwatch(), registry), "fast", 2, registry)
+
+
+def crowd(extractors: ExtractorSet, face_px: float, turns: int = 0) -> tuple[RgbImage, list[Box]]:
+    """Two portraits, far apart on gray, with faces of that size, turned by quarter turns counterclockwise."""
+    image, boxes = np.full((360, 640, 3), 120, np.uint8), []
+    for number, portrait in enumerate(portraits()):
+        (face,) = extractors.extract(portrait.image)[:1]
+        scale = face_px / (face.box.bottom - face.box.top)
+        small = cv2.resize(portrait.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        left, top = 60 + 300 * number, 90
+        image[top : top + small.shape[0], left : left + small.shape[1]] = small
+        x, y = (value * scale for value in center(face.box))
+        half = face_px / 2
+        boxes.append(Box(left + x - half, top + y - half, left + x + half, top + y + half))
+    turned = np.ascontiguousarray(np.rot90(image, turns))
+    return turned, [turned_box(box, image.shape, turns) for box in boxes]
+
+
+def turned_box(box: Box, shape: Sequence[int], turns: int) -> Box:
+    for _ in range(turns):
+        height, width = shape[:2]
+        box, shape = Box(box.top, width - box.right, box.bottom, width - box.left), (width, height)
+    return box
+
+
+def is_found(box: Box, faces: Sequence[Face]) -> bool:
+    x, y = center(box)
+    return any(
+        is_same_face(face.box, box)
+        or (face.box.left < x < face.box.right and face.box.top < y < face.box.bottom and growth(face.box, box) < 2.5)
+        for face in faces
+    )
+
+
+def test_the_default_extractors_are_those_that_can_search_thoroughly() -> None:
+    registry = Registry()
+    assert default_extractors(registry) == "centerface:preset=thorough+blazeface:preset=thorough"
+    assert follower_of(default_extractors(registry), registry) == "blazeface"
+    assert follower_of("centerface", registry) is None
+    assert follower_of("face_recognition:upsample=0", registry) == "face_recognition:upsample=0"
+
+
+@pytest.mark.parametrize("face_px", [12, 24, 60])
+def test_small_faces_are_found(extractors: ExtractorSet, face_px: int) -> None:
+    image, boxes = crowd(extractors, face_px)
+    faces = search_image(image, extractors)
+    assert all(is_found(box, faces) for box in boxes)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_faces_on_their_side_and_upside_down_are_found(extractors: ExtractorSet, turns: int) -> None:
+    image, boxes = crowd(extractors, 48, turns)
+    faces = search_image(image, extractors)
+    assert all(is_found(box, faces) for box in boxes)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.65])
+def test_a_face_that_the_border_cuts_through_is_found(extractors: ExtractorSet, share: float) -> None:
+    image, boxes = crowd(extractors, FACE_PX)
+    for box in boxes:
+        cut = round(box.left + share * (box.right - box.left))
+        rest = np.ascontiguousarray(image[:, cut : cut + 250])
+        part = Box(box.left - cut, box.top, box.right - cut, box.bottom)
+        assert any(is_same_face(face.box, part) for face in search_frame(rest, extractors))
+
+
+def test_little_is_taken_for_a_face_where_none_is(extractors: ExtractorSet) -> None:
+    faces = search_image(read_image(NO_FACE), extractors)
+    assert not any(face.score >= SURELY_A_FACE for face in faces)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+@pytest.mark.parametrize("scale", [0.5, 1.0, 1.5])
+@pytest.mark.parametrize("mirrored", [0.0, 0.1])
+def test_what_is_found_in_a_view_lies_at_its_place_in_the_image(turns: int, scale: float, mirrored: float) -> None:
+    image = np.zeros((120, 200, 3), np.uint8)
+    image[40:52, 150:166] = 255
+
+    def brightest(view: RgbImage) -> list[Face]:
+        ys, xs = np.nonzero(view[..., 0] > 128)
+        box = Box(xs.min() - 0.5, ys.min() - 0.5, xs.max() + 0.5, ys.max() + 0.5)
+        five = np.array([[xs.min(), ys.min()]] * 5, np.float32)
+        return [Face(box, None, 0.9, {"five": five})]
+
+    (face,) = View.of(image, scale, quarter_turns=turns, mirrored=mirrored).find(brightest)
+    assert center(face.box) == pytest.approx((157.5, 45.5), abs=0.6)
+    assert face.box.angle_degrees % 360 == 90 * turns
+    low, high = face.box.corners.min(0), face.box.corners.max(0)
+    assert [*low, *high] == pytest.approx([149.5, 39.5, 165.5, 51.5], abs=1.1)
+
+
+def test_a_view_keeps_a_sure_face_whole_and_adds_what_is_new() -> None:
+    whole = Face(Box(0, 0, 100, 100), np.zeros((68, 2), np.float32), 0.9)
+    part, again, new = (
+        Face(Box(*edges), None, score)
+        for edges, score in (((20, 20, 50, 50), 0.8), ((5, 5, 100, 100), 0.95), ((200, 0, 230, 30), 0.4))
+    )
+    assert [face.score for face in joined([whole], [part, again, new])] == [0.95, 0.4]
+    assert [face.score for face in joined([Face(whole.box, None, 0.4)], [part])] == [0.4, 0.8]
+
+
+@pytest.mark.parametrize("pixel_shape", [0.5, 1.0, 1.45, 2.0])
+def test_anamorphic_pixels_are_searched_square(extractors: ExtractorSet, pixel_shape: float) -> None:
+    frame = next(VideoSource(TWO).frames()).image
+    width, height = frame.shape[1], frame.shape[0]
+    size = (round(width / max(pixel_shape, 1)), round(height * min(pixel_shape, 1)))
+    stored = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+    shown = in_square_pixels(stored, pixel_shape)
+    assert shown.shape[1] == pytest.approx(width, abs=1) and shown.shape[0] == pytest.approx(height, abs=1)
+    factors = np.array([width / size[0], height / size[1]])
+    found = [in_stored_pixels(face, pixel_shape) for face in extractors.extract(shown) if face.score > SURELY_A_FACE]
+    for face in extractors.extract(frame):
+        if face.score > SURELY_A_FACE:
+            assert min(np.abs(np.array(center(other.box)) * factors - center(face.box)).max() for other in found) < 8
+
+
+def searched(search: FaceSearch, clip: Path) -> Iterator[tuple[bool, list[Face]]]:
+    with search.video(VideoSource(clip)) as frames:
+        yield from ((seen.is_searched, faces) for seen, faces in frames)
+
+
+def test_of_a_clip_few_frames_are_searched_in_full_and_nobody_is_lost(search: FaceSearch) -> None:
+    frames = list(searched(search, TWO))
+    assert len(frames) == 72 and sum(is_full for is_full, _ in frames) < 24
+    for _, faces in frames:
+        sure = [face for face in faces if face.score >= SURELY_A_FACE]
+        assert len(sure) >= 2 and all(face.landmarks is not None for face in sure[:2])
+
+
+def test_a_face_that_nobody_knew_of_is_a_leak(search: FaceSearch) -> None:
+    leaks = LeakSearch.open(search, Registry())
+    assert leaks.is_independent
+    frame = next(VideoSource(TWO).frames()).image
+    one, other = sorted(search.image(frame)[:2], key=lambda face: face.box.left)
+    assert leaks.leaks(frame, untracked([one, other]), []) == []
+    (leak,) = leaks.leaks(frame, untracked([one]), [])
+    assert is_same_face(leak, other.box)
