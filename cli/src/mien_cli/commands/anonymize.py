@@ -38,6 +38,13 @@ class Missing(StrEnum):
     KEEP = "keep"
 
 
+class Search(StrEnum):
+    """How the frames of a video are searched."""
+
+    FAST = "fast"
+    THOROUGH = "thorough"
+
+
 def anonymize(
     source: Source,
     output: Output,
@@ -73,15 +80,25 @@ def anonymize(
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="Extractor; the run's own by default. Join several with +: each adds the faces that none before it "
-            "found, as in centerface+blazeface.",
+            help="Extractor; by default those that find most, at a low threshold. Join several with +: each adds the "
+            "faces that none before it found, as in centerface+blazeface.",
             rich_help_panel=_SAFETY,
         ),
     ] = None,
+    search: Annotated[
+        Search,
+        typer.Option(
+            help="How videos are searched. fast: in full three times a second and wherever a face appears or is lost, "
+            "nearby in all other frames. thorough: in full in every frame, which takes several times as long.",
+            rich_help_panel=_SAFETY,
+        ),
+    ] = Search.FAST,
     check: Annotated[
         bool,
         typer.Option(
-            help="Compare new faces with the original ones, in up to 50 frames a file.", rich_help_panel=_SAFETY
+            help="Search OUTPUT for faces that are still there, with extractors that took no part, hide them, and "
+            "compare new faces with the original ones; in up to 50 frames a file.",
+            rich_help_panel=_SAFETY,
         ),
     ] = True,
     recognizer: Annotated[
@@ -149,7 +166,12 @@ def anonymize(
         quality=DEFAULT_QUALITY if quality is None else quality,
     )
     options = AnonymizeOptions(
-        missing=missing.value, margin_seconds=margin, check=check, max_verified=max_verified, sound=sound
+        missing=missing.value,
+        search=search.value,
+        margin_seconds=margin,
+        check=check,
+        max_verified=max_verified,
+        sound=sound,
     )
     with shown_on(messages()) as progress:
         report = run_anonymize(
@@ -206,6 +228,15 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
             f"{file.output}: {file.undrawn} faces were found, but could not be drawn."
             for file in written
             if file.undrawn
+        ],
+        console,
+    )
+    print_lines(
+        "Found late: ",
+        [
+            f"{file.output}: {file.leaks} faces were found only when OUTPUT was searched; their places are hidden now."
+            for file in written
+            if file.leaks
         ],
         console,
     )

@@ -70,7 +70,8 @@ def anonymize(
     tells_apart, why_none = _recognizer(opened.run, how.recognizer, registry)
     if tells_apart:
         opened = opened.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, registry))
-    search = FaceSearch.open(opened.detector, options.search, opened.threads, registry)
+    is_exact = not opened.run.model.hides
+    search = FaceSearch.open(opened.detector, options.search, opened.threads, registry, exact=is_exact)
     leak_search = LeakSearch.open(search, registry) if options.check else None
     policy = Policy(options, seed, tells_apart, search, leak_search, source, StagedOutput(output))
     start = time.perf_counter()

@@ -29,6 +29,9 @@ Search = Literal["fast", "thorough"]
 THOROUGH = "thorough"
 """Extractors that have a preset of this name search by default when people are anonymized, with that preset."""
 
+QUICK = "quick"
+"""Those that have a preset of this name look at every frame with it where faces are only hidden."""
+
 ENLARGED = 1.5
 """An image is searched enlarged so many times, for faces of 10 to 14 px,"""
 ENLARGED_SIDE_PX = {"image": 2880, "frame": 1920}
@@ -66,16 +69,19 @@ def default_extractors(registry: Registry) -> str:
     return "+".join(f"{name}:preset={THOROUGH}" for _, name in sorted(able)) or registry.default("extractor")
 
 
-def follower_of(choice: str, registry: Registry) -> str | None:
+def follower_of(choice: str, registry: Registry, *, exact: bool = True) -> str | None:
     """The extractor of a choice that looks at every frame and measures faces: the first that can do both; else None.
 
-    One with the preset "thorough" does so with its default settings, which are its quick ones. Raises MienError for an
-    unknown extractor.
+    One with the preset "thorough" does so with its default settings, or with its preset "quick", if it has one, where
+    landmarks need not be exact. Raises MienError for an unknown extractor.
     """
     for one in parse_choices(choice):
         extractor = cast(type[Extractor], registry.load("extractor", one.name))
         if extractor.can_find() and extractor.can_measure():
-            return one.name if one.settings == {"preset": THOROUGH} else str(one)
+            if one.settings != {"preset": THOROUGH}:
+                return str(one)
+            is_quick = not exact and QUICK in extractor.Config.presets
+            return f"{one.name}:preset={QUICK}" if is_quick else one.name
     return None
 
 
@@ -112,9 +118,14 @@ class FaceSearch:
     threads: int
 
     @classmethod
-    def open(cls, detector: FaceDetector, mode: Search, threads: int, registry: Registry) -> "FaceSearch":
-        """Make the follower of a detector. Raises MienError as `FaceDetector.open`."""
-        choice = follower_of(detector.choice, registry)
+    def open(
+        cls, detector: FaceDetector, mode: Search, threads: int, registry: Registry, *, exact: bool = True
+    ) -> "FaceSearch":
+        """Make the follower of a detector. Raises MienError as `FaceDetector.open`.
+
+        exact: whether landmarks have to be, since an expression is drawn by them.
+        """
+        choice = follower_of(detector.choice, registry, exact=exact)
         follower = FaceDetector.open(choice, threads, detector.clock, registry) if choice else None
         return cls(detector, follower, mode, threads)
 

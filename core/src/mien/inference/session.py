@@ -231,15 +231,19 @@ class Session:
         """An image in which each face is somebody who does not exist: uint8 (H, W, 3); the image is left as it was.
 
         seed: another seed, other people. name: tells images apart, so that two of them show different people.
-        A face whose points do not suffice to draw it is hidden. In memory nothing is checked, and nothing hidden where
-        no face was found: `mien.anonymize` does that for files.
+        The session's extractor searches it from several sides (`mien.anonymization.search`). A face whose points do not
+        suffice to draw it is hidden, and so is what only may be one. In memory nothing is checked, and nothing hidden
+        where no face was found: `mien.anonymize` does that for files.
         Raises MienError if the run draws nobody synthetic, or a plugin fails.
         """
         from mien.anonymization.redaction import redact_regions, regions_of_undrawable
+        from mien.anonymization.search import search_image
 
         self.require("synthetic")
         check_seed(seed)
-        found = self._faces(image)
+        with self.detector.borrowed() as extractors:
+            found = untracked(search_image(image, extractors))
+        found = found if self.person_filter is None else self.person_filter.of_image(image, found)
         faces = self.generator.drawable(found)
         targets = [SyntheticPerson(synthetic_id(seed, name, face.track)) for face in faces]
         with self.redrawn([Scene(image, faces, None, targets)], 1) as drawn:
