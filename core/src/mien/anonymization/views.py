@@ -30,6 +30,7 @@ class View:
     scale: float
     """Pixels of the image to one of the view."""
     quarter_turns: int
+    is_mirrored: bool
     size: tuple[int, int]
     """Width and height of the image."""
 
@@ -52,13 +53,21 @@ class View:
         linear, shift = back[:, :2], back[:, 2] * (columns - 1, rows - 1) - border
         to_image = np.column_stack([factors[:, None] * linear, (shift + 0.5) * factors - 0.5])
         turned = np.ascontiguousarray(np.rot90(seen, quarter_turns)).astype(np.uint8, copy=False)
-        return cls(turned, to_image, float(factors.mean()), quarter_turns, (width, height))
+        return cls(turned, to_image, float(factors.mean()), quarter_turns, border > 0, (width, height))
 
     def find(self, find: Callable[[RgbImage], Sequence[Face]]) -> list[Face]:
-        """What is found in it, in pixels of the image, as far as it overlaps with the image."""
+        """What is found in it, in pixels of the image, as far as it overlaps with the image.
+
+        In a mirrored view a score counts by the share of the box that lies in the image: a mirror makes faces of much.
+        """
         frame = Box(0, 0, *self.size)
-        faces = [self._in_image(face) for face in find(self.image)]
-        return [face for face in faces if shared_area(face.box, frame) > 0]
+        faces: list[Face] = []
+        for face in map(self._in_image, find(self.image)):
+            area = upright(face.box).area
+            inside = shared_area(face.box, frame) / area if area > 0 else 0.0
+            if inside > 0:
+                faces.append(replace(face, score=face.score * inside) if self.is_mirrored else face)
+        return faces
 
     def _in_image(self, face: Face) -> Face:
         (x, y), box = transform_points(self.to_image, np.array([center(face.box)], np.float32))[0].tolist(), face.box
