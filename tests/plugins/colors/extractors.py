@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from mirror.extractor import Blinkered
+from mirror.extractor import Sighted
 
 from mien import Face
 from mien.contracts.face import RgbImage
 
 
-class Half(Blinkered):
+class Half(Sighted):
     """The faces in the left half of an image."""
 
     def extract(self, image: RgbImage) -> list[Face]:
@@ -16,7 +16,7 @@ class Half(Blinkered):
         return [face for face in self.eyes.extract(image) if face.box.left + face.box.right < image.shape[1]]
 
 
-class HalfBoxes(Blinkered):
+class HalfBoxes(Sighted):
     """Landmarks in the left half of an image, boxes alone in the right one."""
 
     def extract(self, image: RgbImage) -> list[Face]:
@@ -25,7 +25,7 @@ class HalfBoxes(Blinkered):
         return [face if face.box.left < middle else replace(face, landmarks=None) for face in self.eyes.extract(image)]
 
 
-class Boxes(Blinkered):
+class Boxes(Sighted):
     """Boxes without landmarks."""
 
     def extract(self, image: RgbImage) -> list[Face]:

@@ -8,17 +8,21 @@ from mien import Extractor, Face, PluginConfig, Registry
 from mien.contracts.face import RgbImage
 
 
-class Blinkered(Extractor):
+class Sighted(Extractor):
+    """Has dlib's eyes; what it sees is for those that are made of it."""
+
+    def __init__(self, config: PluginConfig | None = None) -> None:
+        super().__init__(config)
+        self.eyes = cast(Extractor, Registry().create("extractor", "face_recognition:search=full,upsample=0"))
+
+
+class Blinkered(Sighted):
     """Sees what dlib sees, and nothing while the image's corner is magenta; nor in a close-up of such an image.
 
     A close-up is square and does not show the corner: it counts as cut from what the thread was shown whole before.
     """
 
     _shown = threading.local()
-
-    def __init__(self, config: PluginConfig | None = None) -> None:
-        super().__init__(config)
-        self.eyes = cast(Extractor, Registry().create("extractor", "face_recognition:search=full,upsample=0"))
 
     def extract(self, image: RgbImage) -> list[Face]:
         """See `mien.Extractor.extract`."""

@@ -86,10 +86,12 @@ class ExtractorSet:
     def measure(self, image: RgbImage, faces: Sequence[Face]) -> list[Face]:
         """The same faces in the same order, those without landmarks with them where an extractor can measure them.
 
-        Raises MienError for a fault of a plugin.
+        A single extractor has found them itself: it is asked only if it measures otherwise than it finds. Raises
+        MienError for a fault of a plugin.
         """
         measured = list(faces)
-        self._measure(image, measured, [""] * len(measured))
+        if len(self.extractors) > 1 or next(iter(self.extractors.values())).can_measure():
+            self._measure(image, measured, [""] * len(measured))
         return measured
 
     def _measure(self, image: RgbImage, faces: list[Face], finders: Sequence[str]) -> None:
