@@ -373,7 +373,9 @@ def test_a_face_without_landmarks_is_hidden_in_every_frame_or_measured_by_anothe
     house: House, tmp_path: Path
 ) -> None:
     clip = cut(TWO, tmp_path / "two.mp4", slice(0, 6))
-    file = house.anonymize(clip, tmp_path / "hidden.mp4", extractor="half_boxes", missing="keep").files[0]
+    file = house.anonymize(
+        clip, tmp_path / "hidden.mp4", extractor="half_boxes", missing="keep", search="thorough"
+    ).files[0]
     assert (file.faces, file.undrawn, file.hidden, file.hidden_in_part) == (6, 6, (), (FrameRange(0, 5),))
     eyes, recognizer = house.eyes, Recognizer(house.registry)
     for before, after in zip(VideoSource(clip).frames(), VideoSource(tmp_path / "hidden.mp4").frames(), strict=True):
