@@ -171,6 +171,8 @@ class Auditor:
             seconds=image.images.seconds,
             box=(face.box.left, face.box.top, face.box.right, face.box.bottom),
             score=face.score,
+            in_original=face.in_original,
+            in_output=face.in_output,
             unchanged=None if math.isnan(face.unchanged) else face.unchanged,
             distance=distance,
             is_unchanged=is_unchanged,
@@ -179,7 +181,8 @@ class Auditor:
         )
 
     def _counts(self, leak: Leak) -> bool:
-        return leak.score >= self._options.least_score
+        # What is found in one of two images that are alike there is hardly a face: a badge, a wheel.
+        return leak.in_original and leak.score >= self._options.least_score
 
     def _is_kept(self, encoding: Encoding) -> bool:
         limit = self._recognizer.same_person_below

@@ -19,6 +19,8 @@ from mien.spread import spread_indices
 from mien.tracking.shots import frame_signature
 
 _SAME_ASPECT = 0.02
+_BLOCK_PX = 16
+"""Some tools round sides to whole blocks of their encoder, and stretch the image a little."""
 _SAME_SECONDS = 1.0
 _LARGEST_SHIFT, _COMPARED_FRAMES = 15, 60
 _CLEARLY_NEARER, _VISIBLY_NEARER = 0.7, 0.3
@@ -167,7 +169,8 @@ def _fitted(output: RgbImage, original: RgbImage, pair: FilePair) -> RgbImage:
 
 def _check_shapes(original: tuple[int, int], output: tuple[int, int], pair: FilePair) -> None:
     aspects = [width / height for width, height in (original, output)]
-    if abs(aspects[0] / aspects[1] - 1) > _SAME_ASPECT:
+    differences = [abs(one - other) for one, other in zip(original, output, strict=True)]
+    if abs(aspects[0] / aspects[1] - 1) > _SAME_ASPECT and max(differences) >= _BLOCK_PX:
         raise MienError(
             f"{pair.output} has {output[0]}×{output[1]} px and {pair.original.path} {original[0]}×{original[1]} px: "
             "it was cut or turned, and no face of it can be compared with the one at its place.",

@@ -24,6 +24,9 @@ class Leak(BaseModel):
     """Left, top, right, bottom in pixels of the original."""
     score: float
     """How sure the extractor is, in [0, 1]."""
+    in_original: bool
+    in_output: bool
+    """Whether the extractor finds it in each."""
     unchanged: float | None
     """How much of the face's best half is as it was, in [0, 1]; None: nothing can be said of it."""
     distance: float | None
@@ -54,7 +57,7 @@ class AuditedFile(BaseModel):
     """Faces of people who were to stay visible."""
     leaks: int
     doubtful: int
-    """Faces that would be leaks, if they are faces: the extractor is less sure than half."""
+    """Faces that would be leaks, if they are faces: the extractor is not sure enough, or finds none in the original."""
     leaking_frames: list[int]
     doubtful_frames: list[int]
     notes: list[str]
