@@ -101,6 +101,15 @@ def test_an_image_saved_again_has_no_credentials(tmp_path: Path) -> None:
     assert (found.state, found.found_in, found.label, found.signed_by) == ("none", "", None, None)
 
 
+def test_who_is_only_hidden_is_not_said_to_be_generated(tmp_path: Path) -> None:
+    hidden = replace(MADE, action="faces hidden by blocks", is_generated=False)
+    write_image(tmp_path / "a.jpg", FACE, synthetic=hidden)
+    found = verify(tmp_path / "a.jpg")
+    assert [uri.rpartition("/")[2] for uri in found.digital_source_types] == ["algorithmicallyEnhanced"]
+    assert found.label and found.label.digital_source_type == found.digital_source_types[0]
+    assert read_provenance(tmp_path / "a.jpg") == hidden and hidden.note().startswith("Altered: faces hidden by blocks")
+
+
 def test_an_old_sidecar_does_not_outlive_its_video(tmp_path: Path) -> None:
     path = video(tmp_path / "a.mkv")
     video(path, UNSIGNED, frames=2)

@@ -13,6 +13,7 @@ from mien_cli.reporting import listed, print_failures, print_lines, row_of
 
 if TYPE_CHECKING:
     from mien import AuditReport
+    from mien.auditing.report import AuditedFile
 
 EXIT_SOME_FAILED = 1
 EXIT_LEAKS = 3
@@ -115,7 +116,7 @@ def _print(report: "AuditReport", console: Console) -> None:
     for name, value, _ in figures:
         console.print(f"{name + ':':<{width + 1}} {value}", soft_wrap=True, highlight=False, markup=False)
     for title, which in (("Leaks: ", "leaking_frames"), ("Doubtful: ", "doubtful_frames")):
-        print_lines(title, [_where(file.output, getattr(file, which)) for file in report.files
+        print_lines(title, [_where(file, getattr(file, which)) for file in report.files
                             if getattr(file, which)], console)  # fmt: skip
     print_lines("Note: ", [*report.notes, *(f"{file.output}: {note}." for file in report.files for note in file.notes)],
                 console)  # fmt: skip
@@ -124,7 +125,7 @@ def _print(report: "AuditReport", console: Console) -> None:
         print_failures({Path(path): failure for path, failure in report.failures.items()}, console)
 
 
-def _where(output: str, frames: list[int]) -> str:
+def _where(file: "AuditedFile", frames: list[int]) -> str:
     from mien.inference.report import as_ranges
 
-    return f"{output}: frames {listed(as_ranges(frames))}."
+    return f"{file.output}." if file.frames == 1 else f"{file.output}: frames {listed(as_ranges(frames))}."

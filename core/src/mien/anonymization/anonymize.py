@@ -66,7 +66,7 @@ def anonymize(
     check_seed(seed)
     opened = Session.open(method or default_method(registry), options=how, progress=progress, registry=registry)
     opened.require("synthetic")
-    opened = opened.saying(_action(opened, seed))
+    opened = opened.saying(_action(opened, seed), is_generated=not opened.run.model.hides)
     tells_apart, why_none = _recognizer(opened.run, how.recognizer, registry)
     if tells_apart:
         opened = opened.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, registry))

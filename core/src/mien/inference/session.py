@@ -349,9 +349,12 @@ class Session:
             action = "faces drawn as somebody whom a reference image shows"
         return replace(self.saying(action), generator=self.generator.drawing(target))
 
-    def saying(self, action: str) -> "Session":
-        """The same session, with what is done as the provenance label says it."""
-        return replace(self, provenance=replace(self.provenance, action=action))
+    def saying(self, action: str, *, is_generated: bool = True) -> "Session":
+        """The same session, with what is done as the provenance says it.
+
+        is_generated: whether faces are generated; otherwise they are only hidden.
+        """
+        return replace(self, provenance=replace(self.provenance, action=action, is_generated=is_generated))
 
     def only(self, person: Path | None, recognizer: str | None = None) -> "Session":
         """The same session, drawing anew the person whom an image file shows; None: everybody.

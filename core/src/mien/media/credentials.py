@@ -1,8 +1,9 @@
 """Content Credentials (C2PA): what mien signs of the images and videos that it writes, and with which key.
 
-A manifest says that the file is a composite with generated faces, what was done, and by which plugins in which
-versions; it holds a digest of the file, and a signature over both. Nothing is fetched and nobody is asked: there is no
-time stamp of an authority and no remote manifest. Specification: https://spec.c2pa.org. c2pa-python does the work.
+A manifest says that the file is a composite with generated faces, or that faces are hidden, what was done, and by which
+plugins in which versions; it holds a digest of the file, and a signature over both. Nothing is fetched and nobody is
+asked: there is no time stamp of an authority and no remote manifest. Specification: https://spec.c2pa.org. c2pa-python
+does the work.
 
 Signed is with the user's certificate, or else with a key that is made on first use. What such a key proves is that two
 files were signed by the same installation, and that neither was changed since; not whose it is.
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from mien.errors import MienError
 from mien.media.files import whole_file, writing_to
-from mien.media.provenance import DIGITAL_SOURCE_TYPE, Provenance
+from mien.media.provenance import Provenance
 from mien.media.signing_key import SigningKey, own_key_path
 
 if TYPE_CHECKING:
@@ -148,10 +149,10 @@ def manifest_of(provenance: Provenance) -> dict[str, Any]:
         for use in provenance.plugins
     ]
     actions = [
-        {"action": "c2pa.created", "digitalSourceType": DIGITAL_SOURCE_TYPE, "softwareAgent": agent},
+        {"action": "c2pa.created", "digitalSourceType": provenance.source_type, "softwareAgent": agent},
         {
             "action": "c2pa.edited",
-            "digitalSourceType": DIGITAL_SOURCE_TYPE,
+            "digitalSourceType": provenance.source_type,
             "softwareAgent": agent,
             "description": provenance.action,
         },

@@ -1,8 +1,9 @@
 """How an image or video says of itself that it is synthetic, and how that is read back.
 
-The mark is IPTC's Digital Source Type "composite with trained algorithmic media" (https://cv.iptc.org/newscodes/
-digitalsourcetype) in an XMP packet, where programs look for it, and a sentence for people. Anybody can remove it: it is
-a label for the honest, not a proof.
+The mark is one of IPTC's Digital Source Types (https://cv.iptc.org/newscodes/digitalsourcetype) in an XMP packet, where
+programs look for it, and a sentence for people: "composite with trained algorithmic media" where faces are drawn,
+"algorithmically enhanced", the nearest that there is, where they are only hidden. Anybody can remove it: it is a label
+for the honest, not a proof.
 """
 
 import re
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from mien.media.credentials import Signer
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-"""IPTC's identifier of the term; http, not https, as the vocabulary writes it."""
+"""IPTC's identifier of the term for generated faces; http, not https, as the vocabulary writes it."""
+HIDDEN_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
+"""That for faces that are pixelated, blurred or covered, with nobody generated."""
 
 _NAMESPACES = {
     "x": "adobe:ns:meta/",
@@ -57,14 +60,22 @@ class Provenance:
     """What was done, as a person would say it: "faces drawn as E"."""
     run: str
     """The digest of the run that drew."""
+    is_generated: bool = True
+    """Whether faces are generated; otherwise they are only hidden."""
     plugins: tuple[PluginUse, ...] = field(default=(), compare=False)
     """What took part; it stands in the Content Credentials alone, not in the label."""
     signer: "Signer | None" = field(default=None, compare=False)
     """What signs the file that is written; None: nothing does, and it bears the label alone."""
 
+    @property
+    def source_type(self) -> str:
+        """IPTC's term, as its URI."""
+        return DIGITAL_SOURCE_TYPE if self.is_generated else HIDDEN_SOURCE_TYPE
+
     def note(self) -> str:
         """The sentence for people, on one line."""
-        return f"Synthetic: {_on_one_line(self.action)} by mien {self.version} (run {self.run})."
+        kind = "Synthetic" if self.is_generated else "Altered"
+        return f"{kind}: {_on_one_line(self.action)} by mien {self.version} (run {self.run})."
 
     def to_xmp(self) -> str:
         """The XMP packet for programs, on one line."""
@@ -73,7 +84,7 @@ class Provenance:
             '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
             f'<x:xmpmeta xmlns:x="{_NAMESPACES["x"]}"><rdf:RDF xmlns:rdf="{_NAMESPACES["rdf"]}">'
             f'<rdf:Description rdf:about="" {spaces}'
-            f' Iptc4xmpExt:DigitalSourceType="{DIGITAL_SOURCE_TYPE}"'
+            f' Iptc4xmpExt:DigitalSourceType="{self.source_type}"'
             f" xmp:CreatorTool={quoteattr(f'mien {self.version}')}"
             f" mien:version={quoteattr(self.version)}"
             f" mien:action={quoteattr(_on_one_line(self.action))}"
@@ -112,7 +123,8 @@ def from_xmp(text: str) -> Provenance | None:
                 element.get(f"{{{_NAMESPACES['mien']}}}{name}") for name in ("version", "action", "run")
             )
             if version is not None and action is not None and run is not None:
-                return Provenance(version, action, run)
+                source_type = element.get(f"{{{_NAMESPACES['Iptc4xmpExt']}}}DigitalSourceType")
+                return Provenance(version, action, run, is_generated=source_type != HIDDEN_SOURCE_TYPE)
     return None
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mien.errors import MienError
 from mien.media.credentials import FACES_ASSERTION, SIDECAR_SUFFIX, media_type_of, offline, sidecar_of
-from mien.media.provenance import DIGITAL_SOURCE_TYPE, PluginUse, read_provenance
+from mien.media.provenance import PluginUse, read_provenance
 from mien.media.signing_key import SELF_MADE, SigningKey, own_key_path
 
 State = Literal["valid", "changed", "invalid", "none"]
@@ -129,7 +129,7 @@ def _label(path: Path) -> Label | None:
     said = read_provenance(path)
     if said is None:
         return None
-    return Label(digital_source_type=DIGITAL_SOURCE_TYPE, version=said.version, action=said.action, run=said.run)
+    return Label(digital_source_type=said.source_type, version=said.version, action=said.action, run=said.run)
 
 
 def _sidecars(path: Path) -> Iterator[Path]:
