@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 COARSE_PX = 48
 """Light is measured on small copies of this side."""
-_LEAST_GAIN, _MOST_GAIN = 0.75, 1.4
+_LEAST_GAIN, _MOST_GAIN = 0.4, 1.1
 """By how much the contrast of lightness may change."""
-_MOST_CHROMA_GAIN = 1.3
+_MOST_CHROMA_GAIN = 1.1
 _OUTLIER = 2.5
 """What differs from the light by more than so many times what half of the skin does has no say in it: hair, glasses."""
 _ROUNDS = 3
@@ -42,13 +42,19 @@ class Light:
             off = np.abs(rest) @ np.array([1.0, 1.5, 1.5])
             usual = max(_median(off, w), _LEAST_SPREAD)
             inliers = 1 / (1 + (off / (_OUTLIER * usual)) ** 4)
-        w = count * inliers
-        self.spread = np.sqrt((rest**2 * w[:, None]).sum(0) / w.sum())
-        """float64 (3,): what is left of L, a and b without the smooth part."""
         self._limits = [np.percentile(smooth @ self._of_l, (1, 99))] + [
             np.percentile(smooth[:, :3] @ plane, (1, 99)) for plane in self._of_ab
         ]
         self._terms = smooth.shape[1]
+
+    def spread(self, lab: NDArray[np.float32], face: NDArray[np.float32]) -> NDArray[np.float64]:
+        """How much L, a and b of an image vary about the smooth part: standard deviations, float64 (3,).
+
+        face: float32 (S, S) in [0, 1], how much each pixel counts.
+        """
+        rest = (lab - self.field(lab.shape[0])).astype(np.float64)
+        spread: NDArray[np.float64] = np.sqrt((rest**2 * face[..., None]).sum((0, 1)) / max(float(face.sum()), 1e-3))
+        return spread
 
     def field(self, side: int) -> NDArray[np.float32]:
         """The smooth part as an image: float32 (side, side, 3), CIELab. Nowhere beyond what the skin shows."""
@@ -67,16 +73,17 @@ def coarse(image: NDArray[np.float32]) -> NDArray[np.float32]:
 def relight(
     drawn: NDArray[np.float32],
     scene: NDArray[np.float32],
-    drawn_skin: NDArray[np.float32],
-    scene_skin: NDArray[np.float32],
+    skin: NDArray[np.float32],
+    face: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], Light]:
     """A drawn face in the light of the one that it is drawn over, with its own detail, and that light.
 
-    drawn: float32 (S, S, 3), CIELab. scene: the original, as `coarse` makes it. drawn_skin, scene_skin: as small, in
-    [0, 1]: how much each pixel is skin. Gray light makes a gray face.
+    drawn: float32 (S, S, 3), CIELab. scene: the original, as `coarse` makes it. skin, face: as small, in [0, 1]: how
+    much each pixel is skin, and how much it is face. Gray light makes a gray face.
     """
-    ours, theirs = Light(coarse(drawn), drawn_skin), Light(scene, scene_skin)
-    gain = theirs.spread / np.maximum(ours.spread, 1e-3)
+    small = coarse(drawn)
+    ours, theirs = Light(small, skin), Light(scene, skin)
+    gain = theirs.spread(scene, face) / np.maximum(ours.spread(small, face), 1e-3)
     gain[0] = np.clip(gain[0], _LEAST_GAIN, _MOST_GAIN)
     gain[1:] = np.clip(gain[1:].mean(), 0, _MOST_CHROMA_GAIN)
     side = drawn.shape[0]

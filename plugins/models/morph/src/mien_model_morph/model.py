@@ -61,6 +61,7 @@ class Morph(Model):
     targets: ClassVar[frozenset[TargetKind]] = frozenset({"synthetic"})
     people: ClassVar[tuple[int, int | None]] = (4, None)
     needs_fit: ClassVar[bool] = False
+    blender = "feather:color=none"
     faces_per_batch = 4
     textures: Tensor
     shapes: Tensor
@@ -130,9 +131,9 @@ class Morph(Model):
         x, y = from_frame(points, side)
         texture = person.texture(measures_of(frontal[None])[0])
         drawn = _remap(closed(texture, points), x, y)
-        skin = coarse(_remap(_skin(), x, y))
+        skin, face = np.moveaxis(coarse(_remap(_skin_and_face(), x, y)), -1, 0)
         scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
-        lit, light = relight(drawn, scene, skin, skin)
+        lit, light = relight(drawn, scene, skin, face)
         return from_lab(lit), face_mask(points, pose, scene, light, side)
 
     def _reshaped(
@@ -171,19 +172,19 @@ def _remap(frame: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.flo
 
 
 @cache
-def _skin() -> NDArray[np.float32]:
-    """What of the frame is skin: float32 (256, 256) in [0, 1]; no eyes, brows or mouth."""
+def _skin_and_face() -> NDArray[np.float32]:
+    """What of the frame is skin, without eyes, brows and mouth, and what is face: float32 (256, 256, 2) in [0, 1]."""
     points = frame_points()
-    skin = np.zeros((FRAME_PX, FRAME_PX), np.float32)
+    face = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
     middle = points[27:36].mean(0)
-    hull = middle + 0.88 * (outline(points) - middle)
-    cv2.fillConvexPoly(skin, np.round(hull).astype(np.int32), 1.0)
+    cv2.fillConvexPoly(face, np.round(middle + 0.88 * (outline(points) - middle)).astype(np.int32), 255)
+    skin = face.copy()
     for part in (slice(17, 22), slice(22, 27), slice(36, 42), slice(42, 48), slice(48, 60)):
-        feature = cv2.convexHull(np.round(points[part]).astype(np.int32))
-        hole = np.zeros_like(skin)
-        cv2.fillConvexPoly(hole, feature, 1.0)
+        hole = np.zeros_like(face)
+        cv2.fillConvexPoly(hole, cv2.convexHull(np.round(points[part]).astype(np.int32)), 255)
         skin[cv2.dilate(hole, np.ones((9, 9), np.uint8)) > 0] = 0
-    return np.asarray(cv2.GaussianBlur(skin, (0, 0), 2))
+    both = np.stack([skin, face], axis=-1).astype(np.float32) / np.float32(255)
+    return cast(NDArray[np.float32], cv2.GaussianBlur(both, (0, 0), 2))
 
 
 def _known(landmarks: NDArray[np.float64], side: int) -> NDArray[np.float64]:
