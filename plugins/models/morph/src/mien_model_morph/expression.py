@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 SKIN, LEFT_EYE, RIGHT_EYE, MOUTH = range(4)
 """Parts of a face. Each may come from another picture. Left is the image's left."""
-_LEAST_SHARE = 0.05
+_LEAST_SHARE = 0.1
 """What has a smaller share in a part is left out; what has a larger one loses as much, so that none comes or goes at
 once."""
 

@@ -1,5 +1,7 @@
 """The light of a scene on a face that is drawn into it."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ _LEAST_GAIN, _MOST_GAIN = 0.4, 1.1
 _MOST_CHROMA_GAIN = 1.1
 _OUTLIER = 2.5
 """What differs from the light by more than so many times what half of the skin does has no say in it: hair, glasses."""
-_ROUNDS = 3
+_ROUNDS = 2
 _LEAST_SPREAD = 1.5
 
 
@@ -31,21 +33,14 @@ class Light:
         smooth = terms
         for _ in range(_ROUNDS):
             w = count * inliers
-            self._of_l = _least_squares(smooth, values[:, 0], w)
             few = smooth[:, :3]
-            self._of_ab = [_least_squares(few, values[:, channel], w) for channel in (1, 2)]
-            rest = np.stack(
-                [values[:, 0] - smooth @ self._of_l]
-                + [values[:, 1 + n] - few @ plane for n, plane in enumerate(self._of_ab)],
-                axis=1,
-            )
+            self._of_l, self._of_ab = _least_squares(smooth, values[:, :1], w), _least_squares(few, values[:, 1:], w)
+            rest = values - np.concatenate([smooth @ self._of_l, few @ self._of_ab], axis=1)
             off = np.abs(rest) @ np.array([1.0, 1.5, 1.5])
             usual = max(_median(off, w), _LEAST_SPREAD)
             inliers = 1 / (1 + (off / (_OUTLIER * usual)) ** 4)
-        self._limits = [np.percentile(smooth @ self._of_l, (1, 99))] + [
-            np.percentile(smooth[:, :3] @ plane, (1, 99)) for plane in self._of_ab
-        ]
         self._terms = smooth.shape[1]
+        self._limits = np.percentile(self._smooth(smooth), (1, 99), axis=0)
 
     def spread(self, lab: NDArray[np.float32], face: NDArray[np.float32]) -> NDArray[np.float64]:
         """How much L, a and b of an image vary about the smooth part: standard deviations, float64 (3,).
@@ -58,11 +53,12 @@ class Light:
 
     def field(self, side: int) -> NDArray[np.float32]:
         """The smooth part as an image: float32 (side, side, 3), CIELab. Nowhere beyond what the skin shows."""
-        basis = _basis(COARSE_PX)[:, : self._terms]
-        planes = [basis @ self._of_l] + [basis[:, :3] @ plane for plane in self._of_ab]
-        coarse = np.stack([np.clip(plane, *limits) for plane, limits in zip(planes, self._limits, strict=True)], axis=1)
-        image = coarse.reshape(COARSE_PX, COARSE_PX, 3).astype(np.float32)
+        smooth = np.clip(self._smooth(_basis(COARSE_PX)[:, : self._terms]), *self._limits)
+        image = smooth.reshape(COARSE_PX, COARSE_PX, 3).astype(np.float32)
         return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR))
+
+    def _smooth(self, terms: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.concatenate([terms @ self._of_l, terms[:, :3] @ self._of_ab], axis=1)
 
 
 def coarse(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -91,6 +87,7 @@ def relight(
     return lit, theirs
 
 
+@cache
 def _basis(side: int) -> NDArray[np.float64]:
     line = np.linspace(-1, 1, side)
     y, x = (axis.reshape(-1) for axis in np.meshgrid(line, line, indexing="ij"))

@@ -22,7 +22,7 @@ from mien_model_morph.bank import BankPerson, FittedPerson, fitted_bank, openpeo
 from mien_model_morph.expression import measures_of
 from mien_model_morph.frame import FRAME_PX, Pose, all_points, frame_points, outline, pose_of
 from mien_model_morph.gaze import iris_offsets
-from mien_model_morph.light import COARSE_PX, coarse, relight
+from mien_model_morph.light import COARSE_PX, relight
 from mien_model_morph.mask import face_mask
 from mien_model_morph.person import SyntheticPerson, mixture
 from mien_model_morph.warp import closed, from_frame
@@ -131,7 +131,9 @@ class Morph(Model):
         x, y = from_frame(points, side)
         texture = person.texture(measures_of(frontal[None])[0])
         drawn = _remap(closed(texture, points), x, y)
-        skin, face = np.moveaxis(coarse(_remap(_skin_and_face(), x, y)), -1, 0)
+        # Every so many pixels will do for what is smooth.
+        few = ((np.arange(COARSE_PX) + 0.5) * side / COARSE_PX).astype(int)
+        skin, face = np.moveaxis(_remap(_skin_and_face(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
         scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
         lit, light = relight(drawn, scene, skin, face)
         return from_lab(lit), face_mask(points, pose, scene, light, side)
