@@ -83,7 +83,9 @@ def relight(
     gain[0] = np.clip(gain[0], _LEAST_GAIN, _MOST_GAIN)
     gain[1:] = np.clip(gain[1:].mean(), 0, _MOST_CHROMA_GAIN)
     side = drawn.shape[0]
-    lit = (drawn - ours.field(side)) * gain.astype(np.float32) + theirs.field(side)
+    lit = drawn - ours.field(side)
+    lit *= gain.astype(np.float32)
+    lit += theirs.field(side)
     return lit, theirs
 
 

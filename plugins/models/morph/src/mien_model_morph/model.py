@@ -17,7 +17,7 @@ from mien.contracts.target import Synthetic, Target, TargetKind
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.geometry.pose import mean_shape
-from mien.imaging.color import from_lab, to_lab
+from mien.imaging.color import to_lab
 from mien_model_morph.bank import BankPerson, FittedPerson, fitted_bank, openpeople_bank
 from mien_model_morph.expression import measures_of
 from mien_model_morph.frame import FRAME_PX, Pose, all_points, frame_points, outline, pose_of
@@ -27,7 +27,7 @@ from mien_model_morph.mask import face_mask
 from mien_model_morph.person import SyntheticPerson, mixture
 from mien_model_morph.warp import closed, from_frame
 
-_REMEMBERED = 64
+_REMEMBERED = 32
 """Of so many synthetic people the mixture is kept."""
 
 
@@ -113,17 +113,17 @@ class Morph(Model):
         originals = to_uint8_images(batch.images)
         landmarks = batch.landmarks.detach().cpu().numpy().astype(np.float64)
         landmarks = (landmarks + 0.5) * (side / batch.size) - 0.5
-        images = np.empty((len(batch), side, side, 3), np.uint8)
+        images = np.empty((len(batch), side, side, 3), np.float32)
         masks = np.empty((len(batch), side, side), np.float32)
         for row, number in enumerate(target.ids.tolist()):
             images[row], masks[row] = self._drawn(originals[row], _known(landmarks[row], side), int(number))
-        drawn = torch.from_numpy(images).to(batch.images.device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        drawn = torch.from_numpy(images).to(batch.images.device).permute(0, 3, 1, 2).mul(2).sub_(1).clamp_(-1, 1)
         return Generated(drawn, torch.from_numpy(masks)[:, None].to(batch.images.device))
 
     def _drawn(
         self, original: NDArray[np.uint8], landmarks: NDArray[np.float64], number: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """A face, uint8 (size, size, 3), and what of it is to be seen, float32 (size, size) in [0, 1]."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """A face, float32 (size, size, 3), RGB in about [0, 1], and what of it is to be seen, float32 (size, size) in [0, 1]."""
         side, person, pose = self.config.size, self._person(number), pose_of(landmarks)
         frontal = pose.frontal(landmarks)
         irises = iris_offsets(original, (landmarks + 0.5) * (original.shape[0] / side) - 0.5)
@@ -136,7 +136,9 @@ class Morph(Model):
         skin, face = np.moveaxis(_remap(_skin_and_face(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
         scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
         lit, light = relight(drawn, scene, skin, face)
-        return from_lab(lit), face_mask(points, pose, scene, light, side)
+        return cast(NDArray[np.float32], cv2.cvtColor(lit, cv2.COLOR_LAB2RGB)), face_mask(
+            points, pose, scene, light, side
+        )
 
     def _reshaped(
         self, landmarks: NDArray[np.float64], frontal: NDArray[np.float64], pose: Pose, person: SyntheticPerson

@@ -75,29 +75,36 @@ class SyntheticPerson:
 
         wanted: float64 (6,), by `measures_of`.
         """
-        drawn = self._mixed(wanted, SKIN, (slice(None), slice(None)))
+        skin = self._textures(wanted, SKIN)
+        drawn = self._exaggeration.copy()
+        _add(skin, (slice(None), slice(None)), drawn)
         for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
             where, share = _window(part)
             region = drawn[where]
-            region += share * (self._mixed(wanted, part, where) - region)
-        return _detailed(drawn, self._blur(wanted))
+            own = np.zeros_like(region)
+            _add(self._textures(wanted, part), where, own)
+            region += share * (own - region)
+        # By how much mixing weakens what no two pictures have in common, as pores.
+        weakened = float(np.sqrt(sum(share**2 for _, share in skin)))
+        return _detailed(drawn, weakened)
 
-    def _blur(self, wanted: NDArray[np.float64]) -> float:
-        """By how much mixing weakens what no two pictures have in common, as pores: the root of the sum of squares."""
-        squares = 0.0
-        for person, weight in self._parts:
-            of_person = shares(wanted, person.measures[person.choices[SKIN]], SKIN)
-            squares += weight**2 * float((of_person**2).sum())
-        return float(np.sqrt(squares))
-
-    def _mixed(self, wanted: NDArray[np.float64], part: int, where: tuple[slice, slice]) -> NDArray[np.float32]:
-        mixed = self._exaggeration[where].copy() if part == SKIN else _nothing()[where].copy()
+    def _textures(self, wanted: NDArray[np.float64], part: int) -> list[tuple[NDArray[np.float32], float]]:
+        """Pictures in the common frame that a part of the face is mixed of, with their shares; sum 1."""
+        result = []
         for person, weight in self._parts:
             choices = person.choices[part]
-            for number, share in zip(choices, shares(wanted, person.measures[choices], part), strict=True):
-                if share > 0:
-                    cv2.scaleAdd(person.texture(int(number))[where], float(weight * share), mixed, mixed)
-        return mixed
+            of_person = shares(wanted, person.measures[choices], part)
+            result += [
+                (person.texture(int(choices[n])), weight * float(of_person[n])) for n in np.flatnonzero(of_person)
+            ]
+        return result
+
+
+def _add(
+    textures: Sequence[tuple[NDArray[np.float32], float]], where: tuple[slice, slice], to: NDArray[np.float32]
+) -> None:
+    for texture, share in textures:
+        cv2.scaleAdd(texture[where], share, to, to)
 
 
 def _nothing() -> NDArray[np.float32]:
@@ -114,13 +121,13 @@ def _without_openings() -> NDArray[np.float32]:
     return outside
 
 
-def _detailed(lab: NDArray[np.float32], blur: float) -> NDArray[np.float32]:
+def _detailed(lab: NDArray[np.float32], weakened: float) -> NDArray[np.float32]:
     """A mixture with some of the fine lightness that mixing took: as in E. Heitz and F. Neyret, High-Performance
     By-Example Noise using a Histogram-Preserving Blending Operator, 2018, what is independent is scaled back to its
     variance; here only a part of it, since what all faces have in common was not weakened."""
     lightness = np.ascontiguousarray(lab[..., 0])
     fine = lightness - cv2.GaussianBlur(lightness, (0, 0), _FINE_PX)
-    lab[..., 0] += np.float32(_RESTORED * (1 / blur - 1)) * fine
+    lab[..., 0] += np.float32(_RESTORED * (1 / weakened - 1)) * fine
     return lab
 
 

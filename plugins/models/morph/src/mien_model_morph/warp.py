@@ -87,8 +87,9 @@ def _followed(
     side, affine = number.shape[0], _affines(source, target)
     line = np.arange(side, dtype=np.float32)
     columns, rows = line[None, :], line[:, None]
-    x = affine[:, 0][number] * columns + affine[:, 1][number] * rows + affine[:, 2][number]
-    y = affine[:, 3][number] * columns + affine[:, 4][number] * rows + affine[:, 5][number]
+    of_pixel = np.take(affine, number, axis=0)
+    x = of_pixel[..., 0] * columns + of_pixel[..., 1] * rows + of_pixel[..., 2]
+    y = of_pixel[..., 3] * columns + of_pixel[..., 4] * rows + of_pixel[..., 5]
     # A pixel that only touches a triangle is shown by it, too; of one that is nearly a line that may be far away.
     thin = (np.abs(affine[:, [0, 1, 3, 4]]).max(1) > _THIN)[number] & (number > 0)
     if thin.any():
