@@ -16,6 +16,9 @@ The faces are found by one extractor (--extractor) and judged by another one (--
     found                share of the drawn faces that the judge finds
     ms                   for a face to be drawn, without detection and blending
 
+Of each clip the first row, "filmed", is what the two extractors make of the filmed face itself: r between them, and the
+angle between their poses. Nobody can follow the one and be judged better by the other.
+
 With --step above 1 nothing is said of shake and change. Writes FOLDER/anonymize.json, and a strip for each clip.
 """
 
@@ -100,6 +103,21 @@ class Clip:
     def strip(self, images: Sequence[RgbImage]) -> list[NDArray[np.uint8]]:
         """Some frames, cut to the face's surroundings."""
         return [around(images[n], self.faces[n].landmarks) for n in spread_indices(len(images), SHOWN)]
+
+
+def agreement(clip: Clip, original: Observations) -> dict[str, object]:
+    """What the judge makes of the filmed face, against the extractor that drives."""
+    driving = np.stack([face.landmarks for face in clip.faces])
+    r = correlations(expression(driving), expression(original.landmarks))
+    pose = pose_error_degrees(head_pose(driving), head_pose(original.landmarks))
+    return {
+        **dict.fromkeys(COLUMNS, float("nan")),
+        "mouth": r["mouth_opening"],
+        "width": r["mouth_width"],
+        "eyes": r["eye_opening"],
+        "pose": float(np.nanmedian(pose)),
+        "found": float(original.found.mean()),
+    }
 
 
 def compare(
@@ -190,7 +208,8 @@ def main() -> None:
         clip = Clip(path, extractor, options.start, options.frames, options.step)
         original, change = clip.seen(clip.images, locator), clip.changes(clip.images)
         rows, labels = [clip.strip(clip.images)], ["as it was"]
-        rows_of_clip = table[clip.name] = {}
+        rows_of_clip = table[clip.name] = {"filmed": agreement(clip, original)}
+        print(line(f"{clip.name} filmed", rows_of_clip["filmed"]), flush=True)
         for method in options.methods:
             for person in range(options.people):
                 number = synthetic_id(options.seed, "", person)

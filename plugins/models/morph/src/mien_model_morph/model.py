@@ -123,7 +123,7 @@ class Morph(Model):
     def _drawn(
         self, original: NDArray[np.uint8], landmarks: NDArray[np.float64], number: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """A face, float32 (size, size, 3), RGB in about [0, 1], and what of it is to be seen, float32 (size, size) in [0, 1]."""
+        """A face, float32 (size, size, 3), RGB in about [0, 1], and its mask, float32 (size, size) in [0, 1]."""
         side, person, pose = self.config.size, self._person(number), pose_of(landmarks)
         frontal = pose.frontal(landmarks)
         irises = iris_offsets(original, (landmarks + 0.5) * (original.shape[0] / side) - 0.5)
