@@ -1,6 +1,7 @@
 """`mien anonymize`: the faces of images and videos, hidden or drawn as people who do not exist."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 EXIT_SOME_FAILED = 1
 _SAFETY = "Safety"
+_WHO = "Who"
 
 
 class Missing(StrEnum):
@@ -59,6 +61,43 @@ def anonymize(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed: another seed, other people.")] = 0,
+    keep: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="REFERENCE",
+            help="An image of somebody who stays visible; repeatable. In doubt nobody is kept.",
+            rich_help_panel=_WHO,
+        ),
+    ] = None,
+    only: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="REFERENCE",
+            help="An image of somebody who alone is anonymized; repeatable. Everybody else stays visible.",
+            rich_help_panel=_WHO,
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What is to become of whom, as TOML: each person kept, swapped or anonymized in a way of their own.",
+            rich_help_panel=_WHO,
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Secret key: with the same one, the same person gets the same new face in every file and call. Their "
+            "encodings are stored beside it, encrypted, in FILE.people.",
+            rich_help_panel=_WHO,
+        ),
+    ] = None,
+    new_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Make such a key first, and use it.", rich_help_panel=_WHO),
+    ] = None,
     overwrite: Overwrite = False,
     missing: Annotated[
         Missing,
@@ -134,7 +173,7 @@ def anonymize(
 ) -> None:
     """Hide every face of INPUT, or draw it as a person who does not exist, and write OUTPUT.
 
-    A person of a video is the same synthetic person throughout.
+    A person is the same synthetic person throughout a video, and in all files of a folder.
     Where a face may have been missed, the image is hidden. So is a face that cannot be drawn.
     Titles, places and other metadata are left out; the output is labelled as synthetic.
     Hair, clothes, voices and places identify people, too: look at OUTPUT before you publish it.
@@ -144,7 +183,9 @@ def anonymize(
 
       mien anonymize street.mp4 street_anonymous.mp4
       mien anonymize street.mp4 out.mp4 --with blocks:count=6
-      mien anonymize clips anonymous --with synthetic --seed 7 --no-sound
+      mien anonymize clips anonymous --seed 7 --no-sound
+      mien anonymize interview.mp4 out.mp4 --keep anna.jpg --with blur
+      mien anonymize clips anonymous --new-key project.key
       mien anonymize crowd.mp4 out.mp4 --with solid --extractor centerface+blazeface
       mien anonymize interview.mp4 out.mp4 --missing refuse
     """
@@ -166,6 +207,10 @@ def anonymize(
         quality=DEFAULT_QUALITY if quality is None else quality,
     )
     options = AnonymizeOptions(
+        keep=tuple(keep or ()),
+        only=tuple(only or ()),
+        people=policy,
+        key=key if new_key is None else _made(new_key, key),
         missing=missing.value,
         search=search.value,
         margin_seconds=margin,
@@ -187,6 +232,17 @@ def anonymize(
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
+def _made(new_key: Path, key: Path | None) -> Path:
+    """Make a key. Raises MienError if there is one, or another was named as well."""
+    from mien.anonymization.pseudonyms import create_key
+    from mien.errors import MienError
+
+    if key is not None:
+        raise MienError("--key and --new-key name two keys.", f"--key {key}")
+    create_key(new_key)
+    return new_key
+
+
 def _summary(report: "AnonymizeReport") -> Table:
     check = report.check
     return row_of(
@@ -198,6 +254,7 @@ def _summary(report: "AnonymizeReport") -> Table:
             "Faces drawn": f"{report.faces}",
             "Interpolated": f"{report.interpolated}",
             "Faces hidden": f"{report.undrawn}",
+            "Kept": f"{report.kept}",
             "Hidden": f"{report.frames_hidden}",
             "In part": f"{report.frames_hidden_in_part}",
             "Still match": f"{check.verified}/{check.faces}" if check else "?",

@@ -20,7 +20,7 @@ from mien.tracking.recognizer import Recognizer
 from mien.tracking.reidentification import joined_by_encodings, joined_by_place, seen_in
 from mien.tracking.shots import shots_of
 from mien.tracking.track_gaps import TrackGaps
-from mien.tracking.tracker import TrackedFace, follow
+from mien.tracking.tracker import KEPT, TrackedFace, follow
 
 Encoding = NDArray[np.float32]
 """float32 (D,)."""
@@ -43,6 +43,20 @@ class VideoAnalysis:
     partial: Sequence[int]
     """Frames that show a face, but not one, surely a face, that is seen before and after them in that shot; ascending.
     """
+
+    def with_methods(self, methods: Sequence[Sequence[int]]) -> "VideoAnalysis":
+        """The same with the method of each face (`TrackedFace.method`), in the order of `faces`.
+
+        Of whom is kept in a shot nobody has to know where else they are: their gaps make no frame `partial`.
+        """
+        faces = [
+            [replace(face, method=method) for face, method in zip(of_frame, of_faces, strict=True)]
+            for of_frame, of_faces in zip(self.faces, methods, strict=True)
+        ]
+        partial, _ = _gaps(self.shots, [[face for face in of_frame if is_sought(face)] for of_frame in faces])
+        return replace(
+            self, faces=faces, partial=[index for index in partial if any(face.sure for face in faces[index])]
+        )
 
     @property
     def no_face(self) -> list[int]:
@@ -120,6 +134,11 @@ def is_measured(face: TrackedFace) -> bool:
     return face.landmarks is not None and not face.interpolated
 
 
+def is_sought(face: TrackedFace) -> bool:
+    """Whether it has to be known where a face is: it is surely one, and not to be kept."""
+    return face.sure and face.method != KEPT
+
+
 def _is_encoded(detection: int) -> bool:
     """Whether a face is encoded at its detection of that number: 0, 3, 6, 12, 24, …, ever more rarely."""
     third, rest = divmod(detection, 3)
@@ -154,7 +173,7 @@ def _identified(
     else:
         people = joined_by_place(frames, _gaps(shots, tracklets)[1])
     of_people = [_renamed(faces, people) for faces in tracklets]
-    partial, _ = _gaps(shots, [[face for face in faces if face.sure] for faces in of_people])
+    partial, _ = _gaps(shots, [[face for face in faces if is_sought(face)] for faces in of_people])
     return VideoAnalysis(
         seconds=seconds,
         shots=shots,

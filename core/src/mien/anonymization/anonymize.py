@@ -1,14 +1,20 @@
-"""An image, a video or a folder, with the faces of people who do not exist, and no frame that shows who was there."""
+"""An image, a video or a folder, with faces hidden or new ones drawn, and no frame that shows who was there."""
 
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from mien.anonymization.images import anonymize_image, anonymize_images
-from mien.anonymization.method import default_method
+from mien.anonymization.methods import Method, Methods, default_method
+from mien.anonymization.people import KnownPeople
+from mien.anonymization.people_policy import Anonymized, Kept, PeoplePolicy, Swapped
 from mien.anonymization.policy import AnonymizeOptions, Policy
+from mien.anonymization.pseudonyms import BySeed, KeyedPeople, Pseudonyms, read_key
 from mien.anonymization.search import FaceSearch, default_extractors
 from mien.anonymization.staged_output import StagedOutput
+from mien.anonymization.treatment import DOUBT, Treatment
 from mien.anonymization.verification import LeakSearch
 from mien.anonymization.video import anonymize_video
 from mien.errors import MienError
@@ -16,11 +22,13 @@ from mien.inference.jobs import list_jobs, run_jobs
 from mien.inference.plugins_used import plugins_used
 from mien.inference.report import AnonymizedFile, AnonymizeReport
 from mien.inference.session import Session, SessionOptions
-from mien.inference.target import check_seed
+from mien.inference.target import KnownPerson, check_seed
 from mien.media.video_writer import check_quality
+from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
+from mien.tracking.tracker import KEPT
 from mien.training.run import TrainedRun
 
 
@@ -43,9 +51,11 @@ def anonymize(
     synthetic people: its folder, or the name of an installed one; None: what `default_method` says.
 
     seed: whom to draw. A person of a video is the same synthetic person in all its frames, also after they were lost or
-    the video was cut, if a feature that tells people apart is installed. In an image every face is a person of its own.
-    The synthetic people follow from the seed, a file's path below the source, and who appears first in it.
-    options: what becomes of faces, and of frames in which a face may have been missed; None: the safe defaults.
+    the video was cut, and in all files of a folder, if a feature that tells people apart is installed. In one image
+    every face is a person of its own. The synthetic people follow from the seed, and from the path below the source and
+    the place in it where somebody is found first; with a key (`options.key`), from that and who they are.
+    options: whose faces stay or are swapped, and what becomes of frames in which a face may have been missed; None:
+    nobody's, and the safe defaults.
     session: how faces are drawn and set in, but without "auto" blender; None: the defaults. Its extractor searches as
     `mien.anonymization.search` says; None: those that find most (`default_extractors`), not the run's. A face that is
     found but has not the points that the model needs is hidden in every frame, and so is what only may be a face. Its
@@ -61,33 +71,62 @@ def anonymize(
     how, options = session or SessionOptions(), options or AnonymizeOptions()
     check_quality(how.quality)
     registry, progress = registry or Registry(), progress or Silent()
-    how = replace(how, extractor=how.extractor or default_extractors(registry))
+    named_extractor = how.extractor
+    how = replace(how, extractor=named_extractor or default_extractors(registry))
     jobs = list_jobs(source, output, overwrite=how.overwrite, done="anonymized")
     check_seed(seed)
-    opened = Session.open(method or default_method(registry), options=how, progress=progress, registry=registry)
+    key = read_key(options.key) if options.key else None
+    rules = _rules(options)
+    chosen = method or rules.default.method or default_method(registry)
+    opened = Session.open(chosen, options=how, progress=progress, registry=registry)
     opened.require("synthetic")
-    opened = opened.saying(_action(opened, seed), is_generated=not opened.run.model.hides)
     tells_apart, why_none = _recognizer(opened.run, how.recognizer, registry)
+    if tells_apart is None and (rules.people or key):
+        message, _, fix = why_none.partition("\n")
+        raise MienError(f"People cannot be told apart. {message}", fix)
+    methods, of_people = _methods(rules, opened, replace(how, extractor=None, blender=None, enhancers=""), registry)
+    known = None
+    if rules.people and tells_apart:
+        finds_references = ExtractorSet(named_extractor or opened.run.extractor, registry)
+        known = KnownPeople.of_images([rule.images for rule in rules.people], tells_apart, finds_references)
+    treatment = Treatment(known, of_people, KEPT if rules.default.action == "keep" else DOUBT)
+    action = _action(methods, treatment, "by a key" if key else f"seed {seed}")
+    opened = opened.saying(action, is_generated=methods.draw_anybody)
+    for kind in ("model", "blender"):
+        opened = opened.using(kind, methods.plugins_used(kind))
     if tells_apart:
         opened = opened.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, registry))
-    is_exact = not opened.run.model.hides
+    is_exact = known is not None or methods.draw_anybody
     search = FaceSearch.open(opened.detector, options.search, opened.threads, registry, exact=is_exact)
     leak_search = LeakSearch.open(search, registry) if options.check else None
-    policy = Policy(options, seed, tells_apart, search, leak_search, source, StagedOutput(output))
+    draws_synthetic = any(one.draws_synthetic for one in methods.methods)
     start = time.perf_counter()
-    files = run_jobs(
-        jobs,
-        source,
-        output,
-        AnonymizedFile,
-        image=lambda job: anonymize_image(job, opened, policy),
-        images=lambda images: anonymize_images(images, opened, policy),
-        video=lambda job, video: anonymize_video(job, video, opened, policy),
-    )
+    with _pseudonyms(seed, options.key, key, tells_apart, draws_synthetic and len(jobs) > 1) as pseudonyms:
+        policy = Policy(
+            options=options,
+            seed=seed,
+            methods=methods,
+            treatment=treatment,
+            pseudonyms=pseudonyms,
+            recognizer=tells_apart,
+            search=search,
+            leak_search=leak_search,
+            source=source,
+            outputs=StagedOutput(output),
+        )
+        files = run_jobs(
+            jobs,
+            source,
+            output,
+            AnonymizedFile,
+            image=lambda job: anonymize_image(job, opened, policy),
+            images=lambda images: anonymize_images(images, opened, policy),
+            video=lambda job, video: anonymize_video(job, video, opened, policy),
+        )
     return AnonymizeReport(
         files=files,
         seconds=time.perf_counter() - start,
-        stage_seconds=opened.clock.seconds,
+        stage_seconds=methods.stage_seconds(),
         blender=opened.blender,
         recognizer=tells_apart.record if tells_apart else None,
         seed=seed,
@@ -95,11 +134,69 @@ def anonymize(
     )
 
 
-def _action(session: Session, seed: int) -> str:
-    """What is done to faces, as the provenance label says it."""
-    if session.run.model.hides:
-        return f"faces hidden by {session.run.record.model}"
-    return f"faces drawn as people who do not exist, seed {seed}"
+def _rules(options: AnonymizeOptions) -> PeoplePolicy:
+    """What the options say of people. Raises MienError for a file that is not understood."""
+    if options.keep:
+        return PeoplePolicy.keeping(options.keep)
+    if options.only:
+        return PeoplePolicy.only(options.only)
+    if isinstance(options.people, Path):
+        return PeoplePolicy.read(options.people)
+    return options.people or PeoplePolicy()
+
+
+def _methods(
+    rules: PeoplePolicy, opened: Session, how: SessionOptions, registry: Registry
+) -> tuple[Methods, Sequence[int]]:
+    """The methods of all rules, first that of the call, and which of them is each person's, or `KEPT`.
+
+    Raises MienError for a method that cannot be opened, or does not draw what it has to.
+    """
+    methods = [Method(opened)]
+    numbers: dict[object, int] = {}
+    of_people: list[int] = []
+    for rule in rules.people:
+        if isinstance(rule, Kept):
+            of_people.append(KEPT)
+        elif isinstance(rule, Anonymized) and rule.method is None:
+            of_people.append(DOUBT)
+        else:
+            choice = (rule.run, rule.to, rule.consent) if isinstance(rule, Swapped) else rule.method
+            if choice not in numbers:
+                numbers[choice] = len(methods)
+                methods.append(_method(rule, how, opened, registry))
+            of_people.append(numbers[choice])
+    return Methods(methods), of_people
+
+
+def _method(rule: Swapped | Anonymized, how: SessionOptions, opened: Session, registry: Registry) -> Method:
+    choice = rule.run if isinstance(rule, Swapped) else str(rule.method)
+    session = Session.open(choice, options=how, progress=opened.progress, registry=registry)
+    if isinstance(rule, Anonymized):
+        session.require("synthetic")
+        return Method(session)
+    session.require("known")
+    return Method(session, KnownPerson(session.run.person_index(rule.to)), rule.consent)
+
+
+def _action(methods: Methods, treatment: Treatment, whom: str) -> str:
+    """What is done to faces, as the provenance label says it. whom: what says which synthetic people are drawn."""
+    actions = [f"{one.action}, {whom}" if one.draws_synthetic else one.action for one in methods.methods]
+    if KEPT in (treatment.default, *treatment.methods):
+        actions.append("some people left as they are, as was asked")
+    return "; ".join(dict.fromkeys(actions))
+
+
+@contextmanager
+def _pseudonyms(
+    seed: int, key_path: Path | None, key: bytes | None, recognizer: Recognizer | None, several: bool
+) -> Iterator[Pseudonyms]:
+    """Who is which synthetic person. several: whether people have to be known again in other files of this call."""
+    if key_path and key and recognizer:
+        with KeyedPeople(key_path, key, recognizer).opened() as pseudonyms:
+            yield pseudonyms
+    else:
+        yield Pseudonyms(BySeed(seed), recognizer, remembers=several)
 
 
 def _recognizer(run: TrainedRun, choice: str | None, registry: Registry) -> tuple[Recognizer | None, str]:

@@ -1,10 +1,13 @@
 """Images, each for itself: new faces, and redaction where none was found or one cannot be drawn."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
-from mien.anonymization.analysis import encode
+import numpy as np
+
+from mien.anonymization.analysis import Encoding, encode
 from mien.anonymization.policy import Policy
 from mien.anonymization.redaction import hidden, redact_regions, regions_of_leaks, regions_of_undrawable
 from mien.anonymization.verification import distances_to_originals
@@ -16,6 +19,7 @@ from mien.inference.jobs import Job
 from mien.inference.report import AnonymizedFile, Check, as_ranges
 from mien.inference.session import Session
 from mien.media.images import read_image, write_image
+from mien.tracking.tracker import KEPT, TrackedFace
 from mien.workers.threads import ordered_map
 
 
@@ -67,24 +71,46 @@ def _refusal(loaded: LoadedImage, policy: Policy) -> MienError | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Treated:
+    """An image whose faces have their methods."""
+
+    job: Job
+    faces: Sequence[TrackedFace]
+    encodings: Mapping[int, Encoding]
+    """Track → encoding, as far as they were needed so far."""
+
+
 def _anonymized(images: Iterable[LoadedImage], session: Session, policy: Policy) -> Iterator[AnonymizedFile]:
     scenes = (_scene(one.image, one, session, policy) for one in images if one.image is not None)
-    with session.redrawn(scenes, IMAGES_AHEAD) as redrawn:
+    with policy.methods.redrawn(scenes, IMAGES_AHEAD) as redrawn:
         for scene, image in redrawn:
             yield _written(scene, image, session, policy)
             session.progress.advance(1)
 
 
-def _scene(image: RgbImage, loaded: LoadedImage, session: Session, policy: Policy) -> Scene[LoadedImage]:
-    faces = session.generator.drawable(loaded.faces)
-    return Scene(image, faces, loaded, [policy.synthetic_person(loaded.job, face.track) for face in faces])
+def _scene(image: RgbImage, loaded: LoadedImage, session: Session, policy: Policy) -> Scene[_Treated]:
+    encodings: dict[int, Encoding] = {}
+    measured = [face for face in loaded.faces if face.sure and face.landmarks is not None]
+    if measured and policy.encodes_images and policy.recognizer:
+        with session.clock.running("check"):
+            encodings = dict(
+                zip([face.track for face in measured], encode(policy.recognizer, image, measured), strict=True)
+            )
+    faces = policy.treatment.of_image(loaded.faces, encodings)
+    people = {
+        face.track: encodings[face.track][None] if face.track in encodings else np.zeros((0, 0), np.float32)
+        for face in faces
+        if face.method != KEPT
+    }
+    return policy.targets(loaded.job, people).scene(image, faces, _Treated(loaded.job, faces, encodings))
 
 
-def _written(scene: Scene[LoadedImage], image: RgbImage, session: Session, policy: Policy) -> AnonymizedFile:
+def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: Policy) -> AnonymizedFile:
     job, faces = scene.context.job, scene.context.faces
     is_missing = not any(face.sure for face in faces)
     is_hidden = is_missing and policy.options.missing == "hide"
-    regions = regions_of_undrawable(faces, session.generator.can_draw)
+    regions = regions_of_undrawable(faces, policy.methods.can_draw)
     leaks: Sequence[Box] = ()
     with policy.outputs.draft(job.output) as draft:
 
@@ -92,7 +118,7 @@ def _written(scene: Scene[LoadedImage], image: RgbImage, session: Session, polic
             """Write what may be shown; returns where it still shows a face."""
             with session.clock.running("encode"):
                 # Never the file itself: it may say where it was taken, and by whom.
-                provenance = session.provenance if faces or regions or is_hidden else None
+                provenance = session.provenance if scene.faces or regions or is_hidden else None
                 shown = hidden(image) if is_hidden else redact_regions(image, regions)
                 write_image(draft, shown, synthetic=provenance)
             if policy.leak_search is None or is_hidden:
@@ -106,15 +132,17 @@ def _written(scene: Scene[LoadedImage], image: RgbImage, session: Session, polic
         check = _verify(draft, scene, session, policy)
         output, rejected, failure = policy.put_in_place(draft, job, check, len(left))
     no_face = as_ranges([0]) if is_missing else ()
+    kept = sum(face.method == KEPT for face in faces)
     return AnonymizedFile(
         source=job.source.path,
         output=output,
         frames=1,
         faces=len(scene.faces),
-        undrawn=len(faces) - len(scene.faces),
+        undrawn=len(faces) - len(scene.faces) - kept,
         no_face=no_face,
         failure=failure,
         people=len(scene.faces),
+        kept=kept,
         hidden=no_face if is_hidden else (),
         hidden_in_part=as_ranges([0]) if regions else (),
         check=check,
@@ -123,13 +151,20 @@ def _written(scene: Scene[LoadedImage], image: RgbImage, session: Session, polic
     )
 
 
-def _verify(path: Path, scene: Scene[LoadedImage], session: Session, policy: Policy) -> Check | None:
+def _verify(path: Path, scene: Scene[_Treated], session: Session, policy: Policy) -> Check | None:
     """Compare the faces of the image that was written with the original ones."""
     recognizer = policy.verifier
     if recognizer is None:
         return None
     faces = [face for face in scene.faces if face.landmarks is not None]
     with session.clock.running("check"):
-        originals = list(encode(recognizer, scene.image, faces)) if faces else []
+        known = scene.context.encodings
+        new = [face for face in faces if face.track not in known]
+        known = (
+            {**known, **dict(zip([face.track for face in new], encode(recognizer, scene.image, new), strict=True))}
+            if new
+            else known
+        )
+        originals = [known[face.track] for face in faces]
         distances = distances_to_originals(read_image(path), faces, originals, policy.search, recognizer)
     return Check(tuple(distances), recognizer.same_person_below)

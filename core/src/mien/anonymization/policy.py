@@ -1,18 +1,30 @@
 """What anonymizing was asked to do: the same for all files."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.anonymization.methods import Methods
+from mien.anonymization.people_policy import PeoplePolicy
+from mien.anonymization.pseudonyms import Pseudonyms
 from mien.anonymization.search import FaceSearch, Search
 from mien.anonymization.staged_output import StagedOutput
+from mien.anonymization.treatment import Treatment
 from mien.anonymization.verification import LeakSearch
+from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.report import Check
-from mien.inference.target import SyntheticPerson, synthetic_id
+from mien.inference.target import SyntheticPerson
 from mien.tracking.recognizer import Recognizer
+from mien.tracking.tracker import TrackedFace
 
+T = TypeVar("T")
 Missing = Literal["hide", "refuse", "keep"]
 DEFAULT_MARGIN_SECONDS = 1.0
 
@@ -24,6 +36,15 @@ class AnonymizeOptions:
     Raises MienError for a value that is not allowed.
     """
 
+    keep: Sequence[Path] = ()
+    """Images of people who stay visible, one face in each. Whoever is not surely one of them is anonymized."""
+    only: Sequence[Path] = ()
+    """Images of those alone who are anonymized, one face in each. Whoever may be one of them is, too."""
+    people: Path | PeoplePolicy | None = None
+    """What is to become of whom, instead of these two: a TOML file, or the same in Python. None: all are anonymized."""
+    key: Path | None = None
+    """A file with a secret key, by which people are the same synthetic person in all calls with it; see `KeyedPeople`
+    for what is stored beside it. None: the seed says who; people are the same in all files of this call."""
     missing: Missing = "hide"
     """What becomes of an image or frame in which no face was found, and of a frame in which a face was not found that
     is seen before and after it in the same shot. "hide": all of it is hidden. "refuse": nothing is written. "keep": it
@@ -46,6 +67,13 @@ class AnonymizeOptions:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        chosen = [flag for flag, value in (("--keep", self.keep), ("--only", self.only), ("--policy", self.people))
+                  if value]  # fmt: skip
+        if len(chosen) > 1:
+            raise MienError(
+                f"{' and '.join(chosen)} together do not say what becomes of everybody else.",
+                "--policy FILE, which says it of each and of everybody else",
+            )
         if self.missing not in get_args(Missing):
             raise MienError(
                 f"--missing must be one of {', '.join(get_args(Missing))}, not {self.missing!r}.", "--missing hide"
@@ -63,12 +91,33 @@ class AnonymizeOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Targets:
+    """As whom the people of one file are drawn."""
+
+    methods: Methods
+    ids: Mapping[int, int]
+    """Person → number of the synthetic one."""
+
+    def scene(self, image: RgbImage, faces: Iterable[TrackedFace], context: T) -> Scene[T]:
+        """An image with those of its faces that are to be drawn, and can be."""
+        drawn = self.methods.drawable(faces)
+        targets = [self.methods.methods[face.method].target or SyntheticPerson(self.ids[face.track]) for face in drawn]
+        return Scene(image, drawn, context, targets)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The options, and what is needed to follow them for the files of one call."""
 
     options: AnonymizeOptions
     seed: int
     """Another seed, other people."""
+    methods: Methods
+    """What draws faces."""
+    treatment: Treatment
+    """Which method draws whom."""
+    pseudonyms: Pseudonyms
+    """Who is which synthetic person."""
     recognizer: Recognizer | None
     """Tells people apart; None if no installed feature does."""
     search: FaceSearch
@@ -84,10 +133,16 @@ class Policy:
         """What compares new faces with the original ones; None if they are not to be compared, or cannot be."""
         return self.recognizer if self.options.check else None
 
-    def synthetic_person(self, job: Job, person: int) -> SyntheticPerson:
-        """The synthetic person as whom a person of a file is drawn."""
+    @property
+    def encodes_images(self) -> bool:
+        """Whether it matters who somebody in an image is, apart from what is compared afterwards."""
+        return self.recognizer is not None and (self.treatment.known is not None or self.pseudonyms.remembers)
+
+    def targets(self, job: Job, encodings: Mapping[int, NDArray[np.float32]]) -> "Targets":
+        """As whom the people of a file are drawn. encodings: person → float32 (K, D), all who are not kept."""
         root = self.source if self.source.is_dir() else self.source.parent
-        return SyntheticPerson(synthetic_id(self.seed, job.source.path.relative_to(root).as_posix(), person))
+        file = job.source.path.relative_to(root).as_posix()
+        return Targets(self.methods, self.pseudonyms.of_file(file, encodings))
 
     def put_in_place(
         self, draft: Path, job: Job, check: Check | None, leaks: int = 0

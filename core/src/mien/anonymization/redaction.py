@@ -11,7 +11,7 @@ import numpy as np
 from mien.anonymization.analysis import VideoAnalysis
 from mien.contracts.face import Box, RgbImage
 from mien.geometry.boxes import center, longer_side, shared_area, united
-from mien.tracking.tracker import TrackedFace
+from mien.tracking.tracker import KEPT, TrackedFace
 
 BLOCKS = 6
 """What is hidden becomes blocks of one color each, this many along its shorter side. A face that fills it has then far
@@ -90,7 +90,7 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
     - Faces that cannot be drawn, and what may be a face: the region around each; of what may be one for
       `DOUBTFUL_SECONDS` before and after, too.
 
-    A region grows over every face that it touches.
+    A region grows over every face that it touches, but for those that are kept: around them nothing is hidden.
     """
     whole = frozenset([*analysis.no_face, *analysis.partial])
     parts: defaultdict[int, list[Region]] = defaultdict(list)
@@ -98,6 +98,8 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
         for first, last in appearances:
             for start, step in ((first, -1), (last, 1)):
                 last_seen = next(face for face in analysis.faces[start] if face.track == person)
+                if last_seen.method == KEPT:
+                    continue
                 margin = margin_seconds if last_seen.sure else min(margin_seconds, DOUBTFUL_SECONDS)
                 for index in _near(analysis, start, step, margin):
                     if any(face.track == person for face in analysis.faces[index]):
@@ -183,7 +185,7 @@ def _redaction(
 
 
 def _grown(regions: Sequence[Region], faces: Sequence[TrackedFace]) -> list[Region]:
-    boxes = [face.extent for face in faces]
+    boxes = [face.extent for face in faces if face.method != KEPT]
     return [region.grown_over(boxes) for region in regions]
 
 

@@ -5,8 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 from mien.anonymization.analysis import VideoAnalysis, analyze
-from mien.anonymization.policy import Policy
+from mien.anonymization.policy import Policy, Targets
 from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redaction, with_leaks
+from mien.anonymization.treatment import FRAMES_PER_ENCODING, encodings_of, stacked
 from mien.anonymization.verification import FRAMES_CHECKED, distances_to_originals, frames_at
 from mien.contracts.face import Box
 from mien.errors import MienError
@@ -18,6 +19,7 @@ from mien.inference.video import FRAMES_AHEAD
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
 from mien.spread import spread_indices
+from mien.tracking.tracker import KEPT
 from mien.workers.threads import ordered_map, prefetched
 
 _MAX_RANGES = 10
@@ -29,13 +31,14 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
     Raises MienError if a frame does not decode, a plugin fails, or the output cannot be written; and for a video in
     which a face was missed, if that is to be refused.
     """
-    options, can_draw = policy.options, session.generator.can_draw
+    options, can_draw = policy.options, policy.methods.can_draw
     leaks_hidden = 0
     with policy.outputs.draft(job.output) as draft:
         # Opened before anything is analyzed: what it cannot hold is known at once.
         with _sink(draft, video, session, policy) as sink:
-            encode_in = spread_indices(len(video.frame_times()), FRAMES_CHECKED).tolist() if policy.verifier else ()
-            analysis = analyze(video, session, policy.search, policy.recognizer, frozenset(encode_in))
+            encode_in = _encoded_frames(len(video.frame_times()), policy)
+            analysis = policy.treatment.of_video(analyze(video, session, policy.search, policy.recognizer, encode_in))
+            targets = _targets(job, policy, analysis)
             if options.missing == "refuse":
                 _refuse_missing(job, analysis)
             redaction = (
@@ -43,31 +46,33 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
                 if options.missing == "keep"
                 else plan_redaction(analysis, options.margin_seconds, can_draw)
             )
-            _generate(sink, job, video, session, policy, analysis, redaction)
+            _generate(sink, video, session, targets, analysis, redaction)
         checked = _frames_to_search(analysis, redaction)
         leaks = _leaks(draft, video, session, policy, analysis, redaction, checked)
         if leaks:
             leaks_hidden = sum(map(len, leaks.values()))
             redaction = with_leaks(redaction, analysis, leaks, checked)
             with _sink(draft, video, session, policy) as sink:
-                _generate(sink, job, video, session, policy, analysis, redaction)
+                _generate(sink, video, session, targets, analysis, redaction)
             leaks = _leaks(draft, video, session, policy, analysis, redaction, checked)
         check = _verify(draft, video.path, session, policy, analysis, redaction)
         left = sum(map(len, leaks.values()))
         output, rejected, failure = policy.put_in_place(draft, job, check, left)
     shown = [face for index, faces in enumerate(analysis.faces) if index not in redaction.whole for face in faces]
-    drawn = [face for face in shown if can_draw(face)]
+    kept = sum(face.method == KEPT for face in shown)
+    drawn = policy.methods.drawable(shown)
     return AnonymizedFile(
         source=video.path,
         output=output,
         frames=len(analysis.faces),
         faces=len(drawn),
         interpolated=sum(face.interpolated for face in drawn),
-        undrawn=len(shown) - len(drawn),
+        undrawn=len(shown) - len(drawn) - kept,
         no_face=as_ranges(analysis.no_face),
         partial=as_ranges(analysis.partial),
         failure=failure,
-        people=analysis.people,
+        people=len(targets.ids),
+        kept=kept,
         hidden=as_ranges(sorted(redaction.whole)),
         hidden_in_part=as_ranges(sorted(redaction.parts)),
         sound=options.sound and video.has_audio,
@@ -75,6 +80,20 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         leaks=leaks_hidden,
         rejected=rejected,
     )
+
+
+def _encoded_frames(frames: int, policy: Policy) -> frozenset[int]:
+    """In which frames every face is encoded: those that are compared afterwards, and where people are known by images
+    one in every few."""
+    compared = spread_indices(frames, FRAMES_CHECKED).tolist() if policy.verifier else ()
+    known = range(0, frames, FRAMES_PER_ENCODING) if policy.treatment.known else ()
+    return frozenset([*compared, *known])
+
+
+def _targets(job: Job, policy: Policy, analysis: VideoAnalysis) -> Targets:
+    encodings = encodings_of(analysis)
+    people = sorted({face.track for faces in analysis.faces for face in faces if face.method != KEPT})
+    return policy.targets(job, {person: stacked(encodings.get(person, {}).values()) for person in people})
 
 
 def _sink(draft: Path, video: VideoSource, session: Session, policy: Policy) -> VideoSink:
@@ -106,26 +125,22 @@ def _shortened(ranges: tuple[FrameRange, ...]) -> str:
 
 def _generate(
     sink: VideoSink,
-    job: Job,
     video: VideoSource,
     session: Session,
-    policy: Policy,
+    targets: Targets,
     analysis: VideoAnalysis,
     redaction: Redaction,
 ) -> None:
-    people = [policy.synthetic_person(job, person) for person in range(analysis.people)]
-
     def scenes() -> Iterator[Scene[Frame]]:
         for frame in decoded:
             found = () if frame.index in redaction.whole else analysis.faces[frame.index]
-            faces = session.generator.drawable(found)
-            yield Scene(frame.image, faces, frame, [people[face.track] for face in faces])
+            yield targets.scene(frame.image, found, frame)
 
     session.progress.start(video.path.name, len(analysis.faces))
     faces_generated = 0
     with (
         closing(prefetched(session.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,
-        session.redrawn(scenes(), FRAMES_AHEAD) as redrawn,
+        targets.methods.redrawn(scenes(), FRAMES_AHEAD) as redrawn,
     ):
         for scene, image in redrawn:
             with session.clock.running("encode"):
@@ -185,7 +200,9 @@ def _verify(
     distances: list[float] = []
     for frame in frames_at(VideoSource(path), indices):
         originals = analysis.encodings[frame.index]
-        faces = {face.track: face for face in analysis.faces[frame.index] if face.track in originals}
+        faces = {
+            face.track: face for face in analysis.faces[frame.index] if face.track in originals and face.method != KEPT
+        }
         with session.clock.running("check"):
             distances += distances_to_originals(
                 frame.image,

@@ -176,7 +176,9 @@ class AnonymizedFile(FileReport):
     """
 
     people: int = 0
-    """How many synthetic people stand for those of the file."""
+    """How many people of the file were hidden, or are drawn as somebody else."""
+    kept: int = 0
+    """Faces that stay as they are, over all frames, since somebody said so."""
     hidden: tuple[FrameRange, ...] = ()
     """Frames that are hidden all over."""
     hidden_in_part: tuple[FrameRange, ...] = ()
@@ -223,8 +225,13 @@ class AnonymizeReport(SwapReport):
 
     @property
     def people(self) -> int:
-        """Synthetic people: one for each person of each file."""
+        """People who were hidden, or are drawn as somebody else, over all files."""
         return sum(file.people for file in self.files)
+
+    @property
+    def kept(self) -> int:
+        """Faces that stay as they are, since somebody said so."""
+        return sum(file.kept for file in self.files)
 
     @property
     def frames_hidden(self) -> int:

@@ -37,6 +37,8 @@ MAX_STEP = 0.5
 """A face moves less than this share of its size from one frame to the next; over a gap, less than twice that."""
 MAX_GROWTH = 1.5
 """From one detection to the next a face grows or shrinks less than this."""
+KEPT = -1
+"""The method of a face that stays as it is, since somebody said so."""
 _PATCH_PX = 16
 _MAX_CHANGE = 40.0
 """Mean difference, of 255, from which on a patch at the face's place shows something else: a cut, or a hand."""
@@ -66,6 +68,8 @@ class TrackedFace:
     """Whether the extractor missed the face, or its landmarks, in this frame."""
     sure: bool = True
     """Whether it is surely a face in this frame or another of its track (`SURELY_A_FACE`), as far as frames were in."""
+    method: int = 0
+    """Where several methods of anonymizing stand side by side, the number of the one that draws it; `KEPT`: none."""
 
     @property
     def extent(self) -> Box:

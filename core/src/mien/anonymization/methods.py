@@ -1,0 +1,108 @@
+"""What draws or hides faces, when several ways stand side by side in one call; and which one it is by default."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mien.contracts.face import RgbImage
+from mien.errors import MienError
+from mien.inference.generator import Scene
+from mien.inference.session import Session
+from mien.inference.target import FaceTarget, KnownPerson
+from mien.media.provenance import PluginUse
+from mien.plugins.registry import Registry, known_distributions
+from mien.tracking.tracker import KEPT, TrackedFace
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way in which faces become others."""
+
+    session: Session
+    target: FaceTarget | None = None
+    """As whom it draws all its faces; None: each person as a synthetic one of their own."""
+    consent: str = ""
+    """Who agreed to being drawn, and where that is written down."""
+
+    @property
+    def draws_synthetic(self) -> bool:
+        """Whether it draws people who do not exist, so that it matters which."""
+        return self.target is None and not self.session.run.model.hides
+
+    @property
+    def action(self) -> str:
+        """What it does to faces, as the provenance label says it; nothing of the seed."""
+        if isinstance(self.target, KnownPerson):
+            return f"faces drawn as {self.session.people[self.target.index]} (consent: {self.consent})"
+        if self.session.run.model.hides:
+            return f"faces hidden by {self.session.run.record.model}"
+        return "faces drawn as people who do not exist"
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """The methods of a call. `TrackedFace.method` says which of them draws a face; the first is that of doubt."""
+
+    methods: Sequence[Method]
+
+    @property
+    def draw_anybody(self) -> bool:
+        """Whether one of them draws people; otherwise all of them hide."""
+        return any(not method.session.run.model.hides for method in self.methods)
+
+    def can_draw(self, face: TrackedFace) -> bool:
+        """Whether the points of a face suffice for its method, or it is kept: then nothing of it has to be hidden."""
+        return face.method == KEPT or self.methods[face.method].session.generator.can_draw(face)
+
+    def drawable(self, faces: Iterable[TrackedFace]) -> list[TrackedFace]:
+        """Those of the faces that are to be drawn, and can be."""
+        return [face for face in faces if face.method != KEPT and self.can_draw(face)]
+
+    @contextmanager
+    def redrawn(self, scenes: Iterable[Scene[T]], ahead: int) -> Iterator[Iterator[tuple[Scene[T], RgbImage]]]:
+        """The scenes with their new images, in order: each method in turn draws its faces into what those before it
+        have drawn. All their faces can be drawn, and have targets. See `Session.redrawn`."""
+        with ExitStack() as stack:
+            drawn: Iterator[tuple[Scene[T], RgbImage]] = ((scene, scene.image) for scene in scenes)
+            for number, method in enumerate(self.methods):
+                parts = stack.enter_context(method.session.redrawn(_parts(drawn, number), ahead))
+                drawn = ((part.context, image) for part, image in parts)
+            yield drawn
+
+    def plugins_used(self, kind: str) -> list[PluginUse]:
+        """The plugins of that kind of all methods, each once, as Content Credentials record them."""
+        of_all = [use for method in self.methods for use in method.session.provenance.plugins if use.kind == kind]
+        return list(dict.fromkeys(of_all))
+
+    def stage_seconds(self) -> dict[str, float]:
+        """Seconds at work of each stage, of all methods together. See `SwapReport.stage_seconds`."""
+        total: dict[str, float] = {}
+        for method in self.methods:
+            for stage, seconds in method.session.clock.seconds.items():
+                total[stage] = total.get(stage, 0.0) + seconds
+        return total
+
+
+def default_method(registry: Registry) -> str:
+    """The name of the model to anonymize by when the choice was left open: the first that is installed of those that
+    the project lists in known_plugins.toml.
+
+    Raises MienError if none of them is installed.
+    """
+    installed, known = registry.names("model"), known_distributions().get("method", {})
+    name = next((name for name in known if name in installed), None)
+    if name is None:
+        first = next(iter(known.values()), "mien")
+        raise MienError("No model that anonymizes without a run is installed.", f"pip install {first}")
+    return name
+
+
+def _parts(drawn: Iterable[tuple[Scene[T], RgbImage]], method: int) -> Iterator[Scene[Scene[T]]]:
+    """Of each scene, as it is by now, the faces of one method; the whole scene is the context."""
+    for scene, image in drawn:
+        targets = scene.targets or ()
+        own = [(face, target) for face, target in zip(scene.faces, targets, strict=True) if face.method == method]
+        yield Scene(image, [face for face, _ in own], scene, [target for _, target in own])

@@ -1,0 +1,126 @@
+"""What is to become of whom: people by reference images, and everybody else; from a TOML file or made in Python."""
+
+import tomllib
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from mien.errors import MienError
+
+_EXAMPLE = '[[people]] with images = ["anna.jpg"] and action = "keep"'
+
+
+class _Rule(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
+
+
+class _Person(_Rule):
+    images: tuple[Path, ...] = Field(min_length=1)
+    """Images that show this person's face, and no other. Several, in other light and from other sides, know them
+    better."""
+
+
+class Kept(_Person):
+    """Somebody who stays visible."""
+
+    action: Literal["keep"]
+
+
+class Swapped(_Person):
+    """Somebody who is drawn as somebody else, who exists."""
+
+    action: Literal["swap"]
+    run: str
+    """A run whose model draws people by name: its folder, or the name of an installed one."""
+    to: str
+    """Whom it draws: one of its people."""
+    consent: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    """Who agreed to it, and where that is written down. It stands in the label of every file."""
+
+
+class Anonymized(_Person):
+    """Somebody who is hidden or drawn as somebody who does not exist."""
+
+    action: Literal["anonymize"]
+    method: str | None = Field(default=None, alias="with")
+    """As `--with`; None: as everybody else."""
+
+
+class EverybodyElse(_Rule):
+    """Everybody of whom there is no reference image."""
+
+    action: Literal["anonymize", "keep"] = "anonymize"
+    method: str | None = Field(default=None, alias="with")
+    """As `--with`; None: what `--with` says. Also of whom it is not certain who they are."""
+
+
+PersonRule: TypeAlias = Annotated[Kept | Swapped | Anonymized, Field(discriminator="action")]
+
+
+class PeoplePolicy(_Rule):
+    """What is to become of whom.
+
+    Whoever is not surely one of the people, though they may be, is anonymized as `default` says, whatever its action.
+    """
+
+    people: tuple[PersonRule, ...] = ()
+    default: EverybodyElse = EverybodyElse()
+
+    @classmethod
+    def read(cls, path: Path) -> "PeoplePolicy":
+        """Read a TOML file; paths in it are relative to its folder, those of runs too if there is such a folder.
+
+        Raises MienError naming the file, and the key and what it takes, for whatever is not understood.
+        """
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise MienError(f"There is no file {path}.", f"ls {path.parent}") from None
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise MienError(f"{path} cannot be read: {error}.", f"Write it as TOML: {_EXAMPLE}.") from error
+        try:
+            policy = cls.model_validate(values)
+        except ValidationError as error:
+            raise _not_understood(path, error) from None
+        return policy.model_copy(update={"people": tuple(_beside(path, rule) for rule in policy.people)})
+
+    @classmethod
+    def keeping(cls, images: Sequence[Path]) -> "PeoplePolicy":
+        """Everybody is anonymized but whom these images show."""
+        return cls(people=tuple(Kept(images=(image,), action="keep") for image in images))
+
+    @classmethod
+    def only(cls, images: Sequence[Path]) -> "PeoplePolicy":
+        """Nobody is anonymized but whom these images show."""
+        people = tuple(Anonymized(images=(image,), action="anonymize") for image in images)
+        return cls(people=people, default=EverybodyElse(action="keep"))
+
+
+def _beside(path: Path, rule: PersonRule) -> PersonRule:
+    changes: dict[str, Any] = {"images": tuple(path.parent / image for image in rule.images)}
+    if isinstance(rule, Swapped) and (path.parent / rule.run).is_dir():
+        changes["run"] = str(path.parent / rule.run)
+    return rule.model_copy(update=changes)
+
+
+def _not_understood(path: Path, error: ValidationError) -> MienError:
+    first = error.errors()[0]
+    # A rule's action stands in the place of the fault too, between its number and the key.
+    parts = [part for part in first["loc"] if part not in ("keep", "swap", "anonymize")]
+    where = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+    known = sorted({field.alias or name for rule in (Kept, Swapped, Anonymized) for name, field in _fields(rule)})
+    hint = ""
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(str(parts[-1]), ["people", "default", *known], n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        what = "is no key that this table has"
+    else:
+        what = first["msg"][:1].lower() + first["msg"][1:]
+    return MienError(f"{path}: {where or 'the file'}: {what}.{hint}", f"For each person: {_EXAMPLE}.")
+
+
+def _fields(rule: type[_Person]) -> Any:
+    return rule.model_fields.items()

@@ -1,0 +1,79 @@
+"""Policy files: what is read of them, and what is said of those that are not understood."""
+
+from pathlib import Path
+
+import pytest
+
+from mien import AnonymizeOptions, MienError
+from mien.anonymization.people_policy import Anonymized, Kept, PeoplePolicy, Swapped
+
+WHOLE = """
+[default]
+action = "anonymize"
+with = "blocks:count=6"
+
+[[people]]
+images = ["anna.jpg", "more/anna_side.jpg"]
+action = "keep"
+
+[[people]]
+images = ["ben.jpg"]
+action = "swap"
+run = "anna-ben"
+to = "anna"
+consent = "Ben, by mail on 3 May"
+
+[[people]]
+images = ["carla.jpg"]
+action = "anonymize"
+with = "solid"
+"""
+
+
+def read(folder: Path, text: str) -> PeoplePolicy:
+    path = folder / "policy.toml"
+    path.write_text(text, encoding="utf-8")
+    return PeoplePolicy.read(path)
+
+
+def test_each_person_has_images_and_an_action_and_everybody_else_a_default(tmp_path):
+    (tmp_path / "anna-ben").mkdir()
+    policy = read(tmp_path, WHOLE)
+    anna, ben, carla = policy.people
+    assert isinstance(anna, Kept) and isinstance(ben, Swapped) and isinstance(carla, Anonymized)
+    assert anna.images == (tmp_path / "anna.jpg", tmp_path / "more" / "anna_side.jpg"), "beside the file"
+    assert (ben.run, ben.to, ben.consent) == (str(tmp_path / "anna-ben"), "anna", "Ben, by mail on 3 May")
+    assert (carla.method, policy.default.method, policy.default.action) == ("solid", "blocks:count=6", "anonymize")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("people = 3", "people: "),
+        ('[[people]]\nimages = ["a.jpg"]\naction = "keep"\nwiht = "blur"', "people[1].wiht: is no key that this table"),
+        ('[[people]]\nimages = ["a.jpg"]\naction = "keep"\nwiht = "blur"', "Did you mean 'with'?"),
+        ('[defualt]\naction = "keep"', "Did you mean 'default'?"),
+        ('[[people]]\nimages = ["a.jpg"]\naction = "hide"', "people[1]"),
+        ('[[people]]\nimages = []\naction = "keep"', "people[1].images: "),
+        ('[[people]]\nimages = ["a.jpg"]\naction = "swap"\nrun = "r"\nto = "anna"', "people[1].consent: "),
+        ('[[people]]\nimages = ["a.jpg"]\naction = "swap"\nrun = "r"\nto = "b"\nconsent = " "', "people[1].consent: "),
+        ('[default]\naction = "swap"', "default.action: "),
+        ("[[people]", "cannot be read"),
+    ],
+)
+def test_what_is_not_understood_is_named(tmp_path, text, said):
+    with pytest.raises(MienError) as refused:
+        read(tmp_path, text)
+    assert str(tmp_path / "policy.toml") in refused.value.message
+    assert said in refused.value.message
+    assert refused.value.fix
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(MienError, match=r"There is no file .*none\.toml"):
+        PeoplePolicy.read(tmp_path / "none.toml")
+
+
+def test_two_ways_to_say_who_are_refused():
+    with pytest.raises(MienError, match="--keep and --only together"):
+        AnonymizeOptions(keep=(Path("a.jpg"),), only=(Path("b.jpg"),))
