@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 import mien
+from mien import PeoplePolicy
 from mien.media.provenance import read_provenance
 from mien.plugins.registry import Registry
 from mien.template import new_plugin
@@ -74,6 +75,8 @@ def what_runs(block: Block) -> str:
         ("cli.md", "text"): "test_the_pages_of_commands_are_what_the_commands_say",
         ("tutorial.md", "shell"): "test_the_tutorial_from_nothing_to_a_swapped_clip",
         ("tutorial.md", "diff"): "test_the_tutorials_change_fits_the_template",
+        ("anonymizing.md", "shell"): "test_the_commands_for_anonymizing_are_understood",
+        ("anonymizing.md", "toml"): "test_the_policy_of_the_page_is_read",
         ("runs.md", "shell"): "test_the_commands_for_runs_are_understood",
         ("runs.md", "python"): "test_the_run_package_written_by_hand_is_found",
         ("runs.md", "toml"): "test_the_run_package_written_by_hand_is_found",
@@ -204,6 +207,24 @@ def test_the_commands_about_outputs_are_understood(parsed, page):
     for command in commands_of(blocks_of(DOCS / page)):
         program, *arguments = shlex.split(command)
         assert program == "mien" and parsed(arguments)
+
+
+def test_the_commands_for_anonymizing_are_understood(parsed):
+    for command in commands_of(blocks_of(DOCS / "anonymizing.md")):
+        program, *arguments = shlex.split(command)
+        assert program == "mien"
+        parsed(arguments)
+        if "--with" in arguments:
+            Registry().configure("model", arguments[arguments.index("--with") + 1])
+
+
+def test_the_policy_of_the_page_is_read(tmp_path):
+    (block,) = (block for block in blocks_of(DOCS / "anonymizing.md") if block.names_file)
+    (tmp_path / block.names_file).write_text(block.text, encoding="utf-8")
+    policy = PeoplePolicy.read(tmp_path / block.names_file)
+    assert [person.action for person in policy.people] == ["keep", "swap", "anonymize"]
+    for method in (policy.default.method, policy.people[2].method):
+        Registry().configure("model", method)
 
 
 def test_the_run_package_written_by_hand_is_found(environment):

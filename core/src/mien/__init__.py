@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mien.anonymization.anonymize import anonymize as anonymize
+    from mien.anonymization.people_policy import PeoplePolicy as PeoplePolicy
     from mien.anonymization.policy import AnonymizeOptions as AnonymizeOptions
     from mien.auditing.audit import audit as audit
     from mien.auditing.options import AuditOptions as AuditOptions
@@ -92,6 +93,7 @@ _HOMES = {
     "mien.contracts.enhancer": ("Enhancer",),
     "mien.inference.session": ("Session", "SessionOptions"),
     "mien.anonymization.anonymize": ("anonymize",),
+    "mien.anonymization.people_policy": ("PeoplePolicy",),
     "mien.anonymization.policy": ("AnonymizeOptions",),
     "mien.inference.report": ("AnonymizeReport", "FrameRange", "SwapReport"),
     "mien.inference.swap": ("swap",),

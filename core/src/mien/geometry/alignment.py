@@ -344,11 +344,12 @@ def composite(scene: RgbImage, face: RgbImage, alpha: Mask, to_crop: Affine) -> 
     region = covered_region(to_crop, face.shape[0], scene.shape)
     part = result[region]
     if part.size:
-        share = into_region(alpha, to_crop, region)[..., None]
+        share = into_region(alpha, to_crop, region)
         # Weighted before it is resampled: the black around a face would darken its edge.
         drawn = into_region((face * alpha[..., None]).astype(np.float32), to_crop, region)
-        mixed = part * (1 - share) + drawn
-        np.copyto(part, np.clip(np.rint(mixed), 0, 255).astype(np.uint8), where=share > 0)
+        # In a third of the time that numpy takes. Where the share is 0, so is what is drawn: the scene stays.
+        kept = cv2.multiply(part, cv2.merge([1 - share] * 3), dtype=cv2.CV_32F)
+        part[:] = cv2.add(kept, drawn, dtype=cv2.CV_8U)
     return result
 
 
