@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from mien import ExtractorSet, Registry, Session, SessionOptions
 from mien.contracts.face import RgbImage
+from mien.evaluation.formulas import median_of_finite
 from mien.evaluation.observation import FaceLocator, Observations, gathered
 from mien.evaluation.observer import around
 from mien.geometry.expression import correlations, expression
@@ -132,19 +133,19 @@ def compare(
     for recognizer, (filmed, new) in zip(recognizers, encodings, strict=True):
         reference = recognizer.mean(filmed[original.found])
         distance = recognizer.distances(new[drawn.found], reference)
-        same[recognizer.features.text] = float((distance < recognizer.same_person_below).mean())
+        same[recognizer.features.text] = float((distance < recognizer.same_person_below).sum() / len(drawn.found))
         distances.append(distance)
     own = drawn.encodings[drawn.found]
-    within = recognizers[0].distances(own, recognizers[0].mean(own)).max()
+    within = recognizers[0].distances(own, recognizers[0].mean(own)).max() if len(own) else float("nan")
     return {
         "mouth": r["mouth_opening"],
         "width": r["mouth_width"],
         "eyes": r["eye_opening"],
-        "pose": float(np.nanmedian(pose[both])),
+        "pose": median_of_finite(pose[both]),
         "same": same,
-        "distance": float(np.median(distances[0])),
+        "distance": median_of_finite(distances[0]),
         "within": float(within),
-        "shake": shake(original, drawn) if consecutive else float("nan"),
+        "shake": shake(original, drawn) if consecutive and both.sum() > 2 else float("nan"),
         "found": float(drawn.found.mean()),
     }
 

@@ -1,0 +1,80 @@
+"""How alike synthetic people of `morph` are: to the people of the bank, to each other, and to whom they are drawn over.
+
+    python plugins/models/morph/bench/likeness.py --people 100 --with morph:exaggeration=1.5
+
+Each is drawn over the two portraits that the contract tests come with. Distances are a recognizer's; below its limit it
+takes two faces for the same person.
+"""
+
+import argparse
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien import Registry, Session
+from mien.contracts.face import Landmarks, RgbImage
+from mien.geometry.alignment import align
+from mien.inference.generator import Scene
+from mien.inference.target import SyntheticPerson
+from mien.testing.images import portraits
+from mien.tracking.recognizer import Recognizer
+from mien.tracking.tracker import TrackedFace, untracked
+from mien_model_morph import openpeople
+
+
+def bank(recognizer: Recognizer) -> NDArray[np.float32]:
+    """The mean encoding of each person of the bank, over all of their pictures that may be drawn."""
+    measured = openpeople.measured()
+    means = []
+    for person in np.unique(measured.people):
+        sheet = openpeople.sheet_of(int(person))
+        rows = np.flatnonzero((measured.people == person) & measured.usable[:, 0])
+        means.append(recognizer.mean(recognizer.encode([align(sheet, measured.landmarks[row]) for row in rows])))
+    return np.stack(means)
+
+
+def drawn(session: Session, image: RgbImage, face: TrackedFace, people: int) -> list[RgbImage]:
+    """The image with so many people in turn."""
+    scenes = [Scene(image, [face], None, [SyntheticPerson(number)]) for number in range(people)]
+    with session.redrawn(scenes, 1) as results:
+        return [result for _, result in results]
+
+
+def row(name: str, distances: NDArray[np.float64], limit: float) -> str:
+    """A line of the table."""
+    share = float((distances < limit).mean())
+    return f"{name:44}{np.median(distances):8.2f}{distances.min():8.2f}{share:8.0%}"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--people", type=int, default=100)
+    parser.add_argument("--with", dest="method", default="morph")
+    parser.add_argument("--extractor", default="blazeface")
+    parser.add_argument("--recognizer")
+    options = parser.parse_args()
+    registry = Registry()
+    recognizer = Recognizer(registry, options.recognizer)
+    limit = recognizer.same_person_below
+    session = Session.open(options.method, registry=registry)
+    extractor = registry.create("extractor", options.extractor)
+    of_bank = bank(recognizer)
+    between = np.linalg.norm(of_bank[:, None] - of_bank[None], axis=-1)[np.triu_indices(len(of_bank), 1)]
+    print(f"{'distance':44}{'median':>8}{'least':>8}{f'< {limit:g}':>8}")
+    print(row("between people of the bank", between.astype(np.float64), limit))
+    for number, portrait in enumerate(portraits(), start=1):
+        (face,) = untracked(extractor.extract(portrait.image)[:1])
+        place: Landmarks = face.landmarks
+        filmed = recognizer.encode([align(portrait.image, place)])[0]
+        images = drawn(session, portrait.image, face, options.people)
+        encodings = np.concatenate([recognizer.encode([align(image, place)]) for image in images])
+        to_bank = np.linalg.norm(encodings[:, None].astype(np.float64) - of_bank[None], axis=-1).min(1)
+        to_others = np.linalg.norm(encodings[:, None].astype(np.float64) - encodings[None], axis=-1)
+        print(row(f"portrait {number}: to the portrait", recognizer.distances(encodings, filmed), limit))
+        print(row(f"portrait {number}: to the nearest of the bank", to_bank, limit))
+        print(row(f"portrait {number}: between two drawn", to_others[np.triu_indices(len(images), 1)], limit))
+
+
+if __name__ == "__main__":
+    main()
