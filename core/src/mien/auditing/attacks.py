@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torchmetrics.functional.classification import binary_sensitivity_at_specificity
 
 from mien.auditing.report import Guesses, VerificationRates
+from mien.tracking.recognizer import mean_encoding
 
 Encodings = NDArray[np.float32]
 """float32 (N, D)."""
@@ -110,13 +111,14 @@ def _with_faces(people: People, least: int) -> NDArray[np.bool_]:
 
 
 def _means(faces: Encodings, people: People) -> Encodings:
-    """Of each person, in the order of their numbers: (P, D)."""
-    return np.stack([faces[people == person].mean(0) for person in np.unique(people)])
+    """The mean encoding of each person, in the order of their numbers: (P, D)."""
+    return np.stack([mean_encoding(faces[people == person]) for person in np.unique(people)])
 
 
 def _distances(faces: Encodings, means: Encodings) -> NDArray[np.float64]:
     """float64 (N, P)."""
-    distances: NDArray[np.float64] = np.linalg.norm(faces[:, None].astype(np.float64) - means[None], axis=-1)
+    one, other = (torch.from_numpy(encodings.astype(np.float64)) for encodings in (faces, means))
+    distances: NDArray[np.float64] = torch.cdist(one, other).numpy()
     return distances
 
 
@@ -137,7 +139,8 @@ def _counted(guessed: People, people: People) -> Guesses:
 
 def _discriminant(faces: Encodings, people: People) -> Callable[[Encodings], People]:
     """Guesses by Fisher's linear discriminant, all people taken for equally likely."""
-    names, means = np.unique(people), _means(faces, people).astype(np.float64)
+    names = np.unique(people)
+    means = np.stack([faces[people == person].mean(0, dtype=np.float64) for person in names])
     within = faces - means[np.searchsorted(names, people)]
     covariance = within.T @ within / len(faces)
     size = covariance.shape[0]

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -70,10 +70,11 @@ class PairedFrames:
             yield ImagePair(number, seconds, original, _fitted(output, original, self.pair))
 
 
-def pair_frames(pair: FilePair, every: int = 1, most: int | None = None) -> PairedFrames:
+def pair_frames(pair: FilePair, every: int = 1, most: int | None = None, also: Collection[int] = ()) -> PairedFrames:
     """What of two files is shown at the same time.
 
-    every: each so manieth frame of the output. most: at most so many, spread over it; None: all.
+    every: of the output, one frame in so many. most: of these at most so many, spread over it; None: all. also: frames of
+    the output that are added.
     Raises MienError if one cannot be read, they have not the same shape, or do not last equally long.
     """
     if pair.original.kind == "image":
@@ -102,6 +103,7 @@ def pair_frames(pair: FilePair, every: int = 1, most: int | None = None) -> Pair
     chosen = list(range(0, len(of_output), every))
     if most is not None:
         chosen = [chosen[index] for index in spread_indices(len(chosen), most)]
+    chosen = sorted({*chosen, *(index for index in also if 0 <= index < len(of_output))})
     matched = [int(np.clip(nearest[index] + shift, 0, len(times) - 1)) for index in chosen]
     return PairedFrames(pair, chosen, matched, notes, [of_output[index] for index in chosen], (original, output))
 

@@ -24,6 +24,8 @@ class AuditOptions:
     """Every so many frames of a video are audited."""
     most_frames: int | None = None
     """Of each video at most so many frames, spread over it; None: all."""
+    frames: tuple[int, ...] = ()
+    """Frames of a video, from 0, that are audited beside these, whatever `every` and `most_frames` say."""
     least_score: float = 0.5
     """Faces that the extractor is less sure of, in [0, 1], are listed as doubtful and do not count as leaks."""
     threads: int | None = None

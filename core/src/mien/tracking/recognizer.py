@@ -59,15 +59,8 @@ class Recognizer:
         return distances
 
     def mean(self, encodings: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One encoding of K ≥ 1 of a person, float32 (K, D): float32 (D,), their mean at the length they usually have.
-
-        A plain mean is shorter, and so nearer to everybody; of unit vectors it would not be one.
-        """
-        mean = encodings.mean(0, dtype=np.float64)
-        length = float(np.linalg.norm(mean))
-        usual = float(np.linalg.norm(encodings.astype(np.float64), axis=1).mean())
-        scaled: NDArray[np.float32] = (mean * (usual / length if length > 0 else 1.0)).astype(np.float32)
-        return scaled
+        """One encoding of K ≥ 1 of a person, float32 (K, D): float32 (D,), as `mean_encoding` has it."""
+        return mean_encoding(encodings)
 
     def reference(self, path: Path, extractor: Extractor | ExtractorSet) -> NDArray[np.float32]:
         """Encode the one face of an image file: float32 (D,).
@@ -113,6 +106,18 @@ class Recognizer:
                 fix,
             )
         return np.array(encoding.values, np.float32)
+
+
+def mean_encoding(encodings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One encoding of K ≥ 1 of a person, float32 (K, D): float32 (D,), their mean at the length they usually have.
+
+    A plain mean is shorter, and so nearer to everybody; of unit vectors it would not be one.
+    """
+    mean = encodings.mean(0, dtype=np.float64)
+    length = float(np.linalg.norm(mean))
+    usual = float(np.linalg.norm(encodings.astype(np.float64), axis=1).mean())
+    scaled: NDArray[np.float32] = (mean * (usual / length if length > 0 else 1.0)).astype(np.float32)
+    return scaled
 
 
 def default_recognizer(registry: Registry) -> str:
