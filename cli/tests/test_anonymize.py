@@ -94,6 +94,23 @@ def test_a_face_that_is_still_known_is_rejected(mien, run_of, tmp_path):
     assert not (tmp_path / "out.png").exists() and (tmp_path / "out.rejected.png").exists()
 
 
+def test_who_is_kept_is_told_and_a_key_is_made_once(mien, tmp_path):
+    key, quick = tmp_path / "project.key", ("--with", "solid", "--extractor", "face_recognition", "--no-check")
+    run = mien("anonymize", FACE, tmp_path / "kept.png", "--keep", FACE, *quick)
+    assert run.exit_code == 0, run.stderr
+    assert (summary(run)["Kept"], summary(run)["Faces drawn"]) == ("1", "0")
+
+    run = mien("anonymize", FACE, tmp_path / "out.png", "--key", key, *quick)
+    assert run.exit_code == 2
+    assert f"There is no key {key}" in run.stderr and f"--new-key {key}" in run.stderr
+    run = mien("anonymize", FACE, tmp_path / "out.png", "--new-key", key, *quick)
+    assert run.exit_code == 0, run.stderr
+    assert sorted(path.name for path in tmp_path.glob("project*")) == ["project.key", "project.key.people"]
+    again = mien("anonymize", FACE, tmp_path / "again.png", "--new-key", key, *quick)
+    assert again.exit_code == 2
+    assert "a key is never replaced" in again.stderr and f"--key {key}" in again.stderr
+
+
 def test_each_command_names_the_other_for_the_other_kind_of_run(mien, run_of, tmp_path):
     known = run_of("known")
     run = mien("anonymize", FACE, tmp_path / "out.png", "--with", known)
@@ -115,6 +132,10 @@ def test_each_command_names_the_other_for_the_other_kind_of_run(mien, run_of, tm
         (["--margin", "nan"], "--margin must be 0 or more seconds, not nan"),
         (["--margin", "-1"], "--margin must be 0 or more seconds, not −1"),
         (["--seed", "-1"], "--seed"),
+        (["--keep", "nobody.jpg"], "nobody.jpg"),
+        (["--keep", "a.jpg", "--only", "b.jpg"], "--keep and --only together"),
+        (["--policy", "nowhere.toml"], "There is no file nowhere.toml"),
+        (["--key", "a.key", "--new-key", "b.key"], "--key and --new-key name two keys"),
     ],
 )
 def test_what_cannot_be_meant_is_told_and_nothing_is_written(mien, run_of, tmp_path, options, part):

@@ -499,6 +499,38 @@ def test_what_cannot_be_meant_is_refused(house: House, tmp_path: Path, options: 
     assert files_in(tmp_path) == []
 
 
+def test_one_of_two_is_swapped_by_consent_and_the_label_says_so(house: House, tmp_path: Path) -> None:
+    image, reference = tmp_path / "two.png", tmp_path / "E.png"
+    for path, clip, index in ((image, TWO, 30), (reference, E, 5)):
+        with VideoSource(clip) as video:
+            write_image(path, next(video.frames(index, index + 1)).image, synthetic=None)
+    (tmp_path / "policy.toml").write_text(
+        f"""
+[[people]]
+images = ["E.png"]
+action = "swap"
+run = "{(house.runs / "known").as_posix()}"
+to = "E"
+consent = "E, on paper"
+""",
+        encoding="utf-8",
+    )
+    report = house.anonymize(image, tmp_path / "out.png", people=tmp_path / "policy.toml", extractor=ALL_FACES)
+    assert (report.faces, report.people) == (2, 2)
+    provenance = read_provenance(tmp_path / "out.png")
+    assert provenance is not None
+    assert (
+        provenance.action == "faces drawn as people who do not exist, seed 0; faces drawn as E (consent: E, on paper)"
+    )
+    before, after = read_image(image), read_image(tmp_path / "out.png")
+    left, right = (face.landmarks[30].round().astype(int) for face in house.faces(before))
+    # The model that swaps draws what it sees; the other one draws a color.
+    x, y = left
+    assert np.isnan(hue_at(after, x, y)) and np.abs(after[y, x].astype(int) - before[y, x]).max() < 40
+    x, y = right
+    assert min(apart(hue_at(after, x, y), hue_of("two.png", person)) for person in (0, 1)) < 5
+
+
 def test_swapping_refuses_a_run_of_synthetic_people(house: House, tmp_path: Path) -> None:
     with pytest.raises(MienError, match="draws nobody by name; it cannot draw 'E'") as refused:
         swap(house.runs / "colors", STILL, tmp_path / "out.png", "E", registry=house.registry)
