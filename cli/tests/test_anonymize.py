@@ -105,7 +105,7 @@ def test_who_is_kept_is_told_and_a_key_is_made_once(mien, tmp_path):
     assert f"There is no key {key}" in run.stderr and f"--new-key {key}" in run.stderr
     run = mien("anonymize", FACE, tmp_path / "out.png", "--new-key", key, *quick)
     assert run.exit_code == 0, run.stderr
-    assert sorted(path.name for path in tmp_path.glob("project*")) == ["project.key", "project.key.people"]
+    assert (tmp_path / "project.key.people").exists()
     again = mien("anonymize", FACE, tmp_path / "again.png", "--new-key", key, *quick)
     assert again.exit_code == 2
     assert "a key is never replaced" in again.stderr and f"--key {key}" in again.stderr

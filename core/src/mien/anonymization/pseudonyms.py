@@ -6,7 +6,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -177,6 +177,7 @@ class KeyedPeople:
 
     Encodings are personal data: who has the key and this file can tell who was filmed, as far as they have images of
     them. Without the file nobody is known again; without the key it cannot be read. It holds no images and no names.
+    FILE.people.lock beside it is empty.
     """
 
     key_path: Path
@@ -210,9 +211,7 @@ class KeyedPeople:
             finally:
                 self._write(pseudonyms.known)
         finally:
-            lock.release()
-            with suppress(OSError):
-                Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()  # its file stays: another process may wait for it
 
     def _read(self) -> list[_Known]:
         try:

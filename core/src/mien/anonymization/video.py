@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from mien.anonymization.analysis import VideoAnalysis, analyze
+from mien.anonymization.analysis import VideoAnalysis, analyze, is_sought
 from mien.anonymization.policy import Policy, Targets
 from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redaction, with_leaks
 from mien.anonymization.treatment import FRAMES_PER_ENCODING, encodings_of, stacked
@@ -71,7 +71,7 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         no_face=as_ranges(analysis.no_face),
         partial=as_ranges(analysis.partial),
         failure=failure,
-        people=len(targets.ids),
+        people=len({face.track for faces in analysis.faces for face in faces if is_sought(face)}),
         kept=kept,
         hidden=as_ranges(sorted(redaction.whole)),
         hidden_in_part=as_ranges(sorted(redaction.parts)),
