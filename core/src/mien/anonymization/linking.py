@@ -3,12 +3,22 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
-from mien.geometry.boxes import box_distance, box_of, center, growth, is_same_face, longer_side, shared_area
+from mien.geometry.boxes import (
+    box_distance,
+    box_of,
+    center,
+    growth,
+    is_same_face,
+    longer_side,
+    shared_area,
+    weighted_mean,
+)
 from mien.geometry.closeup import found_in_closeup
 from mien.media.video_reader import Frame
 from mien.workers.threads import ordered_map
@@ -35,6 +45,8 @@ class SearchedFrame:
     begins_shot: bool
     is_searched: bool
     """Whether it was searched in full."""
+    is_looked_at: bool = True
+    """Whether the follower looked at it; where not, faces are taken to lie between those of the frames beside."""
     faces: list[Face] = field(default_factory=list)
     """In pixels of `view`."""
 
@@ -71,27 +83,49 @@ class Linker:
     def _link(self, near: list[SearchedFrame], start: int) -> None:
         """Follow the faces between two full searches, near[start] and the last, and in what was before."""
         doubtful = self._follow(near, start)
-        between = [seen for number, seen in enumerate(near) if number in doubtful and not seen.is_searched]
-        if not between:
-            return
-
-        with closing(ordered_map(self.search, between, self.threads, 2 * self.threads)) as added:
-            if sum(added):
-                self._follow(near, start)
+        between = [near[number] for number in sorted(doubtful) if not near[number].is_searched]
+        if between:
+            with closing(ordered_map(self.search, between, self.threads, 2 * self.threads)) as added:
+                if sum(added) + sum(not seen.is_looked_at for seen in between):
+                    for seen in between:
+                        seen.is_looked_at = True
+                    self._follow(near, start)
+        for number in range(start + 1, len(near) - 1):
+            if not near[number].is_looked_at:
+                self._fill(near[number - 1], near[number], near[number + 1])
 
     def _follow(self, near: list[SearchedFrame], start: int) -> set[int]:
-        """Find each face of a frame in the frames around it; returns in which a sure face was not found."""
+        """Find each face of a frame in the frames around it; returns in which a sure face may be without being found.
+
+        Frames that nobody looked at are passed over.
+        """
         end = len(near) - 1
         lost: set[int] = set()
-        for number in range(start + 1, end + 1):
-            if self._found_again(near[number - 1], near[number]):
-                lost.update(range(number, end))
-        for number in range(end - 1, -1, -1):
-            if near[number + 1].begins_shot:
+        looked_at = [number for number in range(len(near)) if near[number].is_looked_at]
+        for before, number in pairwise(looked_at[looked_at.index(start) :]):
+            if self._found_again(near[before], near[number]):
+                lost.update(range(before + 1, end))
+        for after, number in pairwise(reversed(looked_at)):
+            if near[after].begins_shot:
                 break
-            if self._found_again(near[number + 1], near[number]) and number > start:
-                lost.update(range(start + 1, number + 1))
+            if self._found_again(near[after], near[number]) and number >= start:
+                lost.update(range(start + 1, after))
         return lost
+
+    def _fill(self, before: SearchedFrame, seen: SearchedFrame, after: SearchedFrame) -> None:
+        """The faces of a frame that nobody looked at, from those beside it."""
+        matched = _matched(before.faces, after.faces)
+        seen.faces = [_between(before.faces[one], after.faces[other]) for one, other in matched.items()]
+        rest = [face for number, face in enumerate(before.faces) if number not in matched]
+        rest += [face for number, face in enumerate(after.faces) if number not in matched.values()]
+        for face in rest:
+            self._add(seen, self._located(seen.view, face))
+        seen.is_looked_at = True
+
+    @staticmethod
+    def _add(seen: SearchedFrame, face: Face | None) -> None:
+        if face is not None and not any(is_same_face(known.box, face.box) for known in seen.faces):
+            seen.faces.append(face)
 
     def _found_again(self, one: SearchedFrame, other: SearchedFrame) -> bool:
         """Find the faces of a frame in one beside it; returns whether one that is sure is not there."""
@@ -103,8 +137,8 @@ class Linker:
             found = self._located(other.view, face)
             if found is None:
                 is_lost = is_lost or face.score >= SURELY_A_FACE
-            elif not any(is_same_face(known.box, found.box) for known in other.faces):
-                other.faces.append(found)
+            else:
+                self._add(other, found)
         return is_lost
 
     def _located(self, view: RgbImage, face: Face) -> Face | None:
@@ -144,8 +178,17 @@ def _can_be(one: Box, other: Box) -> bool:
     return step < MAX_STEP and growth(one, other) < MAX_GROWTH
 
 
-def _matched(faces: Sequence[Face], others: Sequence[Face]) -> set[int]:
-    """The numbers of the faces that are among the others, each of which counts once; nearest pairs first."""
+def _between(one: Face, other: Face) -> Face:
+    """A face halfway between two places."""
+    landmarks = None
+    if one.landmarks is not None and other.landmarks is not None:
+        landmarks = ((one.landmarks + other.landmarks) / 2).astype(np.float32)
+    box = weighted_mean([(1.0, one.box), (1.0, other.box)])
+    return Face(box, landmarks, min(one.score, other.score))
+
+
+def _matched(faces: Sequence[Face], others: Sequence[Face]) -> dict[int, int]:
+    """The numbers of faces that are among the others → the number there, each once; nearest pairs first."""
     pairs = sorted(
         (box_distance(face.box, other.box) / longer_side(face.box), number, place)
         for number, face in enumerate(faces)
@@ -156,4 +199,4 @@ def _matched(faces: Sequence[Face], others: Sequence[Face]) -> set[int]:
     for _, number, place in pairs:
         if number not in found and place not in found.values():
             found[number] = place
-    return set(found)
+    return found

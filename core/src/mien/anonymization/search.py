@@ -48,7 +48,7 @@ SECONDS_BETWEEN_SEARCHES = 0.34
 """Frames of a video that are searched in full are no further apart,"""
 MAX_FRAMES_BETWEEN_SEARCHES = 10
 """nor more than so many frames."""
-WIDE_EVERY = 9
+WIDE_EVERY = 15
 """Each so many-th of these is also searched enlarged, turned, and by all extractors."""
 FRAMES_AHEAD = 4
 
@@ -116,6 +116,8 @@ class FaceSearch:
     """What looks at every frame and measures faces, see `follower_of`."""
     mode: Search
     threads: int
+    exact: bool
+    """Whether the follower looks at every frame; else at every other one."""
 
     @classmethod
     def open(
@@ -127,7 +129,7 @@ class FaceSearch:
         """
         choice = follower_of(detector.choice, registry, exact=exact)
         follower = FaceDetector.open(choice, threads, detector.clock, registry) if choice else None
-        return cls(detector, follower, mode, threads)
+        return cls(detector, follower, mode, threads, exact)
 
     def image(self, image: RgbImage) -> list[Face]:
         """See `search_image`. May be called by several threads."""
@@ -141,9 +143,12 @@ class FaceSearch:
         What is guaranteed, of what the extractors can see:
 
         - Frames no further apart than `SECONDS_BETWEEN_SEARCHES`, and the two at each cut, are searched in full; every
-          ninth of them, and those at cuts, as single images are. In mode "thorough" every frame is searched in full.
-        - All others are looked at by the follower. A face that was found in a frame is searched in the next and in the
-          one before, measured at its place or searched around it, until it is not found there any more.
+          fifteenth of them, and those after cuts, as single images are. In mode "thorough" every frame is searched in
+          full.
+        - All others are looked at by the follower; where faces are only hidden, every other one, and in those between a
+          face is taken to lie between its places in the frames beside.
+        - A face that was found in a frame is searched in the next and in the one before, measured at its place or
+          searched around it, until it is not found there any more.
         - Where a sure face is not found any more, or a new one is found that was not there before, the frames between
           the two full searches around are searched in full, and faces followed from there once more.
 
@@ -154,7 +159,9 @@ class FaceSearch:
         with (
             closing(prefetched(self.detector.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,
             closing(
-                ordered_map(self._looked_at, _tasks(decoded, video, self.mode), self.threads, 2 * self.threads)
+                ordered_map(
+                    self._looked_at, _tasks(decoded, video, self.mode, exact=self.exact), self.threads, 2 * self.threads
+                )
             ) as looked_at,
         ):
             linker = Linker(self._search_in_full, self._find, self.measure, self.threads)
@@ -163,7 +170,8 @@ class FaceSearch:
     def _looked_at(self, task: "_Task") -> SearchedFrame:
         view = in_square_pixels(task.frame.image, task.pixel_shape)
         seen = SearchedFrame(task.frame, task.signature, view, task.begins_shot, task.in_full)
-        if self.follower is not None:
+        seen.is_looked_at = task.in_full or task.look
+        if self.follower is not None and seen.is_looked_at:
             seen.faces = list(self.follower.find(view))
         if task.in_full:
             self._search_in_full(seen, wide=task.wide)
@@ -199,11 +207,12 @@ class _Task:
     signature: NDArray[np.int16]
     pixel_shape: float
     begins_shot: bool
+    look: bool
     in_full: bool
     wide: bool
 
 
-def _tasks(frames: Iterable[Frame], video: VideoSource, search: Search) -> Iterator[_Task]:
+def _tasks(frames: Iterable[Frame], video: VideoSource, search: Search, *, exact: bool) -> Iterator[_Task]:
     every = max(1, min(round(float(video.rate) * SECONDS_BETWEEN_SEARCHES), MAX_FRAMES_BETWEEN_SEARCHES))
     shape = float(video.pixel_shape)
     waiting: _Task | None = None
@@ -219,6 +228,7 @@ def _tasks(frames: Iterable[Frame], video: VideoSource, search: Search) -> Itera
             signature,
             shape,
             begins,
+            look=exact or frame.index % 2 == 0,
             in_full=is_end or search == "thorough" or frame.index % every == 0,
             wide=begins or frame.index % (every * WIDE_EVERY) == 0,
         )
