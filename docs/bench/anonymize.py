@@ -74,9 +74,9 @@ class Clip:
                     self.images.append(frame.image)
                     self.faces.append(face)
 
-    def drawn_by(self, method: str, number: int, extractor: str, blender: str | None) -> tuple[list[RgbImage], float]:
+    def drawn_by(self, method: str, number: int, how: SessionOptions) -> tuple[list[RgbImage], float]:
         """The frames with the face as a synthetic person, and milliseconds for a face."""
-        session = Session.open(method, options=SessionOptions(extractor=extractor, blender=blender, threads=1))
+        session = Session.open(method, options=how)
         target = [SyntheticPerson(number)]
         scenes = [Scene(image, [face], None, target) for image, face in zip(self.images, self.faces, strict=True)]
         with session.redrawn(scenes[:1], 1) as first:  # what is loaded once is no part of the time
@@ -191,6 +191,7 @@ def main() -> None:
     parser.add_argument("--judge", default="face_recognition")
     parser.add_argument("--recognizer", action="append", help="several may be named; the default one if none is")
     parser.add_argument("--blender")
+    parser.add_argument("--enhance", default="")
     parser.add_argument("--people", type=int, default=2, help="each method draws so many synthetic people")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=int, default=0)
@@ -199,6 +200,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("anonymize"))
     options = parser.parse_args()
     registry = Registry()
+    how = SessionOptions(
+        extractor=options.extractor, blender=options.blender, enhancers=options.enhance, threads=1, device="cpu"
+    )
     extractor, judge = ExtractorSet(options.extractor, registry), ExtractorSet(options.judge, registry)
     recognizers = [Recognizer(registry, choice) for choice in options.recognizer or [None]]
     locator = FaceLocator(judge, recognizers[0], recognizers[1:])
@@ -214,7 +218,7 @@ def main() -> None:
         for method in options.methods:
             for person in range(options.people):
                 number = synthetic_id(options.seed, "", person)
-                images, ms = clip.drawn_by(method, number, options.extractor, options.blender)
+                images, ms = clip.drawn_by(method, number, how)
                 values = compare(original, clip.seen(images, locator), recognizers, options.step == 1)
                 values["change"] = clip.changes(images) / change if options.step == 1 else float("nan")
                 values["ms"] = ms
