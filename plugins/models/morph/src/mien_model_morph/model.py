@@ -25,6 +25,7 @@ from mien_model_morph.gaze import iris_offsets
 from mien_model_morph.light import COARSE_PX, relight
 from mien_model_morph.mask import face_mask
 from mien_model_morph.person import SyntheticPerson, mixture
+from mien_model_morph.sharpness import as_sharp
 from mien_model_morph.warp import closed, from_frame
 
 _REMEMBERED = 32
@@ -136,9 +137,8 @@ class Morph(Model):
         skin, face = np.moveaxis(_remap(_skin_and_face(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
         scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
         lit, light = relight(drawn, scene, skin, face)
-        return cast(NDArray[np.float32], cv2.cvtColor(lit, cv2.COLOR_LAB2RGB)), face_mask(
-            points, pose, scene, light, side
-        )
+        image = cast(NDArray[np.float32], cv2.cvtColor(as_sharp(lit, original, face), cv2.COLOR_LAB2RGB))
+        return image, face_mask(points, pose, scene, light, side)
 
     def _reshaped(
         self, landmarks: NDArray[np.float64], frontal: NDArray[np.float64], pose: Pose, person: SyntheticPerson
