@@ -39,6 +39,8 @@ class Light:
             off = np.abs(rest) @ np.array([1.0, 1.5, 1.5])
             usual = max(_median(off, w), _LEAST_SPREAD)
             inliers = 1 / (1 + (off / (_OUTLIER * usual)) ** 4)
+        self.chroma = float(np.hypot(*np.average(values[:, 1:], axis=0, weights=count * inliers)))
+        """How colored the skin is, in CIELab's a and b."""
         self._terms = smooth.shape[1]
         self._limits = np.percentile(self._smooth(smooth), (1, 99), axis=0)
 
@@ -81,7 +83,8 @@ def relight(
     ours, theirs = Light(small, skin), Light(scene, skin)
     gain = theirs.spread(scene, face) / np.maximum(ours.spread(small, face), 1e-3)
     gain[0] = np.clip(gain[0], _LEAST_GAIN, _MOST_GAIN)
-    gain[1:] = np.clip(gain[1:].mean(), 0, _MOST_CHROMA_GAIN)
+    # Colors go with the skin's: where that is gray, so is all else, and the white of an eye takes the tint of the light.
+    gain[1:] = np.clip(theirs.chroma / max(ours.chroma, 1e-3), 0, _MOST_CHROMA_GAIN)
     side = drawn.shape[0]
     lit = drawn - ours.field(side)
     lit *= gain.astype(np.float32)
