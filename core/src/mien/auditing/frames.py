@@ -73,8 +73,8 @@ class PairedFrames:
 def pair_frames(pair: FilePair, every: int = 1, most: int | None = None, also: Collection[int] = ()) -> PairedFrames:
     """What of two files is shown at the same time.
 
-    every: of the output, one frame in so many. most: of these at most so many, spread over it; None: all. also: frames of
-    the output that are added.
+    every: of the output, one frame in so many. most: of these at most so many, spread over it; None: all. also: frames
+    of the output that are added.
     Raises MienError if one cannot be read, they have not the same shape, or do not last equally long.
     """
     if pair.original.kind == "image":
