@@ -8,10 +8,10 @@ from mien.contracts.face import Box, RgbImage
 from mien.geometry.boxes import upright
 
 IS_UNCHANGED = 0.5
-"""From this share on a face counts as still there. `core/bench/leaks.py` measures it: on 35 faces of four clips, another
-face that `morph` draws on the same landmarks has at most .12, hidden by blocks or blurred by 1/12 of its width, 0; of
-faces that were encoded again with H.264 at CRF 32 or as JPEG of quality 20 all reach it, at CRF 36 80 %, and of faces
-with half of them hidden 71 %. On small faces of stills it is less: 62 % at CRF 32. The recognizer has to find others."""
+"""From this share on a face counts as still there. `core/bench/leaks.py` measures it. On 35 faces of four clips, a face
+that `morph` draws on the same landmarks has at most .12, and one that is hidden by blocks or blurred by 1/12 of its
+width 0. All faces reach it that were encoded again with H.264 at CRF 32 or as JPEG of quality 20, 80 % at CRF 36,
+and 71 % of those half of which was hidden. Others have to be recognized; small faces lose more by encoding."""
 _CELLS = 4
 _LARGEST_CHANGE = 0.1
 """A cell is as it was if the squared change of its detail is at most this share of the squared detail."""

@@ -89,7 +89,8 @@ class FileVerification(BaseModel):
 def verify(path: Path, *, trust: Sequence[Path] = ()) -> FileVerification:
     """Read the Content Credentials of an image or video, in it or beside it, and the label. Nothing is fetched.
 
-    trust: PEM files of certificates to be trusted beside the key of this installation.
+    path: of the file. trust: PEM files of certificates to be trusted beside the key of this installation.
+    Returns what was found; a file without credentials is no error.
     Raises MienError if the file is missing or neither an image nor a video, or one of trust cannot be read.
     """
     path = Path(path)
