@@ -83,7 +83,7 @@ def relight(
     ours, theirs = Light(small, skin), Light(scene, skin)
     gain = theirs.spread(scene, face) / np.maximum(ours.spread(small, face), 1e-3)
     gain[0] = np.clip(gain[0], _LEAST_GAIN, _MOST_GAIN)
-    # Colors go with the skin's: where that is gray, so is all else, and the white of an eye takes the tint of the light.
+    # Colors go with the skin's: where that is gray, so is all else; the white of an eye takes the tint of the light.
     gain[1:] = np.clip(theirs.chroma / max(ours.chroma, 1e-3), 0, _MOST_CHROMA_GAIN)
     side = drawn.shape[0]
     lit = drawn - ours.field(side)
