@@ -148,6 +148,14 @@ def test_it_is_found_again_as_a_face_that_does_the_same(model: Morph, crop: Face
     assert off.mean() < 0.04 * crop.size
 
 
+@pytest.mark.parametrize(("scale", "shift"), [(0, 100), (-1, 256), (0.01, 100), (6, -600), (1, -5000)])
+def test_landmarks_that_no_face_has_do_no_harm(model: Morph, crop: FaceCrop, scale: float, shift: float) -> None:
+    generated = model.generate(
+        batch_of(crop, (crop.landmarks * scale + shift).astype(np.float32)), Synthetic(torch.tensor([1]))
+    )
+    assert generated.images.isfinite().all() and generated.masks.min() >= 0 and generated.masks.max() <= 1
+
+
 def test_another_bank_is_drawn_from_after_fit(model: Morph, crop: FaceCrop) -> None:
     fitted = bank_of(4, crop)
     assert len(fitted.owners) == 4 * 2 and fitted.textures.shape == (8, 256, 256, 3)
