@@ -13,6 +13,9 @@ _LEAST_GAIN, _MOST_GAIN = 0.4, 1.1
 _MOST_CHROMA_GAIN = 1.1
 _OUTLIER = 2.5
 """What differs from the light by more than so many times what half of the skin does has no say in it: hair, glasses."""
+_WEIGHTS = np.array([1.0, 1.5, 1.5])
+"""Of differences in L, a and b."""
+_NEAR = 22.0
 _ROUNDS = 2
 _LEAST_SPREAD = 1.5
 
@@ -29,14 +32,16 @@ class Light:
         inliers = np.ones_like(count)
         if count.sum() < 8:  # hardly any skin: its mean is all that can be told
             basis, here, count, inliers = basis[:, :1], weight >= 0, weight + 1e-3, np.ones_like(weight)
-        values, terms = flat[here], basis[here]
-        smooth = terms
+        values, smooth = flat[here], basis[here]
+        # Hair or a hand may cover much of the skin: the fit begins with what is near to the usual color.
+        middle = np.array([_median(channel, count) for channel in values.T])
+        inliers = 1 / (1 + (np.abs(values - middle) @ _WEIGHTS / _NEAR) ** 4)
         for _ in range(_ROUNDS):
             w = count * inliers
             few = smooth[:, :3]
             self._of_l, self._of_ab = _least_squares(smooth, values[:, :1], w), _least_squares(few, values[:, 1:], w)
             rest = values - np.concatenate([smooth @ self._of_l, few @ self._of_ab], axis=1)
-            off = np.abs(rest) @ np.array([1.0, 1.5, 1.5])
+            off = np.abs(rest) @ _WEIGHTS
             usual = max(_median(off, w), _LEAST_SPREAD)
             inliers = 1 / (1 + (off / (_OUTLIER * usual)) ** 4)
         self.chroma = float(np.hypot(*np.average(values[:, 1:], axis=0, weights=count * inliers)))
