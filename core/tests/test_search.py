@@ -140,6 +140,14 @@ def test_a_view_keeps_a_sure_face_whole_and_adds_what_is_new() -> None:
     assert [face.score for face in joined([Face(whole.box, None, 0.4)], [part])] == [0.4, 0.8]
 
 
+def test_an_upright_face_that_is_sure_is_not_taken_for_a_lying_one() -> None:
+    upright, lying = Box(10, 10, 50, 60), Box(5, 15, 55, 55, 90.0)
+    (sure,) = joined([Face(upright, None, 0.9)], [Face(lying, None, 0.95)])
+    (unsure,) = joined([Face(upright, None, 0.4)], [Face(lying, None, 0.95)])
+    assert (sure.box, sure.score) == (upright, 0.95)
+    assert (unsure.box, unsure.score) == (lying, 0.95)
+
+
 @pytest.mark.parametrize("pixel_shape", [0.5, 1.0, 1.45, 2.0])
 def test_anamorphic_pixels_are_searched_square(extractors: ExtractorSet, pixel_shape: float) -> None:
     frame = next(VideoSource(TWO).frames()).image

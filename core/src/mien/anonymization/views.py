@@ -84,7 +84,8 @@ class View:
 def joined(known: Sequence[Face], more: Sequence[Face]) -> list[Face]:
     """The known faces and those of another view that are not among them, nor a part of one that is sure.
 
-    Of two that are the same the known one stays, with the higher score; if it has no landmarks, the surer one does.
+    Of two that are the same the known one stays, with the higher score; if it has no landmarks and is in doubt, the
+    surer one does. So an upright face is not taken for a lying one that a turned view is a little surer of.
     """
     faces = list(known)
     for face in sorted(more, key=lambda face: -face.score):
@@ -93,8 +94,8 @@ def joined(known: Sequence[Face], more: Sequence[Face]) -> list[Face]:
             if not any(_is_part(face, other) for other in faces):
                 faces.append(face)
         elif face.score > faces[same].score:
-            is_measured = faces[same].landmarks is not None
-            faces[same] = replace(faces[same], score=face.score) if is_measured else face
+            stays = faces[same].landmarks is not None or faces[same].score >= SURELY_A_FACE
+            faces[same] = replace(faces[same], score=face.score) if stays else face
     return faces
 
 

@@ -28,7 +28,7 @@ class RedactionConfig(PluginConfig):
     margin: float = Field(default=0.45, ge=0.2, le=2.0)
     """Space around the box of the face on each side, as a share of its longer side. Extractors draw their boxes from
     the brows to the chin, or around more: with the default hair, ears and chin are inside for all of them."""
-    shift_y: float = Field(default=0.1, ge=0.0, le=0.5)
+    shift_y: float = Field(default=0.15, ge=0.0, le=0.5)
     """How far the hidden part reaches up rather than down, as a share of that side: foreheads lie outside of boxes."""
 
 
