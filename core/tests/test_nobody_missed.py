@@ -123,3 +123,11 @@ def test_what_only_may_be_a_face_is_hidden_by_blocks_and_not_drawn(
     monkeypatch.setattr(FaceSearch, "image", doubtful)
     (file,) = anonymize(tmp_path / "two.png", tmp_path / "out.png").files
     assert (file.faces, file.undrawn >= 1) == (1, True) and file.hidden_in_part
+
+
+def test_a_badge_that_only_the_check_takes_for_a_face_is_hidden(tmp_path: Path) -> None:
+    source = CLIPS.parent / "images" / "doubtful" / "false_face_on_badge.jpg"
+    (file,) = anonymize(source, tmp_path / "out.png", method="blocks").files
+    assert file.faces == file.leaks == 1 and not file.failure
+    badge = Box(129, 335, 223, 428)
+    assert left_as_they_were(read_image(source), read_image(tmp_path / "out.png"), [badge]) == []

@@ -184,3 +184,11 @@ def test_a_face_that_nobody_knew_of_is_a_leak(search: FaceSearch) -> None:
     assert leaks.leaks(frame, untracked([one, other]), []) == []
     (leak,) = leaks.leaks(frame, untracked([one]), [])
     assert is_same_face(leak, other.box)
+
+
+def test_a_badge_is_no_sure_face_and_is_not_drawn() -> None:
+    """dlib takes it for one, with a score above ½: swapping leaves it alone, anonymizing hides it."""
+    image = read_image(DATA / "images" / "doubtful" / "false_face_on_badge.jpg")
+    for choice in ("face_recognition", "face_recognition:search=full", "face_recognition:search=full,upsample=0"):
+        face, badge = untracked(ExtractorSet(choice, Registry()).extract(image))
+        assert face.sure and not badge.sure and badge.score > 0.5
