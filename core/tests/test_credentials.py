@@ -126,6 +126,15 @@ def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path, monkeypatc
     assert str(first.private_key_pem) not in repr(first)
 
 
+def test_a_key_is_made_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted", str(target))
+
+    monkeypatch.setattr("os.link", refuse)
+    path = tmp_path / "key.pem"
+    assert SigningKey.own(path) == SigningKey.own(path) and stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_the_key_lies_in_the_user_s_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MIEN_CREDENTIALS_KEY")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))

@@ -152,8 +152,12 @@ def _make(path: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, _OWNER_ALONE), "wb") as file:
                 file.write(text)
-            with suppress(FileExistsError):
-                os.link(partial, path)  # unlike a rename, never over another one
+            try:
+                os.link(partial, path)  # unlike a rename, never over the key of another process
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without hard links
+                os.replace(partial, path)
     except MienError as error:
         raise MienError(
             f"The key for Content Credentials cannot be made: {error.message}",
