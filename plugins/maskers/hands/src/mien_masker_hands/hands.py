@@ -51,7 +51,7 @@ class HandsConfig(PluginConfig):
     """How sure the network has to be of a hand: ears reach 0.6, hands 0.97."""
     grow: float = Field(default=1.0, gt=0.0, le=2.0)
     """How thick fingers and palm are drawn around their bones, by the usual."""
-    most: float = Field(default=0.6, ge=0.0, le=1.0)
+    most: float = Field(default=0.35, ge=0.0, le=1.0)
     """Largest share of the face that may stay as it was: where hands seem to hide more of it, nothing is taken from the
     mask, since what is taken stays visible."""
 
