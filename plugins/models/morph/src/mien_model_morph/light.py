@@ -1,6 +1,8 @@
 """The light of a scene on a face that is drawn into it."""
 
+import cmath
 from functools import cache
+from typing import cast
 
 import cv2
 import numpy as np
@@ -44,8 +46,8 @@ class Light:
             off = np.abs(rest) @ _WEIGHTS
             usual = max(_median(off, w), _LEAST_SPREAD)
             inliers = 1 / (1 + (off / (_OUTLIER * usual)) ** 4)
-        self.chroma = float(np.hypot(*np.average(values[:, 1:], axis=0, weights=count * inliers)))
-        """How colored the skin is, in CIELab's a and b."""
+        self.chroma = complex(*np.average(values[:, 1:], axis=0, weights=count * inliers))
+        """The skin's mean color, CIELab's a and b as one number."""
         self._terms = smooth.shape[1]
         self._limits = np.percentile(self._smooth(smooth), (1, 99), axis=0)
 
@@ -87,12 +89,14 @@ def relight(
     small = coarse(drawn)
     ours, theirs = Light(small, skin), Light(scene, skin)
     gain = theirs.spread(scene, face) / np.maximum(ours.spread(small, face), 1e-3)
-    gain[0] = np.clip(gain[0], _LEAST_GAIN, _MOST_GAIN)
-    # Colors go with the skin's: where that is gray, so is all else; the white of an eye takes the tint of the light.
-    gain[1:] = np.clip(theirs.chroma / max(ours.chroma, 1e-3), 0, _MOST_CHROMA_GAIN)
+    lightness = float(np.clip(gain[0], _LEAST_GAIN, _MOST_GAIN))
+    # Colors fade as the skin's do, and turn with them: of a gray scene's face all becomes gray.
+    turn = theirs.chroma / ours.chroma if abs(ours.chroma) > 1e-3 else 0j
+    # Half of the turn: with all of it lips become mauve on rosy skin, with none of it the whites of eyes.
+    turn = cmath.rect(min(abs(turn), _MOST_CHROMA_GAIN), cmath.phase(turn) / 2)
+    mixed = np.array([[lightness, 0, 0], [0, turn.real, -turn.imag], [0, turn.imag, turn.real]], np.float32)
     side = drawn.shape[0]
-    lit = drawn - ours.field(side)
-    lit *= gain.astype(np.float32)
+    lit = cast(NDArray[np.float32], cv2.transform(drawn - ours.field(side), mixed))
     lit += theirs.field(side)
     return lit, theirs
 
