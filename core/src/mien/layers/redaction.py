@@ -35,14 +35,14 @@ class RedactionConfig(PluginConfig):
 class RedactionModel(Model):
     """A model that hides a head and draws nobody. It needs no training, no landmarks, and no run.
 
-    A subclass says what covers it: `generate` returns `Generated(…, self.masks(batch))`.
+    A subclass says what covers it: `generate` returns `Generated(…, self.masks(batch))`, and `blender` one that sets it
+    back as it is, with neither a soft edge nor the scene's colors.
     """
 
     Config = RedactionConfig
     config: RedactionConfig
     targets: ClassVar[frozenset[TargetKind]] = frozenset({"synthetic"})
     hides: ClassVar[bool] = True
-    blender = "feather:erosion=0,feather=0,color=none"
 
     def __init__(self, config: RedactionConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)

@@ -23,6 +23,7 @@ class Blocks(RedactionModel):
 
     Config = BlocksConfig
     config: BlocksConfig
+    blender = "feather:erosion=0,feather=0,color=none"
 
     def generate(self, batch: Batch, target: Target) -> Tensor | Generated:
         """See `mien.Model.generate`. Whom the target names changes nothing: nobody is drawn."""

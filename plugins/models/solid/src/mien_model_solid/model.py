@@ -28,6 +28,7 @@ class Solid(RedactionModel):
 
     Config = SolidConfig
     config: SolidConfig
+    blender = "feather:erosion=0,feather=0,color=none"
 
     def generate(self, batch: Batch, target: Target) -> Tensor | Generated:
         """See `mien.Model.generate`. Whom the target names changes nothing: nobody is drawn."""
