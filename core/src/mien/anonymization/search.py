@@ -41,7 +41,7 @@ TURNED_SIDE_PX = {"image": 1280, "frame": 640}
 MIRRORED = 0.1
 """So much of its shorter side an image goes on beyond its border, mirrored: of a face that the border cuts through, the
 mirror completes the half that is there."""
-MIRRORED_IN_FRAMES = 0.05
+MIRRORED_IN_FRAMES = 0.03
 """The same for the frames of a video that are searched in full."""
 
 SECONDS_BETWEEN_SEARCHES = 0.34
