@@ -1,6 +1,6 @@
 """What is hidden shows nobody; where a video is cut; and which tracklets are the same person."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -116,6 +116,23 @@ def test_no_frame_of_a_video_shows_half_a_bystander() -> None:
         assert shared_area(around_undrawable, undrawable.box) == undrawable.box.area
     kept = hide_undrawable(analysis, lambda face: face.landmarks is not None)
     assert [len(kept.parts[index]) for index in range(3)] == [1, 1, 1]
+
+
+def test_before_a_search_from_all_sides_found_a_face_its_place_is_hidden_back_to_the_one_before() -> None:
+    face = Face(Box(100, 100, 112, 112), None, 0.9)
+    count, found = 60, 45
+    frames = [untracked([face] if index >= found else []) for index in range(count)]
+    beside = [untracked([Face(Box(300, 100, 360, 160), np.zeros((68, 2), np.float32) + 300, 0.9)])] * count
+    shown = [[*other, *(replace(one, track=1) for one in own)] for own, other in zip(frames, beside, strict=True)]
+    seconds = [index / 10 for index in range(count)]
+
+    def hidden_in(wide: list[int]) -> list[int]:
+        analysis = VideoAnalysis(seconds, [0] * count, shown, 2, {}, [], wide)
+        redaction = plan_redaction(analysis, 1.0, lambda face: face.landmarks is not None)
+        return sorted(redaction.parts)
+
+    assert hidden_in([0, 50]) == list(range(count)), "the search at 50 may have found it first"
+    assert hidden_in([0, 20]) == list(range(found - 10, count)) == hidden_in([])
 
 
 def test_a_cut_begins_a_shot_and_a_flash_does_not() -> None:

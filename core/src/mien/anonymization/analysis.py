@@ -43,6 +43,8 @@ class VideoAnalysis:
     partial: Sequence[int]
     """Frames that show a face, but not one, surely a face, that is seen before and after them in that shot; ascending.
     """
+    wide: Sequence[int] = ()
+    """Frames that were searched from all sides, as an image is; ascending."""
 
     def with_methods(self, methods: Sequence[Sequence[int]]) -> "VideoAnalysis":
         """The same with the method of each face (`TrackedFace.method`), in the order of `faces`.
@@ -86,11 +88,14 @@ def analyze(
     detections: defaultdict[int, int] = defaultdict(int)
     faces_found = 0
     begins: list[bool] = []
+    wide: list[int] = []
 
     def found(frames: Iterable[tuple[SearchedFrame, list[Face]]]) -> Iterator[tuple[Frame, list[Face]]]:
         for seen, faces in frames:
             signatures.append(seen.signature)
             begins.append(seen.begins_shot)
+            if seen.is_wide:
+                wide.append(seen.frame.index)
             yield seen.frame, faces
 
     with search.video(video) as searched:
@@ -113,7 +118,7 @@ def analyze(
                 detections[face.track] += is_measured(face)
             faces_found += len(faces)
             session.progress.advance(1, faces=faces_found)
-    return _identified(seconds, shots_of(signatures), tracked, encodings, recognizer)
+    return replace(_identified(seconds, shots_of(signatures), tracked, encodings, recognizer), wide=wide)
 
 
 def encode(recognizer: Recognizer, image: RgbImage, faces: Sequence[TrackedFace]) -> NDArray[np.float32]:

@@ -45,6 +45,8 @@ class SearchedFrame:
     begins_shot: bool
     is_searched: bool
     """Whether it was searched in full."""
+    is_wide: bool = False
+    """Whether it was searched from all sides, as an image is."""
     is_looked_at: bool = True
     """Whether the follower looked at it; where not, faces are taken to lie between those of the frames beside."""
     faces: list[Face] = field(default_factory=list)

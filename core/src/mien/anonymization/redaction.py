@@ -29,6 +29,9 @@ DOUBTFUL_SECONDS = 0.25
 """What may be a face, but is not surely one, comes and goes: before and after it was found its place is hidden for so
 long, with FACE_REACH."""
 
+FOLLOWED_BACK_FRAMES = 20
+"""A face that a search from all sides finds is followed back at most so many frames: `Linker` holds no more."""
+
 CanDraw: TypeAlias = Callable[[TrackedFace], bool]
 """Whether the points of a face suffice to draw it anew."""
 
@@ -87,6 +90,8 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
     - A frame in which a face is missing that is seen before and after it in the same shot: all of it.
     - After a face was seen for the last time in a shot, or before it comes back much later, for `margin_seconds`: its
       surroundings. Likewise before it is seen first. It may have been there already, or still be there, turned away.
+    - Before a face was seen first about where a frame was searched from all sides: its surroundings back to the frame
+      searched so before. It may be one that only such a search finds, small or on its side.
     - Faces that cannot be drawn, and what may be a face: the region around each; of what may be one for
       `DOUBTFUL_SECONDS` before and after, too.
 
@@ -101,6 +106,8 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
                 if last_seen.method == KEPT:
                     continue
                 margin = margin_seconds if last_seen.sure else min(margin_seconds, DOUBTFUL_SECONDS)
+                if step < 0 and last_seen.sure and margin > 0:
+                    margin = max(margin, _seconds_unseen(analysis, first))
                 for index in _near(analysis, start, step, margin):
                     if any(face.track == person for face in analysis.faces[index]):
                         break
@@ -201,6 +208,17 @@ def _appearances(analysis: VideoAnalysis) -> dict[int, list[tuple[int, int]]]:
             else:
                 stretches.append((index, index))
     return dict(appearances)
+
+
+def _seconds_unseen(analysis: VideoAnalysis, first: int) -> float:
+    """For how long a face that is seen first in that frame may have been there for a search from all sides only."""
+    found_by = next((index for index in analysis.wide if index >= first), None)
+    before = next((index for index in reversed(analysis.wide) if index < first), None)
+    if found_by is None or before is None or found_by - first > FOLLOWED_BACK_FRAMES:
+        return 0.0
+    if analysis.shots[found_by] != analysis.shots[first]:
+        return 0.0
+    return analysis.seconds[first] - analysis.seconds[before]
 
 
 def _near(analysis: VideoAnalysis, start: int, step: int, margin_seconds: float) -> Iterator[int]:

@@ -170,7 +170,7 @@ class FaceSearch:
     def _looked_at(self, task: "_Task") -> SearchedFrame:
         view = in_square_pixels(task.frame.image, task.pixel_shape)
         seen = SearchedFrame(task.frame, task.signature, view, task.begins_shot, task.in_full)
-        seen.is_looked_at = task.in_full or task.look
+        seen.is_wide, seen.is_looked_at = task.wide, task.in_full or task.look
         if self.follower is not None and seen.is_looked_at:
             seen.faces = list(self.follower.find(view))
         if task.in_full:
