@@ -30,7 +30,8 @@ from mien.training import TrainOptions, resume, train
 from mien.training.data import TrainingData
 from mien.training.run import TrainedRun
 
-MODELS = Registry().names("model")
+MODELS = [name for name in Registry().names("model") if Registry().load("model", name).stages is not Model.stages]
+"""Those that the loop trains; the others draw as they are, or are fitted."""
 FREQUENT = {"steps_per_log": 1, "steps_per_validation": 2, "steps_per_preview": 2, "steps_per_checkpoint": 2}
 
 

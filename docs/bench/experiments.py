@@ -48,7 +48,8 @@ class Experiment:
 
 
 def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
-    """Every installed model with its preset for small machines, on as many of the two people as it takes.
+    """Every installed model that is trained, with its preset for small machines, on as many of the two people as it
+    takes.
 
     A model that draws from features gets the set that the reference study found best; one that draws synthetic people,
     the smaller one that the study gave to its conditional progressive GAN: less of the original face goes in.
@@ -56,6 +57,8 @@ def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
     for name in registry.names("model"):
         loaded = registry.load("model", name)
         assert issubclass(loaded, Model)  # noqa: S101 (for the type checker)
+        if loaded.stages is Model.stages:
+            continue
         choice = f"{name}:preset={PRESET}" if PRESET in loaded.Config.presets else name
         people = PEOPLE[: loaded.people[1]]
         features = (FEW if "synthetic" in loaded.targets else BEST_REPORTED) if loaded.needs_features else ""
