@@ -96,8 +96,19 @@ def test_judging_again_gives_the_same(
     evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
 ) -> None:
     again = evaluate(swapping, people[0], options=EvaluateOptions(faces=5), out=tmp_path)
-    timed = {"faces_per_second": 0.0}
-    assert again.model_copy(update=timed) == evaluated.model_copy(update=timed)
+    # Of dlib's encodings of one baseline the last digits differ now and then, by some 1e-5.
+    assert _flat(again.model_dump(exclude={"faces_per_second"})) == pytest.approx(
+        _flat(evaluated.model_dump(exclude={"faces_per_second"})), abs=1e-3, nan_ok=True
+    )
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Each figure and word of nested lists and dicts, by where it stands."""
+    if isinstance(value, dict):
+        return {place: leaf for key, part in value.items() for place, leaf in _flat(part, f"{name}.{key}").items()}
+    if isinstance(value, list | tuple):
+        return {place: leaf for n, part in enumerate(value) for place, leaf in _flat(part, f"{name}.{n}").items()}
+    return {name: value}
 
 
 @pytest.mark.long
