@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import typer
 
-from mien_cli.app import app
+from mien_cli.app import make_app
 
 
 def _parsed(arguments: Sequence[str]) -> dict[str, Any]:
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(make_app())
     name, rest = "mien", list(arguments)
     while rest and rest[0] in getattr(command, "commands", {}):
         name = rest.pop(0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from mien_cli.app import app
+from mien_cli.app import make_app
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
@@ -38,7 +38,7 @@ def options_of_commands() -> dict[tuple[str, ...], set[str]]:
         for name, below in getattr(command, "commands", {}).items():
             walk(below, (*path, name))
 
-    walk(get_command(app), ())
+    walk(get_command(make_app()), ())
     return found
 
 

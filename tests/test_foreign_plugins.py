@@ -25,7 +25,7 @@ from mien.geometry.alignment import AlignmentConfig
 from mien.media.images import read_image, write_image
 from mien.media.video_reader import VideoSource
 from mien.testing import portraits
-from mien_cli.app import app
+from mien_cli.app import make_app
 
 DATA = Path(__file__).parent / "data"
 CLIP = DATA / "clips" / "target_J_2s_audio.mp4"
@@ -104,7 +104,7 @@ def test_a_network_of_256_px_learns_from_pairs_with_a_recognizer_in_its_loss(por
     assert TrainedRun.open(run).recognizer == "cosine"
     assert swap(run, portrait, tmp_path / "out.png", reference=[other]).faces == 1
     command = ["swap", str(run), str(portrait), str(tmp_path / "told.png"), "--reference", str(other)]
-    told = CliRunner().invoke(app, command)
+    told = CliRunner().invoke(make_app(), command)
     assert told.exit_code == 0, told.stderr
     assert np.array_equal(read_image(tmp_path / "told.png"), read_image(tmp_path / "out.png"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from mien_cli.app import app
+from mien_cli.app import make_app
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def mien() -> Callable[..., Result]:
 
     def run(*arguments: str | Path, **variables: str) -> Result:
         cleared = dict.fromkeys(("NO_COLOR", "FORCE_COLOR", "COLUMNS"))
-        return CliRunner().invoke(app, list(map(str, arguments)), env={**cleared, **variables}, prog_name="mien")
+        return CliRunner().invoke(make_app(), list(map(str, arguments)), env={**cleared, **variables}, prog_name="mien")
 
     return run
 

@@ -6,14 +6,15 @@ import time
 
 import pytest
 
-from mien_cli.app import app
+from mien_cli.app import make_app
 
 HEAVY = ["accelerate", "av", "cv2", "dlib", "face_recognition", "numpy", "pyarrow", "torch"]
 LOADED = f"""
 import sys
-from mien_cli.app import app
+from mien_cli.app import main
 try:
-    app(sys.argv[1:], prog_name="mien")
+    sys.argv[0] = "mien"
+    main()
 except SystemExit as end:
     assert not end.code, end.code
 print("loaded:", [module for module in {HEAVY} if module in sys.modules])
@@ -59,8 +60,8 @@ def test_help_is_there_within_two_seconds():
 
 def test_help_names_every_command(mien):
     shown = mien("--help", COLUMNS="200").stdout
-    names = [command.name or command.callback.__name__ for command in app.registered_commands]
-    names += [group.name for group in app.registered_groups]
+    names = [command.name or command.callback.__name__ for command in make_app().registered_commands]
+    names += [group.name for group in make_app().registered_groups]
     assert {"plugins", "train"} <= set(names)
     for name in names:
         assert f" {name} " in shown

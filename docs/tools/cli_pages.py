@@ -11,7 +11,7 @@ import click
 import typer
 from typer.testing import CliRunner
 
-from mien_cli.app import app
+from mien_cli.app import make_app
 
 PAGE = Path(__file__).resolve().parents[1] / "cli.md"
 COLUMNS = 100
@@ -23,7 +23,7 @@ What `--help` says, {columns} columns wide. Written by `.venv/bin/python docs/to
 
 def page() -> str:
     """The page as it has to be."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(make_app())
     sections = [_section(name) for name in _names(root, ("mien",))]
     return "\n".join([_HEAD.format(columns=COLUMNS), *sections])
 
@@ -37,7 +37,7 @@ def _names(command: Any, name: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 def _section(name: tuple[str, ...]) -> str:
     # As a terminal of that width would show it, whatever this one is; without colors, which some systems force.
-    shown = CliRunner().invoke(app, [*name[1:], "--help"], prog_name="mien", env={"COLUMNS": str(COLUMNS)})
+    shown = CliRunner().invoke(make_app(), [*name[1:], "--help"], prog_name="mien", env={"COLUMNS": str(COLUMNS)})
     if shown.exit_code:
         raise SystemExit(f"{' '.join(name)} --help ended with {shown.exit_code}: {shown.output}")
     lines = [line.rstrip() for line in click.unstyle(shown.stdout).splitlines()]

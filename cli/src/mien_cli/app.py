@@ -1,35 +1,30 @@
 """The command `mien`: which commands there are, and in which order its help lists them."""
 
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from mien_cli.commands import (
-    anonymize,
-    audit,
-    compare,
-    demo,
-    evaluate,
-    export,
-    plugins,
-    preprocess,
-    runs,
-    swap,
-    train,
-    verify,
-)
 from mien_cli.errors import ErrorTellingGroup
 
-app = typer.Typer(
-    name="mien",
-    cls=ErrorTellingGroup,
-    rich_markup_mode="rich",
-    no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS = {
+    "preprocess": "Swap faces",
+    "train": "Swap faces",
+    "swap": "Swap faces",
+    "anonymize": "Swap faces",
+    "audit": "Judge files",
+    "verify": "Judge files",
+    "evaluate": "Judge runs",
+    "compare": "Judge runs",
+    "export": "Hand runs on",
+    "runs": "Hand runs on",
+    "demo": "Look around",
+    "plugins": "Look around",
+}
+"""Every command, in the order of the help, with the panel that it stands in; its module has its name."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -38,8 +33,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def mien(
+def _mien(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
@@ -47,21 +41,29 @@ def mien(
     """Swap faces in images and video and keep their mien: pose, gaze, expression."""
 
 
-app.command(rich_help_panel="Swap faces")(preprocess.preprocess)
-app.command(rich_help_panel="Swap faces")(train.train)
-app.command(rich_help_panel="Swap faces")(swap.swap)
-app.command(rich_help_panel="Swap faces")(anonymize.anonymize)
-app.command(rich_help_panel="Judge files")(audit.audit)
-app.command(rich_help_panel="Judge files")(verify.verify)
-app.command(rich_help_panel="Judge runs")(evaluate.evaluate)
-app.command(rich_help_panel="Judge runs")(compare.compare)
-app.command(rich_help_panel="Hand runs on")(export.export)
-app.command(rich_help_panel="Hand runs on")(runs.runs)
-app.command(rich_help_panel="Look around")(demo.demo)
-app.add_typer(plugins.app, name="plugins", rich_help_panel="Look around")
+def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command with these of its commands; only theirs are imported, and only their options built."""
+    app = typer.Typer(
+        name="mien",
+        cls=ErrorTellingGroup,
+        rich_markup_mode="rich",
+        no_args_is_help=True,
+        pretty_exceptions_show_locals=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_mien)
+    for name in names:
+        module = import_module(f"mien_cli.commands.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, rich_help_panel=COMMANDS[name])
+        else:
+            app.command(name, rich_help_panel=COMMANDS[name])(getattr(module, name))
+    return app
 
 
 def main() -> None:
     """What the console script `mien` runs."""
+    asked = sys.argv[1:2]
+    app = make_app(asked if asked and asked[0] in COMMANDS else COMMANDS)
     app.pretty_exceptions_enable = sys.stderr.isatty()  # in a log a defect's traceback stands as Python writes it
     app(prog_name="mien")

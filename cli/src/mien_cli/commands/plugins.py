@@ -16,7 +16,6 @@ from mien.errors import MienError
 from mien.plugins.kinds import KINDS
 from mien_cli.console import messages, results
 from mien_cli.plugin_tables import doubled_names, print_broken, print_checks, print_doubled, print_plugin, print_plugins
-from mien_cli.progress import shown_on
 from mien_cli.settings import Setting, as_typed, settings_of, table_of
 
 if TYPE_CHECKING:
@@ -121,6 +120,8 @@ def check(
 
     named, colon, settings = name.partition(":")
     kind, plugin = _kind_and_name(Registry(), named)
+    from mien_cli.progress import shown_on  # the list of plugins does without
+
     with shown_on(messages()) as progress:
         checks = check_plugin(kind, f"{plugin}{colon}{settings}", progress)
     failed = sum(check.outcome == "failed" for check in checks)

@@ -1,5 +1,6 @@
 """Writing and reading .npy files a few rows at a time, so that memory does not grow with the dataset."""
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -68,8 +69,19 @@ def write_npy(path: Path, array: NDArray[Any]) -> None:
 
 
 def read_rows(path: Path, rows: range) -> NDArray[Any]:
-    """Some rows of an .npy file, read into memory."""
-    mapped: NDArray[Any] = np.load(path, mmap_mode="r" if rows else None)
-    if rows.stop > len(mapped):
-        raise ValueError(f"{path} has {len(mapped)} rows, not {rows.stop}")
-    return np.array(mapped[rows.start : rows.stop])
+    """Some rows of an .npy file, read into memory.
+
+    Read through the file, not memory-mapped: half the time for the short blocks of a shard.
+    Raises ValueError if there are not so many rows, or the file is shorter than its header says.
+    """
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+        if fortran_order or rows.stop > shape[0]:
+            raise ValueError(f"{path} has {shape[0]} rows, not {rows.stop}")
+        values = np.empty((len(rows), *shape[1:]), dtype)
+        if values.nbytes:
+            file.seek(rows.start * (values.nbytes // len(rows)), os.SEEK_CUR)
+            if file.readinto(memoryview(values).cast("B")) != values.nbytes:  # type: ignore[attr-defined]
+                raise ValueError(f"{path} is shorter than its header says")
+    return values

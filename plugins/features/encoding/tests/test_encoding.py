@@ -6,6 +6,7 @@ from pathlib import Path
 import dlib
 import numpy as np
 import pytest
+import torch
 
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, align
@@ -13,6 +14,7 @@ from mien.media.video_reader import VideoSource
 from mien.plugins.registry import Registry
 from mien.testing import FeatureContract, portraits
 from mien_feature_encoding.encoding import Encoding
+from mien_feature_encoding.network import CHIP_PX, RecognitionNetwork
 
 CLIPS = Path(__file__).resolve().parents[4] / "tests" / "data" / "clips"
 
@@ -56,7 +58,26 @@ def test_it_is_dlibs_own_encoding_whatever_the_size_of_the_crop(encoding):
     expected = np.array(net.compute_face_descriptor(portrait.image, shape), np.float32)
     for size in (16, 32, 200):
         crop = align(portrait.image, portrait.landmarks, AlignmentConfig(size=size))
-        np.testing.assert_array_equal(encoding.compute([crop])[0], expected)
+        np.testing.assert_allclose(encoding.compute([crop])[0], expected, atol=2e-6)
+
+
+def test_any_chip_is_encoded_as_dlib_does(encoding):
+    import face_recognition_models  # after the feature has loaded it without its warning
+
+    net = dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
+    noise = np.random.default_rng(0)
+    for _ in range(5):
+        chip = noise.integers(0, 256, (CHIP_PX, CHIP_PX, 3), np.uint8)
+        with torch.inference_mode():
+            ours = encoding._net(torch.from_numpy(chip).permute(2, 0, 1)[None].float())[0]
+        np.testing.assert_allclose(ours, np.array(net.compute_face_descriptor(chip)), atol=2e-6)
+
+
+def test_another_file_than_dlibs_network_is_refused(tmp_path):
+    file = tmp_path / "other.dat"
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(ValueError, match="no network of dlib's"):
+        RecognitionNetwork(file)
 
 
 def test_a_crop_without_its_scene_is_refused_with_what_to_do(encoding):

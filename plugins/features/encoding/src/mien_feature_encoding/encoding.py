@@ -2,9 +2,11 @@
 
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mien.contracts.face import FaceCrop
@@ -12,6 +14,9 @@ from mien.contracts.feature import Feature
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
 from mien.geometry.alignment import inverse, transform_points
+from mien_feature_encoding.network import RecognitionNetwork
+
+_REINSTALL = "pip install --force-reinstall mien-feature-encoding face_recognition_models 'setuptools<81'"
 
 
 class Encoding(Feature):
@@ -27,7 +32,6 @@ class Encoding(Feature):
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
-        # A net of its own: dlib's keep the activations of the last face, so threads may not share one.
         self._dlib, self._net = _load_net()
 
     @property
@@ -45,11 +49,14 @@ class Encoding(Feature):
 
         Raises MienError if a crop has lost its scene, or its landmarks are not known.
 
-        Face by face: dlib takes 85 ms for each on one core, and not less in a batch.
+        Face by face, 10 ms each on one core: a batch would save a quarter, and give each face other last digits
+        according to those beside it.
         """
         values = np.empty((len(crops), 128), np.float32)
-        for row, (value, crop) in enumerate(zip(values, crops, strict=True)):
-            value[:] = self._net.compute_face_descriptor(self._chip(crop, row))
+        with torch.inference_mode():
+            for row, (value, crop) in enumerate(zip(values, crops, strict=True)):
+                chip = torch.from_numpy(self._chip(crop, row)).permute(2, 0, 1)[None]
+                value[:] = self._net(chip.float())[0].numpy()
         return values
 
     def _chip(self, crop: FaceCrop, row: int) -> NDArray[np.uint8]:
@@ -73,16 +80,17 @@ class Encoding(Feature):
         return chip
 
 
-def _load_net() -> tuple[Any, Any]:
-    """The module dlib and a new net. They load when the feature is made."""
+def _load_net() -> tuple[Any, RecognitionNetwork]:
+    """The module dlib, which cuts chips out, and a new net. They load when the feature is made."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
             import face_recognition_models
         import dlib
     except ImportError as error:
-        raise MienError(
-            f"The feature encoding cannot load dlib and its net: {error}.",
-            "pip install mien-feature-encoding 'setuptools<81'",
-        ) from error
-    return dlib, dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
+        raise MienError(f"The feature encoding cannot load dlib and its net: {error}.", _REINSTALL) from error
+    try:
+        net = RecognitionNetwork(Path(face_recognition_models.face_recognition_model_location()))
+    except (OSError, ValueError) as error:
+        raise MienError(f"The feature encoding cannot read its net: {error}.", _REINSTALL) from error
+    return dlib, net.eval()
