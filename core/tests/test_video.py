@@ -311,13 +311,6 @@ def test_sound_moves_to_another_container_packet_by_packet(name: str, suffix: st
     assert max(shifts) - min(shifts) < 0.0011 and shifts[0] == pytest.approx(images, abs=0.001)
 
 
-def test_sound_that_a_container_cannot_hold_is_told_before_any_frame(tmp_path: Path) -> None:
-    with pytest.raises(MienError, match=r"\.webm cannot hold the sound .*aac") as error:
-        rewritten(CLIPS / "target_J_2s_audio.mp4", tmp_path / "a.webm")
-    assert ".mkv" in error.value.fix
-    assert list(tmp_path.iterdir()) == []
-
-
 def titled(target: Path, metadata: dict[str, str]) -> Path:
     """A video of one frame that says so much about itself."""
     with av.open(str(CLIPS / "single_frame.mp4")) as read, av.open(str(target), "w") as written:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from mien import FrameRange
+    from mien.inference.report import FileReport
 
 LINES_SHOWN = 10
 
@@ -46,3 +47,9 @@ def print_failures(failures: Mapping[Path, str], console: Console) -> None:
         console.print(Text.assemble(("Failed: ", "bold red"), named), soft_wrap=True)
     if len(failures) > LINES_SHOWN:
         console.print(Text(f"… and {len(failures) - LINES_SHOWN} more."))
+
+
+def print_notes(files: Sequence["FileReport"], console: Console) -> None:
+    """What of each file that was written, besides faces, is left out or changed."""
+    lines = [f"{file.output}: {note}." for file in files if file.output for note in file.notes]
+    print_lines("Not as it was: ", lines, console)

@@ -22,7 +22,7 @@ from mien_cli.options import (
     Threads,
 )
 from mien_cli.progress import duration, shown_on
-from mien_cli.reporting import listed, print_failures, print_lines, row_of
+from mien_cli.reporting import listed, print_failures, print_lines, print_notes, row_of
 
 if TYPE_CHECKING:
     from mien import AnonymizeReport
@@ -225,6 +225,7 @@ def anonymize(
     console = results()
     console.print(_summary(report))
     _print_what_to_look_at(report, console)
+    print_notes(report.files, console)
     if report.failures:
         print_failures(report.failures, console)
         if len(report.files) == 1:

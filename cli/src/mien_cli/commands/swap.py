@@ -22,7 +22,7 @@ from mien_cli.options import (
     Threads,
 )
 from mien_cli.progress import duration, shown_on
-from mien_cli.reporting import listed, print_failures, print_lines, row_of
+from mien_cli.reporting import listed, print_failures, print_lines, print_notes, row_of
 
 if TYPE_CHECKING:
     from mien import SwapReport
@@ -53,6 +53,7 @@ def swap(
         str | None,
         typer.Option(metavar="NAME", help="What tells that person apart; by default as RUN was trained."),
     ] = None,
+    sound: Annotated[bool, typer.Option(help="Keep the sound of videos.", rich_help_panel=HOW)] = True,
     overwrite: Overwrite = False,
     blender: Annotated[
         str | None,
@@ -118,6 +119,7 @@ def swap(
         threads=threads,
         device=device,
         person=person,
+        sound=sound,
         overwrite=overwrite,
         credentials=credentials,
         certificate=certificate,
@@ -133,6 +135,7 @@ def swap(
     _print_no_face(report, console)
     _print_partial(report, console)
     _print_undrawn(report, console)
+    print_notes(report.files, console)
     if report.failures:
         print_failures(report.failures, console)
         raise typer.Exit(EXIT_SOME_FAILED)

@@ -47,6 +47,7 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
                 else plan_redaction(analysis, options.margin_seconds, can_draw)
             )
             _generate(sink, video, session, targets, analysis, redaction)
+        notes = sink.notes
         checked = _frames_to_search(analysis, redaction)
         leaks = _leaks(draft, video, session, policy, analysis, redaction, checked)
         if leaks:
@@ -70,6 +71,7 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         undrawn=len(shown) - len(drawn) - kept,
         no_face=as_ranges(analysis.no_face),
         partial=as_ranges(analysis.partial),
+        notes=notes,
         failure=failure,
         people=len({face.track for faces in analysis.faces for face in faces if is_sought(face)}),
         kept=kept,

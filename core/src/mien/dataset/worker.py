@@ -129,8 +129,8 @@ class ChunkWorker:
                 reached = frame.index + 1
             if reached < stop:
                 yield _LoadedImage(source, None, reached, reason=f"the video ends before frame {reached}")
-            elif stop == len(self._video.frame_times()) and self._video.damage:
-                yield _LoadedImage(source, None, reached, reason=f"from frame {reached}: {self._video.damage}")
+            elif stop == len(self._video.frame_times()) and (why := self._video.damage or self._video.cut_off):
+                yield _LoadedImage(source, None, reached, reason=f"from frame {reached}: {why}")
         except MienError as error:
             yield _LoadedImage(source, None, reached if frames else None, reason=error.message)
 

@@ -65,6 +65,8 @@ class FileReport:
     """Frames in which nothing was drawn: no face was found, or not the one that was asked for."""
     partial: tuple[FrameRange, ...] = ()
     """Frames in which a face was drawn, but another that is seen before and after was not found: it stays as it was."""
+    notes: tuple[str, ...] = ()
+    """What of the source, besides faces, is left out of the output or changed in it, as sentences without an end."""
     failure: str = ""
     """Why it failed, and what to do."""
 

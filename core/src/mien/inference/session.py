@@ -66,6 +66,8 @@ class SessionOptions:
     """An image of the one person whose faces are drawn anew; None: everybody's."""
     quality: int = DEFAULT_QUALITY
     """Of videos, see `VideoSink`."""
+    sound: bool = True
+    """Whether the sound of videos is kept, in `swap`; `AnonymizeOptions` has its own."""
     overwrite: bool = False
     """Whether files that are there may be replaced."""
     credentials: bool = True
@@ -98,6 +100,7 @@ class Session:
     blender: str
     """What sets faces in, as a plugin choice."""
     quality: int
+    sound: bool
     threads: int
     clock: Stopwatch
     progress: Progress = field(default_factory=Silent)
@@ -162,6 +165,7 @@ class Session:
             blender=blender,
             recognizer=None,
             quality=options.quality,
+            sound=options.sound,
             threads=threads,
             clock=clock,
             progress=progress,

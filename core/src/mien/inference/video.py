@@ -28,7 +28,9 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
     no_face: list[int] = []
     gaps = TrackGaps()
     with (
-        VideoSink(job.output, video, synthetic=session.provenance, quality=session.quality) as sink,
+        VideoSink(
+            job.output, video, synthetic=session.provenance, quality=session.quality, sound=session.sound
+        ) as sink,
         followed(video, session) as tracked,
         session.redrawn(
             _scenes(session.person_filter.of_video(tracked) if session.person_filter else tracked, session),
@@ -49,7 +51,15 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
             session.progress.advance(1, faces=faces)
     partial = sorted(set(gaps.frames).difference(no_face))
     return FileReport(
-        video.path, job.output, frames, faces, interpolated, undrawn, as_ranges(no_face), as_ranges(partial)
+        source=video.path,
+        output=job.output,
+        frames=frames,
+        faces=faces,
+        interpolated=interpolated,
+        undrawn=undrawn,
+        no_face=as_ranges(no_face),
+        partial=as_ranges(partial),
+        notes=sink.notes,
     )
 
 

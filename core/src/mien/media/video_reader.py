@@ -1,12 +1,14 @@
 """What frames a video holds: upright RGB images with their times, in order or from anywhere."""
 
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice, pairwise
 from pathlib import Path
+from struct import unpack
 from types import TracebackType
 from typing import Any, NamedTuple, cast
 
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.media.timeline import Timeline, TimelineReader, growing
 
 # Without the last two, swscale takes a short cut that makes 4:2:0 images 1.3 levels darker than the standard says.
 CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -30,6 +33,7 @@ _UNSPECIFIED = 2
 _HD_LINES = 720
 _CUT_OFF_SECONDS = 0.5
 _ROUNDING_SECONDS = 0.002
+_BOX_HEAD_BYTES = 8
 _PACKETS_WITHOUT_FRAME = ("vp8", "libvpx")  # their alternate reference frames are never shown
 
 
@@ -75,13 +79,19 @@ class _Index(NamedTuple):
     """What the packets tell, without decoding."""
 
     times: list[int]
-    """pts of every whole frame, ascending."""
+    """When each whole frame is shown; they grow."""
+    stored: list[int] | None
+    """The pts that the decoder gives of each, ascending, of which several may be equal; None: frames are counted."""
     keyframes: list[int]
     """pts at which decoding can begin, ascending."""
     end: int
     """pts at which the last frame is over."""
     damage: str | None
     """Why there are no more frames than these; None if the file is whole."""
+    ends_in_fragment: bool
+    """Whether it is a file of fragments, made to be usable when it is cut off, and cut off in one."""
+    timeline: Timeline
+    """How the times of packets are to be moved."""
 
 
 class VideoSource:
@@ -97,7 +107,7 @@ class VideoSource:
         self._threads = threads
         self._known_index: _Index | None = None
         with self._opened() as (container, stream):
-            first = next(self._decoded(container, stream), None)
+            first = next(self._decoded(container, stream, Timeline()), None)
             if first is None:
                 raise self._error("it holds no frame that can be decoded")
             self._turn = _display_matrix(first)
@@ -110,6 +120,8 @@ class VideoSource:
             if _is_sideways(self._turn):
                 self.width, self.height = self.height, self.width
                 self.pixel_shape = 1 / shape
+            self.stream_index = stream.index
+            """The number of the stream of its images."""
             self.time_base = stream.time_base or Fraction(1, av.time_base)
             """Seconds per unit of `Frame.pts`."""
             self.rate = stream.average_rate or stream.guessed_rate or Fraction(25)
@@ -135,8 +147,9 @@ class VideoSource:
         """Nothing stays open between readings."""
 
     def frame_times(self) -> list[int]:
-        """The pts of every whole frame, in the order in which they are shown, read without decoding.
+        """The pts of every whole frame, in the order in which they are shown; they grow.
 
+        They are read without decoding, except where several share a time, or the file's clock starts again.
         Of a file that is cut off, these are the frames before the cut; `damage` says what is wrong then.
         """
         return list(self._index().times)
@@ -145,6 +158,20 @@ class VideoSource:
     def damage(self) -> str | None:
         """Why the file ends too early; None if nothing is missing."""
         return self._index().damage
+
+    @property
+    def cut_off(self) -> str | None:
+        """What is missing of a file of fragments, which is made to be usable when it is cut off; None: nothing."""
+        if not self._index().ends_in_fragment:
+            return None
+        return (
+            f"the source is cut off within a fragment; what came after frame {len(self.frame_times()) - 1} is missing"
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the file is not in its frames, as sentences without an end."""
+        return tuple(filter(None, [self.cut_off]))
 
     def check_whole(self) -> None:
         """Raises MienError if the file ends too early, before any frame is decoded."""
@@ -159,36 +186,69 @@ class VideoSource:
         Raises MienError naming the file and the frame's number at a frame that is missing or damaged; the frames before
         it have been given by then.
         """
-        times, _, end, damage = self._index()
-        wanted, until = times[start:stop], [*times[1:], end]
-        index = start
-        for frame in self._decoded_from(wanted[0]) if wanted else ():
-            if frame.pts is None or frame.pts < times[index]:
-                continue
-            if frame.pts > times[index] or frame.is_corrupt:
+        index = self._index()
+        times = index.times
+        until = [*times[1:], index.end]
+        stop_at = min(len(times), len(times) if stop is None else stop)
+        at = start
+        for frame in self._frames_from(index, start, stop_at) if start < stop_at else ():
+            if frame.is_corrupt:
                 break
-            yield Frame(index, frame.pts, self._as_rgb(frame, index), until[index] - frame.pts)
-            index += 1
-            if index == start + len(wanted):
-                break
-        if index < start + len(wanted):
-            raise self._error("it does not decode", frame=index)
-        if damage and (stop is None or stop > len(times)):
-            raise self._error(damage, frame=len(times))
+            yield Frame(at, times[at], self._as_rgb(frame, at), until[at] - times[at])
+            at += 1
+        if at < stop_at:
+            raise self._error("it does not decode", frame=at)
+        if index.damage and (stop is None or stop > len(times)):
+            raise self._error(index.damage, frame=len(times))
+
+    @property
+    def timeline(self) -> Timeline:
+        """How the times of the file's packets are to be moved, so that those of each stream grow."""
+        return self._index().timeline
 
     def _index(self) -> _Index:
         if self._known_index is None:
             with self._opened() as (container, stream):
-                self._known_index = _index_of(container, stream) or self._index_by_decoding()
+                index = _index_of(container, stream)
+            self._known_index = self._index_by_decoding(index) if index.stored is None else index
         return self._known_index
 
-    def _index_by_decoding(self) -> _Index:
+    def _index_by_decoding(self, packets: _Index) -> _Index:
+        """What the frames tell, where the packets do not."""
         with self._opened() as (container, stream):
-            frames = [(frame.pts, frame.duration or 0) for frame in self._decoded(container, stream)]
-        times = [pts for pts, _ in frames if pts is not None]
-        end = max((pts + duration for pts, duration in frames if pts is not None), default=0)
+            found = self._decoded(container, stream, packets.timeline)
+            frames = [(frame.pts, frame.duration or 0, frame.key_frame) for frame in found]
+            usual = round(1 / (self.rate * self.time_base)) or 1
+        stored = _filled([pts for pts, _, _ in frames], usual)
+        times = growing(stored, usual)
+        end = times[-1] + (frames[-1][1] or usual) if times else 0
+        is_told = all(pts is not None for pts, _, _ in frames) and all(one <= other for one, other in pairwise(stored))
+        if not is_told or packets.timeline.is_moved(self.stream_index):
+            return packets._replace(times=times, stored=None, keyframes=times[:1], end=end)
+        known = Counter(stored)
+        keyframes = [pts for pts, (_, _, is_key) in zip(stored, frames, strict=True) if is_key and known[pts] == 1]
         # Without times in its packets, a file has no place to seek to: every reading begins at its first frame.
-        return _Index(times, times[:1], end, None)
+        keyframes = keyframes if packets.keyframes else times[:1]
+        return packets._replace(times=times, stored=stored, keyframes=keyframes, end=end)
+
+    def _frames_from(self, index: _Index, start: int, stop: int) -> Iterator[VideoFrame]:
+        """The decoded frames of that range, up to the first that is missing."""
+        if index.stored is None:
+            with self._opened() as (container, stream):
+                yield from islice(self._decoded(container, stream, index.timeline), start, stop)
+            return
+        stored = index.stored
+        at = bisect_left(stored, stored[start])
+        for frame in self._decoded_from(stored[start]):
+            if frame.pts is None or frame.pts < stored[at]:
+                continue
+            if frame.pts > stored[at]:
+                return
+            if at >= start:
+                yield frame
+            at += 1
+            if at == stop:
+                return
 
     def _decoded_from(self, time: int) -> Iterator[VideoFrame]:
         """Decoded frames from that one or an earlier one on."""
@@ -196,19 +256,26 @@ class VideoSource:
         for keyframe in reversed(keyframes[1 : bisect_right(keyframes, time)]):
             with self._opened() as (container, stream):
                 container.seek(keyframe, stream=stream)
-                frames = self._decoded(container, stream)
+                frames = self._decoded(container, stream, Timeline())
                 first = next(frames, None)
                 # Some containers land behind the time that was asked for: begin a keyframe earlier then.
                 if first is not None and first.pts is not None and first.pts <= time:
                     yield from chain([first], frames)
                     return
         with self._opened() as (container, stream):
-            yield from self._decoded(container, stream)
+            yield from self._decoded(container, stream, Timeline())
 
-    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    def _decoded(self, container: InputContainer, stream: VideoStream, timeline: Timeline) -> Iterator[VideoFrame]:
         """Frames up to the end, or up to a packet that the decoder refuses."""
+        number = 0
         try:
             for packet in container.demux(stream):
+                if packet.size:
+                    timeline.place(packet, number)
+                    number += 1
+                    if packet.is_corrupt and timeline.jumps_soon(stream.index, number):
+                        # Where recordings were joined, the last packets only count as torn: another's follow.
+                        yield from stream.codec_context.decode(_without_flags(packet))
                 if not packet.is_corrupt:
                     yield from packet.decode()
         except av.error.FFmpegError:
@@ -228,7 +295,7 @@ class VideoSource:
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
         try:
-            container = av.open(str(self.path))
+            container = av.open(url_of(self.path))
         except (av.error.FFmpegError, OSError) as error:
             raise self._error(_why_not_opened(self.path, error)) from error
         with container:
@@ -250,24 +317,39 @@ class VideoSource:
         )
 
 
-def _index_of(container: InputContainer, stream: VideoStream) -> _Index | None:
-    """What the packets tell; None if they do not tell when each frame is shown."""
+def url_of(path: Path) -> str:
+    """A path as FFmpeg takes it, for which a relative one with a colon would be one of a protocol."""
+    return str(path.absolute())
+
+
+def _index_of(container: InputContainer, stream: VideoStream) -> _Index:
+    """What the packets tell; without `stored` if they do not tell when each frame is shown."""
     packets: list[Packet[VideoStream]] = []
+    clock = TimelineReader(container, stream.index)
     end_seconds = 0.0
     for packet in container.demux():
         if packet.dts is not None:
             end_seconds = max(end_seconds, float((packet.dts + (packet.duration or 0)) * packet.time_base))
-        if packet.stream_index == stream.index and packet.size:
-            packets.append(cast("Packet[VideoStream]", packet))
+        if packet.size:
+            clock.add(packet)
+            if packet.stream_index == stream.index:
+                packets.append(cast("Packet[VideoStream]", packet))
+    timeline = clock.timeline()
+    is_cut = "mp4" in container.format.name and _is_fragment_cut(Path(container.name))
+    if is_cut:
+        damage, whole_until = None, packets[-1].dts if packets and packets[-1].is_corrupt else None
+    else:
+        damage, whole_until = _where_cut(container, stream, packets, end_seconds)
     if stream.codec_context.name in _PACKETS_WITHOUT_FRAME or any(packet.pts is None for packet in packets):
-        return None
-    damage, whole_until = _where_cut(container, stream, packets, end_seconds)
+        return _Index([], None, [], 0, damage, is_cut, timeline)
     pts = [packet.pts for packet in packets if packet.pts is not None and not packet.is_discard]
     keyframes = sorted(packet.pts for packet in packets if packet.pts is not None and packet.is_keyframe)
+    if timeline.is_moved(stream.index) or len(set(pts)) < len(pts):
+        return _Index([], None, keyframes, 0, damage, is_cut, timeline)
     # A recording may begin within a group of images: what is shown before the first keyframe never decodes.
     first = keyframes[0] if keyframes else 0
     times = sorted(time for time in pts if time >= first and (whole_until is None or time <= whole_until))
-    return _Index(times, keyframes, _end(stream, packets, times), damage)
+    return _Index(times, times, keyframes, _end(stream, packets, times), damage, is_cut, timeline)
 
 
 def _end(stream: VideoStream, packets: list["Packet[VideoStream]"], times: list[int]) -> int:
@@ -282,6 +364,16 @@ def _end(stream: VideoStream, packets: list["Packet[VideoStream]"], times: list[
     by_packet = last + (packets[-1].duration or 0 if packets else 0)
     agree = abs(told - by_packet) * (stream.time_base or 0) < _ROUNDING_SECONDS
     return told if told > last and not agree else by_packet
+
+
+def _filled(times: Sequence[int | None], usual: int) -> list[int]:
+    """The same times, and where one is not told, those before and after it, `usual` apart."""
+    first = next((number for number, time in enumerate(times) if time is not None), len(times))
+    told = times[first] if first < len(times) else None
+    filled = [(told or 0) - (first - number) * usual for number in range(first)]
+    for time in times[first:]:
+        filled.append(filled[-1] + usual if time is None else time)
+    return filled
 
 
 def _where_cut(
@@ -302,6 +394,26 @@ def _where_cut(
             packets[-1].dts if packets else None
         )
     return None, None
+
+
+def _is_fragment_cut(path: Path) -> bool:
+    """Whether the last box of a fragmented file is longer than what is left of the file."""
+    length, place, is_fragmented = path.stat().st_size, 0, False
+    with path.open("rb") as file:
+        while place + _BOX_HEAD_BYTES <= length:
+            file.seek(place)
+            size, kind, large = unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
+            is_fragmented |= kind == b"moof"
+            size = large if size == 1 else size or length - place
+            place += max(size, _BOX_HEAD_BYTES)
+    return is_fragmented and place != length
+
+
+def _without_flags(packet: "Packet[VideoStream]") -> "Packet[VideoStream]":
+    copy = cast("Packet[VideoStream]", Packet(bytes(packet)))
+    copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+    copy.is_keyframe = packet.is_keyframe
+    return copy
 
 
 def _flushed(stream: VideoStream) -> Iterator[VideoFrame]:

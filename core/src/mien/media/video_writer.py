@@ -1,14 +1,13 @@
 """Writing a video, whole or not at all: new images with the times, colors, sound and titles of their source."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from math import lcm
+from fractions import Fraction
+from math import floor, lcm
 from pathlib import Path
 from types import TracebackType
 
 import av
 import numpy as np
-from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
@@ -21,7 +20,8 @@ from mien.errors import MienError
 from mien.media.credentials import remove_sidecar
 from mien.media.files import whole_file
 from mien.media.provenance import Provenance
-from mien.media.video_reader import CONVERSION, VideoSource
+from mien.media.tracks import Tracks, timecode_of
+from mien.media.video_reader import CONVERSION, VideoSource, url_of
 
 WRITABLE_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 """What `VideoSink` can write."""
@@ -31,7 +31,15 @@ _WORST_VP9_QUALITY = 63
 _ENCODER_THREADS = 4  # fixed, since x264's output depends on it
 _MP4_SUFFIXES = (".mp4", ".m4v", ".mov")
 _LARGEST_TIMESCALE = 2**31 - 1
-_TECHNICAL_METADATA = ("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "duration")
+_TECHNICAL_METADATA = (  # what the file says of itself, or gets apart
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "encoder",
+    "handler_name",
+    "duration",
+    "timecode",
+)
 _PLACE = "location"  # as in `location-eng` and `com.apple.quicktime.location.ISO6709`
 # Macroblock-tree rate control is off since, in the build that PyAV brings, it decides differently from run to run.
 _X264_OPTIONS = {"preset": "superfast", "mbtree": "0"}
@@ -53,8 +61,11 @@ class VideoSink:
     - .mp4, .m4v, .mov and .mkv hold H.264, .webm holds VP9. Colors are stored at the resolution of the source (4:2:0,
       4:2:2, 4:4:4) in 8 bits, with its range, matrix, primaries and transfer curve; an image with an odd side, which
       H.264 cannot store in 4:2:0, as 4:4:4.
-    - Every frame keeps its time. (.mkv and .webm count in milliseconds, and round to them.)
-    - All sound is copied packet by packet, unchanged; or none. Subtitles and other streams are not copied.
+    - Every frame keeps its time, counted from where the source's images or sound begin. (.mkv and .webm count in
+      milliseconds, and round to them.)
+    - All sound is copied packet by packet, unchanged, or none; what the file cannot hold is encoded as AAC, in .webm as
+      Opus. Subtitles that the file can hold, and chapters, are copied with the titles. `notes` says what is left out or
+      changed.
     - Titles and other metadata are kept, but not where it was filmed: no key with "location" in it is carried over; or
       none at all. Pixels are upright, so there is no mark of a rotation.
 
@@ -63,10 +74,9 @@ class VideoSink:
     path: where to. like: the video that the images come from. synthetic: the mark of images that were drawn, and what
     signs the file, if anything does.
     quality: from 0 (best) to 51, x264's constant rate factor; for VP9 it is scaled to 0…63.
-    sound, titles: whether those of `like` are kept.
+    sound, titles: whether those of `like` are kept; with titles, subtitles and chapters.
 
-    Raises MienError for an unknown suffix, a quality out of range, sound that the format cannot hold, a full disk and a
-    missing permission.
+    Raises MienError for an unknown suffix, a quality out of range, a full disk and a missing permission.
     """
 
     def __init__(
@@ -90,6 +100,8 @@ class VideoSink:
         self._synthetic = synthetic
         self._quality = quality
         self._keeps_sound, self._keeps_titles = sound, titles
+        self.notes: tuple[str, ...] = ()
+        """What of the source is left out or changed, besides its images; each as a sentence without its end."""
         self._stack = ExitStack()
 
     def __enter__(self) -> "VideoSink":
@@ -99,16 +111,33 @@ class VideoSink:
             if self._synthetic and self._synthetic.signer:
                 _ = self._synthetic.signer.key  # one that cannot be read or made is told before any frame is drawn
             stack.push(self._sign)
-            source = stack.enter_context(av.open(str(self._like.path)))
+            source = stack.enter_context(av.open(url_of(self._like.path)))
             self._output = self._created(partial, source)
             stack.push(self._close)
             self._output.metadata.update(self._metadata())
+            timecode = timecode_of(source)
+            if timecode and self._keeps_titles:
+                self._output.metadata["timecode"] = timecode
             self._video = self._video_stream()
-            heard = source.streams.audio if self._keeps_sound else ()
-            copies = {stream.index: self._copy_of(stream) for stream in heard}
-            self._sound = _packets_of(source, copies)
-            self._next_sound = next(self._sound, None)
-            self._write_header([stream.codec_context.name for stream in heard])
+            tracks = Tracks(
+                source,
+                self._output,
+                self._like.stream_index,
+                self._like.timeline,
+                sound=self._keeps_sound,
+                texts=self._keeps_titles,
+            )
+            # A whole unit of the images' clock, so that their times stay as exact as they are.
+            begin = min([self._like.frame_times()[0] * self._like.time_base, *tracks.starts()])
+            self._origin = floor(begin / self._like.time_base)
+            origin = self._origin * self._like.time_base
+            self._copy_chapters(source, origin, tracks)
+            if timecode and not self._keeps_titles:
+                tracks.notes.append("the timecode is left out")
+            self.notes = (*self._like.notes, *tracks.notes)
+            self._rest = tracks.packets(origin)
+            self._write_header()
+            self._next_packet = next(self._rest, None)
             self._stack = stack.pop_all()
         return self
 
@@ -122,7 +151,7 @@ class VideoSink:
         if image.shape != (self._like.height, self._like.width, 3):
             raise ValueError(f"a frame of shape {image.shape} in a video of {self._like.width}×{self._like.height}")
         frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")
-        frame.pts, frame.time_base, frame.duration = pts, self._like.time_base, duration
+        frame.pts, frame.time_base, frame.duration = pts - self._origin, self._like.time_base, duration
         self._mux(self._video.encode(self._in_source_colors(frame)))
 
     def __exit__(
@@ -137,7 +166,7 @@ class VideoSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._mux(self._video.encode(None))
-        self._copy_sound(until_seconds=float("inf"))
+        self._copy_tracks(until_seconds=float("inf"))
 
     def _close(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -160,11 +189,12 @@ class VideoSink:
         options = {"fflags": "+bitexact"}  # the same images give the same file
         if path.suffix.lower() in _MP4_SUFFIXES:
             # The unit in which the file says how long its streams are; in milliseconds, sound would lose samples.
-            rates = [stream.rate for stream in source.streams.audio if self._keeps_sound]
+            rates = [stream.rate for stream in source.streams.audio if self._keeps_sound and stream.codec_context]
             common = lcm(self._like.time_base.denominator, *rates)
             options["movie_timescale"] = str(common if common <= _LARGEST_TIMESCALE else max(rates, default=1000))
             options["movflags"] = "+faststart"
-        return av.open(str(path), "w", options=options)
+            options["write_tmcd"] = "1" if self._keeps_titles and timecode_of(source) else "0"
+        return av.open(url_of(path), "w", options=options)
 
     def _metadata(self) -> dict[str, str]:
         kept = {
@@ -198,25 +228,27 @@ class VideoSink:
         context.color_primaries, context.color_trc = like.color.primaries, like.color.transfer
         return stream
 
-    def _copy_of(self, stream: AudioStream) -> AudioStream:
-        try:
-            copy = self._output.add_stream_from_template(stream)
-        except ValueError as error:
-            raise self._unheld([stream.codec_context.name]) from error
-        copy.metadata.update({key: text for key, text in stream.metadata.items() if key.lower() == "language"})
-        return copy
+    def _copy_chapters(self, source: InputContainer, origin: Fraction, tracks: Tracks) -> None:
+        chapters = source.chapters()
+        if not self._keeps_titles:
+            if chapters:
+                tracks.notes.append("chapters are left out")
+            return
+        for chapter in chapters:
+            shift = round(origin / chapter["time_base"]) if chapter["time_base"] else 0
+            chapter["start"], chapter["end"] = max(0, chapter["start"] - shift), max(0, chapter["end"] - shift)
+        self._output.set_chapters(chapters)
 
-    def _write_header(self, sound: list[str]) -> None:
+    def _write_header(self) -> None:
         try:
             self._output.start_encoding()
         except OSError:
             raise
         except (av.error.FFmpegError, ValueError) as error:
-            raise self._unheld(sound) from error
-
-    def _unheld(self, sound: list[str]) -> MienError:
-        what = f"the sound of {self._like.path} ({', '.join(sound)})" if sound else "such a video"
-        return MienError(f"{self.path}: a {self.path.suffix} cannot hold {what}.", "Use .mkv, which holds every sound.")
+            raise MienError(
+                f"{self.path}: a {self.path.suffix} cannot hold the images and sound of {self._like.path} ({error}).",
+                "Use .mkv, or leave the sound out with --no-sound.",
+            ) from error
 
     def _in_source_colors(self, frame: VideoFrame) -> VideoFrame:
         like, context = self._like, self._video.codec_context
@@ -231,24 +263,17 @@ class VideoSink:
     def _mux(self, packets: "list[Packet[VideoStream]]") -> None:
         for packet in packets:
             if packet.dts is not None:
-                self._copy_sound(until_seconds=float(packet.dts * packet.time_base))
+                self._copy_tracks(until_seconds=float(packet.dts * packet.time_base))
             self._output.mux(packet)
 
-    def _copy_sound(self, until_seconds: float) -> None:
+    def _copy_tracks(self, until_seconds: float) -> None:
         """Sound goes into the file beside the images that it is heard with."""
-        while self._next_sound is not None:
-            packet = self._next_sound
+        while self._next_packet is not None:
+            packet = self._next_packet
             if packet.dts is not None and float(packet.dts * packet.time_base) > until_seconds:
                 return
             self._output.mux(packet)
-            self._next_sound = next(self._sound, None)
-
-
-def _packets_of(source: InputContainer, copies: dict[int, AudioStream]) -> "Iterator[Packet[AudioStream]]":
-    for packet in source.demux(source.streams.audio) if copies else ():
-        if packet.size:
-            packet.stream = copies[packet.stream_index]
-            yield packet
+            self._next_packet = next(self._rest, None)
 
 
 def _pixel_format(like: VideoSource, *, any_size: bool) -> str:
