@@ -192,13 +192,17 @@ def test_who_took_part_does_not_audit() -> None:
     registry = Registry()
     took = {"extractor": frozenset({"centerface", "face_recognition"}), "recognizer": frozenset({"encoding"})}
     chosen = choose_plugins(AuditOptions(), took, registry)
-    assert chosen.extractor == "blazeface" and not chosen.independent  # no other recognizer is installed
-    assert any("encoding took part" in note for note in chosen.notes)
+    assert (chosen.extractor, chosen.recognizer, chosen.judges, chosen.independent) == ("blazeface", "sface", (), True)
+    both = {"recognizer": frozenset({"encoding", "sface"})}
+    nobody = choose_plugins(AuditOptions(), both, registry)
+    assert (nobody.recognizer, nobody.judges, nobody.independent) == ("encoding", (), False)
+    assert any("encoding took part" in note for note in nobody.notes)
     named = choose_plugins(AuditOptions(extractor="centerface", recognizer="encoding"), took, registry)
     assert named.extractor == "centerface" and "centerface took part" in named.notes[0]
     unknown = choose_plugins(AuditOptions(), {}, registry)
     assert {"centerface", "blazeface", "face_recognition"} <= set(unknown.extractor.split("+"))
     assert "Nothing says" in unknown.notes[0]
+    assert (unknown.recognizer, unknown.judges) == ("encoding", ("sface",))
 
 
 @pytest.fixture

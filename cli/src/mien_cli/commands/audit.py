@@ -43,6 +43,14 @@ def audit(
         str | None,
         typer.Option(metavar="NAME", help="What recognizes them; by default one that did not make OUTPUT, if any."),
     ] = None,
+    judges: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--judge",
+            metavar="NAME",
+            help="A further recognizer, which is reported beside; by default all others that did not make OUTPUT.",
+        ),
+    ] = None,
     keep: Annotated[
         list[Path] | None,
         typer.Option(metavar="IMAGE", help="Somebody who was to stay visible: no leak; may be repeated."),
@@ -73,6 +81,7 @@ def audit(
     options = AuditOptions(
         extractor=extractor,
         recognizer=recognizer,
+        judges=None if judges is None else tuple(judges),
         keep=tuple(keep or ()),
         every=every,
         least_score=least_score,

@@ -17,7 +17,7 @@ from mien.auditing.options import AuditOptions
 from mien.auditing.page import write_audit
 from mien.auditing.pairs import FilePair, pair_files
 from mien.auditing.people import PeopleFinder
-from mien.auditing.report import AuditedFile, AuditReport, Leak, LeakView, Verification
+from mien.auditing.report import AuditedFile, AuditReport, JudgedFaces, Leak, LeakView, Verification
 from mien.auditing.unchanged import IS_UNCHANGED
 from mien.auditing.views import ThinnedViews, view_of
 from mien.errors import MienError
@@ -78,6 +78,8 @@ class Findings:
     finder: PeopleFinder = field(default_factory=PeopleFinder)
     compared: list[tuple[Encoding, Encoding, int]] = field(default_factory=list)
     """Of each face with encodings: before, after, and its tracklet."""
+    judged: list[tuple[float | None, ...]] = field(default_factory=list)
+    """Of each of these, the distance by each judge."""
 
 
 class Auditor:
@@ -86,7 +88,7 @@ class Auditor:
     def __init__(self, plugins: AuditPlugins, options: AuditOptions, registry: Registry) -> None:
         self._plugins, self._options = plugins, options
         threads = options.threads or os.cpu_count() or 1
-        self._examiner = Examiner(plugins.extractor, plugins.recognizer, threads, registry)
+        self._examiner = Examiner(plugins.extractor, plugins.recognizer, plugins.judges, threads, registry)
         self._recognizer = self._examiner.recognizer
         extractors = ExtractorSet(plugins.extractor, registry) if options.keep else None
         self._kept = [self._recognizer.reference(path, extractors) for path in options.keep if extractors]
@@ -117,6 +119,7 @@ class Auditor:
                         continue
                     compared += 1
                     findings.compared.append((face.original_encoding, face.output_encoding, tracklet))
+                    findings.judged.append(face.judged)
                 if leak := self._leak(pair, image, face):
                     findings.views.add(len(findings.leaks) + len(listed), view_of(image.images, face.box))
                     listed.append((leak, tracklet))
@@ -154,6 +157,7 @@ class Auditor:
             leaks=[leak for leak in leaks if self._counts(leak)],
             doubtful=[leak for leak in leaks if not self._counts(leak)],
             verification=self._verification(findings, people),
+            judges=[self._judged(findings, number) for number in range(len(self._examiner.judges))],
         )
         return report, [LeakView(leaks[number], image) for number, image in findings.views.items()]
 
@@ -187,6 +191,17 @@ class Auditor:
     def _is_kept(self, encoding: Encoding) -> bool:
         limit = self._recognizer.same_person_below
         return any(self._recognizer.distances(encoding[None], one)[0] < limit for one in self._kept)
+
+    def _judged(self, findings: Findings, number: int) -> JudgedFaces:
+        judge = self._examiner.judges[number]
+        distances = [distance for row in findings.judged if (distance := row[number]) is not None]
+        return JudgedFaces(
+            recognizer=judge.record,
+            same_person_below=judge.same_person_below,
+            faces=len(distances),
+            verified=sum(distance < judge.same_person_below for distance in distances),
+            smallest_distance=min(distances, default=None),
+        )
 
     def _verification(self, findings: Findings, people: dict[int, int]) -> Verification:
         before = _stacked([original for original, _, _ in findings.compared])

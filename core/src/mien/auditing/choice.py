@@ -8,7 +8,7 @@ from mien.auditing.options import AuditOptions
 from mien.contracts.extractor import Extractor
 from mien.errors import MienError
 from mien.plugins.choice import parse_choices
-from mien.plugins.registry import Registry
+from mien.plugins.registry import Registry, known_distributions
 from mien.tracking.recognizer import default_recognizer, tells_people_apart
 
 TookPart = Mapping[str, frozenset[str]]
@@ -21,19 +21,24 @@ class AuditPlugins:
 
     extractor: str
     recognizer: str
+    judges: tuple[str, ...]
+    """Further recognizers."""
     independent: bool
     """Whether none of them took part, as far as is known."""
     notes: tuple[str, ...]
 
 
 def choose_plugins(options: AuditOptions, took_part: TookPart, registry: Registry) -> AuditPlugins:
-    """What the options name, and else all extractors and the recognizer that took no part.
+    """What the options name, and else all extractors, the recognizer and the judges that took no part.
 
     Raises MienError if none is installed.
     """
     notes = [] if took_part else ["Nothing says which plugins made the output."]
     extractor = options.extractor or _extractor(took_part.get("extractor", frozenset()), registry, notes)
-    recognizer = options.recognizer or _recognizer(took_part.get("recognizer", frozenset()), registry)
+    free = _recognizers(took_part.get("recognizer", frozenset()), registry)
+    recognizer = options.recognizer or next(iter(free), None) or default_recognizer(registry)
+    name = parse_choices(recognizer)[0].name
+    judges = tuple(one for one in free if one != name) if options.judges is None else options.judges
     used = {
         "extractor": {choice.name for choice in parse_choices(extractor)},
         "recognizer": {choice.name for choice in parse_choices(recognizer)},
@@ -45,7 +50,7 @@ def choose_plugins(options: AuditOptions, took_part: TookPart, registry: Registr
         for names in both.values()
         if names
     ]
-    return AuditPlugins(extractor, recognizer, not any(both.values()), tuple(notes))
+    return AuditPlugins(extractor, recognizer, judges, not any(both.values()), tuple(notes))
 
 
 def _extractor(took_part: frozenset[str], registry: Registry, notes: list[str]) -> str:
@@ -71,13 +76,16 @@ def _finders_first(names: Iterable[str], loaded: Mapping[str, type[Extractor]]) 
     return sorted(names, key=lambda name: (loaded[name].can_measure(), name))
 
 
-def _recognizer(took_part: frozenset[str], registry: Registry) -> str:
-    for name in registry.names("feature"):
+def _recognizers(took_part: frozenset[str], registry: Registry) -> list[str]:
+    """Those that took no part and can be loaded, the project's default first."""
+    default = known_distributions().get("recognizer", {})
+    free = []
+    for name in sorted(registry.names("feature"), key=lambda name: name not in default):
         if name in took_part:
             continue
         try:
             if tells_people_apart(name, registry):
-                return name
+                free.append(name)
         except MienError:
             continue  # one that cannot be loaded; if there is no other, the default says so
-    return default_recognizer(registry)
+    return free

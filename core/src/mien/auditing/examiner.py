@@ -37,6 +37,8 @@ class ExaminedFace:
     output_encoding: Encoding | None
     """Who it is in each, at the landmarks that are found there; if none are, at the original's, since whoever looks for
     somebody knows the place. None without landmarks in the original."""
+    judged: tuple[float | None, ...] = ()
+    """How far each judge says that they lie apart; None where there are no encodings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +52,20 @@ class ExaminedImage:
 class Examiner:
     """Finds and recognizes the faces of image pairs, several at once.
 
-    extractor, recognizer: plugin choices. Raises MienError if one cannot be made.
+    extractor, recognizer, judges: plugin choices. Raises MienError if one cannot be made.
     """
 
-    def __init__(self, extractor: str, recognizer: str | None, threads: int, registry: Registry) -> None:
+    def __init__(
+        self, extractor: str, recognizer: str, judges: Sequence[str], threads: int, registry: Registry
+    ) -> None:
         self._threads = threads
         self._extractors = Pool(lambda: ExtractorSet(extractor, registry), threads)
-        self._recognizers = Pool(lambda: Recognizer(registry, recognizer), threads)
+        self._recognizers = Pool(lambda: [Recognizer(registry, one) for one in (recognizer, *judges)], threads)
         with self._extractors.borrowed() as extractors, self._recognizers.borrowed() as borrowed:
             self.extractor = extractors.text
             """All settings spelled out."""
-            self.recognizer = borrowed
-            """One of them, to compare encodings."""
+            self.recognizer, *self.judges = borrowed
+            """One of them, to compare encodings, and the judges."""
 
     def examine(self, frames: PairedFrames) -> Iterator[ExaminedImage]:
         """All image pairs, in order. Raises MienError if one cannot be read or a plugin fails."""
@@ -72,12 +76,12 @@ class Examiner:
         with self._extractors.borrowed() as extractors:
             before = extractors.extract(images.original)
             after = extractors.extract(images.output)
-        with self._recognizers.borrowed() as recognizer:
-            return ExaminedImage(images, list(_compared(images, before, after, recognizer)))
+        with self._recognizers.borrowed() as recognizers:
+            return ExaminedImage(images, list(_compared(images, before, after, recognizers)))
 
 
 def _compared(
-    images: ImagePair, before: Sequence[Face], after: Sequence[Face], recognizer: Recognizer
+    images: ImagePair, before: Sequence[Face], after: Sequence[Face], recognizers: Sequence[Recognizer]
 ) -> Iterator[ExaminedFace]:
     left = list(after)
     for face in before:
@@ -85,12 +89,9 @@ def _compared(
         match = max(there, key=lambda other: overlap(other.box, face.box), default=None)
         if match:
             left.remove(match)
-        original_encoding = _encoding(images.original, face, recognizer)
-        output_encoding = None
-        if original_encoding is not None:
-            output_encoding = _encoding(images.output, match, recognizer) if match else None
-            if output_encoding is None:
-                output_encoding = _encoding(images.output, face, recognizer)
+        (original_encoding, output_encoding), *judged = [
+            _encodings(images, face, match, recognizer) for recognizer in recognizers
+        ]
         yield ExaminedFace(
             face.box,
             max(face.score, match.score if match else 0.0),
@@ -99,6 +100,7 @@ def _compared(
             unchanged=unchanged_share(images.original, images.output, face.box),
             original_encoding=original_encoding,
             output_encoding=output_encoding,
+            judged=tuple(map(_distance, recognizers[1:], judged)),
         )
     for face in left:
         yield ExaminedFace(
@@ -110,6 +112,21 @@ def _compared(
             original_encoding=None,
             output_encoding=None,
         )
+
+
+def _encodings(
+    images: ImagePair, face: Face, match: Face | None, recognizer: Recognizer
+) -> tuple[Encoding | None, Encoding | None]:
+    original = _encoding(images.original, face, recognizer)
+    if original is None:
+        return None, None
+    output = _encoding(images.output, match, recognizer) if match else None
+    return original, _encoding(images.output, face, recognizer) if output is None else output
+
+
+def _distance(recognizer: Recognizer, encodings: tuple[Encoding | None, Encoding | None]) -> float | None:
+    original, output = encodings
+    return None if original is None or output is None else float(recognizer.distances(output[None], original)[0])
 
 
 def _encoding(image: RgbImage, face: Face, recognizer: Recognizer) -> Encoding | None:

@@ -23,6 +23,15 @@ def figures_of(report: AuditReport) -> list[tuple[str, str, str]]:
             + ("" if found.smallest_distance is None else f", nearest {found.smallest_distance:.2f}"),
             f"Faces nearer than {report.same_person_below:g} to the face that was at their place.",
         ),
+        *(
+            (
+                f"Still recognized, {judge.recognizer.choice}",
+                f"{judge.verified} of {judge.faces}"
+                + ("" if judge.smallest_distance is None else f", nearest {judge.smallest_distance:.2f}"),
+                f"The same by a further recognizer, nearer than {judge.same_person_below:g}; no leaks by themselves.",
+            )
+            for judge in report.judges
+        ),
         (
             "Rank 1",
             _shown(found.identified, "one person alone: nobody to be confused with"),

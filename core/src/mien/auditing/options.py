@@ -18,6 +18,9 @@ class AuditOptions:
     as the output's Content Credentials say, took no part in making it."""
     recognizer: str | None = None
     """The feature that tells people apart; None: one that took no part, if there is one."""
+    judges: tuple[str, ...] | None = None
+    """Further recognizers: how many faces each still recognizes is reported, and is no leak. None: all that are
+    installed and, as far as the Content Credentials say, took no part."""
     keep: tuple[Path, ...] = ()
     """Images of people, one face in each, who were to stay visible: their faces are no leaks."""
     every: int = 1

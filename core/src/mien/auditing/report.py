@@ -112,6 +112,20 @@ class Verification(BaseModel):
     """Guessed by a linear classifier trained on protected faces; None: there are too few."""
 
 
+class JudgedFaces(BaseModel):
+    """What a further recognizer says of the faces that were compared."""
+
+    model_config = _CONFIG
+
+    recognizer: RecognizerRecord
+    same_person_below: float
+    faces: int
+    """Faces compared."""
+    verified: int
+    """Faces that it still takes for the person who was at their place."""
+    smallest_distance: float | None
+
+
 class AuditReport(BaseModel):
     """What `mien.audit` found."""
 
@@ -129,6 +143,8 @@ class AuditReport(BaseModel):
     leaks: list[Leak]
     doubtful: list[Leak]
     verification: Verification
+    judges: list[JudgedFaces] = []
+    """Further recognizers: what they still recognize does not count as a leak."""
 
     @property
     def frames(self) -> int:

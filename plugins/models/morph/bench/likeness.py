@@ -3,10 +3,11 @@
     python plugins/models/morph/bench/likeness.py --people 100 --with morph:exaggeration=1.5
 
 Each is drawn over the two portraits that the contract tests come with. Distances are a recognizer's; below its limit it
-takes two faces for the same person.
+takes two faces for the same person. Each recognizer that is named has its own table.
 """
 
 import argparse
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,22 +53,28 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=100)
     parser.add_argument("--with", dest="method", default="morph")
     parser.add_argument("--extractor", default="blazeface")
-    parser.add_argument("--recognizer")
+    parser.add_argument("--recognizer", action="append", help="several may be named; the default one if none is")
     options = parser.parse_args()
     registry = Registry()
-    recognizer = Recognizer(registry, options.recognizer)
-    limit = recognizer.same_person_below
     session = Session.open(options.method, registry=registry)
     extractor = registry.create("extractor", options.extractor)
+    shown = []
+    for portrait in portraits():
+        (face,) = untracked(extractor.extract(portrait.image)[:1])
+        shown.append((portrait.image, face.landmarks, drawn(session, portrait.image, face, options.people)))
+    for choice in options.recognizer or [None]:
+        print_table(Recognizer(registry, choice), shown)
+
+
+def print_table(recognizer: Recognizer, shown: Sequence[tuple[RgbImage, Landmarks, list[RgbImage]]]) -> None:
+    """What a recognizer says. shown: portraits, their landmarks, and what was drawn over each."""
+    limit = recognizer.same_person_below
     of_bank = bank(recognizer)
     between = np.linalg.norm(of_bank[:, None] - of_bank[None], axis=-1)[np.triu_indices(len(of_bank), 1)]
-    print(f"{'distance':44}{'median':>8}{'least':>8}{f'< {limit:g}':>8}")
+    print(f"{f'distance by {recognizer.record.choice}':44}{'median':>8}{'least':>8}{f'< {limit:g}':>8}")
     print(row("between people of the bank", between.astype(np.float64), limit))
-    for number, portrait in enumerate(portraits(), start=1):
-        (face,) = untracked(extractor.extract(portrait.image)[:1])
-        place: Landmarks = face.landmarks
-        filmed = recognizer.encode([align(portrait.image, place)])[0]
-        images = drawn(session, portrait.image, face, options.people)
+    for number, (portrait, place, images) in enumerate(shown, start=1):
+        filmed = recognizer.encode([align(portrait, place)])[0]
         encodings = np.concatenate([recognizer.encode([align(image, place)]) for image in images])
         to_bank = np.linalg.norm(encodings[:, None].astype(np.float64) - of_bank[None], axis=-1).min(1)
         to_others = np.linalg.norm(encodings[:, None].astype(np.float64) - encodings[None], axis=-1)
