@@ -1,11 +1,18 @@
 """What a user's folders hold."""
 
+import os
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+from PIL import Image
 
 from mien.errors import MienError
-from mien.media.discovery import Source, find_sources
+from mien.media.discovery import Source, find_sources, passed_over
+from mien.media.image_formats import open_image
+from mien.media.images import read_image
+from mien.media.video_reader import VideoSource
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 JPEG = (DATA / "images" / "formats" / "rgb_q90.jpg").read_bytes()
@@ -48,10 +55,62 @@ def test_a_damaged_file_is_still_what_its_name_says(tmp_path: Path) -> None:
 
 def test_formats_that_are_not_read_are_told(tmp_path: Path) -> None:
     raw = write(tmp_path / "photo.CR2", b"II*\0")
-    heic = write(tmp_path / "renamed.jpg", b"\0\0\0\x18ftypheic")
-    found = find_sources([tmp_path])
-    assert [(source.path, source.kind) for source in found] == [(raw, "unreadable"), (heic, "unreadable")]
-    assert all("convert" in source.reason for source in found)
+    (found,) = find_sources([tmp_path])
+    assert (found.path, found.kind) == (raw, "unreadable")
+    assert "convert" in found.reason
+
+
+@pytest.mark.parametrize(("suffix", "written_as"), [(".mts", "mpegts"), (".ts", "mpegts"), (".m2v", "mpeg2video"),
+                                                    (".tod", "mpeg"), (".h264", "h264"), (".y4m", "yuv4mpegpipe"),
+                                                    (".ogg", "ogg"), (".dv", "dv")])  # fmt: skip
+def test_what_ffmpeg_reads_is_a_video(suffix: str, written_as: str, tmp_path: Path) -> None:
+    codecs = {
+        "h264": "libx264",
+        "mpegts": "libx264",
+        "dv": "dvvideo",
+        "ogg": "libvpx",
+        "yuv4mpegpipe": "wrapped_avframe",
+    }
+    name = codecs.get(written_as, "mpeg2video")
+    path = tmp_path / f"a{suffix}"
+    with av.open(str(path), "w", format=written_as) as container:
+        stream = container.add_stream(name, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
+        for number in range(12):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((576, 720, 3), 20 * number, np.uint8))))
+        container.mux(stream.encode())
+    (found,) = find_sources([tmp_path])
+    assert (found.path, found.kind) == (path, "video")
+    images = [frame.image.mean() for frame in VideoSource(path).frames()]
+    assert images == pytest.approx([20 * number for number in range(12)], abs=6)
+
+
+@pytest.mark.parametrize("suffix", [".jp2", ".tga", ".ico", ".heic", ".avif", ".pcx", ".qoi", ".gif"])
+def test_what_pillow_reads_is_an_image(suffix: str, tmp_path: Path) -> None:
+    open_image(DATA / "images" / "stills" / "grace_hopper.jpg")  # so that HEIF is known
+    shown = np.full((64, 64, 3), (200, 60, 30), np.uint8)
+    Image.fromarray(shown).save(tmp_path / f"a{suffix}")
+    (found,) = find_sources([tmp_path])
+    assert found.kind == "image"
+    assert np.abs(read_image(found.path).astype(int) - shown).max() < 12
+
+
+def test_the_rest_of_a_folder_is_told(tmp_path: Path) -> None:
+    texts = [write(tmp_path / name, b"some text") for name in ("a.txt", "b/index.ts", "c.ogg")]
+    write(tmp_path / ".hidden.txt", b"")
+    write(tmp_path / "d.jpg", JPEG)
+    write(tmp_path / "e.m4a", b"\0\0\0\x18ftypM4A ")
+    assert passed_over(tmp_path) == [*texts[:1], texts[1], texts[2], tmp_path / "e.m4a"]
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (found,) = find_sources([tmp_path / "pipe.mp4"])
+    assert (found.kind, found.reason) == ("unreadable", "it is no file, but a pipe or a device")
+    assert find_sources([tmp_path]) == []
+    for read in (VideoSource, read_image):
+        with pytest.raises(MienError, match="no file, but a folder, a pipe or a device"):
+            read(tmp_path / "pipe.mp4")
 
 
 def test_a_file_that_is_named_itself_is_never_passed_over(tmp_path: Path) -> None:

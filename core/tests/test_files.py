@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from mien.errors import MienError
-from mien.media.files import whole_file, whole_folder
+from mien.media.files import fitting, whole_file, whole_folder
 
 
 @pytest.fixture
@@ -198,6 +198,22 @@ except MienError as error:
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "x.txt may not be written: Permission denied." in run.stdout, run.stderr
+
+
+@pytest.mark.parametrize("name", [b"n" * 251 + b".png", b"\xff\xe9 caf\xe9.png", "ж".encode() * 125 + b".png"])
+def test_a_name_of_any_length_and_encoding_is_written(tmp_path, name):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    with whole_file(path) as partial:
+        partial.write_text("new")
+    assert path.read_text() == "new" and os.listdir(os.fsencode(tmp_path)) == [name]
+
+
+def test_a_name_that_grows_too_long_is_shortened_and_stays_one_name():
+    long = Path("n" * 250 + ".gif.png")
+    short = fitting(long)
+    assert len(short.name) <= 255 and short.suffix == ".png" and short == fitting(long)
+    assert short != fitting(Path("n" * 251 + ".gif.png"))
+    assert fitting(Path("a.gif.png")) == Path("a.gif.png")
 
 
 def test_an_error_about_a_file_elsewhere_passes_as_it_is(tmp_path):

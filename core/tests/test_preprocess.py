@@ -18,6 +18,7 @@ from mien import MienError, Registry
 from mien.dataset import Dataset
 from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import preprocess
+from mien.dataset.scenes import crops_in_scenes
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.video_reader import VideoSource
 from mien.tracking.recognizer import Recognizer
@@ -423,6 +424,22 @@ def test_the_largest_face_of_the_person_is_kept(third_party: Any, crowd: Path) -
 
 
 # What goes wrong
+
+
+def test_a_name_that_is_no_text_is_no_hindrance(third_party: Any, frames: list[Any], tmp_path: Path) -> None:
+    raw = tmp_path / "E" / "raw"
+    raw.mkdir(parents=True)
+    write(raw / "a.png", frames[0])
+    (raw / "a.png").rename(raw / os.fsdecode(b"caf\xe9.png"))
+    (raw / os.fsdecode(b"cut\xe9.jpg")).write_bytes(b"\xff\xd8\xff")
+    report = third_party.preprocess(tmp_path / "E")
+    assert report.faces == 1
+    assert report.dataset.index(["source"])["source"].to_pylist() == ["caf\\udce9.png"]
+    (reason,) = report.dataset.dropped()["dropped"].to_pylist()
+    assert reason.startswith("unreadable")
+    ((_, (crop,), _),) = crops_in_scenes(report.dataset, [0])
+    assert (crop.scene == frames[0]).all()
+    assert third_party.preprocess(tmp_path / "E").up_to_date
 
 
 def test_nothing_to_preprocess_is_told(third_party: Any, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Swapping from end to end, on real faces, with a third party's model that draws what it sees, or all green."""
 
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -272,6 +273,35 @@ def test_two_files_that_would_become_one_are_refused(mirror: Mirror, tmp_path: P
     with pytest.raises(MienError, match=r"album/a\.gif and .*album/a\.gif\.png would both become .*out/a\.gif\.png"):
         mirror.swap(album, tmp_path / "out", overwrite=overwrite)
     assert list(tmp_path.iterdir()) == [album]
+
+
+def test_one_file_never_ends_a_folder(mirror: Mirror, tmp_path: Path) -> None:
+    """Names as long as they may be or of bytes that are no text, and files that fail in every way."""
+    album, out = tmp_path / "album", tmp_path / "out"
+    album.mkdir()
+    names = ["n" * 251 + ".jpg", "ж" * 125 + ".png", "12:30.jpg", os.fsdecode(b"caf\xe9.jpg"), "b" * 251 + ".gif"]
+    for name in names:
+        Image.open(STILL).save(album / name)
+    shutil.copyfile(DATA / "clips" / "single_frame.mp4", album / ("v" * 251 + ".avi"))
+    (album / "cut.jpg").write_bytes(STILL.read_bytes()[:900])
+    (album / "cut.mkv").write_bytes(b"\x1a\x45\xdf\xa3 and no more")
+    (album / "notes.txt").write_text("text")
+    report = mirror.swap(album, out)
+    assert {path.name for path in report.failures} == {"cut.jpg", "cut.mkv"}
+    # Five images, the video and, beside it, its credentials.
+    assert len(list(out.iterdir())) == 7 and not [path for path in out.iterdir() if path.name.startswith(".")]
+    assert {names[0], names[1], names[2], names[3]} < {path.name for path in out.iterdir()}
+    assert report.passed_over == (album / "notes.txt",)
+
+
+def test_a_plugin_that_fails_on_an_image_fails_there_alone(mirror: Mirror, tmp_path: Path) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    for number in range(3):
+        shutil.copyfile(STILL, album / f"{number}.jpg")
+    report = mirror.swap(album, tmp_path / "out", blender="paste:breaks=yes")
+    assert len(report.failures) == 3 and all("out of paste" in why for why in report.failures.values())
+    assert list((tmp_path / "out").iterdir()) == [] and no_threads_left()
 
 
 REFUSED = {

@@ -1,5 +1,7 @@
 """The command `mien`: which commands there are, and in which order its help lists them."""
 
+import io
+import signal
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -61,8 +63,17 @@ def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
     return app
 
 
+def _end(number: int, _frame: object) -> None:
+    """End as if by Ctrl-C: nothing half done is left behind."""
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """What the console script `mien` runs."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be no text
+    signal.signal(signal.SIGTERM, _end)
     asked = sys.argv[1:2]
     app = make_app(asked if asked and asked[0] in COMMANDS else COMMANDS)
     app.pretty_exceptions_enable = sys.stderr.isatty()  # in a log a defect's traceback stands as Python writes it

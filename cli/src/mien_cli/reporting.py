@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mien.inference.report import FileReport
 
 LINES_SHOWN = 10
+NAMES_SHOWN = 5
 
 
 def row_of(figures: Mapping[str, str]) -> Table:
@@ -53,3 +54,16 @@ def print_notes(files: Sequence["FileReport"], console: Console) -> None:
     """What of each file that was written, besides faces, is left out or changed."""
     lines = [f"{file.output}: {note}." for file in files if file.output for note in file.notes]
     print_lines("Not as it was: ", lines, console)
+
+
+def print_passed_over(files: Sequence[Path], console: Console) -> None:
+    """How many files of a folder were passed over, and the first of them."""
+    if files:
+        more = f" and {len(files) - NAMES_SHOWN} more" if len(files) > NAMES_SHOWN else ""
+        names = ", ".join(path.name for path in files[:NAMES_SHOWN]) + more
+        what = (
+            "1 file is neither an image nor a video"
+            if len(files) == 1
+            else (f"{len(files)} files are neither images nor videos")
+        )
+        print_lines("Passed over: ", [f"{what}: {names}."], console)

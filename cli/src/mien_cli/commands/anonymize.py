@@ -22,7 +22,7 @@ from mien_cli.options import (
     Threads,
 )
 from mien_cli.progress import duration, shown_on
-from mien_cli.reporting import listed, print_failures, print_lines, print_notes, row_of
+from mien_cli.reporting import listed, print_failures, print_lines, print_notes, print_passed_over, row_of
 
 if TYPE_CHECKING:
     from mien import AnonymizeReport
@@ -226,6 +226,7 @@ def anonymize(
     console.print(_summary(report))
     _print_what_to_look_at(report, console)
     print_notes(report.files, console)
+    print_passed_over(report.passed_over, console)
     if report.failures:
         print_failures(report.failures, console)
         if len(report.files) == 1:

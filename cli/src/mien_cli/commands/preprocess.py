@@ -12,6 +12,7 @@ from rich.text import Text
 
 from mien_cli.console import messages, results
 from mien_cli.progress import duration, shown_on
+from mien_cli.reporting import print_passed_over
 
 if TYPE_CHECKING:
     from mien.dataset import Dataset
@@ -127,6 +128,7 @@ def preprocess(
     console = results()
     console.print(_summary(report))
     _print_problems(report.dataset, console)
+    print_passed_over(report.passed_over, console)
 
 
 def _alignment(text: str) -> "AlignmentConfig | None":

@@ -22,7 +22,7 @@ from mien_cli.options import (
     Threads,
 )
 from mien_cli.progress import duration, shown_on
-from mien_cli.reporting import listed, print_failures, print_lines, print_notes, row_of
+from mien_cli.reporting import listed, print_failures, print_lines, print_notes, print_passed_over, row_of
 
 if TYPE_CHECKING:
     from mien import SwapReport
@@ -136,6 +136,7 @@ def swap(
     _print_partial(report, console)
     _print_undrawn(report, console)
     print_notes(report.files, console)
+    print_passed_over(report.passed_over, console)
     if report.failures:
         print_failures(report.failures, console)
         raise typer.Exit(EXIT_SOME_FAILED)

@@ -23,6 +23,7 @@ from mien.inference.plugins_used import plugins_used
 from mien.inference.report import AnonymizedFile, AnonymizeReport
 from mien.inference.session import Session, SessionOptions
 from mien.inference.target import KnownPerson, check_seed
+from mien.media.discovery import passed_over
 from mien.media.video_writer import check_quality
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
@@ -129,6 +130,7 @@ def anonymize(
         stage_seconds=methods.stage_seconds(),
         blender=opened.blender,
         recognizer=tells_apart.record if tells_apart else None,
+        passed_over=tuple(passed_over(source)) if source.is_dir() else (),
         seed=seed,
         not_checked="" if policy.verifier else why_none or "it was not asked for",
     )

@@ -14,7 +14,7 @@ from mien.anonymization.verification import distances_to_originals
 from mien.contracts.face import Box, RgbImage
 from mien.errors import MienError
 from mien.inference.generator import Scene
-from mien.inference.images import IMAGES_AHEAD, LoadedImage, load_image
+from mien.inference.images import IMAGES_AHEAD, LoadedImage, each_image, load_image
 from mien.inference.jobs import Job
 from mien.inference.report import AnonymizedFile, Check, as_ranges
 from mien.inference.session import Session
@@ -38,27 +38,31 @@ def anonymize_image(job: Job, session: Session, policy: Policy) -> AnonymizedFil
 
 
 def anonymize_images(jobs: Sequence[Job], session: Session, policy: Policy) -> list[AnonymizedFile]:
-    """Anonymize the images of a folder. One that is unreadable, or is refused, stands in its report.
+    """Anonymize the images of a folder. One that fails, whatever it raises, or is refused, stands in its report.
 
-    Raises MienError if a plugin other than the extractor fails, or if an output cannot be written.
+    Raises MienError if no output can be written.
     """
     session.progress.start("images", len(jobs))
-    failed: list[AnonymizedFile] = []
 
-    def usable(loaded: Iterable[LoadedImage]) -> Iterator[LoadedImage]:
-        for one in loaded:
-            if error := one.failure or _refusal(one, policy):
-                failed.append(AnonymizedFile(one.job.source.path, None, failure=str(error)))
-            else:
-                yield one
+    def anonymized(some: Sequence[Job]) -> Iterator[AnonymizedFile]:
+        failed: list[AnonymizedFile] = []
 
-    with closing(
-        ordered_map(
-            lambda job: load_image(job, session, policy.search.image), jobs, session.threads, 2 * session.threads
-        )
-    ) as loaded:
-        done = list(_anonymized(usable(loaded), session, policy))
-    return done + failed
+        def usable(loaded: Iterable[LoadedImage]) -> Iterator[LoadedImage]:
+            for one in loaded:
+                if error := one.failure or _refusal(one, policy):
+                    failed.append(AnonymizedFile(one.job.source.path, None, failure=str(error)))
+                else:
+                    yield one
+
+        with closing(
+            ordered_map(
+                lambda job: load_image(job, session, policy.search.image), some, session.threads, 2 * session.threads
+            )
+        ) as loaded:
+            yield from _anonymized(usable(loaded), session, policy)
+        yield from failed
+
+    return each_image(jobs, anonymized, AnonymizedFile)
 
 
 def _refusal(loaded: LoadedImage, policy: Policy) -> MienError | None:

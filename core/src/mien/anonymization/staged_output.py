@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count
-from os import getpid, replace
+from os import replace
 from pathlib import Path
 
 from mien.errors import MienError
 from mien.media.credentials import remove_sidecar, sidecar_of
-from mien.media.files import whole_file
+from mien.media.files import fitting, temporary, whole_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class StagedOutput:
 
         An error names the output, as if it were written itself.
         """
-        draft = output.with_name(f"{output.stem}.unchecked-{getpid()}{output.suffix}")
+        draft = temporary(output, "unchecked")
         try:
             yield draft
         except MienError as error:
-            message, fix = (text.replace(str(draft), str(output)) for text in (error.message, error.fix))
-            raise MienError(message, fix) from error.__cause__
+            error.message, error.fix = (text.replace(str(draft), str(output)) for text in (error.message, error.fix))
+            raise
         finally:
             with suppress(OSError):  # what the user has to hear is why it was not written
                 draft.unlink(missing_ok=True)
@@ -53,8 +53,8 @@ class StagedOutput:
 
     def _marked(self, output: Path, mark: str) -> Path:
         if output == self.root:
-            return output.with_name(f"{output.stem}{mark}{output.suffix}")
-        return self.root.with_name(self.root.name + mark) / output.relative_to(self.root)
+            return fitting(output.with_name(f"{output.stem}{mark}{output.suffix}"), f"{mark}{output.suffix}")
+        return fitting(self.root.with_name(self.root.name + mark), mark) / output.relative_to(self.root)
 
 
 def _move(draft: Path, to: Path) -> None:

@@ -8,6 +8,7 @@ from mien.dataset.chunk import Chunk, SourceFile
 from mien.dataset.index import KnownSource
 from mien.dataset.info import FACES
 from mien.dataset.recipe import Recipe
+from mien.dataset.source_names import printable
 from mien.errors import MienError
 from mien.media.discovery import find_sources
 
@@ -34,7 +35,7 @@ def list_sources(dataset: Path, sources: Sequence[Path] | None) -> list[SourceFi
         path = Path(source.path).absolute()
         if path.is_relative_to(own):
             continue  # crops of this dataset are no images to find faces in
-        name = path.relative_to(raw).as_posix() if sources is None else path.as_posix()
+        name = printable(path.relative_to(raw).as_posix() if sources is None else path.as_posix())
         try:
             status = path.stat()
         except OSError:  # a dangling link, or gone since the folder was listed: reading it will say why
@@ -79,7 +80,7 @@ def usable_cores() -> int:
 
 
 def _chunk(files: Sequence[SourceFile], frames: tuple[int, int] | None, recipe: Recipe) -> Chunk:
-    identity = [(file.name, str(file.path), file.size, file.mtime_ns) for file in files]
+    identity = [(file.name, printable(str(file.path)), file.size, file.mtime_ns) for file in files]
     return Chunk(recipe.key(identity, frames), tuple(files), frames)
 
 
@@ -89,7 +90,7 @@ def _frame_ranges(file: SourceFile) -> list[tuple[int, int] | None]:
     try:
         with VideoSource(file.path) as video:
             count = len(video.frame_times())
-    except MienError:
+    except Exception:  # whatever it raises
         return [None]  # the worker meets the same error and notes it in the index
     starts = range(0, count, FRAMES_PER_CHUNK)
     return [(start, min(start + FRAMES_PER_CHUNK, count)) for start in starts] or [None]

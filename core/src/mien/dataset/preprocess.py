@@ -16,6 +16,7 @@ from mien.dataset.recipe import Recipe, described, extractor_text
 from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
+from mien.media.discovery import passed_over
 from mien.media.files import writing_to
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
@@ -40,6 +41,8 @@ class PreprocessReport:
     """Keys of the features that were computed for faces that were there already."""
     up_to_date: bool
     """Whether there was nothing to do."""
+    passed_over: tuple[Path, ...] = ()
+    """Files in the folders of the sources that are neither images nor videos."""
 
     @property
     def read(self) -> int:
@@ -127,7 +130,9 @@ def preprocess(
     up_to_date = done is None and not added
     if up_to_date:
         job.progress.say(f"{path} is up to date: {len(finished)} faces, nothing to do.")
-    return PreprocessReport(finished, done or 0, time.perf_counter() - started, added, up_to_date)
+    folders = [path / "raw"] if sources is None else [Path(source) for source in sources]
+    others = tuple(file for folder in folders if folder.is_dir() for file in passed_over(folder))
+    return PreprocessReport(finished, done or 0, time.perf_counter() - started, added, up_to_date, others)
 
 
 def _recipe(info: DatasetInfo | None, options: PreprocessOptions, registry: Registry) -> Recipe:

@@ -9,6 +9,7 @@ from mien.contracts.face import FaceCrop
 from mien.dataset.format import Dataset
 from mien.dataset.npy import NpyWriter
 from mien.dataset.scenes import crops_in_scenes, crops_of
+from mien.dataset.source_names import source_path
 from mien.dataset.tasks import Advanced, Remeasure, Report
 from mien.errors import MienError
 from mien.media.files import whole_folder
@@ -57,4 +58,5 @@ def _crops(task: Remeasure, features: FeatureSet) -> Iterator[tuple[list[FaceCro
 
 def _sources_are_there(dataset: Dataset, task: Remeasure) -> bool:
     rows = slice(*task.rows)
-    return all((task.raw / source).exists() for source in set(dataset.index(["source"])["source"].to_pylist()[rows]))
+    sources = set(dataset.index(["source"])["source"].to_pylist()[rows])
+    return all(source_path(task.raw, source).exists() for source in sources)

@@ -9,6 +9,7 @@ import numpy as np
 
 from mien.contracts.face import Box, FaceCrop, RgbImage
 from mien.dataset.format import Dataset
+from mien.dataset.source_names import source_path
 from mien.errors import MienError
 from mien.geometry.alignment import as_mask, transform_points
 from mien.media.images import read_image
@@ -36,7 +37,7 @@ def crops_in_scenes(
     wanted = [(source, frame, list(of_scene)) for (source, frame), of_scene in by_image]
     for source, images in groupby(wanted, key=lambda image: image[0]):
         of_source = list(images)
-        scenes = _scenes(raw / source, [frame for _, frame, _ in of_source])
+        scenes = _scenes(source_path(raw, source), [frame for _, frame, _ in of_source])
         for (_, frame, of_scene), scene in zip(of_source, scenes, strict=True):
             where = f"{source}, frame {frame}" if frame is not None else str(source)
             yield of_scene, [reader.crop(row, scene) for row in of_scene], where

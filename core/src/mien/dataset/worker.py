@@ -22,6 +22,7 @@ from mien.dataset.chunk import (
 )
 from mien.dataset.recipe import Recipe
 from mien.dataset.shard import Row, ShardWriter, writing_shard
+from mien.dataset.source_names import printable
 from mien.dataset.tasks import Advanced, Report
 from mien.errors import MienError
 from mien.geometry.alignment import as_uint8_mask, can_align, cut, points_of, similarity_to_crop
@@ -50,7 +51,7 @@ class _LoadedImage:
             "pts": self.pts,
             "source_size": self.source.size,
             "source_mtime_ns": self.source.mtime_ns,
-            **columns,
+            **{name: printable(value) if isinstance(value, str) else value for name, value in columns.items()},
         }
 
 
@@ -113,6 +114,8 @@ class ChunkWorker:
                     image = read_image(source.path)
                 except MienError as error:
                     yield _LoadedImage(source, None, reason=error.message)
+                except Exception as error:  # one file never ends a folder, whatever it raises
+                    yield _LoadedImage(source, None, reason=_in_words(error))
                 else:
                     yield _LoadedImage(source, image)
 
@@ -131,8 +134,9 @@ class ChunkWorker:
                 yield _LoadedImage(source, None, reached, reason=f"the video ends before frame {reached}")
             elif stop == len(self._video.frame_times()) and (why := self._video.damage or self._video.cut_off):
                 yield _LoadedImage(source, None, reached, reason=f"from frame {reached}: {why}")
-        except MienError as error:
-            yield _LoadedImage(source, None, reached if frames else None, reason=error.message)
+        except Exception as error:  # one file never ends a folder, whatever it raises
+            reason = error.message if isinstance(error, MienError) else _in_words(error)
+            yield _LoadedImage(source, None, reached if frames else None, reason=reason)
 
     def _measured(self, image: RgbImage) -> list[_FoundFace]:
         found = self._cut_out(self._extractors.extract(image), image)

@@ -4,14 +4,15 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from mien.contracts.face import Face, RgbImage
 from mien.errors import MienError
 from mien.inference.generator import Scene
-from mien.inference.jobs import Job
+from mien.inference.jobs import Job, Report, failure_of
 from mien.inference.report import FileReport, as_ranges
 from mien.inference.session import Session
-from mien.media.files import whole_file
+from mien.media.files import NothingCanBeWritten, whole_file
 from mien.media.images import read_image, write_image
 from mien.tracking.tracker import TrackedFace, untracked
 from mien.workers.threads import ordered_map
@@ -48,24 +49,57 @@ def swap_image(job: Job, session: Session) -> FileReport:
 def swap_images(jobs: Sequence[Job], session: Session) -> list[FileReport]:
     """Swap the images of a folder. One in which nothing is to be drawn is copied as it is.
 
-    One that is unreadable stands in its report. Raises MienError if a plugin other than the extractor fails, or if an
-    output cannot be written: the disk is full, or a permission is missing.
+    One that fails, whatever it raises, stands in its report. Raises MienError if no output can be written: the disk is
+    full, or a permission is missing.
     """
     session.progress.start("images", len(jobs))
-    failed: list[FileReport] = []
 
-    def readable(loaded: Iterable[LoadedImage]) -> Iterator[LoadedImage]:
-        for image in loaded:
-            if image.failure:
-                failed.append(FileReport(image.job.source.path, None, failure=str(image.failure)))
-            else:
-                yield _only_wanted(image, session)
+    def swapped(some: Sequence[Job]) -> Iterator[FileReport]:
+        failed: list[FileReport] = []
 
-    with closing(
-        ordered_map(lambda job: load_image(job, session), jobs, session.threads, 2 * session.threads)
-    ) as loaded:
-        done = list(_swapped(readable(loaded), session))
-    return done + failed
+        def readable(loaded: Iterable[LoadedImage]) -> Iterator[LoadedImage]:
+            for image in loaded:
+                if image.failure:
+                    failed.append(FileReport(image.job.source.path, None, failure=str(image.failure)))
+                else:
+                    yield _only_wanted(image, session)
+
+        with closing(
+            ordered_map(lambda job: load_image(job, session), some, session.threads, 2 * session.threads)
+        ) as loaded:
+            yield from _swapped(readable(loaded), session)
+        yield from failed
+
+    return each_image(jobs, swapped, FileReport)
+
+
+def each_image(
+    jobs: Sequence[Job], work: Callable[[Sequence[Job]], Iterator[Report]], report: type[Report]
+) -> list[Report]:
+    """The reports of all images of a folder, done together; if that fails, each that is left is done for itself.
+
+    work: does some of them, and gives their reports as they are done. Raises what makes all fail: a full disk.
+    """
+    reports: dict[Path, Report] = {}
+    try:
+        for one in work(jobs):
+            reports[one.source] = one
+    except NothingCanBeWritten:
+        raise
+    except Exception:  # one image never ends a folder, whatever it raises
+        for job in (job for job in jobs if job.source.path not in reports):
+            reports[job.source.path] = _alone(job, work, report)
+    return list(reports.values())
+
+
+def _alone(job: Job, work: Callable[[Sequence[Job]], Iterator[Report]], report: type[Report]) -> Report:
+    try:
+        (done,) = work([job])
+        return done
+    except NothingCanBeWritten:
+        raise
+    except Exception as error:
+        return report(job.source.path, None, failure=failure_of(error))
 
 
 def load_image(job: Job, session: Session, find: Callable[[RgbImage], Sequence[Face]] | None = None) -> LoadedImage:

@@ -1,5 +1,6 @@
 """The files of an input and where each result goes, checked before any work is done; then each in its turn."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TypeVar
 from mien.errors import MienError
 from mien.inference.report import FileReport
 from mien.media.discovery import Source, find_sources
-from mien.media.files import writing_to
+from mien.media.files import NothingCanBeWritten, fitting, writing_to
 from mien.media.images import LABELLED_SUFFIXES
 from mien.media.video_reader import VideoSource
 from mien.media.video_writer import WRITABLE_SUFFIXES
@@ -65,13 +66,13 @@ def _jobs_of_folder(source: Path, output: Path, overwrite: bool, done: str) -> l
 def _mirrored(found: Source, source: Path, output: Path) -> Path:
     path = output / found.path.relative_to(source)
     writable, suffix = (LABELLED_SUFFIXES, _IMAGE_ELSE) if found.kind == "image" else (WRITABLE_SUFFIXES, _VIDEO_ELSE)
-    return path if path.suffix.lower() in writable else path.with_name(path.name + suffix)
+    return path if path.suffix.lower() in writable else fitting(path.with_name(path.name + suffix), suffix)
 
 
 def _refuse_losses(jobs: Sequence[Job], overwrite: bool) -> None:
     inputs = {job.source.path.resolve() for job in jobs}
     for job in jobs:
-        if job.output.resolve() in inputs or (job.output.exists() and job.output.samefile(job.source.path)):
+        if job.output.resolve() in inputs or (os.path.exists(job.output) and job.output.samefile(job.source.path)):
             raise MienError(f"{job.output} would take the place of the input.", "Write to another path.")
     origins: dict[Path, Path] = {}
     for job in (job for job in jobs if job.source.kind != "unreadable"):
@@ -81,7 +82,7 @@ def _refuse_losses(jobs: Sequence[Job], overwrite: bool) -> None:
                 f"{origin} and {job.source.path} would both become {job.output}.",
                 "Rename one of the two, or move it to another folder.",
             )
-    standing = [job.output for job in jobs if job.output.exists()]
+    standing = [job.output for job in jobs if os.path.exists(job.output)]
     if standing and not overwrite:
         more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
         raise MienError(f"{standing[0]}{more} would be overwritten.", "Add --overwrite, or write to another path.")
@@ -101,7 +102,8 @@ def run_jobs(
 
     jobs: what `list_jobs(source, output)` gave. report: what the reports are, to make those of files that fail.
     image, images: do one that was named itself, and those of a folder. video: does one that is whole.
-    Raises MienError as these do; of a folder's videos only if the disk is full or a permission is missing.
+    Whatever one of a folder's videos raises stands in its report, except that the disk is full or nothing may be
+    written. Raises MienError as these do.
     """
     if not source.is_dir():
         (job,) = jobs
@@ -119,15 +121,18 @@ def run_jobs(
 
 def _one_of_many(job: Job, report: type[Report], video: Callable[[Job, VideoSource], Report]) -> Report:
     try:
-        whole = _whole(job)
-    except MienError as error:
-        return report(job.source.path, None, failure=str(error))
-    try:
-        return video(job, whole)
-    except MienError as error:
-        if isinstance(error.__cause__, OSError):  # a full disk would end all the others too
-            raise
-        return report(job.source.path, None, failure=str(error))
+        return video(job, _whole(job))
+    except NothingCanBeWritten:
+        raise
+    except Exception as error:  # one file never ends a folder, whatever it raises
+        return report(job.source.path, None, failure=failure_of(error))
+
+
+def failure_of(error: Exception) -> str:
+    """Why a file failed, for its report; of what is no MienError also what kind of defect it is."""
+    if isinstance(error, MienError):
+        return str(error)
+    return f"{type(error).__name__}: {error}\nThis is a defect: please report it, with what the file alone prints."
 
 
 def _whole(job: Job) -> VideoSource:

@@ -97,6 +97,8 @@ class SwapReport:
     """How it was chosen; None if it was named."""
     recognizer: RecognizerRecord | None = None
     """What told people apart; None: nothing did."""
+    passed_over: tuple[Path, ...] = ()
+    """Files in the folder that are neither images nor videos."""
 
     @property
     def frames(self) -> int:

@@ -12,6 +12,7 @@ from mien.inference.jobs import list_jobs, run_jobs
 from mien.inference.report import FileReport, SwapReport
 from mien.inference.session import Session, SessionOptions
 from mien.inference.video import swap_video
+from mien.media.discovery import passed_over
 from mien.media.video_writer import check_quality
 from mien.plugins.registry import Registry
 from mien.progress import Progress
@@ -77,5 +78,11 @@ def swap(
         video=lambda job, video: swap_video(job, video, session),
     )
     return SwapReport(
-        files, time.perf_counter() - start, session.clock.seconds, session.blender, comparison, session.recognizer
+        files=files,
+        seconds=time.perf_counter() - start,
+        stage_seconds=session.clock.seconds,
+        blender=session.blender,
+        comparison=comparison,
+        recognizer=session.recognizer,
+        passed_over=tuple(passed_over(source)) if source.is_dir() else (),
     )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import MienError
-from mien.media.files import whole_file, writing_to
+from mien.media.files import fitting, temporary, whole_file, writing_to
 from mien.media.provenance import Provenance
 from mien.media.signing_key import SigningKey, own_key_path
 
@@ -86,7 +86,7 @@ class Signer:
             with whole_file(sidecar_of(target)) as partial:
                 partial.write_bytes(manifest)
             return
-        signed = written.with_name(f"{written.stem}.signed{written.suffix}")
+        signed = temporary(written, "signed")
         try:
             with (
                 _signing(target),
@@ -169,7 +169,7 @@ def manifest_of(provenance: Provenance) -> dict[str, Any]:
 
 def sidecar_of(path: Path) -> Path:
     """Where the credentials of a file stand that cannot hold them: OUTPUT.mkv.c2pa."""
-    return path.with_name(path.name + SIDECAR_SUFFIX)
+    return fitting(path.with_name(path.name + SIDECAR_SUFFIX), path.suffix + SIDECAR_SUFFIX)
 
 
 def remove_sidecar(path: Path) -> None:

@@ -7,53 +7,119 @@ from pathlib import Path
 from typing import Literal
 
 from mien.errors import MienError
+from mien.media.image_formats import SUFFIXES
 
 SourceKind = Literal["image", "video", "unreadable"]
 
-_IMAGE_SUFFIXES = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".gif",
-        ".avif",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-    }
-)
 _VIDEO_SUFFIXES = frozenset(
-    {
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".mkv",
-        ".webm",
-        ".avi",
-        ".mpg",
-        ".mpeg",
-        ".mts",
-        ".m2ts",
-        ".wmv",
-        ".flv",
-        ".ogv",
+    [
+        ".3g2",
         ".3gp",
+        ".asf",
+        ".avi",
+        ".divx",
+        ".dv",
+        ".f4v",
+        ".flv",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
         ".mxf",
+        ".ogv",
+        ".qt",
+        ".rm",
+        ".rmvb",
+        ".vob",
+        ".webm",
+        ".wmv",
+    ]
+)
+_PERHAPS_VIDEO_SUFFIXES = frozenset(
+    [
+        ".264",
+        ".265",
+        ".h264",
+        ".h265",
+        ".hevc",
+        ".ivf",
+        ".m1v",
+        ".m2p",
+        ".m2t",
+        ".m2v",
+        ".mjpeg",
+        ".mjpg",
+        ".mod",
+        ".nut",
+        ".ogg",
+        ".ogm",
+        ".ogx",
+        ".tod",
+        ".tp",
+        ".trp",
+        ".ts",
+        ".wtv",
+        ".y4m",
+    ]
+)
+"""Of files that may be something else too: sound, a text. Whether they hold images is tried."""
+_UNSUPPORTED_SUFFIXES = frozenset(
+    {
+        ".raw",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".orf",
+        ".rw2",
+        ".raf",
+        ".pef",
+        ".srw",
+        ".x3f",
+        ".braw",
+        ".r3d",
+        ".xcf",
+        ".svg",
+        ".eps",
+        ".ai",
+        ".jxl",
     }
 )
-_UNSUPPORTED_SUFFIXES = frozenset(
-    {".heic", ".heif", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".psd", ".xcf", ".svg"}
+_SOUND_SUFFIXES = frozenset([".aac", ".flac", ".m4a", ".m4b", ".mka", ".mp3", ".oga", ".opus", ".wav", ".weba", ".wma"])
+_HEAD_BYTES = 1024
+_MP4_IMAGE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_MP4_SOUND_BRANDS = (b"M4A ", b"M4B ")
+_IMAGE_HEADS = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"II*\0",
+    b"MM\0*",
+    b"\0\0\0\x0cjP  ",
+    b"\xff\x4f\xff\x51",
+    b"qoif",
+    b"8BPS",
+    b"DDS ",
+    b"icns",
 )
-_HEAD_BYTES = 16
-_MP4_IMAGE_BRANDS = (b"avif", b"avis")
-_MP4_UNSUPPORTED_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"M4A ", b"M4B ")
+_VIDEO_HEADS = (
+    b"\x1a\x45\xdf\xa3",  # Matroska, WebM
+    b"\x30\x26\xb2\x75",  # Windows Media
+    b"\0\0\1\xba",  # MPEG program stream
+    b"\0\0\1\xb3",  # MPEG video
+    b"FLV",
+    b"YUV4MPEG2",
+    b".RMF",
+    b"\x06\x0e\x2b\x34",  # MXF
+)
+_PACKET_BYTES = {188: 0, 192: 4, 204: 0}
+"""How long the packets of a transport stream are, and where in them the mark stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +140,12 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
     what is wrong. A file in a folder is
 
     - skipped if it or a subfolder above it is hidden (its name begins with a dot);
-    - "unreadable", with a reason, if its format is one of cameras or drawing programs that mien does not read;
-    - ignored if neither bytes nor suffix are of an image or video (texts, archives, sound, …).
+    - "unreadable", with a reason, if its format is one of cameras or drawing programs that is not read;
+    - passed over if neither bytes nor suffix are of an image or video (texts, archives, sound, …): `passed_over` tells
+      which.
 
-    A file that is named itself is never ignored: it is "unreadable" then. Links to files are followed, links to folders
-    only if they are named themselves.
+    A file that is named itself is never passed over: it is "unreadable" then. Links to files are followed, links to
+    folders only if they are named themselves.
 
     Raises MienError for a path that is missing and a folder that may not be listed.
     """
@@ -87,12 +154,24 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
         if path.is_dir():
             found = [source for file in _files_below(path) if (source := _source(file))]
         elif path.exists():
-            found = [_source(path) or Source(path, "unreadable", "it is neither an image nor a video")]
+            found = [_source(path) or Source(path, "unreadable", _why_neither(path))]
         else:
             raise MienError(f"There is no file or folder {path}.", f"ls {path.parent}")
         for source in found:
             sources.setdefault(source.path.resolve(), source)
     return list(sources.values())
+
+
+def passed_over(folder: Path) -> list[Path]:
+    """The files in a folder and its subfolders that `find_sources` passes over, though they are not hidden, in order.
+
+    Raises MienError for a folder that may not be listed.
+    """
+    return [path for path in _files_below(folder) if _source(path) is None]
+
+
+def _why_neither(path: Path) -> str:
+    return "it is neither an image nor a video" if path.is_file() else "it is no file, but a pipe or a device"
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
@@ -109,29 +188,51 @@ def _files_below(folder: Path) -> Iterator[Path]:
 def _source(path: Path) -> Source | None:
     """What a file is; None if it does not look like an image or video at all."""
     suffix = path.suffix.lower()
+    media_suffixes = SUFFIXES | _VIDEO_SUFFIXES | _UNSUPPORTED_SUFFIXES
+    if suffix in _SOUND_SUFFIXES or (path.exists() and not path.is_file()):
+        return None
     try:
         with path.open("rb") as file:
             kind = _kind_by_content(file.read(_HEAD_BYTES))
     except OSError as error:
-        looks_like_media = suffix in _IMAGE_SUFFIXES | _VIDEO_SUFFIXES | _UNSUPPORTED_SUFFIXES
-        return Source(path, "unreadable", f"it cannot be opened: {error.strerror}") if looks_like_media else None
-    if kind is None and suffix in _IMAGE_SUFFIXES:
+        is_media = suffix in media_suffixes
+        return Source(path, "unreadable", f"it cannot be opened: {error.strerror}") if is_media else None
+    if suffix in _UNSUPPORTED_SUFFIXES:
+        return Source(path, "unreadable", f"{suffix} of this kind is not read; convert it to .png, .jpg or .mp4")
+    if kind is None and suffix in SUFFIXES:
         kind = "image"
     if kind is None and suffix in _VIDEO_SUFFIXES:
         kind = "video"
-    if suffix in _UNSUPPORTED_SUFFIXES or (kind == "unreadable" and suffix in _IMAGE_SUFFIXES | _VIDEO_SUFFIXES):
-        return Source(path, "unreadable", f"{suffix} of this kind is not read; convert it to .png, .jpg or .mp4")
-    return Source(path, kind) if kind in ("image", "video") else None
+    if kind is None and suffix in _PERHAPS_VIDEO_SUFFIXES and _shows_something(path):
+        kind = "video"
+    return Source(path, kind) if kind else None
 
 
 def _kind_by_content(head: bytes) -> SourceKind | None:
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*")):
+    if head.startswith(_IMAGE_HEADS):
         return "image"
     if head[:4] == b"RIFF":
         return {b"WEBP": "image", b"AVI ": "video"}.get(head[8:12])  # type: ignore[return-value]
     if head[4:8] == b"ftyp":
-        if head[8:12] in _MP4_IMAGE_BRANDS:
-            return "image"
-        return "unreadable" if head[8:12] in _MP4_UNSUPPORTED_BRANDS else "video"
-    matroska, windows_media, program_stream = b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75", b"\0\0\1\xba"
-    return "video" if head.startswith((matroska, windows_media, program_stream, b"FLV")) else None
+        if head[8:12] in _MP4_SOUND_BRANDS:
+            return None
+        return "image" if head[8:12] in _MP4_IMAGE_BRANDS else "video"
+    return "video" if head.startswith(_VIDEO_HEADS) or _is_transport_stream(head) else None
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    return any(
+        len(head) > 3 * length and all(head[place + length * number] == ord("G") for number in range(4))
+        for length, place in _PACKET_BYTES.items()
+    )
+
+
+def _shows_something(path: Path) -> bool:
+    """Whether FFmpeg finds images in a file."""
+    import av  # most files do without
+
+    try:
+        with av.open(str(path.absolute()), metadata_errors="replace") as container:
+            return any(stream.codec_context and stream.codec_context.width for stream in container.streams.video)
+    except (av.error.FFmpegError, OSError, ValueError):
+        return False

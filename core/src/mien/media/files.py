@@ -1,6 +1,7 @@
 """Writing files whole or not at all."""
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,17 +14,44 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _IN_THE_WAY = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
 _TOO_LARGE = {errno.EFBIG, errno.ENAMETOOLONG}
+_LONGEST_NAME_BYTES = 255
+
+
+def temporary(path: Path, mark: str) -> Path:
+    """A hidden path beside another, with its suffix, that no other process uses; its name is short.
+
+    mark: what it is for, in a word.
+    """
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
+    return path.with_name(f".{digest}.{mark}-{os.getpid()}{path.suffix}")
+
+
+def fitting(path: Path, suffix: str = "") -> Path:
+    """A path, its name shortened if it is longer than file systems take; the same one always gives the same.
+
+    suffix: the end of the name that stays, of at most some 20 letters; by default its own.
+    """
+    name, suffix = os.fsencode(path.name), suffix or path.suffix
+    if len(name) <= _LONGEST_NAME_BYTES:
+        return path
+    end = f"~{hashlib.sha256(name).hexdigest()[:8]}{suffix}"
+    return path.with_name(name[: _LONGEST_NAME_BYTES - len(end.encode())].decode("utf-8", "ignore") + end)
+
+
+class NothingCanBeWritten(MienError):
+    """The disk is full, or a permission is missing: what failed for one file fails for the others too."""
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a path beside the target to write to; it takes the target's place when the block ends without an error.
 
-    The temporary name keeps the target's suffix, since writers choose the format by it. The parent folder is made.
+    The temporary name is short, and keeps the target's suffix, since writers choose the format by it. The parent folder
+    is made.
     Raises MienError if the disk is full, the folder or file may not be written, or the target is a folder; the target
     is then as it was.
     """
-    partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
+    partial = temporary(path, "partial")
     try:
         with writing_to(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,12 +98,12 @@ def writing_to(path: Path) -> Iterator[None]:
         folder = _standing_folder(path)
         if error.errno in _FULL:
             free = shutil.disk_usage(folder).free
-            raise MienError(
+            raise NothingCanBeWritten(
                 f"The disk is full: {path} was not written ({free / 1e6:.0f} MB free). Nothing else was touched.",
                 f"df -h {folder}",
             ) from error
         if error.errno in _FORBIDDEN:
-            raise MienError(f"{path} may not be written: {error.strerror}.", f"ls -ld {folder}") from error
+            raise NothingCanBeWritten(f"{path} may not be written: {error.strerror}.", f"ls -ld {folder}") from error
         if error.errno in _IN_THE_WAY | _TOO_LARGE:
             told = error.filename2 or error.filename
             what = f"{error.strerror}: {told}" if told and told != str(path) else error.strerror

@@ -10,6 +10,7 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageErro
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.media.files import whole_file
+from mien.media.image_formats import open_image
 from mien.media.provenance import Provenance
 
 _JPEG_BLOCK_PX = 8
@@ -42,7 +43,7 @@ def read_image(path: Path) -> RgbImage:
     Pillow's limit against decompression bombs, or of 32-bit numbers, whose range nobody can know.
     """
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             image.load()
             if image.format in _JPEG_FORMATS and _ends_in_gray(image):
                 _refuse_gray_filling(path)
@@ -52,6 +53,8 @@ def read_image(path: Path) -> RgbImage:
         reason = "it is empty" if path.stat().st_size == 0 else "it is not an image of a known format"
     except FileNotFoundError:
         raise MienError(f"There is no image {path}.", f"ls {path.parent}") from None
+    except MienError:
+        raise
     except MemoryError:
         reason = "it does not fit into memory"
     # Decoders raise SyntaxError, ValueError, struct.error and more on damaged files; none of it may end a long run.

@@ -17,6 +17,7 @@ import av
 from PIL import Image
 
 from mien.errors import MienError
+from mien.media.image_formats import open_image
 
 if TYPE_CHECKING:
     from mien.media.credentials import Signer
@@ -101,7 +102,7 @@ def read_provenance(path: Path) -> Provenance | None:
     Raises MienError if the file is missing or neither an image nor a video.
     """
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             texts = [image.info.get("xmp"), image.info.get("XML:com.adobe.xmp"), image.getexif().get(_TIFF_XMP_TAG)]
     except FileNotFoundError:
         raise MienError(f"There is no file {path}.", f"ls {path.parent}") from None
@@ -130,7 +131,7 @@ def from_xmp(text: str) -> Provenance | None:
 
 def _video_metadata(path: Path) -> list[str]:
     try:
-        with av.open(str(path), options={"export_xmp": "1"}) as container:
+        with av.open(str(path.absolute()), options={"export_xmp": "1"}, metadata_errors="replace") as container:
             shows_anything = any(stream.width for stream in container.streams.video)
             metadata = list(container.metadata.values())
     except (av.error.FFmpegError, OSError) as error:

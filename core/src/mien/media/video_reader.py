@@ -295,7 +295,9 @@ class VideoSource:
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
         try:
-            container = av.open(url_of(self.path))
+            if self.path.exists() and not self.path.is_file():
+                raise self._error("it is no file, but a folder, a pipe or a device; copy what it gives into a file")
+            container = av.open(url_of(self.path), metadata_errors="replace")
         except (av.error.FFmpegError, OSError) as error:
             raise self._error(_why_not_opened(self.path, error)) from error
         with container:
@@ -304,7 +306,10 @@ class VideoSource:
                 raise self._error("it holds no video stream")
             stream.thread_count = self._threads
             stream.thread_type = "AUTO"
-            yield container, stream
+            try:
+                yield container, stream
+            except av.error.FFmpegError as error:
+                raise self._error(f"it is damaged ({error.strerror})") from error
 
     def _error(self, reason: str, *, frame: int | None = None) -> MienError:
         if frame is None:

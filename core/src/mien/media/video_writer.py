@@ -5,6 +5,7 @@ from fractions import Fraction
 from math import floor, lcm
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import av
 import numpy as np
@@ -111,7 +112,7 @@ class VideoSink:
             if self._synthetic and self._synthetic.signer:
                 _ = self._synthetic.signer.key  # one that cannot be read or made is told before any frame is drawn
             stack.push(self._sign)
-            source = stack.enter_context(av.open(url_of(self._like.path)))
+            source = stack.enter_context(av.open(url_of(self._like.path), metadata_errors="replace"))
             self._output = self._created(partial, source)
             stack.push(self._close)
             self._output.metadata.update(self._metadata())
@@ -264,7 +265,19 @@ class VideoSink:
         for packet in packets:
             if packet.dts is not None:
                 self._copy_tracks(until_seconds=float(packet.dts * packet.time_base))
+            self._write_packet(packet)
+
+    def _write_packet(self, packet: "Packet[Any]") -> None:
+        try:
             self._output.mux(packet)
+        except OSError:
+            raise
+        except av.error.FFmpegError as error:
+            raise MienError(
+                f"{self.path} cannot be written: a {self.path.suffix} does not take the sound or subtitles of "
+                f"{self._like.path} ({error.strerror}).",
+                "Use .mkv, or leave the sound out with --no-sound.",
+            ) from error
 
     def _copy_tracks(self, until_seconds: float) -> None:
         """Sound goes into the file beside the images that it is heard with."""
@@ -272,7 +285,7 @@ class VideoSink:
             packet = self._next_packet
             if packet.dts is not None and float(packet.dts * packet.time_base) > until_seconds:
                 return
-            self._output.mux(packet)
+            self._write_packet(packet)
             self._next_packet = next(self._rest, None)
 
 
