@@ -34,6 +34,10 @@ class Feature(Plugin):
     √(2 − 2·cosine), so a least cosine c is the limit √(2 − 2·c).
     """
 
+    value_names: tuple[str, ...] = ()
+    """What each of its values is called, in the order of a flattened row; (): they have no names. A feature that has
+    those of ARKit's blendshapes (jawOpen, eyeBlinkLeft, …) can judge expressions."""
+
     @property
     @abstractmethod
     def shape(self) -> tuple[int, ...]:
