@@ -44,6 +44,10 @@ def evaluate(
             "--judge", metavar="NAME", help="A further recognizer, used for nothing else. May be given repeatedly."
         ),
     ] = None,
+    expressions: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A feature that judges expressions; blendshapes by default, if installed."),
+    ] = None,
     trained_on: Annotated[
         list[Path] | None,
         typer.Option(metavar="DATASET", help="A dataset that an exported RUN was trained on; may be repeated."),
@@ -84,6 +88,7 @@ def evaluate(
                 extractor=extractor,
                 recognizer=recognizer,
                 judges=tuple(judges or ()),
+                expressions=expressions,
                 trained_on=tuple(trained_on or ()),
             ),
             out=out,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from mien.dataset import Dataset
 from mien.errors import MienError
 from mien.evaluation.evaluate import evaluate, people_drawn
+from mien.evaluation.expression_judge import default_expression_judge
 from mien.evaluation.html import embedded, table_of, write_html
 from mien.evaluation.metric_table import beaten
 from mien.evaluation.options import CompareOptions, EvaluateOptions
@@ -183,11 +184,17 @@ def _known(
         return None
     # Not only the faces: whoever tried another blender or one person alone left that evaluation here.
     results = (known.weights, known.dataset_digest, known.faces_asked, known.last_asked, known.seed, known.drawn_as)
-    by = (known.blender, known.extractor, known.recognizer)
+    by = (known.blender, known.extractor, known.recognizer, known.expressions)
     drawn_as = _everybody(run.path, dataset, registry, among)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     asked = (digest, dataset.info.digest, options.faces, options.last, 0, drawn_as)
-    default = (registry.default("blender"), dataset.info.extractor, RecognizerRecord.of(recognizer, registry))
+    expressions = default_expression_judge(registry)
+    default = (
+        registry.default("blender"),
+        dataset.info.extractor,
+        RecognizerRecord.of(recognizer, registry),
+        RecognizerRecord.of(expressions, registry) if expressions else None,
+    )
     return known if (results, by) == (asked, default) else None
 
 

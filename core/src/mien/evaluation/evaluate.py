@@ -12,6 +12,7 @@ from mien.contracts.target import Given
 from mien.dataset import Dataset
 from mien.errors import MienError
 from mien.evaluation.baselines import MeanFace, ModelPredictor, NearestFace, Thumbnail, given_of
+from mien.evaluation.expression_judge import ExpressionJudge, default_expression_judge
 from mien.evaluation.formulas import expression_error, frechet_distance, mean_of_finite, mean_pairwise_distance
 from mien.evaluation.metric_table import beats
 from mien.evaluation.metrics import RecognizedPeople, compute_metrics
@@ -107,12 +108,15 @@ def measure(
     extractor = options.extractor or dataset.info.extractor
     recognizes = Recognizer(registry, options.recognizer or opened.recognizer)
     judging = _judges(options.judges, recognizes, opened, registry)
+    by_expression = options.expressions or default_expression_judge(registry)
+    expression_judge = ExpressionJudge(registry, by_expression) if by_expression else None
     plugins = Plugins(
         blender,
         extractor,
         finds_originals=extractor != dataset.info.extractor,
         recognizer=recognizes.record.choice,
         judges=tuple(judge.record.choice for judge in judging),
+        expressions=by_expression,
     )
     looking = looking_with(registry, plugins, observations=len(chosen.rows) * len(people) * _PREDICTORS)
     known = _encodings(sources, people, recognizes, progress)
@@ -143,7 +147,17 @@ def measure(
         poses[number] = angles_degrees(head_pose(observations.landmarks))
         real = known[result.drawn_as] if result.drawn_as else originals.encodings
         metrics.append(
-            compute_metrics(result, observations, originals, recognized, real, dataset.people, synthetic, by_judges)
+            compute_metrics(
+                result,
+                observations,
+                originals,
+                recognized,
+                real,
+                dataset.people,
+                synthetic,
+                by_judges,
+                expression_judge,
+            )
         )
     middle = len(originals.encodings) // 2
     record = opened.record
@@ -171,6 +185,7 @@ def measure(
         recognizer=recognizes.record,
         same_person_below=recognizes.same_person_below,
         judges=[judge.record for judge in judging],
+        expressions=expression_judge.record if expression_judge else None,
         seed=seed,
         device="cpu",
         threads=torch.get_num_threads(),

@@ -81,6 +81,24 @@ COLUMNS = (
         "correlation over the faces of how far the mouth is open, original against result: it does not mind another "
         "person's face shape",
     ),
+    *(
+        Column(
+            title, lambda f, key=key: f.motion.follows.get(key) if f.motion else None,  # type: ignore[misc]
+            "{:.2f}", "higher", f"correlation of {meaning}, original against result, by blendshapes",
+        )
+        for title, key, meaning in (
+            ("jaw r", "jaw", "the opening of the jaw"),
+            ("smile r", "smile", "the smile"),
+            ("brows r", "brows", "how far the brows are raised"),
+            ("blink r", "blink", "how far the lids are closed"),
+            ("gaze x r", "gaze_x", "the gaze to the side"),
+            ("gaze y r", "gaze_y", "the gaze upwards"),
+        )
+    ),
+    Column(
+        "lids", lambda f: f.motion.lid_closure if f.motion else None, "{:.0%}", "higher",
+        "how far the lids close where the original's do, as a share of the original's; 100 % is as far",
+    ),
     Column("pose °", lambda f: f.pose_degrees, "{:.1f}", "lower", "mean angle between the head poses"),
     Column("L1", lambda f: f.l1, "{:.3f}", "lower", "mean absolute error of the colors in [0, 1], within the mask"),
     Column("SSIM", lambda f: f.ssim, "{:.3f}", "higher", "structural similarity of the crops"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.evaluation.expression_judge import ExpressionJudge
 from mien.evaluation.formulas import (
     WEIGHTS,
     combined_score,
@@ -16,9 +17,10 @@ from mien.evaluation.formulas import (
 )
 from mien.evaluation.observation import Observations, identity_distances
 from mien.evaluation.pixels import pixel_errors
-from mien.evaluation.report import JudgeMetrics, Metrics
+from mien.evaluation.report import JudgeMetrics, Metrics, MotionMetrics
 from mien.evaluation.results import Originals, PredictorResult
 from mien.evaluation.synthetic_people import SyntheticPeople
+from mien.geometry.blendshapes import lid_closure, motion_correlations
 from mien.geometry.expression import correlations, expression
 from mien.geometry.pose import head_pose, pose_error_degrees
 from mien.tracking.recognizer import Recognizer
@@ -42,12 +44,14 @@ def compute_metrics(
     people: Sequence[str],
     synthetic: SyntheticPeople,
     judges: Sequence[RecognizedPeople] = (),
+    expressions: ExpressionJudge | None = None,
 ) -> Metrics:
     """The figures of one way of drawing.
 
     observations: of its results, which belong to `originals`. recognized: by what the figures are. real: encodings of
     the faces that drawn ones should look like. people: whose faces were evaluated. synthetic: what else the model drew.
-    judges: who else says whose faces they are, in the order of `Observations.by_judges`.
+    judges: who else says whose faces they are, in the order of `Observations.by_judges`. expressions: who says what
+    they do.
     """
     limit = recognized.recognizer.same_person_below
     to_original = observations.distances_to(originals.encodings)
@@ -91,6 +95,19 @@ def compute_metrics(
             judge.recognizer.record.choice: _judged(judge, result.drawn_as, encodings, original)
             for judge, encodings, original in zip(judges, observations.by_judges, originals.by_judges, strict=True)
         },
+        motion=motion_metrics(expressions, originals.weights, observations.weights) if expressions else None,
+    )
+
+
+def motion_metrics(
+    judge: ExpressionJudge, originals: NDArray[np.float32], results: NDArray[np.float32]
+) -> MotionMetrics:
+    """Whether results do what their originals did, in the eyes of a judge of expressions: (N, W) each, by it."""
+    original, result = judge.motion(originals), judge.motion(results)
+    follows, closure = motion_correlations(original, result), lid_closure(original.blink, result.blink)
+    return MotionMetrics(
+        follows={name: r for name, r in follows.items() if np.isfinite(r)},
+        lid_closure=closure if np.isfinite(closure) else None,
     )
 
 

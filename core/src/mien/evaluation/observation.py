@@ -1,17 +1,20 @@
 """What a viewer sees of a face: found again in its scene, measured and recognized."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import FaceCrop, Landmarks, RgbImage
+from mien.evaluation.expression_judge import ExpressionJudge
 from mien.geometry.alignment import align
 from mien.plugins.extractor_set import ExtractorSet
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import face_size, mean_distance
+
+_NO_WEIGHTS = np.zeros(0, np.float32)
 
 
 class Observation(NamedTuple):
@@ -23,6 +26,8 @@ class Observation(NamedTuple):
     """float32 (D,), by the recognizer."""
     by_judges: tuple[NDArray[np.float32], ...] = ()
     """The same by each judge."""
+    weights: NDArray[np.float32] = _NO_WEIGHTS
+    """float32 (W,): what the face does, by the judge of expressions; without one, W is 0."""
 
 
 _AT_ITS_PLACE = 0.5
@@ -39,6 +44,8 @@ class Observations:
     """float32 (N, D), by the recognizer."""
     by_judges: tuple[NDArray[np.float32], ...] = ()
     """The same by each judge."""
+    weights: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    """float32 (N, W): what the faces do, by the judge of expressions; without one, W is 0."""
 
     @property
     def found(self) -> NDArray[np.bool_]:
@@ -52,10 +59,20 @@ class Observations:
 
 
 class FaceLocator:
-    """Observations at images with an extractor, a recognizer and judges; what it does is done by one thread."""
+    """Observations at images with an extractor, a recognizer and judges; what it does is done by one thread.
 
-    def __init__(self, extractors: ExtractorSet, recognizer: Recognizer, judges: Sequence[Recognizer] = ()) -> None:
+    expressions: a judge of expressions, or None.
+    """
+
+    def __init__(
+        self,
+        extractors: ExtractorSet,
+        recognizer: Recognizer,
+        judges: Sequence[Recognizer] = (),
+        expressions: ExpressionJudge | None = None,
+    ) -> None:
         self._extractors, self._recognizers = extractors, (recognizer, *judges)
+        self._expressions = expressions
 
     def look(self, image: RgbImage, place: Landmarks) -> Observation:
         """The face at a place; NaN if there is none.
@@ -68,13 +85,15 @@ class FaceLocator:
         distance, landmarks = min(faces, key=lambda found: found[0], default=(np.inf, place))
         if distance > _AT_ITS_PLACE:
             unknown = [np.full(recognizer.length, np.nan, np.float32) for recognizer in self._recognizers]
-            return Observation(np.full_like(place, np.nan), unknown[0], tuple(unknown[1:]))
+            weights = np.full(len(self._expressions.names) if self._expressions else 0, np.nan, np.float32)
+            return Observation(np.full_like(place, np.nan), unknown[0], tuple(unknown[1:]), weights)
         return self.recognize(align(image, landmarks), landmarks)
 
     def recognize(self, crop: FaceCrop, landmarks: Landmarks) -> Observation:
         """A face that is found already. landmarks: in scene pixels. Raises MienError if a plugin fails."""
         encodings = [recognizer.encode([crop])[0] for recognizer in self._recognizers]
-        return Observation(landmarks, encodings[0], tuple(encodings[1:]))
+        weights = self._expressions.measure([crop])[0] if self._expressions else _NO_WEIGHTS
+        return Observation(landmarks, encodings[0], tuple(encodings[1:]), weights)
 
 
 def gathered(observations: Sequence[Observation]) -> Observations:
@@ -86,6 +105,7 @@ def gathered(observations: Sequence[Observation]) -> Observations:
             np.stack(encodings)
             for encodings in zip(*(observation.by_judges for observation in observations), strict=True)
         ),
+        np.stack([observation.weights for observation in observations]),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from mien.contracts.blender import Blender
 from mien.contracts.face import FaceCrop, Landmarks, Mask, RgbImage
+from mien.evaluation.expression_judge import ExpressionJudge
 from mien.evaluation.observation import FaceLocator, Observation
 from mien.geometry.alignment import inverse, transform_points
 from mien.inference.generator import generated_face
@@ -36,6 +37,8 @@ class Plugins:
     """None: the default one."""
     judges: tuple[str, ...] = ()
     """Further recognizers."""
+    expressions: str | None = None
+    """The judge of expressions; None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ class FaceObserver:
         self._blender = cast(Blender, registry.create("blender", plugins.blender))
         recognizer = Recognizer(registry, plugins.recognizer)
         judges = [Recognizer(registry, judge) for judge in plugins.judges]
-        self._viewer = FaceLocator(ExtractorSet(plugins.extractor, registry), recognizer, judges)
+        expressions = ExpressionJudge(registry, plugins.expressions) if plugins.expressions else None
+        self._viewer = FaceLocator(ExtractorSet(plugins.extractor, registry), recognizer, judges, expressions)
 
     def look(self, task: ObservationTask) -> SceneObservation:
         """Raises MienError if a plugin fails."""

@@ -27,6 +27,9 @@ class EvaluateOptions:
     """What says whose faces they are; None: the run's."""
     judges: tuple[str, ...] = ()
     """Further recognizers, which took part in nothing."""
+    expressions: str | None = None
+    """The feature that judges what faces do, one whose values are named as blendshapes are; None: the default of those
+    installed, if there is one."""
     trained_on: tuple[Path, ...] = ()
     """Where the datasets lie that an exported run was trained on, which it does not say itself."""
 

@@ -84,7 +84,8 @@ def facts_of(evaluation: Evaluation) -> list[str]:
             f"; further recognizers: {', '.join(judge.choice for judge in evaluation.judges)}."
             if evaluation.judges
             else "."
-        ),
+        )
+        + (f" Expressions by {evaluation.expressions.choice}." if evaluation.expressions else ""),
         f"Drawing: {evaluation.faces_per_second:.0f} faces/s on the {evaluation.device}, "
         f"{_counted(evaluation.threads, 'thread')}.",
         f"Between two halves of the real faces the Fréchet distance is {_number(evaluation.frechet_floor, '.3f')}; the "

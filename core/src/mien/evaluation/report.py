@@ -24,6 +24,19 @@ class JudgeMetrics(BaseModel):
     verified_as_original: float
 
 
+class MotionMetrics(BaseModel):
+    """Whether faces do what their originals did, by blendshapes."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    follows: dict[str, float]
+    """jaw, smile, brows, blink, gaze_x, gaze_y → correlation over the faces, original against result; without those
+    that do not move at all."""
+    lid_closure: float | None
+    """How far the lids close, of how far the original's do; see `mien.geometry.blendshapes.lid_closure`. None: the
+    original does not blink."""
+
+
 class Metrics(BaseModel):
     """How well one way of drawing did; None where a figure makes no sense. Shares are in [0, 1]."""
 
@@ -77,6 +90,8 @@ class Metrics(BaseModel):
     """"α,β" → mean combined score; a face that was not found again counts 0."""
     judges: dict[str, JudgeMetrics]
     """Judge, as in `Evaluation.judges` → whose face it says it is."""
+    motion: MotionMetrics | None = None
+    """What `Evaluation.expressions` says; None without it."""
 
 
 class Beats(BaseModel):
@@ -125,6 +140,8 @@ class Evaluation(BaseModel):
     same_person_below: float
     judges: list[RecognizerRecord]
     """Further recognizers, each asked whose faces were drawn."""
+    expressions: RecognizerRecord | None = None
+    """The feature that judged what faces do; None: landmarks alone did."""
     seed: int
     device: str
     threads: int

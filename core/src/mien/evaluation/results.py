@@ -66,6 +66,8 @@ class Originals:
     encodings: NDArray[np.float32]
     by_judges: tuple[NDArray[np.float32], ...]
     """The same by each judge."""
+    weights: NDArray[np.float32]
+    """float32 (N, W): what they do, by the judge of expressions; without one, W is 0."""
     unreadable: list[str]
     """Why others were left out."""
 
@@ -142,6 +144,7 @@ def look_at_all(
         observed.landmarks,
         observed.encodings,
         observed.by_judges,
+        observed.weights,
         unreadable,
     )
 

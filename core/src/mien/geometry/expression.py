@@ -45,11 +45,12 @@ def correlations(original: Expression, result: Expression) -> dict[str, float]:
     NaN where there are fewer than three such frames or one of the two does not move at all.
     """
     return {
-        name: _pearson(first, second) for name, first, second in zip(Expression._fields, original, result, strict=True)
+        name: pearson(first, second) for name, first, second in zip(Expression._fields, original, result, strict=True)
     }
 
 
-def _pearson(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+def pearson(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Pearson's r of N pairs of which both are finite; NaN for fewer than three, or if one does not move at all."""
     both = np.isfinite(first) & np.isfinite(second)
     first, second = first[both], second[both]
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:

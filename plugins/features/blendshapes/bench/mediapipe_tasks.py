@@ -1,4 +1,4 @@
-"""How the weights of this plugin follow those of MediaPipe's own Face Landmarker on clips. Needs the package `mediapipe`.
+"""How the weights of this plugin follow those of MediaPipe's own Face Landmarker. Needs the package `mediapipe`.
 
     python plugins/features/blendshapes/bench/mediapipe_tasks.py face_landmarker.task CLIP… --every 4
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib import resources
+from typing import cast
 
 import cv2
 import numpy as np
@@ -58,10 +59,11 @@ class Blendshapes(Feature):
         """The face mesh on a crop: float32 (478, 3) in pixels of a crop of 256."""
         image = np.ascontiguousarray(crop.image)
         if crop.size != MESH_PX:
-            image = cv2.resize(image, (MESH_PX, MESH_PX), interpolation=cv2.INTER_LINEAR_EXACT).astype(np.uint8)
+            image = cv2.resize(image, (MESH_PX, MESH_PX), interpolation=cv2.INTER_LINEAR_EXACT).astype(
+                np.uint8, copy=False
+            )
         self._mesh.setInput(cv2.dnn.blobFromImage(image, 1 / 255))
-        points: NDArray[np.float32] = self._mesh.forward(_MESH_OUTPUT).reshape(-1, 3)
-        return points
+        return cast(NDArray[np.float32], self._mesh.forward(_MESH_OUTPUT)).reshape(-1, 3)
 
 
 def _network(file: str) -> cv2.dnn.Net:
