@@ -63,3 +63,18 @@ def test_another_version_of_a_plugin_is_told_in_a_note(mien, run, tmp_path):
     told = mien("evaluate", str(other), "--on", str(tmp_path / "nobody"))
     (note,) = (line for line in told.stderr.splitlines() if line.startswith("Note: "))
     assert "was made with mien-model-latent 7.2; 0.1.0 is installed." in note
+
+
+def test_a_result_of_any_tool_is_measured_without_a_run(mien, tmp_path):
+    face = Path(__file__).resolve().parents[2] / "tests" / "data" / "images" / "formats" / "rgb.png"
+    told = mien("evaluate", "--video", str(face), str(face), "--extractor", "blazeface", "--out", str(tmp_path))
+    assert told.exit_code == 0, told.stderr
+    figures = {line[:40].strip(): line.split()[-1] for line in told.stdout.splitlines() if line.strip()}
+    assert figures["detail, of the original's"] == "100%" and figures["is original, sface"] == "100%"
+    assert (tmp_path / "video.json").is_file() and (tmp_path / "hifd" / "deid").is_dir()
+
+
+@pytest.mark.parametrize("options", [[], ["run"], ["run", "--video", "a.mp4", "b.mp4"]])
+def test_what_is_to_be_evaluated_has_to_be_said(mien, options):
+    told = mien("evaluate", *options)
+    assert told.exit_code == 2 and "mien evaluate --video ORIGINAL RESULT" in told.stderr

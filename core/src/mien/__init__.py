@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from mien.evaluation.options import CompareOptions as CompareOptions
     from mien.evaluation.options import EvaluateOptions as EvaluateOptions
     from mien.evaluation.report import Evaluation as Evaluation
+    from mien.evaluation.video_report import VideoEvaluation as VideoEvaluation
+    from mien.evaluation.videos import VideoOptions as VideoOptions
+    from mien.evaluation.videos import evaluate_video as evaluate_video
     from mien.geometry.alignment import align as align
     from mien.inference.report import AnonymizeReport as AnonymizeReport
     from mien.inference.report import FrameRange as FrameRange
@@ -81,6 +84,8 @@ _HOMES = {
     "mien.evaluation.evaluate": ("evaluate",),
     "mien.evaluation.options": ("CompareOptions", "EvaluateOptions"),
     "mien.evaluation.report": ("Evaluation",),
+    "mien.evaluation.video_report": ("VideoEvaluation",),
+    "mien.evaluation.videos": ("VideoOptions", "evaluate_video"),
     "mien.contracts.extractor": ("Extractor",),
     "mien.contracts.face": ("Box", "Face", "FaceCrop"),
     "mien.contracts.feature": ("Feature",),

@@ -4,18 +4,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
+from rich.table import Table
 
+from mien.errors import MienError
 from mien_cli.console import messages, results
 from mien_cli.metrics_table import metrics_table
 from mien_cli.progress import shown_on
+from mien_cli.reporting import print_lines
 
 if TYPE_CHECKING:
     from mien.evaluation import Evaluation
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of mien train, or an installed run.")],
-    on: Annotated[Path, typer.Option("--on", metavar="DATASET", help="A preprocessed dataset to judge it by.")],
+    run: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="Folder of a run of mien train, or an installed run.")
+    ] = None,
+    on: Annotated[
+        Path | None, typer.Option("--on", metavar="DATASET", help="A preprocessed dataset to judge it by.")
+    ] = None,
+    video: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="ORIGINAL RESULT", help="Instead of RUN: two videos, or two images, the second made by any tool."
+        ),
+    ] = None,
     to: Annotated[
         str | None, typer.Option(metavar="PERSON", help="Whom to draw; by default each person of the run in turn.")
     ] = None,
@@ -29,6 +43,16 @@ def evaluate(
             help="Only this share at the end of each clip; by default what training held out, or all of another.",
         ),
     ] = None,
+    references: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--reference", metavar="IMAGE", help="With --video: the person whom RESULT is to show. May be repeated."
+        ),
+    ] = None,
+    every: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="With --video: compare each N-th frame; flicker is told of all alone."),
+    ] = 1,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Whom to invent, for a model that does.")] = 0,
     blender: Annotated[str | None, typer.Option(metavar="SPEC", help="What sets faces in; feather by default.")] = None,
     extractor: Annotated[
@@ -55,7 +79,8 @@ def evaluate(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Where to write; by default RUN/evaluations/DATASET. An installed run needs it."
+            metavar="FOLDER",
+            help="Where to write; by default RUN/evaluations/DATASET, with --video nowhere. An installed run needs it.",
         ),
     ] = None,
 ) -> None:
@@ -64,12 +89,26 @@ def evaluate(
     Each drawn face is set into its scene, and found, measured and recognized there.
     Of a dataset that RUN was trained on, only what training held out counts.
     It writes evaluation.json and index.html, a page with faces and curves.
+    With --video, what any tool has made of a video is measured: each face of ORIGINAL beside what stands at its place
+    in RESULT. --out gets video.json, and landmarks and encodings as the package hifd reads them.
 
     [bold]Examples[/bold]
 
       mien evaluate anna-ben --on ben
       mien evaluate synthetic --on carla --faces 50 --seed 7
+      mien evaluate --video street.mp4 street_anonymous.mp4 --out report
+      mien evaluate --video ben.mp4 swapped.mp4 --reference anna.jpg
     """
+    if video is not None:
+        if run is not None or on is not None:
+            raise MienError("With --video there is neither a RUN nor --on.", "mien evaluate --video ORIGINAL RESULT")
+        _evaluate_video(video, extractor, recognizer, judges, expressions, references, every, out)
+        return
+    if run is None or on is None:
+        raise MienError(
+            "It is not said what to evaluate.",
+            "mien evaluate RUN --on DATASET, or mien evaluate --video ORIGINAL RESULT",
+        )
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien.evaluation.evaluate import evaluate as run_evaluate
     from mien.evaluation.options import EvaluateOptions
@@ -95,6 +134,46 @@ def evaluate(
             progress=progress,
         )
     _tell(evaluation, (out or folder_of(run, on)) / "index.html")
+
+
+def _evaluate_video(
+    video: tuple[Path, Path],
+    extractor: str | None,
+    recognizer: str | None,
+    judges: list[str] | None,
+    expressions: str | None,
+    references: list[Path] | None,
+    every: int,
+    out: Path | None,
+) -> None:
+    from mien.evaluation.videos import VideoOptions, evaluate_video
+
+    options = VideoOptions(
+        extractor=extractor,
+        recognizer=recognizer,
+        judges=None if judges is None else tuple(judges),
+        expressions=expressions,
+        references=tuple(references or ()),
+        every=every,
+    )
+    with shown_on(messages()) as progress:
+        evaluation = evaluate_video(*video, options=options, out=out, progress=progress)
+    console = results()
+    by = ", ".join(record.choice for record in evaluation.recognizers)
+    expressed = f"; expressions by {evaluation.expressions.choice}" if evaluation.expressions else ""
+    console.print(
+        f"{evaluation.frames} frames. Found by {evaluation.extractor}; recognized by {by}{expressed}.", soft_wrap=True
+    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
+    table.add_column("")
+    for face in evaluation.faces:
+        table.add_column(f"face {face.face + 1}", justify="right")
+    for title, texts in evaluation.rows():
+        table.add_row(title, *texts)
+    console.print(table)
+    print_lines("Note: ", evaluation.notes, console)
+    if out is not None:
+        console.print(f"Figures: {out / 'video.json'}", soft_wrap=True)
 
 
 def _tell(evaluation: "Evaluation", page: Path) -> None:

@@ -35,7 +35,7 @@ def choose_plugins(options: AuditOptions, took_part: TookPart, registry: Registr
     """
     notes = [] if took_part else ["Nothing says which plugins made the output."]
     extractor = options.extractor or _extractor(took_part.get("extractor", frozenset()), registry, notes)
-    free = _recognizers(took_part.get("recognizer", frozenset()), registry)
+    free = recognizers_without(took_part.get("recognizer", frozenset()), registry)
     recognizer = options.recognizer or next(iter(free), None) or default_recognizer(registry)
     name = parse_choices(recognizer)[0].name
     judges = tuple(one for one in free if one != name) if options.judges is None else options.judges
@@ -76,7 +76,7 @@ def _finders_first(names: Iterable[str], loaded: Mapping[str, type[Extractor]]) 
     return sorted(names, key=lambda name: (loaded[name].can_measure(), name))
 
 
-def _recognizers(took_part: frozenset[str], registry: Registry) -> list[str]:
+def recognizers_without(took_part: frozenset[str], registry: Registry) -> list[str]:
     """Those that took no part and can be loaded, the project's default first."""
     default = known_distributions().get("recognizer", {})
     free = []

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.face import FaceCrop, Landmarks, RgbImage
+from mien.contracts.face import Face, FaceCrop, Landmarks, RgbImage
 from mien.evaluation.expression_judge import ExpressionJudge
 from mien.geometry.alignment import align
 from mien.plugins.extractor_set import ExtractorSet
@@ -79,8 +79,12 @@ class FaceLocator:
 
         image: uint8 (H, W, 3). place: landmarks of the face that was there before. Raises MienError if a plugin fails.
         """
+        return self.look_among(image, self._extractors.extract(image), place)
+
+    def look_among(self, image: RgbImage, faces_found: Sequence[Face], place: Landmarks) -> Observation:
+        """The same of a face among those that were found in the image already."""
         size = face_size(place)
-        found = [face.landmarks for face in self._extractors.extract(image) if face.landmarks is not None]
+        found = [face.landmarks for face in faces_found if face.landmarks is not None]
         faces = [(mean_distance(landmarks, place) / size, landmarks) for landmarks in found]
         distance, landmarks = min(faces, key=lambda found: found[0], default=(np.inf, place))
         if distance > _AT_ITS_PLACE:

@@ -1,0 +1,252 @@
+"""Evaluating what any tool has made of a video: whose faces it shows, and whether they keep what the originals did."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.auditing.choice import recognizers_without
+from mien.auditing.frames import PairedFrames, pair_frames
+from mien.auditing.pairs import pair_files
+from mien.contracts.face import Face, Landmarks, RgbImage
+from mien.dataset.worker import sharpness
+from mien.errors import MienError
+from mien.evaluation.expression_judge import ExpressionJudge, default_expression_judge
+from mien.evaluation.flicker import changes_along_flow
+from mien.evaluation.formulas import mean_of_finite, median_of_finite
+from mien.evaluation.hifd import write_envelopes
+from mien.evaluation.metrics import motion_metrics
+from mien.evaluation.observation import FaceLocator, Observation, Observations, gathered
+from mien.evaluation.video_report import FaceMetrics, IdentityMetrics, VideoEvaluation
+from mien.geometry.expression import correlations, expression
+from mien.geometry.pose import head_pose, pose_error_degrees
+from mien.media.video_reader import Frame
+from mien.plugins.extractor_set import ExtractorSet
+from mien.plugins.registry import Registry
+from mien.progress import Progress, Silent
+from mien.tracking.recognizer import Recognizer, default_recognizer
+from mien.tracking.tracker import follow
+
+_LEAST_SHARE = 0.05
+"""A face that fewer of the frames show is not listed; nor one in fewer frames than:"""
+_LEAST_FRAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class VideoOptions:
+    """By what a video is evaluated. Raises MienError for a value that is not allowed."""
+
+    extractor: str | None = None
+    """What finds faces in both; None: the default of those installed."""
+    recognizer: str | None = None
+    """What says whose faces they are; None: the default one."""
+    judges: tuple[str, ...] | None = None
+    """Further recognizers; None: all others that are installed."""
+    expressions: str | None = None
+    """As of `EvaluateOptions`."""
+    references: tuple[Path, ...] = ()
+    """Images, one face in each, of the person whom the result is to show."""
+    every: int = 1
+    """Every so many frames are compared; flicker is told of all frames alone."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.every < 1:
+            raise MienError(f"--every must be 1 or more, not {self.every}.", "--every 1")
+
+
+@dataclass
+class _SeenFace:
+    """A face of the original over the frames, and what stands at its place in the result."""
+
+    originals: list[Observation] = field(default_factory=list)
+    results: list[Observation] = field(default_factory=list)
+    detail: list[float] = field(default_factory=list)
+    """Of each frame, the result's sharpness over the original's."""
+    changes: list[list[float]] = field(default_factory=list)
+    """From each frame to the next: of the original, of the result."""
+    last: tuple[int, Landmarks, tuple[RgbImage, RgbImage]] | None = None
+
+
+def evaluate_video(
+    original: Path,
+    result: Path,
+    *,
+    options: VideoOptions | None = None,
+    out: Path | None = None,
+    progress: Progress | None = None,
+    registry: Registry | None = None,
+) -> VideoEvaluation:
+    """Measure how well a result keeps what the faces of a video do, and whose faces they are; it may be of any tool.
+
+    original, result: two videos, or two images. Frames are compared that are shown at the same time; a result of
+    another size is scaled to that of the original. Each face of the original is followed over the frames, and looked
+    for at its place in the result. options: None: the defaults. progress, registry: as of `mien.evaluate`.
+    out: a folder to write video.json to, and hifd/: landmarks and encodings as the package `hifd` reads them; None:
+    nothing is written.
+
+    Returns the figures of each face. Raises MienError if a file is missing or unreadable, the two do not fit together,
+    a plugin cannot be made or fails, or the original shows no face.
+    """
+    options, registry, progress = options or VideoOptions(), registry or Registry(), progress or Silent()
+    original, result = Path(original), Path(result)
+    if original.is_dir():
+        raise MienError(f"{original} is a folder.", "mien evaluate --video ORIGINAL RESULT, with two files")
+    (pair,), _ = pair_files(original, result)
+    frames = pair_frames(pair, options.every)
+    judging = _Judging.open(options, registry)
+    faces = judging.seen(frames, progress)
+    least = max(_LEAST_FRAMES if len(frames.frames) > 1 else 1, _LEAST_SHARE * len(frames.frames))
+    faces = sorted((face for face in faces if len(face.originals) >= least), key=lambda face: -len(face.originals))
+    if not faces:
+        raise MienError(f"No face was found in {original}.", "Search it otherwise: --extractor NAME")
+    observed = [(gathered(face.originals), gathered(face.results)) for face in faces]
+    evaluation = VideoEvaluation(
+        original=str(original),
+        result=str(result),
+        frames=len(frames.frames),
+        every=options.every,
+        extractor=judging.extractors.text,
+        recognizers=[recognizer.record for recognizer in judging.recognizers],
+        expressions=judging.expressions.record if judging.expressions else None,
+        references=[str(path) for path in options.references],
+        notes=list(frames.notes),
+        faces=[judging.metrics(number, face, *observed[number]) for number, face in enumerate(faces)],
+    )
+    if out is not None:
+        evaluation.write(Path(out))
+        names = [record.choice for record in evaluation.recognizers]
+        samples = {f"face{number}": pair for number, pair in enumerate(observed)}
+        write_envelopes(Path(out) / "hifd", evaluation.extractor, names, samples)
+    return evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """The plugins that judge."""
+
+    extractors: ExtractorSet
+    recognizers: list[Recognizer]
+    expressions: ExpressionJudge | None
+    references: list[NDArray[np.float32] | None]
+    """Of each recognizer, the mean encoding of the person whom the result is to show."""
+
+    @classmethod
+    def open(cls, options: VideoOptions, registry: Registry) -> "_Judging":
+        """Raises MienError if a plugin cannot be made, or a reference shows no face, or several."""
+        first = options.recognizer or default_recognizer(registry)
+        judges = options.judges
+        if judges is None:
+            judges = tuple(name for name in recognizers_without(frozenset(), registry) if name != first)
+        extractors = ExtractorSet(options.extractor or registry.default("extractor"), registry)
+        recognizers = [Recognizer(registry, choice) for choice in dict.fromkeys((first, *judges))]
+        by_expression = options.expressions or default_expression_judge(registry)
+        references: list[NDArray[np.float32] | None] = [
+            recognizer.mean(np.stack([recognizer.reference(path, extractors) for path in options.references]))
+            if options.references
+            else None
+            for recognizer in recognizers
+        ]
+        return cls(
+            extractors,
+            recognizers,
+            ExpressionJudge(registry, by_expression) if by_expression else None,
+            references,
+        )
+
+    def seen(self, frames: PairedFrames, progress: Progress) -> list[_SeenFace]:
+        """The faces of the original, followed over the frames."""
+        progress.start(f"evaluating {frames.pair.output.name}", len(frames.frames))
+        locator = FaceLocator(self.extractors, self.recognizers[0], self.recognizers[1:], self.expressions)
+        kept: dict[int, tuple[RgbImage, list[Face]]] = {}
+
+        def found() -> Iterator[tuple[Frame, list[Face]]]:
+            for number, images in enumerate(frames.images()):
+                faces = self.extractors.extract(images.original)
+                kept[number] = images.output, faces
+                yield Frame(number, number, images.original), faces
+
+        tracks: dict[int, _SeenFace] = {}
+        for frame, faces in follow(found()):
+            output, as_found = kept.pop(frame.index)
+            in_output = self.extractors.extract(output)
+            for face in faces:
+                if face.landmarks is None or face.interpolated:
+                    continue
+                track = tracks.setdefault(face.track, _SeenFace())
+                # Both as they are found: landmarks that are followed are averaged over frames.
+                before = locator.look_among(frame.image, as_found, face.landmarks)
+                after = locator.look_among(output, in_output, face.landmarks)
+                track.originals.append(before)
+                track.results.append(after)
+                track.detail.append(_detail(frame.image, output, face.landmarks))
+                shown = (frame.image, output)
+                if track.last and track.last[0] == frame.index - 1:
+                    _, old, shown_before = track.last
+                    track.changes.append(changes_along_flow(shown_before, shown, old, face.landmarks))
+                track.last = frame.index, face.landmarks, shown
+            progress.advance(1, faces=len(faces))
+        return list(tracks.values())
+
+    def metrics(self, number: int, face: _SeenFace, originals: Observations, results: Observations) -> FaceMetrics:
+        """The figures of one face."""
+        follows = correlations(expression(originals.landmarks), expression(results.landmarks))
+        pose = pose_error_degrees(head_pose(originals.landmarks), head_pose(results.landmarks))
+        changes = np.array(face.changes).mean(0) if face.changes else None
+        encodings = zip(
+            (originals.encodings, *originals.by_judges), (results.encodings, *results.by_judges), strict=True
+        )
+        return FaceMetrics(
+            face=number,
+            frames=len(face.originals),
+            found=float(results.found.mean()),
+            identity={
+                recognizer.record.choice: _identity(recognizer, reference, before, after)
+                for recognizer, reference, (before, after) in zip(
+                    self.recognizers, self.references, encodings, strict=True
+                )
+            },
+            follows={name: r for name, r in follows.items() if np.isfinite(r)},
+            motion=motion_metrics(self.expressions, originals.weights, results.weights) if self.expressions else None,
+            pose_degrees=_finite(mean_of_finite(pose)),
+            detail=_finite(median_of_finite(face.detail)),
+            change=None if changes is None else float(changes[0]),
+            flicker=None if changes is None or changes[0] == 0 else float(changes[1] / changes[0]),
+        )
+
+
+def _identity(
+    recognizer: Recognizer,
+    reference: NDArray[np.float32] | None,
+    originals: NDArray[np.float32],
+    results: NDArray[np.float32],
+) -> IdentityMetrics:
+    limit = recognizer.same_person_below
+    to_original = np.linalg.norm(results.astype(np.float64) - originals, axis=1)
+    to_reference = None if reference is None else recognizer.distances(results, reference)
+    return IdentityMetrics(
+        same_person_below=limit,
+        to_original=_finite(median_of_finite(to_original)),
+        verified_as_original=float((to_original < limit).mean()),
+        to_reference=None if to_reference is None else _finite(median_of_finite(to_reference)),
+        verified_as_reference=None if to_reference is None else float((to_reference < limit).mean()),
+    )
+
+
+def _detail(original: RgbImage, result: RgbImage, landmarks: Landmarks) -> float:
+    """Sharpness of the result inside of the face over that of the original, at the original's size; NaN: no detail."""
+    height, width = original.shape[:2]
+    low = np.clip(np.floor(landmarks.min(0)).astype(int) - 1, 0, (width, height))
+    high = np.clip(np.ceil(landmarks.max(0)).astype(int) + 2, 0, (width, height))
+    part = (slice(low[1], high[1]), slice(low[0], high[0]))
+    hull = np.zeros((height, width), np.uint8)
+    cv2.fillConvexPoly(hull, np.rint(cv2.convexHull(landmarks)).astype(np.int32), 255)
+    before, after = (sharpness(np.ascontiguousarray(image[part]), hull[part]) for image in (original, result))
+    return after / before if before > 0 else float("nan")
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
