@@ -7,6 +7,8 @@ CLIP: its largest face is looked at. --with: a model that needs no run, or a run
 The faces are found by one extractor (--extractor) and judged by another one (--judge), which did not drive them.
 
     mouth, width, eyes   Pearson's r of mouth opening, mouth width and eye opening, drawn against filmed
+    jaw, smile, brows    the same of what blendshapes say, where a feature that measures them is installed
+    lids                 how far the lids close where the filmed ones do, of how far these do; likewise
     pose                 median angle between the drawn head and the filmed one, in degrees
     same                 share of drawn faces nearer to the filmed person than the limit, for each recognizer
     distance             median of these distances, of the first recognizer
@@ -33,7 +35,9 @@ from numpy.typing import NDArray
 
 from mien import ExtractorSet, Registry, Session, SessionOptions
 from mien.contracts.face import RgbImage
+from mien.evaluation.expression_judge import ExpressionJudge, default_expression_judge
 from mien.evaluation.formulas import median_of_finite
+from mien.evaluation.metrics import motion_metrics
 from mien.evaluation.observation import FaceLocator, Observations, gathered
 from mien.evaluation.observer import around
 from mien.geometry.expression import correlations, expression
@@ -47,7 +51,11 @@ from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import TrackedFace, face_size, follow
 
 SHOWN = 8
-COLUMNS = ("mouth", "width", "eyes", "pose", "same", "distance", "within", "shake", "change", "found", "ms")
+MOTION = ("jaw", "smile", "brows")
+COLUMNS = (
+    "mouth", "width", "eyes", "jaw", "smile", "brows", "lids", "pose", "same", "distance", "within", "shake", "change",
+    "found", "ms",
+)  # fmt: skip
 
 
 class Clip:
@@ -122,9 +130,14 @@ def agreement(clip: Clip, original: Observations) -> dict[str, object]:
 
 
 def compare(
-    original: Observations, drawn: Observations, recognizers: Sequence[Recognizer], consecutive: bool
+    original: Observations,
+    drawn: Observations,
+    recognizers: Sequence[Recognizer],
+    expressions: ExpressionJudge | None,
+    consecutive: bool,
 ) -> dict[str, object]:
     """What the judge says of drawn faces."""
+    motion = motion_metrics(expressions, original.weights, drawn.weights) if expressions else None
     r = correlations(expression(original.landmarks), expression(drawn.landmarks))
     pose = pose_error_degrees(head_pose(original.landmarks), head_pose(drawn.landmarks))
     both = original.found & drawn.found
@@ -141,6 +154,8 @@ def compare(
         "mouth": r["mouth_opening"],
         "width": r["mouth_width"],
         "eyes": r["eye_opening"],
+        **{name: motion.follows.get(name, float("nan")) if motion else float("nan") for name in MOTION},
+        "lids": float("nan") if motion is None or motion.lid_closure is None else motion.lid_closure,
         "pose": median_of_finite(pose[both]),
         "same": same,
         "distance": median_of_finite(distances[0]),
@@ -205,7 +220,9 @@ def main() -> None:
     )
     extractor, judge = ExtractorSet(options.extractor, registry), ExtractorSet(options.judge, registry)
     recognizers = [Recognizer(registry, choice) for choice in options.recognizer or [None]]
-    locator = FaceLocator(judge, recognizers[0], recognizers[1:])
+    by_expression = default_expression_judge(registry)
+    expressions = ExpressionJudge(registry, by_expression) if by_expression else None
+    locator = FaceLocator(judge, recognizers[0], recognizers[1:], expressions)
     options.out.mkdir(parents=True, exist_ok=True)
     table: dict[str, dict[str, dict[str, object]]] = {}
     print(" " * 34 + "".join(f"{column:>10}" for column in COLUMNS))
@@ -219,7 +236,7 @@ def main() -> None:
             for person in range(options.people):
                 number = synthetic_id(options.seed, "", person)
                 images, ms = clip.drawn_by(method, number, how)
-                values = compare(original, clip.seen(images, locator), recognizers, options.step == 1)
+                values = compare(original, clip.seen(images, locator), recognizers, expressions, options.step == 1)
                 values["change"] = clip.changes(images) / change if options.step == 1 else float("nan")
                 values["ms"] = ms
                 label = f"{method} {person + 1}"

@@ -82,6 +82,6 @@ def read_rows(path: Path, rows: range) -> NDArray[Any]:
         values = np.empty((len(rows), *shape[1:]), dtype)
         if values.nbytes:
             file.seek(rows.start * (values.nbytes // len(rows)), os.SEEK_CUR)
-            if file.readinto(memoryview(values).cast("B")) != values.nbytes:  # type: ignore[attr-defined]
+            if file.readinto(memoryview(values).cast("B")) != values.nbytes:  # type: ignore[arg-type]
                 raise ValueError(f"{path} is shorter than its header says")
     return values

@@ -1,5 +1,6 @@
 """Contract tests of features: `class TestMine(FeatureContract): name = "mine"`."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -41,6 +42,14 @@ class FeatureContract(PluginContract):
         assert np.isfinite([low, high]).all() and low < high, (
             f"bounds {feature.bounds}: two finite numbers, low < high."
         )
+
+    def test_names_each_of_its_values_or_none(self) -> None:
+        """What the core finds by name has to lie where the names say."""
+        names, values = self.create().value_names, math.prod(self.create().shape)
+        assert isinstance(names, tuple) and len(names) in (0, values), (
+            f"value_names has {len(names)} names for {values} values: one for each, in order, or ()."
+        )
+        assert len(set(names)) == len(names), "Two of value_names are the same."
 
     def test_measures_no_faces(self) -> None:
         """An empty array of the right shape."""

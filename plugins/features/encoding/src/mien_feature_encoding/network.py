@@ -1,9 +1,9 @@
 """dlib's face recognition network, read from dlib's own file and run by torch: the same numbers, ten times as fast.
 
-Davis King, "High Quality Face Recognition with Deep Metric Learning" (2017), a ResNet of 29 convolutions; its layers are
-those of dlib's examples/dnn_face_recognition_ex.cpp. dlib runs it in 85 to 150 ms a face on one core and holds Python's
-global lock meanwhile; torch takes 10 ms, lets other threads run, and can be differentiated, so that it can stand in a
-loss.
+Davis King, "High Quality Face Recognition with Deep Metric Learning" (2017), a ResNet of 29 convolutions; its layers
+are those of dlib's examples/dnn_face_recognition_ex.cpp. dlib runs it in 85 to 150 ms a face on one core and holds
+Python's global lock meanwhile; torch takes 10 ms, lets other threads run, and can be differentiated, so that it can
+stand in a loss.
 """
 
 import re
