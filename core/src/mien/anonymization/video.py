@@ -16,6 +16,7 @@ from mien.inference.jobs import Job
 from mien.inference.report import AnonymizedFile, Check, FrameRange, as_ranges
 from mien.inference.session import Session
 from mien.inference.video import FRAMES_AHEAD
+from mien.media.animation import open_sink, open_video
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
 from mien.spread import spread_indices
@@ -100,7 +101,7 @@ def _targets(job: Job, policy: Policy, analysis: VideoAnalysis) -> Targets:
 
 def _sink(draft: Path, video: VideoSource, session: Session, policy: Policy) -> VideoSink:
     sound = policy.options.sound
-    return VideoSink(draft, video, synthetic=session.provenance, quality=session.quality, sound=sound, titles=False)
+    return open_sink(draft, video, synthetic=session.provenance, quality=session.quality, sound=sound, titles=False)
 
 
 def _refuse_missing(job: Job, analysis: VideoAnalysis) -> None:
@@ -180,7 +181,7 @@ def _leaks(
         return frame.index, search.leaks(frame.image, known, regions, float(video.pixel_shape))
 
     found: dict[int, list[Box]] = {}
-    written = frames_at(VideoSource(path), indices)
+    written = frames_at(open_video(path), indices)
     with closing(ordered_map(leaks_in, written, session.threads, 2 * session.threads)) as searched:
         for index, boxes in searched:
             if boxes:
@@ -200,7 +201,7 @@ def _verify(
     indices = [shown[at] for at in spread_indices(len(shown), FRAMES_CHECKED)]
     session.progress.start(f"{source.name}: checking", len(indices))
     distances: list[float] = []
-    for frame in frames_at(VideoSource(path), indices):
+    for frame in frames_at(open_video(path), indices):
         originals = analysis.encodings[frame.index]
         faces = {
             face.track: face for face in analysis.faces[frame.index] if face.track in originals and face.method != KEPT

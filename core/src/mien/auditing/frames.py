@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mien.auditing.pairs import FilePair
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.media.animation import open_video
 from mien.media.images import read_image
 from mien.media.video_reader import Frame, VideoSource
 from mien.spread import spread_indices
@@ -79,7 +80,7 @@ def pair_frames(pair: FilePair, every: int = 1, most: int | None = None, also: C
     """
     if pair.original.kind == "image":
         return PairedFrames(pair, [0], [0], (), [0.0], None)
-    original, output = VideoSource(pair.original.path), VideoSource(pair.output)
+    original, output = open_video(pair.original.path), open_video(pair.output)
     _check_shapes((original.width, original.height), (output.width, output.height), pair)
     times, of_output = _seconds(original), _seconds(output)
     if abs(times[-1] - of_output[-1]) > _SAME_SECONDS:

@@ -85,10 +85,10 @@ def _chunk(files: Sequence[SourceFile], frames: tuple[int, int] | None, recipe: 
 
 
 def _frame_ranges(file: SourceFile) -> list[tuple[int, int] | None]:
-    from mien.media.video_reader import VideoSource  # loads PyAV, which images do without
+    from mien.media.animation import open_video  # loads PyAV, which images do without
 
     try:
-        with VideoSource(file.path) as video:
+        with open_video(file.path) as video:
             count = len(video.frame_times())
     except Exception:  # whatever it raises
         return [None]  # the worker meets the same error and notes it in the index

@@ -72,9 +72,9 @@ def _scenes(path: Path, frames: Sequence[Any]) -> Iterator[RgbImage]:
     if frames[0] is None:
         yield read_image(path)
         return
-    from mien.media.video_reader import VideoSource  # loads PyAV, which images do without
+    from mien.media.animation import open_video  # loads PyAV, which images do without
 
-    with VideoSource(path) as video:
+    with open_video(path) as video:
         needed = set(frames)
         for frame in video.frames(frames[0], frames[-1] + 1):
             if frame.index in needed:

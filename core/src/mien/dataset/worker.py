@@ -120,13 +120,13 @@ class ChunkWorker:
                     yield _LoadedImage(source, image)
 
     def _frames(self, source: SourceFile, frames: tuple[int, int] | None) -> Iterator[_LoadedImage]:
-        from mien.media.video_reader import VideoSource  # loads PyAV, which images do without
+        from mien.media.animation import open_video  # loads PyAV, which images do without
 
         start, stop = frames or (0, 0)
         reached = start
         try:
             if self._video is None or self._video.path != source.path:
-                self._video = VideoSource(source.path)
+                self._video = open_video(source.path)
             for frame in self._video.frames(start, stop):
                 yield _LoadedImage(source, frame.image, frame.index, frame.pts)
                 reached = frame.index + 1

@@ -8,8 +8,10 @@ from typing import TypeVar
 
 from mien.errors import MienError
 from mien.inference.report import FileReport
+from mien.media.animation import ANIMATION_SUFFIXES, open_video
 from mien.media.discovery import Source, find_sources
 from mien.media.files import NothingCanBeWritten, fitting, writing_to
+from mien.media.image_formats import is_animation
 from mien.media.images import LABELLED_SUFFIXES
 from mien.media.video_reader import VideoSource
 from mien.media.video_writer import WRITABLE_SUFFIXES
@@ -65,7 +67,12 @@ def _jobs_of_folder(source: Path, output: Path, overwrite: bool, done: str) -> l
 
 def _mirrored(found: Source, source: Path, output: Path) -> Path:
     path = output / found.path.relative_to(source)
-    writable, suffix = (LABELLED_SUFFIXES, _IMAGE_ELSE) if found.kind == "image" else (WRITABLE_SUFFIXES, _VIDEO_ELSE)
+    if found.kind == "image":
+        writable, suffix = LABELLED_SUFFIXES, _IMAGE_ELSE
+    elif is_animation(found.path):
+        writable, suffix = ANIMATION_SUFFIXES, _IMAGE_ELSE
+    else:
+        writable, suffix = WRITABLE_SUFFIXES, _VIDEO_ELSE
     return path if path.suffix.lower() in writable else fitting(path.with_name(path.name + suffix), suffix)
 
 
@@ -136,6 +143,6 @@ def failure_of(error: Exception) -> str:
 
 
 def _whole(job: Job) -> VideoSource:
-    video = VideoSource(job.source.path)
+    video = open_video(job.source.path)
     video.check_whole()
     return video

@@ -9,8 +9,8 @@ from mien.errors import MienError
 from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.session import Session
+from mien.media.animation import open_video
 from mien.media.images import read_image
-from mien.media.video_reader import VideoSource
 from mien.tracking.tracker import untracked
 
 PLACES_PER_FACE = 3
@@ -53,7 +53,7 @@ def _places(jobs: Sequence[Job], places: int) -> Iterator[tuple[str, RgbImage]]:
         path, visit = source.path, visits[source.path]
         visits[path] += 1
         try:
-            video = None if source.kind == "image" else VideoSource(path)
+            video = None if source.kind == "image" else open_video(path)
             frame = 0 if video is None else int(_spread(visit) * len(video.frame_times()))
             if (path, frame) in shown:
                 continue

@@ -271,10 +271,10 @@ class Session:
         """
         from mien.inference.jobs import list_jobs
         from mien.inference.video import swap_video
-        from mien.media.video_reader import VideoSource
+        from mien.media.animation import open_video
 
         (job,) = list_jobs(source, output, overwrite=True)
-        video = VideoSource(source)
+        video = open_video(source)
         video.check_whole()
         session = self.drawing(self.target_of(to, reference=reference, seed=seed))
         return swap_video(job, video, session)

@@ -8,8 +8,8 @@ from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.report import FileReport, as_ranges
 from mien.inference.session import Session
+from mien.media.animation import open_sink
 from mien.media.video_reader import Frame, VideoSource
-from mien.media.video_writer import VideoSink
 from mien.tracking.track_gaps import TrackGaps
 from mien.tracking.tracker import TrackedFace, follow
 from mien.workers.threads import ordered_map, prefetched
@@ -28,7 +28,7 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
     no_face: list[int] = []
     gaps = TrackGaps()
     with (
-        VideoSink(
+        open_sink(
             job.output, video, synthetic=session.provenance, quality=session.quality, sound=session.sound
         ) as sink,
         followed(video, session) as tracked,

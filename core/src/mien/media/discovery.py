@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from mien.errors import MienError
-from mien.media.image_formats import SUFFIXES
+from mien.media.image_formats import SUFFIXES, is_animation
 
 SourceKind = Literal["image", "video", "unreadable"]
 
@@ -137,7 +137,7 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
 
     A folder's files come in the order of their paths; a file that is reached twice counts once. What a file is is told
     by its first bytes, and where these tell nothing, by its suffix: a damaged image is an image, and reading it says
-    what is wrong. A file in a folder is
+    what is wrong. An animated image is a video. A file in a folder is
 
     - skipped if it or a subfolder above it is hidden (its name begins with a dot);
     - "unreadable", with a reason, if its format is one of cameras or drawing programs that is not read;
@@ -193,10 +193,13 @@ def _source(path: Path) -> Source | None:
         return None
     try:
         with path.open("rb") as file:
-            kind = _kind_by_content(file.read(_HEAD_BYTES))
+            head = file.read(_HEAD_BYTES)
     except OSError as error:
         is_media = suffix in media_suffixes
         return Source(path, "unreadable", f"it cannot be opened: {error.strerror}") if is_media else None
+    kind = _kind_by_content(head)
+    if kind == "image" and _is_animated(head, path):
+        kind = "video"
     if suffix in _UNSUPPORTED_SUFFIXES:
         return Source(path, "unreadable", f"{suffix} of this kind is not read; convert it to .png, .jpg or .mp4")
     if kind is None and suffix in SUFFIXES:
@@ -218,6 +221,15 @@ def _kind_by_content(head: bytes) -> SourceKind | None:
             return None
         return "image" if head[8:12] in _MP4_IMAGE_BRANDS else "video"
     return "video" if head.startswith(_VIDEO_HEADS) or _is_transport_stream(head) else None
+
+
+def _is_animated(head: bytes, path: Path) -> bool:
+    """Whether an image has several frames that follow each other; then it is treated as a video."""
+    if head[8:16] == b"WEBPVP8X":
+        may_be = bool(head[20] & 2)
+    else:
+        may_be = head.startswith((b"GIF8", b"\x89PNG")) or head[4:12] == b"ftypavis"
+    return may_be and is_animation(path)
 
 
 def _is_transport_stream(head: bytes) -> bool:

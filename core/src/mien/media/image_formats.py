@@ -57,6 +57,7 @@ SUFFIXES = frozenset(
     ]
 )
 """Of the image files that are read."""
+_ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 _NOT_PIXELS = ("EPS", "WMF", "PDF", "MPEG", "HDF5", "GRIB", "BUFR", "STUB")
 
 
@@ -68,6 +69,15 @@ def open_image(path: Path) -> Image.Image:
             "Copy what it gives into a file.",
         )
     return Image.open(path, formats=_formats())
+
+
+def is_animation(path: Path) -> bool:
+    """Whether a file is an image of several frames that follow each other."""
+    try:
+        with open_image(path) as image:
+            return image.format in _ANIMATED and getattr(image, "n_frames", 1) > 1
+    except Exception:  # whatever a damaged file raises: reading it says what is wrong
+        return False
 
 
 @cache

@@ -34,7 +34,7 @@ LABELLED_SUFFIXES = tuple(suffix for suffix in _FORMAT_OF_SUFFIX if suffix != ".
 def read_image(path: Path) -> RgbImage:
     """Read an image as uint8 (H, W, 3), RGB, upright; the array is the caller's own.
 
-    - EXIF orientation is applied. Of an animation, the first frame is read.
+    - EXIF orientation is applied. Of several frames or pages, the first is read; `read_notes` says so.
     - 16 bits a channel are scaled to 8. Gray, palette, bilevel and CMYK become RGB; where a color profile other than
       sRGB is embedded, it is converted to sRGB.
     - Transparent pixels are shown on white, as on a page.
@@ -48,7 +48,7 @@ def read_image(path: Path) -> RgbImage:
             if image.format in _JPEG_FORMATS and _ends_in_gray(image):
                 _refuse_gray_filling(path)
             ImageOps.exif_transpose(image, in_place=True)
-            return _as_rgb(image)
+            return as_rgb(image)
     except UnidentifiedImageError:
         reason = "it is empty" if path.stat().st_size == 0 else "it is not an image of a known format"
     except FileNotFoundError:
@@ -85,7 +85,7 @@ def write_image(path: Path, image: RgbImage, *, synthetic: Provenance | None) ->
             f"{path}: a {path.suffix} has no place to say that it is synthetic.",
             f"Use one of {', '.join(LABELLED_SUFFIXES)}.",
         )
-    options = {**_quality(written_as), **(_mark(written_as, synthetic) if synthetic else {})}
+    options = save_options(written_as, synthetic)
     encoded = io.BytesIO()
     try:
         Image.fromarray(image).save(encoded, written_as, **options)
@@ -102,7 +102,8 @@ def write_image(path: Path, image: RgbImage, *, synthetic: Provenance | None) ->
         partial.write_bytes(data)
 
 
-def _as_rgb(image: Image.Image) -> RgbImage:
+def as_rgb(image: Image.Image) -> RgbImage:
+    """A loaded image as uint8 (H, W, 3), RGB, transparent pixels on white. Raises ValueError for 32-bit numbers."""
     if image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.uint32)
         gray = ((values * 255 + 32767) // 65535).astype(np.uint8)
@@ -156,6 +157,11 @@ def _in_words(error: Exception) -> str:
         return f"it has more than {limit:.0f} million pixels, as a decompression bomb would"
     text = str(error).strip().rstrip(".")
     return text or type(error).__name__
+
+
+def save_options(written_as: str, synthetic: Provenance | None) -> dict[str, Any]:
+    """What Pillow is to be told when it writes a format: quality, and the mark of what is synthetic."""
+    return {**_quality(written_as), **(_mark(written_as, synthetic) if synthetic else {})}
 
 
 def _quality(written_as: str) -> dict[str, Any]:

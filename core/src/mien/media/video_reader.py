@@ -1,5 +1,6 @@
 """What frames a video holds: upright RGB images with their times, in order or from anywhere."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.media.deinterlace import FRAMES_BEFORE, deinterlaced, is_interlaced
 from mien.media.timeline import Timeline, TimelineReader, growing
 
 # Without the last two, swscale takes a short cut that makes 4:2:0 images 1.3 levels darker than the standard says.
@@ -34,6 +36,7 @@ _HD_LINES = 720
 _CUT_OFF_SECONDS = 0.5
 _ROUNDING_SECONDS = 0.002
 _BOX_HEAD_BYTES = 8
+_HAS_ALPHA = re.compile(r"yuva|rgba|bgra|argb|abgr|gbrap|ya8|ya16")
 _PACKETS_WITHOUT_FRAME = ("vp8", "libvpx")  # their alternate reference frames are never shown
 
 
@@ -111,6 +114,8 @@ class VideoSource:
             if first is None:
                 raise self._error("it holds no frame that can be decoded")
             self._turn = _display_matrix(first)
+            self.is_interlaced = is_interlaced(stream, first)
+            """Whether its lines were taken at two times in turn; its frames are made whole."""
             self._coded_size = (first.width, first.height)
             shape = stream.sample_aspect_ratio or Fraction(1)
             self.width, self.height = self._coded_size
@@ -171,7 +176,9 @@ class VideoSource:
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the file is not in its frames, as sentences without an end."""
-        return tuple(filter(None, [self.cut_off]))
+        made_whole = "the source is interlaced; its frames are deinterlaced" if self.is_interlaced else None
+        alpha = "transparency is left out" if _HAS_ALPHA.search(self.pixel_format) else None
+        return tuple(filter(None, [self.cut_off, made_whole, alpha]))
 
     def check_whole(self) -> None:
         """Raises MienError if the file ends too early, before any frame is decoded."""
@@ -235,11 +242,13 @@ class VideoSource:
         """The decoded frames of that range, up to the first that is missing."""
         if index.stored is None:
             with self._opened() as (container, stream):
-                yield from islice(self._decoded(container, stream, index.timeline), start, stop)
+                yield from islice(self._whole(self._decoded(container, stream, index.timeline)), start, stop)
             return
         stored = index.stored
         at = bisect_left(stored, stored[start])
-        for frame in self._decoded_from(stored[start]):
+        # How a frame is made whole depends on the one before.
+        begin = stored[max(0, at - FRAMES_BEFORE)] if self.is_interlaced else stored[at]
+        for frame in self._whole(self._decoded_from(begin)):
             if frame.pts is None or frame.pts < stored[at]:
                 continue
             if frame.pts > stored[at]:
@@ -249,6 +258,12 @@ class VideoSource:
             at += 1
             if at == stop:
                 return
+
+    def _whole(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        if not self.is_interlaced:
+            return frames
+        unit = self.time_base
+        return (_timed(frame, unit) for frame in deinterlaced(frames))
 
     def _decoded_from(self, time: int) -> Iterator[VideoFrame]:
         """Decoded frames from that one or an earlier one on."""
@@ -412,6 +427,13 @@ def _is_fragment_cut(path: Path) -> bool:
             size = large if size == 1 else size or length - place
             place += max(size, _BOX_HEAD_BYTES)
     return is_fragmented and place != length
+
+
+def _timed(frame: VideoFrame, unit: Fraction) -> VideoFrame:
+    """The frame with its time in that unit."""
+    if frame.pts is not None and frame.time_base is not None and frame.time_base != unit:
+        frame.pts, frame.time_base = round(frame.pts * frame.time_base / unit), unit
+    return frame
 
 
 def _without_flags(packet: "Packet[VideoStream]") -> "Packet[VideoStream]":
