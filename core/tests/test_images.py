@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from mien.errors import MienError
-from mien.media.images import LABELLED_SUFFIXES, WRITABLE_SUFFIXES, read_image, write_image
+from mien.media.images import LABELLED_SUFFIXES, WRITABLE_SUFFIXES, load_file, read_image, write_image
 from mien.media.provenance import DIGITAL_SOURCE_TYPE, Provenance, read_provenance
 
 FORMATS = Path(__file__).resolve().parents[2] / "tests" / "data" / "images" / "formats"
@@ -179,3 +179,45 @@ def test_provenance_is_not_read_out_of_another_program_s_packet(tmp_path: Path) 
     assert read_provenance(tmp_path / "p.jpg") is None
     with pytest.raises(MienError, match="neither an image nor a video"):
         read_provenance(FORMATS / "text_named.jpg")
+
+
+def with_exif(path: Path) -> Path:
+    """An image that says when, with what and where it was taken, and holds notes of the camera's maker."""
+    exif = Image.Exif()
+    exif[271], exif[306], exif[0x0112] = "Camera & Sons", "2024:05:06 07:08:09", 6
+    exif.get_ifd(0x8769).update({0x829A: 0.02, 0x9003: "2024:05:06 07:08:09", 0x927C: b"a small copy"})
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 12.0, 0.0)})
+    Image.fromarray(gradient()).save(path, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tiff"])
+def test_what_the_camera_said_is_kept_but_not_where_it_was(suffix: str, tmp_path: Path) -> None:
+    file = load_file(with_exif(tmp_path / "a.jpg"))
+    write_image(tmp_path / f"b{suffix}", file.image, synthetic=MADE, exif=file.exif)
+    with Image.open(tmp_path / f"b{suffix}") as image:
+        exif = image.getexif()
+        assert (exif[271], exif[306]) == ("Camera & Sons", "2024:05:06 07:08:09")
+        assert exif.get(0x0112, 1) == 1 and not exif.get_ifd(0x8825)
+        of_camera = exif.get_ifd(0x8769)
+        if suffix != ".tiff":
+            assert of_camera[0x9003] == "2024:05:06 07:08:09" and float(of_camera[0x829A]) == 0.02
+        assert 0x927C not in of_camera
+    assert read_provenance(tmp_path / f"b{suffix}") == MADE
+    assert b"a small copy" not in (tmp_path / f"b{suffix}").read_bytes()
+    write_image(tmp_path / f"c{suffix}", file.image, synthetic=MADE)
+    assert b"Camera & Sons" not in (tmp_path / f"c{suffix}").read_bytes()
+
+
+def test_what_is_not_read_of_a_file_is_named(tmp_path: Path) -> None:
+    pages = [Image.new("RGB", (8, 8), color) for color in ("red", "green", "blue")]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    Image.new("RGBA", (8, 8), (1, 2, 3, 40)).save(tmp_path / "alpha.png")
+    Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(tmp_path / "deep.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
+    assert [load_file(tmp_path / f"{name}").notes for name in ("pages.tif", "alpha.png", "deep.png", "plain.png")] == [
+        ("2 further pages are left out: the first alone is read",),
+        ("transparency is left out: transparent pixels are white",),
+        ("16 bits a channel became 8",),
+        (),
+    ]

@@ -83,6 +83,7 @@ class _Treated:
     faces: Sequence[TrackedFace]
     encodings: Mapping[int, Encoding]
     """Track → encoding, as far as they were needed so far."""
+    notes: tuple[str, ...]
 
 
 def _anonymized(images: Iterable[LoadedImage], session: Session, policy: Policy) -> Iterator[AnonymizedFile]:
@@ -107,7 +108,9 @@ def _scene(image: RgbImage, loaded: LoadedImage, session: Session, policy: Polic
         for face in faces
         if face.method != KEPT
     }
-    return policy.targets(loaded.job, people).scene(image, faces, _Treated(loaded.job, faces, encodings))
+    return policy.targets(loaded.job, people).scene(
+        image, faces, _Treated(loaded.job, faces, encodings, loaded.file.notes if loaded.file else ())
+    )
 
 
 def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: Policy) -> AnonymizedFile:
@@ -144,6 +147,7 @@ def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: 
         faces=len(scene.faces),
         undrawn=len(faces) - len(scene.faces) - kept,
         no_face=no_face,
+        notes=scene.context.notes,
         failure=failure,
         people=len(scene.faces),
         kept=kept,

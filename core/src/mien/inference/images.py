@@ -13,7 +13,7 @@ from mien.inference.jobs import Job, Report, failure_of
 from mien.inference.report import FileReport, as_ranges
 from mien.inference.session import Session
 from mien.media.files import NothingCanBeWritten, whole_file
-from mien.media.images import read_image, write_image
+from mien.media.images import LoadedFile, load_file, write_image
 from mien.tracking.tracker import TrackedFace, untracked
 from mien.workers.threads import ordered_map
 
@@ -28,6 +28,8 @@ class LoadedImage:
     job: Job
     image: RgbImage | None = None
     faces: Sequence[TrackedFace] = ()
+    file: LoadedFile | None = None
+    """What the file says beside the image."""
     failure: MienError | None = None
 
 
@@ -109,9 +111,9 @@ def load_image(job: Job, session: Session, find: Callable[[RgbImage], Sequence[F
     """
     try:
         with session.clock.running("decode"):
-            image = read_image(job.source.path)
-        faces = untracked((find or session.detector.find)(image))
-        return LoadedImage(job, image, faces)
+            file = load_file(job.source.path)
+        faces = untracked((find or session.detector.find)(file.image))
+        return LoadedImage(job, file.image, faces, file)
     except MienError as error:
         return LoadedImage(job, failure=error)
 
@@ -147,18 +149,23 @@ def _swapped(images: Iterable[LoadedImage], session: Session) -> Iterator[FileRe
         for scene, image in blended:
             job = scene.context.job
             with session.clock.running("encode"):
-                _write(job, image, session, is_drawn=bool(scene.faces))
+                is_copy = _write(job, image, session, scene.context.file, is_drawn=bool(scene.faces))
             undrawn = len(scene.context.faces) - len(scene.faces)
-            report = FileReport(job.source.path, job.output, 1, len(scene.faces), undrawn=undrawn)
+            notes = scene.context.file.notes if scene.context.file and not is_copy else ()
+            report = FileReport(job.source.path, job.output, 1, len(scene.faces), undrawn=undrawn, notes=notes)
             session.progress.advance(1)
             yield report if scene.faces else replace(report, no_face=as_ranges([0]))
 
 
-def _write(job: Job, image: RgbImage, session: Session, *, is_drawn: bool) -> None:
+def _write(job: Job, image: RgbImage, session: Session, file: LoadedFile | None, *, is_drawn: bool) -> bool:
+    """Write the image, or copy the file if nothing was drawn; whether it is a copy."""
+    exif = file.exif if file else None
     if is_drawn:
-        write_image(job.output, image, synthetic=session.provenance)
-    elif job.output.suffix == job.source.path.suffix:
+        write_image(job.output, image, synthetic=session.provenance, exif=exif)
+        return False
+    if job.output.suffix == job.source.path.suffix:
         with whole_file(job.output) as partial:
             shutil.copyfile(job.source.path, partial)
-    else:
-        write_image(job.output, image, synthetic=None)
+        return True
+    write_image(job.output, image, synthetic=None, exif=exif)
+    return False

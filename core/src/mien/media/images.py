@@ -1,6 +1,7 @@
 """Reading and writing images: every format and mode that people have, upright, as RGB."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,29 @@ LABELLED_SUFFIXES = tuple(suffix for suffix in _FORMAT_OF_SUFFIX if suffix != ".
 """Those of them that can say that they are synthetic."""
 
 
+_TIFF_TAGS_KEPT = (271, 272, 282, 283, 296, 305, 306, 315, 316, 33432)
+"""Of EXIF's first directory: camera, resolution, software, time, artist, computer, copyright."""
+_EXIF_DIRECTORY = 0x8769
+_EXIF_LEFT_OUT = (0x927C, 0xA005)
+"""A maker's notes may hold a small copy of the image, with the face that was there; what points to further tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFile:
+    """An image file, read."""
+
+    image: RgbImage
+    """See `read_image`."""
+    exif: Image.Exif
+    """What the camera said: time, lens, exposure, … Neither where it was taken nor a small copy of the image."""
+    notes: tuple[str, ...]
+    """What of the file is not in the image, as sentences without an end."""
+
+
 def read_image(path: Path) -> RgbImage:
     """Read an image as uint8 (H, W, 3), RGB, upright; the array is the caller's own.
 
-    - EXIF orientation is applied. Of several frames or pages, the first is read; `read_notes` says so.
+    - EXIF orientation is applied. Of several frames or pages, the first is read; `load_file` says so.
     - 16 bits a channel are scaled to 8. Gray, palette, bilevel and CMYK become RGB; where a color profile other than
       sRGB is embedded, it is converted to sRGB.
     - Transparent pixels are shown on white, as on a page.
@@ -42,13 +62,20 @@ def read_image(path: Path) -> RgbImage:
     Raises MienError naming the file and the reason if it is missing, empty, no image, damaged anywhere, larger than
     Pillow's limit against decompression bombs, or of 32-bit numbers, whose range nobody can know.
     """
+    return load_file(path).image
+
+
+def load_file(path: Path) -> LoadedFile:
+    """Read an image with what the file says beside it. Raises MienError as `read_image`."""
     try:
         with open_image(path) as image:
+            notes = _left_out(image)
             image.load()
+            exif = _kept_exif(image.getexif())
             if image.format in _JPEG_FORMATS and _ends_in_gray(image):
                 _refuse_gray_filling(path)
             ImageOps.exif_transpose(image, in_place=True)
-            return as_rgb(image)
+            return LoadedFile(as_rgb(image), exif, notes)
     except UnidentifiedImageError:
         reason = "it is empty" if path.stat().st_size == 0 else "it is not an image of a known format"
     except FileNotFoundError:
@@ -63,12 +90,12 @@ def read_image(path: Path) -> RgbImage:
     raise MienError(f"{path} cannot be read: {reason}.", "Leave it out, or export it again from its origin.")
 
 
-def write_image(path: Path, image: RgbImage, *, synthetic: Provenance | None) -> None:
+def write_image(path: Path, image: RgbImage, *, synthetic: Provenance | None, exif: Image.Exif | None = None) -> None:
     """Write uint8 (H, W, 3), RGB, whole or not at all, in the format that the suffix names.
 
     JPEG and WebP are written at quality 95, JPEG without thinning its colors (4:4:4); the others lose nothing.
     synthetic: the mark of an image that was drawn or changed, and what signs it, if anything does; None for one that
-    shows what the camera saw.
+    shows what the camera saw. exif: what the camera said, as `load_file` gives it; None: nothing.
 
     Raises MienError for an unknown suffix, for a synthetic image as .bmp, which has no place for the mark, for a
     side of more than 65500 (JPEG) or 16383 px (WebP), for a full disk or a missing permission; and if it cannot be
@@ -86,6 +113,10 @@ def write_image(path: Path, image: RgbImage, *, synthetic: Provenance | None) ->
             f"Use one of {', '.join(LABELLED_SUFFIXES)}.",
         )
     options = save_options(written_as, synthetic)
+    if exif and written_as == "TIFF":
+        options["tiffinfo"] = {**dict(exif), **options.get("tiffinfo", {})}
+    elif exif and written_as != "BMP":
+        options["exif"] = exif.tobytes()
     encoded = io.BytesIO()
     try:
         Image.fromarray(image).save(encoded, written_as, **options)
@@ -100,6 +131,37 @@ def write_image(path: Path, image: RgbImage, *, synthetic: Provenance | None) ->
         data = synthetic.signer.embedded(data, path.suffix, synthetic)
     with whole_file(path) as partial:
         partial.write_bytes(data)
+
+
+def _kept_exif(exif: Image.Exif) -> Image.Exif:
+    kept = Image.Exif()
+    kept.update({tag: exif[tag] for tag in _TIFF_TAGS_KEPT if tag in exif})
+    try:
+        of_camera = exif.get_ifd(_EXIF_DIRECTORY)
+    except Exception:  # damaged tags are no reason to refuse an image
+        return kept
+    of_camera = {tag: value for tag, value in of_camera.items() if tag not in _EXIF_LEFT_OUT}
+    if of_camera:
+        kept.get_ifd(_EXIF_DIRECTORY).update(of_camera)
+    try:
+        kept.tobytes()
+    except Exception:  # values of a kind that cannot be written again
+        return Image.Exif()
+    return kept
+
+
+def _left_out(image: Image.Image) -> tuple[str, ...]:
+    """What of an image that was opened, but not loaded yet, is not read."""
+    notes = []
+    further = getattr(image, "n_frames", 1) - 1
+    if further > 0 and image.format not in ("ICO", "CUR", "ICNS", "PSD"):
+        pages = "page" if image.format == "TIFF" else "image"
+        notes.append(f"{further} further {pages}{'s are' if further > 1 else ' is'} left out: the first alone is read")
+    if image.mode.startswith("I;16") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()) if len(tile) > 3):
+        notes.append("16 bits a channel became 8")
+    if image.has_transparency_data:
+        notes.append("transparency is left out: transparent pixels are white")
+    return tuple(notes)
 
 
 def as_rgb(image: Image.Image) -> RgbImage:
