@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -70,6 +71,11 @@ def test_blur_and_flicker_are_seen(write: Callable[[Callable[[RgbImage, int], Rg
     assert face.detail is not None and face.detail < 0.3
     assert face.flicker is not None and face.flicker > 3
     assert face.found == 1 and face.pose_degrees is not None and face.pose_degrees < 3
+
+
+def test_of_some_of_the_frames_nothing_is_said_of_flicker(clip: Path) -> None:
+    (face,) = evaluate_video(clip, clip, options=replace(FAST, every=6)).faces
+    assert (face.frames, face.change, face.flicker) == (4, None, None)
 
 
 def test_a_face_that_only_moves_does_not_change() -> None:

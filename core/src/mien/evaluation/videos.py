@@ -184,10 +184,11 @@ class _Judging:
                 track.results.append(after)
                 track.detail.append(_detail(frame.image, output, face.landmarks))
                 shown = (frame.image, output)
-                if track.last and track.last[0] == frame.index - 1:
+                at = frames.frames[frame.index]
+                if track.last and track.last[0] == at - 1:
                     _, old, shown_before = track.last
                     track.changes.append(changes_along_flow(shown_before, shown, old, face.landmarks))
-                track.last = frame.index, face.landmarks, shown
+                track.last = at, face.landmarks, shown
             progress.advance(1, faces=len(faces))
         return list(tracks.values())
 
