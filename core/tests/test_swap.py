@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,33 @@ def test_a_plugin_that_fails_on_an_image_fails_there_alone(mirror: Mirror, tmp_p
     report = mirror.swap(album, tmp_path / "out", blender="paste:breaks=yes")
     assert len(report.failures) == 3 and all("out of paste" in why for why in report.failures.values())
     assert list((tmp_path / "out").iterdir()) == [] and no_threads_left()
+
+
+def test_faces_are_found_where_pixels_are_not_square(mirror: Mirror, tmp_path: Path) -> None:
+    frames = list(VideoSource(J).frames(0, 8))
+    with av.open(str(tmp_path / "wide.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
+        height, width = frames[0].image.shape[:2]
+        stream.width, stream.height, stream.pix_fmt = width // 2, height, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(2)
+        for frame in frames:
+            narrow = cv2.resize(frame.image, (width // 2, height), interpolation=cv2.INTER_AREA)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(narrow)))
+        container.mux(stream.encode())
+    assert VideoSource(tmp_path / "wide.mp4").pixel_shape == 2
+    report = mirror.swap(tmp_path / "wide.mp4", tmp_path / "out.mp4", extractor="face_recognition")
+    assert (report.faces, report.interpolated) == (8, 0)
+    again = VideoSource(tmp_path / "out.mp4")
+    assert again.pixel_shape == 2
+    where = np.argwhere(greenness(next(again.frames()).image) > 0.5)
+    square = np.argwhere(greenness(next(VideoSource(_swapped_square(mirror, tmp_path)).frames()).image) > 0.5)
+    assert where.mean(0) == pytest.approx(square.mean(0) / (1, 2), abs=6)
+    assert np.ptp(where[:, 0]) == pytest.approx(np.ptp(square[:, 0]), rel=0.25)
+
+
+def _swapped_square(mirror: Mirror, folder: Path) -> Path:
+    mirror.swap(J, folder / "square.mp4", extractor="face_recognition")
+    return folder / "square.mp4"
 
 
 REFUSED = {

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from mien.contracts.face import Face
+from mien.geometry.pixel_shape import in_square_pixels, in_stored_pixels
 from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.report import FileReport, as_ranges
@@ -67,8 +68,11 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
 def followed(video: VideoSource, session: Session) -> Iterator[Iterator[tuple[Frame, list[TrackedFace]]]]:
     """The frames of a video with their faces; decoding and finding go on in threads of their own."""
 
+    pixel_shape = float(video.pixel_shape)
+
     def find(frame: Frame) -> tuple[Frame, Sequence[Face]]:
-        return frame, session.detector.find(frame.image)
+        seen = in_square_pixels(frame.image, pixel_shape)
+        return frame, [in_stored_pixels(face, pixel_shape) for face in session.detector.find(seen)]
 
     with (
         closing(prefetched(session.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,

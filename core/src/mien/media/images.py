@@ -157,7 +157,8 @@ def _left_out(image: Image.Image) -> tuple[str, ...]:
     if further > 0 and image.format not in ("ICO", "CUR", "ICNS", "PSD"):
         pages = "page" if image.format == "TIFF" else "image"
         notes.append(f"{further} further {pages}{'s are' if further > 1 else ' is'} left out: the first alone is read")
-    if image.mode.startswith("I;16") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()) if len(tile) > 3):
+    stored_as = [image.mode, *(str(tile[3]) for tile in getattr(image, "tile", ()) if len(tile) > 3)]
+    if any(";16" in mode for mode in stored_as):
         notes.append("16 bits a channel became 8")
     if image.has_transparency_data:
         notes.append("transparency is left out: transparent pixels are white")
