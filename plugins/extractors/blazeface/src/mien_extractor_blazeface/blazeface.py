@@ -14,10 +14,10 @@ from mien.contracts.face import Box, Face, RgbImage
 from mien.contracts.plugin import PluginConfig
 from mien.geometry.boxes import box_of, edges, is_same_face
 from mien.geometry.closeup import measured_in_closeup, turned_by
+from mien_extractor_blazeface.attention import AttentionMesh
 from mien_extractor_blazeface.detector import SAME_FACE, Detection, share_in_common, share_of_smaller
-from mien_extractor_blazeface.eyes import Eyes
 from mien_extractor_blazeface.ibug import on_mesh
-from mien_extractor_blazeface.mesh import FaceMesh
+from mien_extractor_blazeface.mesh import FaceMesh, Mesh
 from mien_extractor_blazeface.search import ExtractorPool
 
 _DOUBT, _BEYOND_DOUBT = 0.5, 0.9999
@@ -52,11 +52,12 @@ class BlazeFaceConfig(PluginConfig):
     min_presence: float = Field(default=0.95, ge=0.0, lt=1.0)
     """Where the face mesh is less sure that it lies on a face, there is none. A covered face may need less."""
     eyes: bool = True
-    """Look at each eye by itself. Without that an image takes two fifths less time, but no blink is followed."""
+    """Lay the mesh again, and look at eyes and lips by themselves. Without that an image takes less time, but no blink
+    is followed."""
 
 
 class BlazeFace(Extractor):
-    """BlazeFace, the 468-point face mesh and the network for eyes, by Google, run by OpenCV on a processor.
+    """BlazeFace, the face mesh of 468 points and the attention mesh, by Google, run by OpenCV on a processor.
 
     Instances run in threads side by side: each has its own networks. The scores come from the detector's: see
     `SCORE_SLOPE`.
@@ -69,7 +70,7 @@ class BlazeFace(Extractor):
         super().__init__(config)
         self._search = ExtractorPool()
         self._mesh = FaceMesh()
-        self._eyes = Eyes() if self.config.eyes else None
+        self._attention = AttentionMesh() if self.config.eyes else None
 
     def extract(self, image: RgbImage) -> list[Face]:
         """Find all faces, surest first. See `Extractor.extract`."""
@@ -93,8 +94,7 @@ class BlazeFace(Extractor):
         mesh = self._mesh.lay(image, Detection(edges(face.box), eyes, face.score))
         if mesh.presence < _BEYOND_DOUBT or not is_same_face(box_of(mesh.points[:, :2]), face.box):
             return None
-        points = self._eyes.refine(image, mesh.points) if self._eyes else mesh.points
-        return replace(face, landmarks=on_mesh(points[:, :2]).astype(np.float32))
+        return replace(face, landmarks=on_mesh(self._points(image, mesh)[:, :2]).astype(np.float32))
 
     def meshes(self, image: RgbImage) -> Iterator[tuple[NDArray[np.float64], float]]:
         """The mesh of each face and the detector's score, in no order.
@@ -117,9 +117,12 @@ class BlazeFace(Extractor):
                     continue
                 detected.append(detection.corners)
                 laid.append(corners)
-                yield self._eyes.refine(image, mesh.points) if self._eyes else mesh.points, detection.score
+                yield self._points(image, mesh), detection.score
             if laid and self.config.search == "quick":
                 return
+
+    def _points(self, image: RgbImage, mesh: Mesh) -> NDArray[np.float64]:
+        return self._attention.refined(image, mesh.points) if self._attention else mesh.points
 
     def _least_presence(self, detection: Detection) -> float:
         doubtful = detection.score < _DOUBT and self.config.min_presence > 0

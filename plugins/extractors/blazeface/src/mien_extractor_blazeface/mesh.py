@@ -17,11 +17,12 @@ POINTS = 468
 _FILE, _SIDE, _OUTPUTS = "face_landmark.tflite", 192, ("conv2d_20", "conv2d_30")
 _ROOM = 1.65
 """Side of the square that the network sees, in sides of the detector's box. With this much the landmarks lie nearest to
-dlib's; a second look, at a square around the mesh itself, brings them hardly nearer."""
+dlib's."""
 _LOOKS, _LEVEL_DEGREES = 3, 10
 """Of a face that lies on its side the detector hardly knows how far it is turned, but the mesh does: it is laid, so
 often at most, until the eyes are level in the network's image, to within so many degrees."""
-_RIGHT_CORNER, _LEFT_CORNER = 33, 263
+RIGHT_CORNER, LEFT_CORNER = 33, 263
+"""The outer corners of the eyes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,9 @@ class FaceMesh:
         low, high = detection.corners
         across = detection.points[1] - detection.points[0]
         for _ in range(_LOOKS):
-            square = _square((low + high) / 2, float((high - low).max()), across)
+            square = level_square((low + high) / 2, float((high - low).max()) * _ROOM, across, _SIDE)
             mesh = self._look(image, square)
-            across = mesh.points[_LEFT_CORNER, :2] - mesh.points[_RIGHT_CORNER, :2]
+            across = mesh.points[LEFT_CORNER, :2] - mesh.points[RIGHT_CORNER, :2]
             right, down = square[:, :2] @ across
             if abs(np.degrees(np.arctan2(down, right))) < _LEVEL_DEGREES:
                 break
@@ -61,9 +62,9 @@ class FaceMesh:
         return Mesh(np.column_stack([plane, mesh[:, 2] / scale_of(square)]), float(probability(logit).ravel()[0]))
 
 
-def _square(middle: NDArray[np.float64], side: float, across: NDArray[np.float64]) -> Affine:
-    """From image pixels to the network's: `across`, from eye to eye, level, and room around a box of that side."""
+def level_square(middle: NDArray[np.float64], side: float, across: NDArray[np.float64], size: int) -> Affine:
+    """From image pixels to a network's image of `size`: a square of that side around a place, `across` level in it."""
     length = float(np.hypot(*across))
     cosine, sine = across / length if length > 0 else (1.0, 0.0)
-    linear = np.array([[cosine, sine], [-sine, cosine]]) * (_SIDE / max(side * _ROOM, 1.0))
-    return np.column_stack([linear, (_SIDE - 1) / 2 - linear @ middle])
+    linear = np.array([[cosine, sine], [-sine, cosine]]) * (size / max(side, 1.0))
+    return np.column_stack([linear, (size - 1) / 2 - linear @ middle])

@@ -17,7 +17,7 @@ STEP_PX = 16
 
 
 class Network:
-    """A TFLite network that takes one image. An instance is used by one thread at a time."""
+    """A TFLite network that takes one image, or features. An instance is used by one thread at a time."""
 
     def __init__(self, file: str, side: int, outputs: tuple[str, ...], enlarged: tuple[int, ...] = ()) -> None:
         """file: its name in networks/. side: of its square image, in pixels. outputs: names of what is wanted of it.
@@ -40,6 +40,12 @@ class Network:
             net = self._nets[height, width] = self._read(height, width)
         scale = (white - black) / 255
         net.setInput(cv2.dnn.blobFromImage(image, scale, mean=(-black / scale,) * 3))
+        return cast(list[NDArray[np.float32]], net.forward(self._outputs))
+
+    def forward(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The outputs for what another network saw: float32 (1, C, side, side)."""
+        net = self._nets[self.side, self.side]
+        net.setInput(np.ascontiguousarray(features))
         return cast(list[NDArray[np.float32]], net.forward(self._outputs))
 
     def _read(self, height: int, width: int) -> cv2.dnn.Net:
