@@ -59,7 +59,8 @@ class House:
 
     def anonymize(self, source: Path, output: Path, model: str = "colors", **options: Any) -> AnonymizeReport:
         chosen = {"blender": "paste", "extractor": "blinkered", "check": False, "registry": self.registry, **options}
-        of_session = {one.name for one in fields(SessionOptions)} & chosen.keys()
+        of_options = {one.name for one in fields(AnonymizeOptions)}
+        of_session = ({one.name for one in fields(SessionOptions)} - of_options) & chosen.keys()
         of_call = {"registry", "progress", "seed"} & chosen.keys()
         return anonymize(
             source,

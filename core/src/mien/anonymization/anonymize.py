@@ -31,6 +31,7 @@ from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import KEPT
 from mien.training.run import TrainedRun
+from mien.workers.threads import computing_with
 
 
 def anonymize(
@@ -102,7 +103,10 @@ def anonymize(
     leak_search = LeakSearch.open(search, registry) if options.check else None
     draws_synthetic = any(one.draws_synthetic for one in methods.methods)
     start = time.perf_counter()
-    with _pseudonyms(seed, options.key, key, tells_apart, draws_synthetic and len(jobs) > 1) as pseudonyms:
+    with (
+        computing_with(1),
+        _pseudonyms(seed, options.key, key, tells_apart, draws_synthetic and len(jobs) > 1) as pseudonyms,
+    ):
         policy = Policy(
             options=options,
             seed=seed,

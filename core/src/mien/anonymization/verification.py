@@ -40,15 +40,32 @@ def distances_to_originals(
     """How far the faces of an image lie from the original ones.
 
     image: uint8 (H, W, 3), as it is shown. faces: the N faces that were drawn, all with landmarks. originals: their
-    encodings, float32 (D,), before they were drawn. Each is measured anew at its place; if it cannot be, what its own
-    landmarks surround is compared. Raises MienError if a plugin fails.
+    encodings, float32 (D,), before they were drawn. Raises MienError if a plugin fails.
+    """
+    return distances_of_measured(image, measured_again(image, faces, search), originals, recognizer)
+
+
+def measured_again(image: RgbImage, faces: Sequence[TrackedFace], search: FaceSearch) -> list[Landmarks]:
+    """The landmarks of N faces, float32 (68, 2), measured anew at their places in an image that was written.
+
+    Of one that cannot be measured they are its own: what they surround is compared. May be called by several threads.
     """
     if not faces:
         return []
     measured = search.measure(image, [Face(face.box, None, face.score) for face in faces])
-    encodings = encode_landmarks(
-        recognizer, image, [_landmarks(new, old) for new, old in zip(measured, faces, strict=True)]
-    )
+    return [_landmarks(new, old) for new, old in zip(measured, faces, strict=True)]
+
+
+def distances_of_measured(
+    image: RgbImage,
+    landmarks: Sequence[Landmarks],
+    originals: Sequence[NDArray[np.float32]],
+    recognizer: Recognizer,
+) -> list[float]:
+    """How far the faces of an image, by their landmarks, lie from their original encodings."""
+    if not landmarks:
+        return []
+    encodings = encode_landmarks(recognizer, image, landmarks)
     return [
         float(recognizer.distances(encoding[None], original)[0])
         for encoding, original in zip(encodings, originals, strict=True)

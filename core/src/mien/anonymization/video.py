@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from mien.anonymization.analysis import VideoAnalysis, analyze, is_sought
 from mien.anonymization.policy import Policy, Targets
 from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redaction, with_leaks
 from mien.anonymization.treatment import FRAMES_PER_ENCODING, encodings_of, stacked
-from mien.anonymization.verification import FRAMES_CHECKED, distances_to_originals, frames_at
-from mien.contracts.face import Box
+from mien.anonymization.verification import FRAMES_CHECKED, distances_of_measured, frames_at, measured_again
+from mien.contracts.face import Box, Landmarks
 from mien.errors import MienError
 from mien.inference.generator import Scene
 from mien.inference.jobs import Job
@@ -20,8 +21,8 @@ from mien.media.animation import open_sink, open_video
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
 from mien.spread import spread_indices
-from mien.tracking.tracker import KEPT
-from mien.workers.threads import ordered_map, prefetched
+from mien.tracking.tracker import KEPT, TrackedFace
+from mien.workers.threads import computing_with, ordered_map, prefetched
 
 _MAX_RANGES = 10
 
@@ -50,14 +51,13 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
             _generate(sink, video, session, targets, analysis, redaction)
         notes = sink.notes
         checked = _frames_to_search(analysis, redaction)
-        leaks = _leaks(draft, video, session, policy, analysis, redaction, checked)
+        leaks, check = _looked_at_again(draft, video, session, policy, analysis, redaction, checked)
         if leaks:
             leaks_hidden = sum(map(len, leaks.values()))
             redaction = with_leaks(redaction, analysis, leaks, checked)
             with _sink(draft, video, session, policy) as sink:
                 _generate(sink, video, session, targets, analysis, redaction)
-            leaks = _leaks(draft, video, session, policy, analysis, redaction, checked)
-        check = _verify(draft, video.path, session, policy, analysis, redaction)
+            leaks, check = _looked_at_again(draft, video, session, policy, analysis, redaction, checked)
         left = sum(map(len, leaks.values()))
         output, rejected, failure = policy.put_in_place(draft, job, check, left)
     shown = [face for index, faces in enumerate(analysis.faces) if index not in redaction.whole for face in faces]
@@ -142,6 +142,7 @@ def _generate(
     session.progress.start(video.path.name, len(analysis.faces))
     faces_generated = 0
     with (
+        computing_with(max(1, session.threads // 2)),
         closing(prefetched(session.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,
         targets.methods.redrawn(scenes(), FRAMES_AHEAD) as redrawn,
     ):
@@ -161,58 +162,71 @@ def _frames_to_search(analysis: VideoAnalysis, redaction: Redaction) -> list[int
     return sorted(set(chosen))
 
 
-def _leaks(
+@dataclass(frozen=True, slots=True)
+class _LookedAtAgain:
+    """A frame of the video that was written."""
+
+    frame: Frame
+    leaks: Sequence[Box]
+    """Where it shows a face that is neither known nor hidden."""
+    drawn: Sequence[TrackedFace]
+    """Those of its faces that are compared with the original ones,"""
+    landmarks: Sequence[Landmarks]
+    """and where they are now."""
+
+
+def _looked_at_again(
     path: Path,
     video: VideoSource,
     session: Session,
     policy: Policy,
     analysis: VideoAnalysis,
     redaction: Redaction,
-    indices: Sequence[int],
-) -> dict[int, list[Box]]:
-    """Frame → where the video that was written shows a face that is neither known nor hidden; of those frames."""
-    search = policy.leak_search
-    if search is None:
-        return {}
-    session.progress.start(f"{video.path.name}: searching the output", len(indices))
+    to_search: Sequence[int],
+) -> tuple[dict[int, list[Box]], Check | None]:
+    """What the video that was written still shows: frame → faces that are neither known nor hidden, of the frames to
+    search; and how far its faces lie from the original ones."""
+    search, recognizer = policy.leak_search, policy.verifier
+    searched = set(to_search) if search else set()
+    compared = _frames_to_compare(analysis, redaction) if recognizer else set()
 
-    def leaks_in(frame: Frame) -> tuple[int, list[Box]]:
-        known, regions = analysis.faces[frame.index], redaction.parts.get(frame.index, ())
-        return frame.index, search.leaks(frame.image, known, regions, float(video.pixel_shape))
+    def again(frame: Frame) -> _LookedAtAgain:
+        leaks: Sequence[Box] = ()
+        if search and frame.index in searched:
+            known, regions = analysis.faces[frame.index], redaction.parts.get(frame.index, ())
+            leaks = search.leaks(frame.image, known, regions, float(video.pixel_shape))
+        drawn: Sequence[TrackedFace] = ()
+        if frame.index in compared:
+            originals = analysis.encodings[frame.index]
+            of_people = {
+                face.track: face
+                for face in analysis.faces[frame.index]
+                if face.track in originals and face.method != KEPT
+            }
+            drawn = list(of_people.values())
+        return _LookedAtAgain(frame, leaks, drawn, measured_again(frame.image, drawn, policy.search))
 
+    indices = sorted(searched | compared)
+    session.progress.start(f"{video.path.name}: checking the output", len(indices))
     found: dict[int, list[Box]] = {}
-    written = frames_at(open_video(path), indices)
-    with closing(ordered_map(leaks_in, written, session.threads, 2 * session.threads)) as searched:
-        for index, boxes in searched:
-            if boxes:
-                found[index] = boxes
-            session.progress.advance(1)
-    return found
-
-
-def _verify(
-    path: Path, source: Path, session: Session, policy: Policy, analysis: VideoAnalysis, redaction: Redaction
-) -> Check | None:
-    """Compare faces of the video that was written with the original ones."""
-    recognizer = policy.verifier
-    if recognizer is None:
-        return None
-    shown = sorted(set(analysis.encodings).difference(redaction.whole))
-    indices = [shown[at] for at in spread_indices(len(shown), FRAMES_CHECKED)]
-    session.progress.start(f"{source.name}: checking", len(indices))
     distances: list[float] = []
-    for frame in frames_at(open_video(path), indices):
-        originals = analysis.encodings[frame.index]
-        faces = {
-            face.track: face for face in analysis.faces[frame.index] if face.track in originals and face.method != KEPT
-        }
-        with session.clock.running("check"):
-            distances += distances_to_originals(
-                frame.image,
-                list(faces.values()),
-                [originals[person] for person in faces],
-                policy.search,
-                recognizer,
-            )
-        session.progress.advance(1)
-    return Check(tuple(distances), recognizer.same_person_below)
+    with (
+        closing(prefetched(frames_at(open_video(path), indices), FRAMES_AHEAD)) as written,
+        closing(ordered_map(again, written, session.threads, 2 * session.threads)) as looked_at,
+    ):
+        for seen in looked_at:
+            index = seen.frame.index
+            if seen.leaks:
+                found[index] = list(seen.leaks)
+            if recognizer:
+                originals = [analysis.encodings[index][face.track] for face in seen.drawn]
+                with session.clock.running("check"):
+                    distances += distances_of_measured(seen.frame.image, seen.landmarks, originals, recognizer)
+            session.progress.advance(1)
+    return found, Check(tuple(distances), recognizer.same_person_below) if recognizer else None
+
+
+def _frames_to_compare(analysis: VideoAnalysis, redaction: Redaction) -> set[int]:
+    """Frames spread over those that are shown and have encodings."""
+    shown = sorted(set(analysis.encodings).difference(redaction.whole))
+    return {shown[at] for at in spread_indices(len(shown), FRAMES_CHECKED)}

@@ -3,7 +3,10 @@
 import math
 import warnings
 from collections.abc import Sequence
+from copy import copy
 from functools import cache
+from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import cv2
@@ -59,9 +62,9 @@ class FaceRecognition(Extractor):
 
     def __init__(self, config: FaceRecognitionConfig | None = None) -> None:
         super().__init__(config)
-        dlib, self._predictor = _load_dlib()
+        dlib, self._predictor_path = _load_dlib()
         self._rectangle = dlib.rectangle
-        self._detector = dlib.get_frontal_face_detector()  # the predictor only reads, so that instances share its 75 MB
+        self._detector = copy(_detector())
 
     def extract(self, image: RgbImage) -> list[Face]:
         """Find all faces, surest first. See `Extractor.extract`."""
@@ -101,14 +104,14 @@ class FaceRecognition(Extractor):
         return self._rectangle(left, top, right - 1, bottom - 1)
 
     def _describe(self, image: RgbImage, rectangle: Any, score: float) -> Face:
-        points = self._predictor(image, rectangle).parts()
+        points = _predictor(self._predictor_path)(image, rectangle).parts()
         landmarks = np.array([(point.x, point.y) for point in points], np.float32)
         box = Box(rectangle.left(), rectangle.top(), rectangle.right() + 1, rectangle.bottom() + 1)
         return Face(box, landmarks, 1 / (1 + math.exp(-SCORE_SLOPE * score)))
 
 
-def _load_dlib() -> tuple[Any, Any]:
-    """The module dlib, and the predictor of landmarks. They load when an extractor is made: that takes a moment."""
+def _load_dlib() -> tuple[Any, str]:
+    """The module dlib, and where the predictor of landmarks lies. They load when an extractor is made."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
@@ -119,11 +122,37 @@ def _load_dlib() -> tuple[Any, Any]:
             f"The extractor face_recognition cannot load dlib and its models: {error}.",
             "pip install mien-extractor-face-recognition 'setuptools<81'",
         ) from error
-    return dlib, _predictor(face_recognition_models.pose_predictor_model_location())
+    path: str = face_recognition_models.pose_predictor_model_location()
+    if not Path(path).is_file():
+        raise MienError(
+            f"The extractor face_recognition finds no {path}.",
+            "pip install --force-reinstall face_recognition_models",
+        )
+    return dlib, path
 
 
 @cache
+def _detector() -> Any:
+    """A detector to copy: dlib unpacks it for half a second, and copies it in two milliseconds."""
+    import dlib
+
+    return dlib.get_frontal_face_detector()
+
+
+_loading = Lock()
+
+
 def _predictor(weights: str) -> Any:
+    """The predictor of landmarks; it only reads, so that all instances share its 75 MB.
+
+    It loads with the first face, which takes most of a second: of a search that finds none nobody waits for it.
+    """
+    with _loading:
+        return _loaded_predictor(weights)
+
+
+@cache
+def _loaded_predictor(weights: str) -> Any:
     # The module face_recognition would load its other nets as well, which no extractor needs: half a second a process.
     import dlib
 
