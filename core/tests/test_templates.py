@@ -30,7 +30,7 @@ from mien.geometry.templates import ARCFACE_POINTS, five_points
 from mien.testing import portraits
 
 PORTRAITS = portraits()
-TEMPLATES = ("landmarks", "arcface", "ffhq", "box")
+TEMPLATES = ("landmarks", "arcface", "ffhq", "dlib", "box")
 
 
 def as_face(landmarks: NDArray[np.float32], angle_degrees: float = 0.0) -> Face:

@@ -24,6 +24,8 @@ class Feature(Plugin):
 
     alignment: "AlignmentConfig | None" = None
     """The cut that `compute` and `network` need, if not any will do; None: any will."""
+    network_alignment: "AlignmentConfig | None" = None
+    """The cut that `network` needs, if `compute` makes that cut itself; None: `alignment`."""
     needs_scene: bool = False
     """Whether `compute` looks at `FaceCrop.scene`. If not, the feature can be computed later from the crops alone."""
     same_person_below: float | None = None
@@ -55,7 +57,8 @@ class Feature(Plugin):
     def network(self) -> "nn.Module | None":
         """The same as `compute`, as a network that a loss can take gradients through; None: there is none.
 
-        It maps images, float32 (N, 3, s, s) in [-1, 1], RGB, cut as `alignment` says, to float32 (N, *shape) in the
+        It maps images, float32 (N, 3, s, s) in [-1, 1], RGB, cut as `network_alignment` or
+        `alignment` says, to float32 (N, *shape) in the
         feature's own units. It is in evaluation mode, and none of its parameters asks for a gradient.
         """
         return None

@@ -39,8 +39,9 @@ class AlignmentConfig(PluginConfig):
     """Side of the crop in pixels."""
     template: Template = "landmarks"
     """Where the crop lies. landmarks: level eyes, the landmarks' bounding box, squared. arcface: the published
-    alignment of 112 px by eyes, nose and mouth. ffhq: that of the FFHQ dataset, by eyes and mouth. box: the box of the
-    face, squared; needs no landmarks."""
+    alignment of 112 px by eyes, nose and mouth. ffhq: that of the FFHQ dataset, by eyes and mouth. dlib: that of dlib's
+    chips, by eyes, nose and upper lip (they have a margin of 0.25). box: the box of the face, squared; needs no
+    landmarks."""
     margin: float = Field(default=0.05, ge=0.0, le=4.0)
     """Space on each side, as a share of the side without margin. The published templates, arcface and ffhq, have none
     if nothing is said."""

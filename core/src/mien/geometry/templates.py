@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import Landmarks, Points
 
-Template: TypeAlias = Literal["landmarks", "arcface", "ffhq", "box"]
+Template: TypeAlias = Literal["landmarks", "arcface", "ffhq", "dlib", "box"]
 
 LEFT_EYE = slice(36, 42)
 RIGHT_EYE = slice(42, 48)
@@ -23,6 +23,22 @@ ARCFACE_POINTS = np.array(
 """Where eyes, tip of the nose and corners of the mouth come to lie in a crop of 112×112 px: float64 (5, 2). Deng et al.
 2019, "ArcFace: Additive angular margin loss for deep face recognition", after Liu et al. 2017, "SphereFace", whose
 points for 96×112 px are 8 px further to the left."""
+
+DLIB_NUMBERS = np.array([*range(27, 55), *range(60, 65)])
+"""The landmarks that dlib places its chips by: neither brows nor chin nor lower lip, which move too much."""
+DLIB_POINTS = np.array(
+    [
+        [0.490127, 0.203352], [0.490127, 0.307009], [0.490127, 0.409805], [0.490127, 0.515625], [0.36688, 0.587326],
+        [0.426036, 0.609345], [0.490127, 0.628106], [0.554217, 0.609345], [0.613373, 0.587326], [0.121737, 0.216423],
+        [0.187122, 0.178758], [0.265825, 0.179852], [0.334606, 0.231733], [0.260918, 0.245099], [0.182743, 0.244077],
+        [0.645647, 0.231733], [0.714428, 0.179852], [0.793132, 0.178758], [0.858516, 0.216423], [0.79751, 0.244077],
+        [0.719335, 0.245099], [0.254149, 0.780233], [0.340985, 0.745405], [0.428858, 0.727388], [0.490127, 0.742578],
+        [0.551395, 0.727388], [0.639268, 0.745405], [0.726104, 0.780233], [0.290379, 0.784792], [0.428096, 0.778746],
+        [0.490127, 0.785343], [0.552157, 0.778746], [0.689874, 0.784792],
+    ]
+)  # fmt: skip
+"""Where they come to lie in a square of side 1: float64 (33, 2). Mean face of dlib's get_face_chip_details
+(dlib/image_transforms/interpolation.h); its chips have a margin of 0.25 around that square."""
 
 
 class UnknownPointsError(ValueError):
@@ -79,21 +95,32 @@ def _by_landmarks(landmarks: Landmarks | None, points: Points) -> Placement:
 
 
 def _by_arcface(landmarks: Landmarks | None, points: Points) -> Placement:
-    """The similarity that brings five points nearest to the published ones, in the sense of least squares.
+    """The similarity that brings five points nearest to the published ones, in the sense of least squares."""
+    return _nearest_to(five_points(landmarks, points), ARCFACE_POINTS, (ARCFACE_PX - 1) / 2, ARCFACE_PX)
+
+
+def _by_dlib(landmarks: Landmarks | None, points: Points) -> Placement:
+    """The similarity that brings 33 landmarks nearest to dlib's mean face, in the sense of least squares."""
+    if landmarks is None:
+        raise UnknownPointsError("no landmarks")
+    return _nearest_to(landmarks[DLIB_NUMBERS].astype(np.float64), DLIB_POINTS, 0.5, 1.0)
+
+
+def _nearest_to(found: NDArray[np.float64], wanted: NDArray[np.float64], middle: float, side: float) -> Placement:
+    """The square of that side about `middle` in which the points come to lie nearest to the wanted ones.
 
     Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns". In the plane,
     with points as complex numbers, turn and scale are one number: Σ z̄·w / Σ |z|² of the centred points.
     """
-    found = five_points(landmarks, points)
-    center, wanted_center = found.mean(0), ARCFACE_POINTS.mean(0)
-    z, w = (_complex(at - at.mean(0)) for at in (found, ARCFACE_POINTS))
+    center, wanted_center = found.mean(0), wanted.mean(0)
+    z, w = (_complex(at - at.mean(0)) for at in (found, wanted))
     spread = float((np.abs(z) ** 2).sum())
     factor = complex((z.conj() * w).sum() / spread) if spread > 0 else 0j
     if factor == 0:  # all points lie on one place
-        factor = complex(ARCFACE_PX)
+        factor = complex(side)
     right = np.array([factor.real, -factor.imag]) / abs(factor)
-    to_middle = ((ARCFACE_PX - 1) / 2 - wanted_center) / abs(factor)
-    return Placement(center + _turn_to_level(right).T @ to_middle, right, ARCFACE_PX / abs(factor))
+    to_middle = (middle - wanted_center) / abs(factor)
+    return Placement(center + _turn_to_level(right).T @ to_middle, right, side / abs(factor))
 
 
 def _by_ffhq(landmarks: Landmarks | None, points: Points) -> Placement:
@@ -127,6 +154,7 @@ _PLACE: dict[Template, Callable[[Landmarks | None, Points], Placement]] = {
     "landmarks": _by_landmarks,
     "arcface": _by_arcface,
     "ffhq": _by_ffhq,
+    "dlib": _by_dlib,
     "box": _by_box,
 }
 

@@ -21,11 +21,12 @@ def recognize_by(feature: Feature) -> Callable[[Tensor, Tensor], Tensor] | None:
     if network is None:
         return None
     moved = _OnDevice(network)
+    alignment = feature.network_alignment or feature.alignment
 
     def recognize(images: Tensor, landmarks: Tensor) -> Tensor:
         with torch.autocast(images.device.type, enabled=False):  # in full precision, as encodings are computed
             images = images.float()
-            cut = images if feature.alignment is None else aligned(images, landmarks, feature.alignment)
+            cut = images if alignment is None else aligned(images, landmarks, alignment)
             encodings: Tensor = moved.at(images.device)(cut)
             return encodings.reshape(len(images), -1)
 

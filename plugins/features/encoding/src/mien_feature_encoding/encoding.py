@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from mien.contracts.face import FaceCrop
 from mien.contracts.feature import Feature
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
-from mien.geometry.alignment import inverse, transform_points
-from mien_feature_encoding.network import RecognitionNetwork
+from mien.geometry.alignment import AlignmentConfig, inverse, transform_points
+from mien_feature_encoding.network import CHIP_PX, RecognitionNetwork
 
 _REINSTALL = "pip install --force-reinstall mien-feature-encoding face_recognition_models 'setuptools<81'"
 
@@ -28,6 +29,7 @@ class Encoding(Feature):
 
     config: PluginConfig
     needs_scene = True
+    network_alignment = AlignmentConfig(size=CHIP_PX, template="dlib", margin=0.25)
     same_person_below = 0.6
 
     def __init__(self, config: PluginConfig | None = None) -> None:
@@ -59,6 +61,11 @@ class Encoding(Feature):
                 value[:] = self._net(chip.float())[0].numpy()
         return values
 
+    def network(self) -> nn.Module:
+        """The same network for a loss. The chips that it is given are cut by our own transform, not dlib's: they lie
+        half a pixel beside dlib's, and the encodings within 0.1."""
+        return nn.Sequential(_ToByteRange(), _load_net()[1])
+
     def _chip(self, crop: FaceCrop, row: int) -> NDArray[np.uint8]:
         if crop.scene is None:
             raise MienError(
@@ -78,6 +85,13 @@ class Encoding(Feature):
         box = self._dlib.rectangle(int(left), int(top), int(right), int(bottom))
         chip: NDArray[np.uint8] = self._dlib.get_face_chip(scene, self._dlib.full_object_detection(box, parts))
         return chip
+
+
+class _ToByteRange(nn.Module):
+    """[-1, 1] → [0, 255]."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images + 1) * 127.5
 
 
 def _load_net() -> tuple[Any, RecognitionNetwork]:
