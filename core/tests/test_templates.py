@@ -152,7 +152,7 @@ def test_a_box_that_is_turned_is_laid_level():
 
 
 def test_the_published_templates_come_without_margin_if_nothing_is_said():
-    assert [AlignmentConfig(template=template).margin for template in TEMPLATES] == [0.05, 0.0, 0.0, 0.05]
+    assert [AlignmentConfig(template=template).margin for template in TEMPLATES] == [0.05, 0.0, 0.0, 0.25, 0.05]
     assert AlignmentConfig(template="ffhq", margin=0.3).margin == 0.3
     typed = read_config(AlignmentConfig, {"template": "arcface", "size": "112"}, "the alignment")
     assert (typed.size, typed.margin) == (112, 0.0)
@@ -167,14 +167,20 @@ def test_a_size_out_of_range_is_refused(size):
 
 def test_what_a_template_needs_and_a_face_has_not_is_told():
     face = Face(Box(0, 0, 100, 100), None, 1.0)
-    for template in ("landmarks", "arcface", "ffhq"):
+    for template in ("landmarks", "arcface", "ffhq", "dlib"):
         assert not can_align(face, AlignmentConfig(template=template))
         with pytest.raises(MienError, match=template) as caught:
             similarity_to_crop(face, AlignmentConfig(template=template))
         assert "--alignment template=box" in caught.value.fix
     assert can_align(face, AlignmentConfig(template="box"))
     five = replace(face, points={"five": ARCFACE_POINTS.astype(np.float32)})
-    assert [can_align(five, AlignmentConfig(template=template)) for template in TEMPLATES] == [False, True, True, True]
+    assert [can_align(five, AlignmentConfig(template=template)) for template in TEMPLATES] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
 
 
 def same_face(one: Any, other: Any) -> None:

@@ -22,7 +22,8 @@ from mien.geometry.templates import Template, UnknownPointsError, place
 
 HULL_DILATION = 0.1
 """The study's: width of the kernel that the landmarks' hull is dilated with, as a share of the crop's side."""
-_PUBLISHED: tuple[Template, ...] = ("arcface", "ffhq")
+_PUBLISHED: dict[Template, float] = {"arcface": 0.0, "ffhq": 0.0, "dlib": 0.25}
+"""Margins that belong to a template."""
 _SUBPIXEL_BITS = 4
 _DRAWN_PX = 512
 _LEAST_SUBSAMPLES = 4
@@ -40,11 +41,11 @@ class AlignmentConfig(PluginConfig):
     template: Template = "landmarks"
     """Where the crop lies. landmarks: level eyes, the landmarks' bounding box, squared. arcface: the published
     alignment of 112 px by eyes, nose and mouth. ffhq: that of the FFHQ dataset, by eyes and mouth. dlib: that of dlib's
-    chips, by eyes, nose and upper lip (they have a margin of 0.25). box: the box of the face, squared; needs no
+    chips, by eyes, nose and upper lip. box: the box of the face, squared; needs no
     landmarks."""
     margin: float = Field(default=0.05, ge=0.0, le=4.0)
     """Space on each side, as a share of the side without margin. The published templates, arcface and ffhq, have none
-    if nothing is said."""
+    if nothing is said, and dlib 0.25."""
     shift_y: float = Field(default=0.0, ge=-1.0, le=1.0)
     """How far down the face is moved in the crop, as a share of the side without margin: room for the forehead."""
 
@@ -52,7 +53,7 @@ class AlignmentConfig(PluginConfig):
     @classmethod
     def _published_as_published(cls, values: Any) -> Any:
         if isinstance(values, Mapping) and values.get("template") in _PUBLISHED:
-            return {"margin": 0.0, **values}
+            return {"margin": _PUBLISHED[values["template"]], **values}
         return values
 
     def __str__(self) -> str:

@@ -29,7 +29,7 @@ class Encoding(Feature):
 
     config: PluginConfig
     needs_scene = True
-    network_alignment = AlignmentConfig(size=CHIP_PX, template="dlib", margin=0.25)
+    network_alignment = AlignmentConfig(size=CHIP_PX, template="dlib")
     same_person_below = 0.6
 
     def __init__(self, config: PluginConfig | None = None) -> None:
