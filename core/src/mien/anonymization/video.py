@@ -143,13 +143,13 @@ def _generate(
     faces_generated = 0
     with (
         computing_with(max(1, session.threads // 2)),
-        closing(prefetched(session.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,
+        closing(prefetched(session.clock.over("decode", video.frames(deep=True)), FRAMES_AHEAD)) as decoded,
         targets.methods.redrawn(scenes(), FRAMES_AHEAD) as redrawn,
     ):
         for scene, image in redrawn:
             with session.clock.running("encode"):
                 frame = scene.context
-                sink.write(redaction.hide(frame.index, image), frame.pts, frame.duration)
+                sink.write(redaction.hide(frame.index, image), frame.pts, frame.duration, frame)
             faces_generated += len(scene.faces)
             session.progress.advance(1, faces=faces_generated)
 

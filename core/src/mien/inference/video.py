@@ -41,7 +41,7 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
         for scene, image in blended:
             frame, found = scene.context
             with session.clock.running("encode"):
-                sink.write(image, frame.pts, frame.duration)
+                sink.write(image, frame.pts, frame.duration, frame)
             frames += 1
             faces += len(scene.faces)
             undrawn += len(found) - len(scene.faces)
@@ -75,7 +75,7 @@ def followed(video: VideoSource, session: Session) -> Iterator[Iterator[tuple[Fr
         return frame, [in_stored_pixels(face, pixel_shape) for face in session.detector.find(seen)]
 
     with (
-        closing(prefetched(session.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,
+        closing(prefetched(session.clock.over("decode", video.frames(deep=True)), FRAMES_AHEAD)) as decoded,
         closing(ordered_map(find, decoded, session.threads, 2 * session.threads)) as found,
     ):
         yield follow(found)

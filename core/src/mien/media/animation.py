@@ -48,6 +48,7 @@ class AnimationSource(VideoSource):
                 self._durations, self._is_transparent = _durations(image), image.has_transparency_data
         except Exception as error:
             raise self._damaged(error, 0) from error
+        self.bits = 8
         self.pixel_shape, self.time_base = Fraction(1), Fraction(1, _MILLISECONDS)
         self.rate = Fraction(len(self._durations) * _MILLISECONDS, sum(self._durations))
         self.metadata = {}
@@ -74,7 +75,7 @@ class AnimationSource(VideoSource):
         """What of the file is not in its frames."""
         return ("transparency is left out: transparent pixels are white",) if self._is_transparent else ()
 
-    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+    def frames(self, start: int = 0, stop: int | None = None, *, deep: bool = False) -> Iterator[Frame]:
         """The frames of that range, as `VideoSource.frames`."""
         times = self.frame_times()
         with open_image(self.path) as image:
@@ -111,7 +112,7 @@ class AnimationSink(VideoSink):
     def __enter__(self) -> "AnimationSink":
         return self
 
-    def write(self, image: RgbImage, pts: int, duration: int = 0) -> None:
+    def write(self, image: RgbImage, pts: int, duration: int = 0, before: Frame | None = None) -> None:
         """Add a frame: uint8 (H, W, 3), to be shown from pts on, in milliseconds."""
         self._images.append(Image.fromarray(np.array(image)))
         self._times.append(pts)

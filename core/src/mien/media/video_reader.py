@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.media.deep_color import HdrMetadata, bits_of
 from mien.media.deinterlace import FRAMES_BEFORE, deinterlaced, is_interlaced
 from mien.media.timeline import Timeline, TimelineReader, growing
 
@@ -52,6 +53,8 @@ class Frame:
     """uint8 (H, W, 3), upright."""
     duration: int = 0
     """How long it is shown, in units of `VideoSource.time_base`; 0 for a last frame of which the file does not say."""
+    deep: NDArray[np.uint16] | None = None
+    """The image in 16 bits, uint16 (H, W, 3), if the file has more than 8; with `VideoSource.frames(deep=True)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,10 @@ class VideoSource:
             """Frames per second; their average, if they vary."""
             self.pixel_format = first.format.name
             """FFmpeg's name of the way in which pixels are stored."""
+            self.bits = bits_of(first)
+            """How many bits each value has."""
+            self.hdr = HdrMetadata.of(first)
+            """What it says of brightness."""
             self.color = Color(first.color_range, first.colorspace, first.color_primaries, first.color_trc)
             self.metadata = dict(container.metadata)
             """What the file says of itself: title, comment, …"""
@@ -185,10 +192,11 @@ class VideoSource:
         if self.damage:
             raise self._error(self.damage, frame=len(self.frame_times()))
 
-    def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
+    def frames(self, start: int = 0, stop: int | None = None, *, deep: bool = False) -> Iterator[Frame]:
         """The frames of that range; their pixels are the same wherever the range begins.
 
         start, stop: numbers of frames, from 0; stop None: to the end. What lies beyond the end is left out.
+        deep: whether a video of more than 8 bits gives its images in 16 bits too.
 
         Raises MienError naming the file and the frame's number at a frame that is missing or damaged; the frames before
         it have been given by then.
@@ -201,7 +209,8 @@ class VideoSource:
         for frame in self._frames_from(index, start, stop_at) if start < stop_at else ():
             if frame.is_corrupt:
                 break
-            yield Frame(at, times[at], self._as_rgb(frame, at), until[at] - times[at])
+            in_16_bits = self._as_rgb(frame, at, "rgb48le") if deep and self.bits > 8 else None
+            yield Frame(at, times[at], self._as_rgb(frame, at), until[at] - times[at], in_16_bits)
             at += 1
         if at < stop_at:
             raise self._error("it does not decode", frame=at)
@@ -296,16 +305,16 @@ class VideoSource:
         except av.error.FFmpegError:
             yield from _flushed(stream)
 
-    def _as_rgb(self, frame: VideoFrame, index: int) -> RgbImage:
+    def _as_rgb(self, frame: VideoFrame, index: int, kind: str = "rgb24") -> NDArray[Any]:
         width, height = self._coded_size
         space = self.color.matrix(height) if frame.colorspace == _UNSPECIFIED else frame.colorspace
         try:
             image = frame.to_ndarray(
-                format="rgb24", width=width, height=height, src_colorspace=space, interpolation=CONVERSION, threads=1
+                format=kind, width=width, height=height, src_colorspace=space, interpolation=CONVERSION, threads=1
             )
         except (av.error.FFmpegError, ValueError) as error:
             raise self._error(f"its colors ({frame.format.name}) cannot be converted: {error}", frame=index) from error
-        return np.ascontiguousarray(_upright(cast(RgbImage, image), self._turn))
+        return np.ascontiguousarray(_upright(image, self._turn))
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -463,13 +472,13 @@ def _is_sideways(matrix: NDArray[np.int32]) -> bool:
     return bool(abs(matrix[0, 0]) < abs(matrix[0, 1]))
 
 
-def _upright(image: RgbImage, matrix: NDArray[np.int32]) -> RgbImage:
+def _upright(image: NDArray[Any], matrix: NDArray[np.int32]) -> NDArray[Any]:
     """Turn and mirror by quarter turns; other angles, which no camera writes, count as the nearest of them."""
     if _is_sideways(matrix):
-        image, matrix = cast(RgbImage, cv2.transpose(image)), matrix[::-1]
+        image, matrix = cv2.transpose(image), matrix[::-1]
     mirrored_x, mirrored_y = matrix[0, 0] < 0, matrix[1, 1] < 0
     if mirrored_x or mirrored_y:
-        image = cast(RgbImage, cv2.flip(image, -1 if mirrored_x and mirrored_y else int(mirrored_x)))
+        image = cv2.flip(image, -1 if mirrored_x and mirrored_y else int(mirrored_x))
     return image
 
 

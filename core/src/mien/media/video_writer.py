@@ -5,7 +5,7 @@ from fractions import Fraction
 from math import floor, lcm
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -19,10 +19,11 @@ from av.video.stream import VideoStream
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.media.credentials import remove_sidecar
+from mien.media.deep_color import merged
 from mien.media.files import whole_file
 from mien.media.provenance import Provenance
 from mien.media.tracks import Tracks, timecode_of
-from mien.media.video_reader import CONVERSION, VideoSource, url_of
+from mien.media.video_reader import CONVERSION, Frame, VideoSource, url_of
 
 WRITABLE_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 """What `VideoSink` can write."""
@@ -44,6 +45,9 @@ _TECHNICAL_METADATA = (  # what the file says of itself, or gets apart
 _PLACE = "location"  # as in `location-eng` and `com.apple.quicktime.location.ISO6709`
 # Macroblock-tree rate control is off since, in the build that PyAV brings, it decides differently from run to run.
 _X264_OPTIONS = {"preset": "superfast", "mbtree": "0"}
+_H264, _HEVC, _VP9, _AV1 = "libx264", "libx265", "libvpx-vp9", "libsvtav1"
+_AV1_OPTIONS = {"preset": "9", "svtav1-params": "lp=1"}
+_X265_OPTIONS = {"preset": "superfast", "x265-params": "log-level=none"}
 _VP9_OPTIONS = {"deadline": "good", "cpu-used": "5", "row-mt": "1", "tile-columns": "1", "b": "0"}
 
 
@@ -59,9 +63,10 @@ def check_quality(quality: int) -> None:
 class VideoSink:
     """A video file to write to, as a context manager; the file stands there when the block ends without an error.
 
-    - .mp4, .m4v, .mov and .mkv hold H.264, .webm holds VP9. Colors are stored at the resolution of the source (4:2:0,
-      4:2:2, 4:4:4) in 8 bits, with its range, matrix, primaries and transfer curve; an image with an odd side, which
-      H.264 cannot store in 4:2:0, as 4:4:4.
+    - .mp4, .m4v, .mov and .mkv hold H.264, or HEVC if the source has more than 8 bits; .webm holds VP9, or AV1. Colors
+      are stored at the resolution of the source (4:2:0, 4:2:2, 4:4:4; in AV1 4:2:0) in 8 bits, or in 10 if it has more,
+      with its range, matrix, primaries and transfer curve; an image with an odd side, which H.264 cannot store in
+      4:2:0, as 4:4:4.
     - Every frame keeps its time, counted from where the source's images or sound begin. (.mkv and .webm count in
       milliseconds, and round to them.)
     - All sound is copied packet by packet, unchanged, or none; what the file cannot hold is encoded as AAC, in .webm as
@@ -101,6 +106,8 @@ class VideoSink:
         self._synthetic = synthetic
         self._quality = quality
         self._keeps_sound, self._keeps_titles = sound, titles
+        # The VP9 that PyAV brings has 8 bits, and its AV1 even sides.
+        self._is_deep = like.bits > 8 and not (path.suffix.lower() == ".webm" and (like.width % 2 or like.height % 2))
         self.notes: tuple[str, ...] = ()
         """What of the source is left out or changed, besides its images; each as a sentence without its end."""
         self._stack = ExitStack()
@@ -135,23 +142,32 @@ class VideoSink:
             self._copy_chapters(source, origin, tracks)
             if timecode and not self._keeps_titles:
                 tracks.notes.append("the timecode is left out")
-            self.notes = (*self._like.notes, *tracks.notes)
+            self.notes = (*self._like.notes, *self._lost_color(), *tracks.notes)
             self._rest = tracks.packets(origin)
             self._write_header()
             self._next_packet = next(self._rest, None)
             self._stack = stack.pop_all()
         return self
 
-    def write(self, image: RgbImage, pts: int, duration: int = 0) -> None:
+    def write(self, image: RgbImage, pts: int, duration: int = 0, before: Frame | None = None) -> None:
         """Add a frame: uint8 (H, W, 3) of the source's size, to be shown from pts on; pts has to grow.
 
-        pts, duration: in units of the source's time_base.
+        pts, duration: in units of the source's time_base. before: the source's frame; if it is deep, pixels that did
+        not change keep all their bits.
 
         Raises MienError if the disk is full.
         """
         if image.shape != (self._like.height, self._like.width, 3):
             raise ValueError(f"a frame of shape {image.shape} in a video of {self._like.width}×{self._like.height}")
-        frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")
+        if self._is_deep:
+            in_16_bits = (
+                image.astype(np.uint16) * 257
+                if before is None or before.deep is None
+                else (merged(image, before.image, before.deep))
+            )
+            frame = VideoFrame.from_ndarray(np.ascontiguousarray(in_16_bits), format="rgb48le")
+        else:
+            frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")
         frame.pts, frame.time_base, frame.duration = pts - self._origin, self._like.time_base, duration
         self._mux(self._video.encode(self._in_source_colors(frame)))
 
@@ -214,13 +230,18 @@ class VideoSink:
 
     def _video_stream(self) -> VideoStream:
         like = self._like
-        vp9 = self.path.suffix.lower() == ".webm"
-        quality = round(self._quality * _WORST_VP9_QUALITY / WORST_QUALITY) if vp9 else self._quality
-        options = {**(_VP9_OPTIONS if vp9 else _X264_OPTIONS), "crf": str(quality)}
-        stream = self._output.add_stream("libvpx-vp9" if vp9 else "libx264", rate=like.rate, options=options)
+        encoder, quality, options = self._encoder()
+        stream = cast(
+            VideoStream, self._output.add_stream(encoder, rate=like.rate, options={**options, "crf": str(quality)})
+        )
         context = stream.codec_context
         context.width, context.height = like.width, like.height
-        context.pix_fmt = _pixel_format(like, any_size=vp9)
+        in_webm = self.path.suffix.lower() == ".webm"
+        context.pix_fmt = "yuv420p" if encoder == _AV1 else _pixel_format(like, any_size=in_webm)
+        if self._is_deep:
+            context.pix_fmt += "10le"
+        if encoder == _HEVC and self.path.suffix.lower() in _MP4_SUFFIXES:
+            context.codec_tag = "hvc1"  # by which Apple's players know it
         context.sample_aspect_ratio = like.pixel_shape
         context.time_base = stream.time_base = like.time_base
         context.thread_count, context.thread_type = _ENCODER_THREADS, "FRAME"
@@ -228,6 +249,25 @@ class VideoSink:
         context.color_range, context.colorspace = like.color.range, like.color.stored_space
         context.color_primaries, context.color_trc = like.color.primaries, like.color.transfer
         return stream
+
+    def _lost_color(self) -> list[str]:
+        lost = []
+        bits = 10 if self._is_deep else 8
+        if self._like.bits > bits:
+            lost.append(f"{self._like.bits} bits a channel became {bits}")
+        if self._like.hdr.x265_params() and (not self._is_deep or self.path.suffix.lower() == ".webm"):
+            lost.append("what the source says of its display and brightness (HDR metadata) is left out")
+        return lost
+
+    def _encoder(self) -> tuple[str, int, dict[str, str]]:
+        """What encodes the images, the quality on its own scale, and its options."""
+        of_webm = round(self._quality * _WORST_VP9_QUALITY / WORST_QUALITY)
+        if self.path.suffix.lower() == ".webm":
+            return (_AV1, max(1, of_webm), _AV1_OPTIONS) if self._is_deep else (_VP9, of_webm, _VP9_OPTIONS)
+        if self._is_deep:
+            params = _X265_OPTIONS["x265-params"] + self._like.hdr.x265_params()
+            return _HEVC, self._quality, {**_X265_OPTIONS, "x265-params": params}
+        return _H264, self._quality, _X264_OPTIONS
 
     def _copy_chapters(self, source: InputContainer, origin: Fraction, tracks: Tracks) -> None:
         chapters = source.chapters()
@@ -291,9 +331,11 @@ class VideoSink:
 
 def _pixel_format(like: VideoSource, *, any_size: bool) -> str:
     """The 8-bit format that keeps as much of the colors' resolution as the source has."""
-    if like.pixel_format.startswith(("yuv444", "yuvj444", "yuva444", "gbr", "rgb", "bgr")):
+    if like.pixel_format.startswith(("yuv444", "yuvj444", "yuva444", "gbr", "rgb", "bgr", "p410", "p416")):
         return "yuv444p"
-    half_height = not like.pixel_format.startswith(("yuv422", "yuvj422", "yuva422", "nv16"))
+    half_height = not like.pixel_format.startswith(
+        ("yuv422", "yuvj422", "yuva422", "nv16", "nv20", "p210", "p216", "v210", "y210")
+    )
     if not any_size and (like.width % 2 or (half_height and like.height % 2)):
         return "yuv444p"
     return "yuv420p" if half_height else "yuv422p"
