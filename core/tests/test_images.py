@@ -125,6 +125,19 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
         read_image(tmp_path / "bomb.png")
 
 
+def test_the_user_says_how_large_an_image_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    monkeypatch.setenv("MIEN_MAX_MEGAPIXELS", "0.004")
+    with pytest.raises(MienError, match="more than 0.004") as error:
+        read_image(tmp_path / "a.png")
+    assert error.value.fix.startswith("If it is what it should be: MIEN_MAX_MEGAPIXELS=")
+    monkeypatch.setenv("MIEN_MAX_MEGAPIXELS", "0.005")
+    assert read_image(tmp_path / "a.png").shape == (64, 64, 3)
+    monkeypatch.setenv("MIEN_MAX_MEGAPIXELS", "many")
+    with pytest.raises(MienError, match="no number"):
+        read_image(tmp_path / "a.png")
+
+
 def test_a_missing_image_and_32_bit_numbers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MienError, match="There is no image"):
         read_image(tmp_path / "none.png")

@@ -305,6 +305,12 @@ def test_a_plugin_that_fails_on_an_image_fails_there_alone(mirror: Mirror, tmp_p
     assert list((tmp_path / "out").iterdir()) == [] and no_threads_left()
 
 
+def test_a_face_painted_on_a_badge_is_left_alone(mirror: Mirror, tmp_path: Path) -> None:
+    badge = DATA / "images" / "doubtful" / "false_face_on_badge.jpg"
+    report = mirror.swap(badge, tmp_path / "out.png", extractor="face_recognition")
+    assert report.faces == 1
+
+
 def test_faces_are_found_where_pixels_are_not_square(mirror: Mirror, tmp_path: Path) -> None:
     frames = list(VideoSource(J).frames(0, 8))
     with av.open(str(tmp_path / "wide.mp4"), "w") as container:

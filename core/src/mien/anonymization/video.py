@@ -78,7 +78,7 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         kept=kept,
         hidden=as_ranges(sorted(redaction.whole)),
         hidden_in_part=as_ranges(sorted(redaction.parts)),
-        sound=options.sound and video.has_audio,
+        sound=options.sound and session.sound and video.has_audio,
         check=check,
         leaks=leaks_hidden,
         rejected=rejected,
@@ -100,7 +100,7 @@ def _targets(job: Job, policy: Policy, analysis: VideoAnalysis) -> Targets:
 
 
 def _sink(draft: Path, video: VideoSource, session: Session, policy: Policy) -> VideoSink:
-    sound = policy.options.sound
+    sound = policy.options.sound and session.sound
     return open_sink(draft, video, synthetic=session.provenance, quality=session.quality, sound=sound, titles=False)
 
 

@@ -67,7 +67,7 @@ class SessionOptions:
     quality: int = DEFAULT_QUALITY
     """Of videos, see `VideoSink`."""
     sound: bool = True
-    """Whether the sound of videos is kept, in `swap`; `AnonymizeOptions` has its own."""
+    """Whether the sound of videos is kept. When anonymizing, `AnonymizeOptions.sound` has to say so too."""
     overwrite: bool = False
     """Whether files that are there may be replaced."""
     credentials: bool = True

@@ -1,7 +1,9 @@
 """Which image files Pillow reads: its own formats, and HEIF by a plugin of its own."""
 
+import os
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from PIL import Image
 
@@ -57,6 +59,11 @@ SUFFIXES = frozenset(
     ]
 )
 """Of the image files that are read."""
+MEGAPIXELS_VARIABLE = "MIEN_MAX_MEGAPIXELS"
+"""The environment variable that says how large an image may be."""
+_MOST_MEGAPIXELS = 179.0
+_BYTES_PER_PIXEL = 20
+_LIMIT_LOCK = Lock()
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 _NOT_PIXELS = ("EPS", "WMF", "PDF", "MPEG", "HDF5", "GRIB", "BUFR", "STUB")
 
@@ -68,7 +75,33 @@ def open_image(path: Path) -> Image.Image:
             f"{path} cannot be read: it is no file, but a folder, a pipe or a device.",
             "Copy what it gives into a file.",
         )
-    return Image.open(path, formats=_formats())
+    formats = _formats()
+    # Pillow warns of large images without saying which, and refuses larger ones whatever one says: the limit is ours.
+    with _LIMIT_LOCK:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(path, formats=formats)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    most = most_megapixels()
+    if image.width * image.height > most * 1e6:
+        image.close()
+        raise MienError(
+            f"{path} cannot be read: it has {image.width * image.height / 1e6:.0f} million pixels, more than {most:g}, "
+            "as a decompression bomb would.",
+            f"If it is what it should be: {MEGAPIXELS_VARIABLE}={image.width * image.height / 1e6 + 1:.0f}, and some "
+            f"{image.width * image.height * _BYTES_PER_PIXEL / 1e9:.0f} GB of memory",
+        )
+    return image
+
+
+def most_megapixels() -> float:
+    """How large an image may be, in millions of pixels. Raises MienError if the user's limit is no number."""
+    said = os.environ.get(MEGAPIXELS_VARIABLE, "")
+    try:
+        return float(said) if said else _MOST_MEGAPIXELS
+    except ValueError as error:
+        raise MienError(f"{MEGAPIXELS_VARIABLE}={said} is no number.", f"{MEGAPIXELS_VARIABLE}=200") from error
 
 
 def is_animation(path: Path) -> bool:
