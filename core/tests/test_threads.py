@@ -4,9 +4,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 
+import cv2
 import pytest
+import torch
 
-from mien.workers.threads import Pool, Stopwatch, ordered_map, prefetched
+from mien.workers.threads import Pool, Stopwatch, computing_with, ordered_map, prefetched
 
 TIMEOUT = 10
 
@@ -118,3 +120,13 @@ def test_the_stopwatch_adds_up_over_threads() -> None:
     with closing(ordered_map(work, clock.over("items", range(2)), workers=2, ahead=2)) as results:
         assert len(list(results)) == 2
     assert set(clock.seconds) == {"work", "items"} and min(clock.seconds.values()) > 0
+
+
+def test_what_threads_call_computes_with_as_many_threads_as_the_block_says() -> None:
+    def threads(_: int = 0) -> tuple[int, int]:
+        return torch.get_num_threads(), cv2.getNumThreads()
+
+    before = threads()
+    with computing_with(1), closing(ordered_map(threads, range(2), workers=2, ahead=2)) as of_threads:
+        assert [threads(), *of_threads] == [(1, 1)] * 3
+    assert threads() == before

@@ -25,6 +25,7 @@ from mien.media.verify import verify
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
+from mien.workers.threads import computing_with
 
 
 def audit(
@@ -56,7 +57,8 @@ def audit(
     findings = Findings()
     for pair in pairs:
         try:
-            auditor.examine(pair, findings, progress)
+            with computing_with(1):  # pairs of images are examined by several threads
+                auditor.examine(pair, findings, progress)
         except MienError as error:
             if len(pairs) == 1 and not Path(original).is_dir():
                 raise
