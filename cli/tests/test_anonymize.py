@@ -127,6 +127,8 @@ def test_each_command_names_the_other_for_the_other_kind_of_run(mien, run_of, tm
     ("options", "part"),
     [
         (["--extractor", "face_recognition+blazefase"], "No extractor named 'blazefase'"),
+        (["--masker", "hands"], "'hands' says only what stands in front of a face"),
+        (["--enhance", "match_gain"], "No enhancer named 'match_gain'"),
         (["--missing", "forget"], "forget"),
         (["--max-verified", "2"], "--max-verified"),
         (["--margin", "nan"], "--margin must be 0 or more seconds, not nan"),

@@ -53,6 +53,14 @@ def test_masks_of_others_are_reduced_too_at_any_side(registry: Registry, crops: 
     assert (shares[:, :, :50] == 0).all() and (shares[:, :, 50:] == 0.5).all()
 
 
+def test_several_together_uncover_no_more_of_a_face_than_one_may(registry: Registry, crops: list[FaceCrop]) -> None:
+    face = "half+half:side=right"
+    little = MaskerSet(f"{face}+infront:level=60+infront:side=right,level=60", registry).mask(crops)
+    assert (little == 195).all()
+    much = MaskerSet(f"{face}+infront:level=128+infront:side=right,level=128", registry).mask(crops)
+    assert (much[:, :, :50] == 127).all() and (much[:, :, 50:] == 255).all()
+
+
 def test_nothing_outside_of_the_scene_is_face(registry: Registry) -> None:
     portrait = portraits()[0]
     x = round(float(portrait.landmarks[:, 0].mean()))

@@ -164,6 +164,19 @@ def anonymize(
         str | None,
         typer.Option(metavar="SPEC", help="Blender; by default the one that the method asks for.", rich_help_panel=HOW),
     ] = None,
+    masker: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="What of a new face is set in, as in brows+hands: what hands sees in front of a face stays as it was "
+            "filmed. That may show whose face it is.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    enhance: Annotated[
+        str,
+        typer.Option(metavar="SPEC", help="Enhancers of new faces, joined by +, as match_grain.", rich_help_panel=HOW),
+    ] = "",
     quality: Quality = None,
     threads: Threads = None,
     device: Device = None,
@@ -188,6 +201,7 @@ def anonymize(
       mien anonymize clips anonymous --new-key project.key
       mien anonymize crowd.mp4 out.mp4 --with solid --extractor centerface+blazeface
       mien anonymize interview.mp4 out.mp4 --missing refuse
+      mien anonymize signing.mp4 out.mp4 --masker brows+hands --enhance match_grain
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import AnonymizeOptions, SessionOptions
@@ -198,6 +212,8 @@ def anonymize(
         extractor=extractor,
         recognizer=recognizer,
         blender=blender,
+        masker=masker,
+        enhancers=enhance,
         threads=threads,
         device=device,
         overwrite=overwrite,

@@ -86,7 +86,9 @@ def anonymize(
     if tells_apart is None and (rules.people or key):
         message, _, fix = why_none.partition("\n")
         raise MienError(f"People cannot be told apart. {message}", fix)
-    methods, of_people = _methods(rules, opened, replace(how, extractor=None, blender=None, enhancers=""), registry)
+    methods, of_people = _methods(
+        rules, opened, replace(how, extractor=None, masker=None, blender=None, enhancers=""), registry
+    )
     known = None
     if rules.people and tells_apart:
         finds_references = ExtractorSet(named_extractor or opened.run.extractor, registry)

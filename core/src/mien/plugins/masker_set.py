@@ -19,6 +19,10 @@ from mien.plugins.registry import InstalledPlugin, Registry
 
 Masks = TypeVar("Masks", NDArray[np.uint8], NDArray[np.float32])
 
+MOST_TOGETHER = 0.35
+"""The largest share of a face that several maskers together may say something stands in front of: what they take from
+an anonymized face stays as it was filmed."""
+
 
 class MaskerSet:
     """Maskers joined, as in `hull+occlusion`: the union of those that add, less what those that subtract see.
@@ -74,22 +78,33 @@ class MaskerSet:
         """Take what stands in front of N faces away from masks of them: the same shape and dtype.
 
         masks: uint8, 255 is face, or float32 in [0, 1], (N, T, T) for any side T, in the space of the crops: those that
-        a model generates, for one. They are left as they were. Raises MienError as `mask`.
+        a model generates, for one. They are left as they were. Where several take something from a face that is more
+        than `MOST_TOGETHER` of it, the later ones take nothing. Raises MienError as `mask`.
         """
+        rest = masks
         for plugin, masker in self.maskers:
-            if masker.subtracts:
+            if masker.subtracts and len(masks):
                 in_front = [
                     cv2.resize(mask, (masks.shape[2], masks.shape[1]), interpolation=cv2.INTER_LINEAR_EXACT)
                     if mask.shape != masks.shape[1:]
                     else mask
                     for mask in _checked(plugin, masker, crops)
                 ]
-                masks = cast(Masks, _less(masks, np.stack(in_front).astype(np.uint8)) if in_front else masks)
-        return masks
+                less = cast(Masks, _less(rest, np.stack(in_front).astype(np.uint8)))
+                # Each bounds by itself how much it takes; what one adds to another's may not be too much with it.
+                fits = (_taken(less, masks) <= MOST_TOGETHER) | (_taken(rest, masks) == 0)
+                rest = cast(Masks, np.where(fits[:, None, None], less, rest))
+        return rest
 
     def masked(self, crops: Sequence[FaceCrop]) -> list[FaceCrop]:
         """The crops with these masks. Raises MienError as `mask`."""
         return [replace(crop, mask=as_mask(mask)) for crop, mask in zip(crops, self.mask(crops), strict=True)]
+
+
+def _taken(rest: NDArray[Any], masks: NDArray[Any]) -> NDArray[np.float64]:
+    """Which share of each mask is gone: float64 (N,)."""
+    left, whole = (of.sum((1, 2), dtype=np.float64) for of in (rest, masks))
+    return np.asarray(1 - left / np.maximum(whole, 1e-9) * (whole > 0) - (whole <= 0))
 
 
 def _less(masks: NDArray[Any], in_front: NDArray[np.uint8]) -> NDArray[Any]:
