@@ -82,3 +82,12 @@ def test_what_cannot_be_meant_is_told_before_any_work(mien, tmp_path, raw, optio
 
 def test_a_number_of_workers_below_one_is_refused(mien, tmp_path):
     assert mien("preprocess", tmp_path, "--workers", 0).exit_code == 2
+
+
+def test_from_takes_what_a_shell_makes_of_a_pattern(mien, tmp_path, raw):
+    sources = sorted(path for path in raw.iterdir() if path.is_file())[:2]
+    result = mien("preprocess", tmp_path / "shell", "--from", *sources, "--no-copies")
+    assert result.exit_code == 0, result.output
+    assert Dataset.open(tmp_path / "shell").info.counts.read == 2
+    result = mien("preprocess", tmp_path / "shell", sources[0])
+    assert result.exit_code == 2 and "--from" in result.output

@@ -39,6 +39,10 @@ def preprocess(
         Path,
         typer.Argument(metavar="DATASET", help="Folder of the dataset; its images and videos are in DATASET/raw."),
     ],
+    more_sources: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]...", help="Further sources after --from, as a shell writes *.mp4."),
+    ] = None,
     sources: Annotated[
         list[Path] | None,
         typer.Option(
@@ -124,11 +128,22 @@ def preprocess(
         again=again,
     )
     with shown_on(messages()) as progress:
-        report = run(dataset, sources, options=options, progress=progress)
+        report = run(dataset, _all(dataset, sources, more_sources), options=options, progress=progress)
     console = results()
     console.print(_summary(report))
     _print_problems(report.dataset, console)
     print_passed_over(report.passed_over, console)
+
+
+def _all(dataset: Path, sources: list[Path] | None, more: list[Path] | None) -> list[Path] | None:
+    """The sources of --from and those after it. Raises MienError if they come without it."""
+    from mien.errors import MienError
+
+    if more and not sources:
+        raise MienError(
+            f"{more[0]} is no option.", f"mien preprocess {dataset} --from {' '.join(str(path) for path in more)}"
+        )
+    return [*sources, *(more or ())] if sources else None
 
 
 def _alignment(text: str) -> "AlignmentConfig | None":

@@ -64,6 +64,10 @@ class FaceRecognition(Extractor):
         super().__init__(config)
         dlib, self._predictor_path = _load_dlib()
         self._rectangle = dlib.rectangle
+        # pybind11 makes an iterator's class at its first use; two threads that do so at once make two, and fail
+        # (pybind11 issue 5970). The first extractor is made before any thread.
+        for sequence in (dlib.rectangles(), dlib.points()):
+            iter(sequence)
         self._detector = copy(_detector())
 
     def extract(self, image: RgbImage) -> list[Face]:
