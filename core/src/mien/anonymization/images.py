@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mien.anonymization.analysis import Encoding, encode
+from mien.anonymization.casting import Seen
 from mien.anonymization.policy import Policy
 from mien.anonymization.redaction import hidden, redact_regions, regions_of_leaks, regions_of_undrawable
 from mien.anonymization.verification import distances_to_originals
@@ -108,9 +109,11 @@ def _scene(image: RgbImage, loaded: LoadedImage, session: Session, policy: Polic
         for face in faces
         if face.method != KEPT
     }
-    return policy.targets(loaded.job, people).scene(
-        image, faces, _Treated(loaded.job, faces, encodings, loaded.file.notes if loaded.file else ())
-    )
+    with session.clock.running("check"):
+        targets = policy.targets(
+            loaded.job, people, {face.track: [Seen(image, face)] for face in faces if face.track in people}
+        )
+    return targets.scene(image, faces, _Treated(loaded.job, faces, encodings, loaded.file.notes if loaded.file else ()))
 
 
 def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: Policy) -> AnonymizedFile:

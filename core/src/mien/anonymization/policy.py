@@ -8,6 +8,7 @@ from typing import Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.anonymization.casting import Casting, Seen
 from mien.anonymization.methods import Methods
 from mien.anonymization.people_policy import PeoplePolicy
 from mien.anonymization.pseudonyms import Pseudonyms
@@ -138,11 +139,19 @@ class Policy:
         """Whether it matters who somebody in an image is, apart from what is compared afterwards."""
         return self.recognizer is not None and (self.treatment.known is not None or self.pseudonyms.remembers)
 
-    def targets(self, job: Job, encodings: Mapping[int, NDArray[np.float32]]) -> "Targets":
-        """As whom the people of a file are drawn. encodings: person → float32 (K, D), all who are not kept."""
+    def targets(
+        self, job: Job, encodings: Mapping[int, NDArray[np.float32]], seen: Mapping[int, Sequence[Seen]]
+    ) -> "Targets":
+        """As whom the people of a file are drawn. encodings: person → float32 (K, D), all who are not kept. seen: some
+        of their faces, by which those who were not there before get somebody who is not like them."""
         root = self.source if self.source.is_dir() else self.source.parent
         file = job.source.path.relative_to(root).as_posix()
-        return Targets(self.methods, self.pseudonyms.of_file(file, encodings))
+        casting = Casting(self.methods, self.recognizer)
+
+        def choose(person: int, number: int) -> int:
+            return casting.choose(number, seen.get(person, ()))
+
+        return Targets(self.methods, self.pseudonyms.of_file(file, encodings, choose))
 
     def put_in_place(
         self, draft: Path, job: Job, check: Check | None, leaks: int = 0

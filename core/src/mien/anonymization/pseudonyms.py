@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,17 +81,23 @@ class Pseudonyms:
     remembers: bool = True
     """Whether anybody is known again, in another file or call."""
 
-    def of_file(self, file: str, encodings: Mapping[int, NDArray[np.float32]]) -> dict[int, int]:
+    def of_file(
+        self,
+        file: str,
+        encodings: Mapping[int, NDArray[np.float32]],
+        choose: Callable[[int, int], int] = lambda person, number: number,
+    ) -> dict[int, int]:
         """Person → the number of the synthetic person as whom they are drawn, for people of a file who are all
         different.
 
         file: its path below the input, with slashes. encodings: person → float32 (K, D); K may be 0: nobody known.
+        choose: what makes of a new person and their number the number that they keep.
         """
         means = {person: self._mean(of_person) for person, of_person in encodings.items()}
         again = self._matches(means)
         numbers: dict[int, int] = {}
         for person, mean in means.items():
-            known = again.get(person) or _Known(self.ids.number(file, person, mean), [])
+            known = again.get(person) or _Known(choose(person, self.ids.number(file, person, mean)), [])
             if mean is not None:
                 if not known.encodings:
                     self.known.append(known)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.anonymization.analysis import VideoAnalysis, analyze, is_sought
+from mien.anonymization.casting import FACES_TRIED, Seen
 from mien.anonymization.policy import Policy, Targets
 from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redaction, with_leaks
 from mien.anonymization.treatment import FRAMES_PER_ENCODING, encodings_of, stacked
@@ -40,7 +41,7 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         with _sink(draft, video, session, policy) as sink:
             encode_in = _encoded_frames(len(video.frame_times()), policy)
             analysis = policy.treatment.of_video(analyze(video, session, policy.search, policy.recognizer, encode_in))
-            targets = _targets(job, policy, analysis)
+            targets = _targets(job, video, session, policy, analysis)
             if options.missing == "refuse":
                 _refuse_missing(job, analysis)
             redaction = (
@@ -93,10 +94,30 @@ def _encoded_frames(frames: int, policy: Policy) -> frozenset[int]:
     return frozenset([*compared, *known])
 
 
-def _targets(job: Job, policy: Policy, analysis: VideoAnalysis) -> Targets:
+def _targets(job: Job, video: VideoSource, session: Session, policy: Policy, analysis: VideoAnalysis) -> Targets:
     encodings = encodings_of(analysis)
     people = sorted({face.track for faces in analysis.faces for face in faces if face.method != KEPT})
-    return policy.targets(job, {person: stacked(encodings.get(person, {}).values()) for person in people})
+    of_people = {person: stacked(encodings.get(person, {}).values()) for person in people}
+    with session.clock.running("check"):
+        return policy.targets(job, of_people, _seen(video, policy, analysis, people) if policy.recognizer else {})
+
+
+def _seen(video: VideoSource, policy: Policy, analysis: VideoAnalysis, people: Sequence[int]) -> dict[int, list[Seen]]:
+    """Some faces of each person as they were filmed, spread over the frames in which they can be drawn."""
+    in_frames: dict[int, list[tuple[int, TrackedFace]]] = {person: [] for person in people}
+    for index, faces in enumerate(analysis.faces):
+        for face in faces:
+            if face.track in in_frames and face.sure and not face.interpolated and policy.methods.can_draw(face):
+                in_frames[face.track].append((index, face))
+    wanted: dict[int, list[TrackedFace]] = {}
+    for found in in_frames.values():
+        for at in spread_indices(len(found), FACES_TRIED):
+            wanted.setdefault(found[at][0], []).append(found[at][1])
+    seen: dict[int, list[Seen]] = {person: [] for person in people}
+    for frame in frames_at(video, sorted(wanted)):
+        for face in wanted[frame.index]:
+            seen[face.track].append(Seen(frame.image, face))
+    return seen
 
 
 def _sink(draft: Path, video: VideoSource, session: Session, policy: Policy) -> VideoSink:

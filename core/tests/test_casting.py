@@ -1,0 +1,84 @@
+"""Whether somebody who resembles the person who was filmed is not the one that they are drawn as."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien import Box, Session
+from mien.anonymization.casting import CANDIDATES, ENOUGH, Casting, Seen, candidates
+from mien.anonymization.methods import Method, Methods
+from mien.media.video_reader import VideoSource
+from mien.plugins.registry import Registry
+from mien.tracking.recognizer import Recognizer
+from mien.tracking.tracker import TrackedFace
+
+CLIP = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips" / "target_E_4s_silent.mp4"
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    return Recognizer(Registry(), "encoding")
+
+
+@pytest.fixture(scope="module")
+def seen():
+    extractor = Registry().create("extractor", "blazeface")
+    with VideoSource(CLIP) as video:
+        images = [frame.image for frame in video.frames(0, 60) if frame.index in (10, 50)]
+    return [Seen(image, tracked(extractor.extract(image)[0])) for image in images]
+
+
+def tracked(face):
+    return TrackedFace(0, face.box, face.box, face.landmarks, face.landmarks, face.score)
+
+
+@pytest.fixture(scope="module")
+def casting(recognizer):
+    return Casting(Methods([Method(Session.open("morph"))]), recognizer)
+
+
+def nearest(casting, number, seen):
+    found = []
+    for one, (image, face) in zip(seen, casting._drawn(number, seen), strict=True):
+        new, old = (recognized(casting, where, face) for where in (image, one.image))
+        found.append(float(casting.recognizer.distances(new, old[0])[0]))
+    return min(found)
+
+
+def recognized(casting, image, face):
+    from mien.anonymization.analysis import encode
+
+    return np.stack(encode(casting.recognizer, image, [face]))
+
+
+def test_who_is_chosen_is_far_enough_and_the_first_who_is(casting, seen):
+    enough = ENOUGH * casting.recognizer.same_person_below
+    for number in range(3):
+        chosen = casting.choose(number, seen)
+        order = list(candidates(number))
+        distances = [nearest(casting, other, seen) for other in order[: order.index(chosen) + 1]]
+        assert distances[-1] >= enough
+        assert all(distance < enough for distance in distances[:-1])
+
+
+def test_the_same_faces_get_the_same_person(casting, seen):
+    assert casting.choose(7, seen) == casting.choose(7, seen)
+
+
+def test_nobody_is_tried_where_that_cannot_be(casting, seen, recognizer):
+    assert Casting(casting.methods, None).choose(5, seen) == 5
+    assert casting.choose(5, []) == 5
+    bare = TrackedFace(0, Box(0, 0, 9, 9), Box(0, 0, 9, 9), None, None, 0.5)
+    assert casting.choose(5, [Seen(seen[0].image, bare)]) == 5
+    hiding = Casting(Methods([Method(Session.open("blocks"))]), recognizer)
+    assert hiding.choose(5, seen) == 5
+
+
+def test_candidates_follow_from_a_number():
+    for number in (0, 1, 2**63 - 1):
+        some = list(candidates(number))
+        assert some[0] == number
+        assert len(set(some)) == CANDIDATES
+        assert all(0 <= other < 2**63 for other in some)
+        assert some == list(candidates(number))
