@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from mien import Box, Session
+from mien import Box, Session, anonymize
+from mien.anonymization.analysis import encode
 from mien.anonymization.casting import CANDIDATES, ENOUGH, Casting, Seen, candidates
 from mien.anonymization.methods import Method, Methods
+from mien.media.images import write_image
 from mien.media.video_reader import VideoSource
+from mien.media.video_writer import VideoSink
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import TrackedFace
@@ -47,9 +49,7 @@ def nearest(casting, number, seen):
 
 
 def recognized(casting, image, face):
-    from mien.anonymization.analysis import encode
-
-    return np.stack(encode(casting.recognizer, image, [face]))
+    return encode(casting.recognizer, image, [face])
 
 
 def test_who_is_chosen_is_far_enough_and_the_first_who_is(casting, seen):
@@ -60,6 +60,21 @@ def test_who_is_chosen_is_far_enough_and_the_first_who_is(casting, seen):
         distances = [nearest(casting, other, seen) for other in order[: order.index(chosen) + 1]]
         assert distances[-1] >= enough
         assert all(distance < enough for distance in distances[:-1])
+
+
+@pytest.mark.parametrize("name", ["in.png", "in.mp4"])
+def test_anonymizing_draws_people_who_are_far_enough(tmp_path, seen, name):
+    source, output = tmp_path / name, tmp_path / f"out{Path(name).suffix}"
+    if name == "in.png":
+        write_image(source, seen[0].image, synthetic=None)
+    else:
+        video = VideoSource(CLIP)
+        with VideoSink(source, video, synthetic=None, quality=5) as sink:
+            for frame in video.frames(0, 10):
+                sink.write(frame.image, frame.pts, frame.duration)
+    for seed in range(2):
+        (file,) = anonymize(source, output.with_stem(f"out{seed}"), seed=seed).files
+        assert file.check.smallest_distance > 1.05 * file.check.same_person_below
 
 
 def test_the_same_faces_get_the_same_person(casting, seen):

@@ -9,8 +9,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from mien.anonymization.analysis import encode
 from mien.anonymization.methods import Methods
 from mien.contracts.face import RgbImage
@@ -58,7 +56,7 @@ class Casting:
         enough = ENOUGH * recognizer.same_person_below
         farthest, chosen = -1.0, number
         for candidate in candidates(number):
-            drawn = [np.stack(encode(recognizer, image, [face])) for image, face in self._drawn(candidate, tried)]
+            drawn = [encode(recognizer, image, [face]) for image, face in self._drawn(candidate, tried)]
             nearest = min(
                 float(recognizer.distances(encoding, original)[0])
                 for encoding, original in zip(drawn, originals, strict=True)
