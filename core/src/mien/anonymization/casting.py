@@ -6,8 +6,12 @@ is asked for is more than the recognizer's limit: other recognizers, which took 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mien.anonymization.analysis import encode
 from mien.anonymization.methods import Methods
@@ -17,11 +21,11 @@ from mien.inference.target import SyntheticPerson
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import TrackedFace
 
-CANDIDATES = 6
+CANDIDATES = 16
 """So many synthetic people are tried; if none is far enough, the farthest is taken."""
-ENOUGH = 1.15
+ENOUGH = 1.2
 """Distance that is far enough, as a multiple of the recognizer's limit."""
-FACES_TRIED = 3
+FACES_TRIED = 5
 """On so many faces of a video each is tried."""
 
 
@@ -56,11 +60,7 @@ class Casting:
         enough = ENOUGH * recognizer.same_person_below
         farthest, chosen = -1.0, number
         for candidate in candidates(number):
-            drawn = [encode(recognizer, image, [face]) for image, face in self._drawn(candidate, tried)]
-            nearest = min(
-                float(recognizer.distances(encoding, original)[0])
-                for encoding, original in zip(drawn, originals, strict=True)
-            )
+            nearest = self._nearest(candidate, tried, originals, recognizer, farthest)
             if nearest > farthest:
                 farthest, chosen = nearest, candidate
             if nearest >= enough:
@@ -71,7 +71,25 @@ class Casting:
         method = self.methods.methods[face.method]
         return method.draws_synthetic and face.landmarks is not None and self.methods.can_draw(face)
 
-    def _drawn(self, number: int, seen: Sequence[Seen]) -> Iterator[tuple[RgbImage, TrackedFace]]:
+    def _nearest(
+        self,
+        number: int,
+        tried: Sequence[Seen],
+        originals: Sequence[NDArray[np.float32]],
+        recognizer: Recognizer,
+        least: float,
+    ) -> float:
+        """How near a synthetic person comes; as soon as it is nearer than `least`, it no longer matters how near."""
+        nearest = float("inf")
+        with closing(self._drawn(number, tried)) as drawn:
+            for (image, face), original in zip(drawn, originals, strict=True):
+                encoding = encode(recognizer, image, [face])
+                nearest = min(nearest, float(recognizer.distances(encoding, original)[0]))
+                if nearest <= least:
+                    break
+        return nearest
+
+    def _drawn(self, number: int, seen: Sequence[Seen]) -> Generator[tuple[RgbImage, TrackedFace], None, None]:
         for one in seen:
             session = self.methods.methods[one.face.method].session
             scene = Scene(one.image, [one.face], None, [SyntheticPerson(number)])
