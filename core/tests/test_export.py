@@ -196,7 +196,7 @@ def test_a_folder_that_is_there_is_not_replaced(run: Path, tmp_path: Path) -> No
 
 def evaluation_of(run: Path, weights: str) -> Evaluation:
     figures: dict[str, Any] = dict.fromkeys(Metrics.model_fields, 0.25)
-    figures |= {"name": "latent", "is_baseline": False, "drawn_as": "E", "judges": {}, "combined": {}}
+    figures |= {"name": "latent", "is_baseline": False, "drawn_as": "E", "judges": {}, "combined": {}, "motion": None}
     figures |= {"to_people": {}, "follows": {"mouth_opening": 0.917}}
     by = RecognizerRecord(choice="encoding", distribution="mien-feature-encoding", version="0.1.0")
     return Evaluation(
