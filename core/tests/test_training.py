@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from safetensors.torch import load_file
 
 from mien.contracts.model import Batch, Losses, Model
 from mien.dataset import Dataset
+from mien.dataset.options import PreprocessOptions
+from mien.dataset.preprocess import preprocess
 from mien.errors import MienError
 from mien.plugins.choice import PluginChoice
 from mien.plugins.feature_set import FeatureSet
@@ -40,6 +43,20 @@ def tiny(environment) -> Registry:
     """The registry with a small model, fast and made to fail on request."""
     environment.install_package("tiny", "mien-model-tiny")
     return Registry()
+
+
+@pytest.fixture(scope="module")
+def encoded(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The datasets with encodings too, which a model that draws references is trained by."""
+    folder = tmp_path_factory.mktemp("encoded")
+    for dataset in people:
+        shutil.copytree(dataset, folder / dataset.name)
+        options = PreprocessOptions(
+            extractor="face_recognition", features="landmarks:points=5+encoding", workers=2, images=False
+        )
+        sources = Dataset.open(dataset).info.sources
+        preprocess(folder / dataset.name, sources=[Path(source) for source in sources or ()], options=options)
+    return [folder / dataset.name for dataset in people]
 
 
 def settings_of(name: str) -> tuple[str, int, str]:
@@ -62,9 +79,9 @@ def digest(run: Path) -> str:
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", MODELS)
-def test_stopped_and_resumed_gives_the_weights_of_one_go(name: str, people: list[Path], tmp_path: Path) -> None:
-    begin(name, people, tmp_path / "whole", steps=6, accumulate=2)
-    begin(name, people, tmp_path / "parts", steps=3, accumulate=2)
+def test_stopped_and_resumed_gives_the_weights_of_one_go(name: str, encoded: list[Path], tmp_path: Path) -> None:
+    begin(name, encoded, tmp_path / "whole", steps=6, accumulate=2)
+    begin(name, encoded, tmp_path / "parts", steps=3, accumulate=2)
     assert digest(tmp_path / "whole") != digest(tmp_path / "parts")
     report = resume(tmp_path / "parts", steps=6)
     assert (report.steps_here, report.step) == (3, 6)
@@ -76,7 +93,7 @@ def test_stopped_and_resumed_gives_the_weights_of_one_go(name: str, people: list
 @pytest.mark.long
 @pytest.mark.parametrize("name", MODELS)
 def test_a_number_that_is_not_finite_stops_any_model_or_sends_it_back(
-    name: str, people: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, encoded: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = Registry().load("model", name)
     assert issubclass(loaded, Model)
@@ -90,11 +107,11 @@ def test_a_number_that_is_not_finite_stops_any_model_or_sends_it_back(
 
     monkeypatch.setattr(loaded, "forward", spoilt)
     with pytest.raises(MienError, match=r"Step 4.*not finite.*checkpoints/00000002"):
-        begin(name, people, tmp_path / "stopped", steps=5)
+        begin(name, encoded, tmp_path / "stopped", steps=5)
     weights = load_file(tmp_path / "stopped" / "model.safetensors")
     assert all(tensor.isfinite().all() for tensor in weights.values())
     calls.clear()
-    begin(name, people, tmp_path / "back", steps=5, on_nan="rollback")
+    begin(name, encoded, tmp_path / "back", steps=5, on_nan="rollback")
     lines = [json.loads(line) for line in (tmp_path / "back" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5]
 
@@ -392,10 +409,10 @@ def test_two_processes_hold_the_same_weights_and_share_the_faces(
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_trains_in_two_processes(name: str, people: list[Path], environment, tmp_path: Path) -> None:
+def test_every_model_trains_in_two_processes(name: str, encoded: list[Path], environment, tmp_path: Path) -> None:
     choice, count, features = settings_of(name)
     run = tmp_path / "run"
-    launch(tmp_path, in_environment(environment), str(run), choice, features, *map(str, people[:count]))
+    launch(tmp_path, in_environment(environment), str(run), choice, features, *map(str, encoded[:count]))
     assert len({Path(f"{run}.weights.{rank}").read_text() for rank in (0, 1)}) == 1
 
 

@@ -35,7 +35,7 @@ class InpaintGanConfig(AdversarialConfig):
 
     presets = {
         "small": {
-            "size": 64, "width": 16, "most_channels": 64, "styles": 64, "batch_size": 8,
+            "size": 64, "width": 8, "most_channels": 32, "styles": 32, "batch_size": 4,
         },
         "hd": {"size": 512, "width": 16},
     }  # fmt: skip
