@@ -96,9 +96,9 @@ def test_judging_again_gives_the_same(
     evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
 ) -> None:
     again = evaluate(swapping, people[0], options=EvaluateOptions(faces=5), out=tmp_path)
-    # Of dlib's encodings of one baseline the last digits differ now and then, by some 1e-5.
+    # Of one baseline the last digits differ now and then: encodings by some 1e-5, correlations over five faces by 2e-3.
     assert _flat(again.model_dump(exclude={"faces_per_second"})) == pytest.approx(
-        _flat(evaluated.model_dump(exclude={"faces_per_second"})), abs=1e-4, nan_ok=True
+        _flat(evaluated.model_dump(exclude={"faces_per_second"})), abs=1e-2, nan_ok=True
     )
 
 
@@ -159,7 +159,7 @@ def test_a_judge_says_by_its_own_encodings_whose_faces_they_are(
     assert page.count(f"<dt>to target, {judge.choice}</dt>") == 1 and f"further recognizers: {judge.choice}" in page
     other = evaluate(swapping, people[0], options=EvaluateOptions(to="J", faces=3, recognizer="angular"), out=tmp_path)
     assert other.recognizer == judge and other.metrics_of("J", is_baseline=False)[0].to_target == pytest.approx(
-        judged.to_target
+        judged.to_target, abs=1e-4
     )
     for recognizer, judges, told in (
         (None, ("encoding",), "encoding cannot judge: it is what recognizes"),
