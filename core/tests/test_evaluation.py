@@ -96,10 +96,14 @@ def test_judging_again_gives_the_same(
     evaluated: Evaluation, swapping: Path, people: list[Path], tmp_path: Path
 ) -> None:
     again = evaluate(swapping, people[0], options=EvaluateOptions(faces=5), out=tmp_path)
-    # Of one baseline the last digits differ now and then: encodings by some 1e-5, correlations over five faces by 2e-3.
-    assert _flat(again.model_dump(exclude={"faces_per_second"})) == pytest.approx(
-        _flat(evaluated.model_dump(exclude={"faces_per_second"})), abs=1e-2, nan_ok=True
-    )
+    mine, theirs = (_flat(each.model_dump(exclude={"faces_per_second"})) for each in (again, evaluated))
+    assert mine.keys() == theirs.keys()
+    # Of one baseline the last digits differ now and then: encodings by some 1e-5, and what is correlated over five
+    # faces that hardly move by 2e-3.
+    coarse = {name for name in mine if ".motion." in name}
+    assert coarse and len(coarse) < len(mine) / 4
+    for names, most in ((mine.keys() - coarse, 1e-4), (coarse, 5e-3)):
+        assert {n: mine[n] for n in names} == pytest.approx({n: theirs[n] for n in names}, abs=most, nan_ok=True)
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:
