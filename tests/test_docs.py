@@ -81,6 +81,7 @@ def what_runs(block: Block) -> str:
         ("runs.md", "python"): "test_the_run_package_written_by_hand_is_found",
         ("runs.md", "toml"): "test_the_run_package_written_by_hand_is_found",
         ("provenance.md", "shell"): "test_the_commands_about_outputs_are_understood",
+        ("faces.md", "shell"): "test_the_commands_about_outputs_are_understood",
         ("auditing.md", "shell"): "test_the_commands_about_outputs_are_understood",
         ("judging.md", "shell"): "test_the_commands_about_outputs_are_understood",
         ("tutorial.md", "python"): "test_what_the_tutorial_quotes_is_in_the_template",
@@ -203,7 +204,7 @@ def test_the_commands_for_runs_are_understood(parsed):
             assert (program, arguments[-1]) == ("pip", "mien-run-anna-ben")
 
 
-@pytest.mark.parametrize("page", ["provenance.md", "auditing.md", "judging.md"])
+@pytest.mark.parametrize("page", ["provenance.md", "faces.md", "auditing.md", "judging.md"])
 def test_the_commands_about_outputs_are_understood(parsed, page):
     for command in commands_of(blocks_of(DOCS / page)):
         program, *arguments = shlex.split(command)

@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "Swap faces",
     "swap": "Swap faces",
     "anonymize": "Swap faces",
+    "faces": "Judge files",
     "audit": "Judge files",
     "verify": "Judge files",
     "evaluate": "Judge runs",

@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     from mien.dataset.format import Dataset as Dataset
     from mien.dataset.options import PreprocessOptions as PreprocessOptions
     from mien.dataset.preprocess import preprocess as preprocess
+    from mien.detection.document import FacesDocument as FacesDocument
+    from mien.detection.document import write_faces as write_faces
+    from mien.detection.find_faces import find_faces as find_faces
+    from mien.detection.options import FacesOptions as FacesOptions
+    from mien.detection.report import FacesReport as FacesReport
     from mien.errors import MienError as MienError
     from mien.errors import MienWarning as MienWarning
     from mien.evaluation.compare import Comparison as Comparison
@@ -79,6 +84,10 @@ _HOMES = {
     "mien.dataset.format": ("Dataset",),
     "mien.dataset.options": ("PreprocessOptions",),
     "mien.dataset.preprocess": ("preprocess",),
+    "mien.detection.document": ("FacesDocument", "write_faces"),
+    "mien.detection.find_faces": ("find_faces",),
+    "mien.detection.options": ("FacesOptions",),
+    "mien.detection.report": ("FacesReport",),
     "mien.errors": ("MienError", "MienWarning"),
     "mien.evaluation.compare": ("Comparison", "compare"),
     "mien.evaluation.evaluate": ("evaluate",),

@@ -17,7 +17,7 @@ from mien.geometry.alignment import align
 from mien.inference.session import Session
 from mien.media.video_reader import Frame, VideoSource
 from mien.tracking.recognizer import Recognizer
-from mien.tracking.reidentification import joined_by_encodings, joined_by_place, seen_in
+from mien.tracking.reidentification import is_encoded, joined_by_encodings, joined_by_place, seen_in
 from mien.tracking.shots import shots_of
 from mien.tracking.track_gaps import TrackGaps
 from mien.tracking.tracker import KEPT, TrackedFace, follow
@@ -108,7 +108,7 @@ def analyze(
                 chosen = [
                     face
                     for face in faces
-                    if is_measured(face) and (frame.index in encode_in or _is_encoded(detections[face.track]))
+                    if is_measured(face) and (frame.index in encode_in or is_encoded(detections[face.track]))
                 ]
                 if chosen:
                     with session.clock.running("check"):
@@ -142,12 +142,6 @@ def is_measured(face: TrackedFace) -> bool:
 def is_sought(face: TrackedFace) -> bool:
     """Whether it has to be known where a face is: it is surely one, and not to be kept."""
     return face.sure and face.method != KEPT
-
-
-def _is_encoded(detection: int) -> bool:
-    """Whether a face is encoded at its detection of that number: 0, 3, 6, 12, 24, …, ever more rarely."""
-    third, rest = divmod(detection, 3)
-    return rest == 0 and third & (third - 1) == 0
 
 
 def _identified(

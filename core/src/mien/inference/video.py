@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 
 from mien.contracts.face import Face
 from mien.geometry.pixel_shape import in_square_pixels, in_stored_pixels
+from mien.inference.detector import FaceDetector
 from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.report import FileReport, as_ranges
@@ -32,7 +33,7 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
         open_sink(
             job.output, video, synthetic=session.provenance, quality=session.quality, sound=session.sound
         ) as sink,
-        followed(video, session) as tracked,
+        followed(video, session.detector, session.threads) as tracked,
         session.redrawn(
             _scenes(session.person_filter.of_video(tracked) if session.person_filter else tracked, session),
             FRAMES_AHEAD,
@@ -65,18 +66,20 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
 
 
 @contextmanager
-def followed(video: VideoSource, session: Session) -> Iterator[Iterator[tuple[Frame, list[TrackedFace]]]]:
+def followed(
+    video: VideoSource, detector: FaceDetector, threads: int
+) -> Iterator[Iterator[tuple[Frame, list[TrackedFace]]]]:
     """The frames of a video with their faces; decoding and finding go on in threads of their own."""
 
     pixel_shape = float(video.pixel_shape)
 
     def find(frame: Frame) -> tuple[Frame, Sequence[Face]]:
         seen = in_square_pixels(frame.image, pixel_shape)
-        return frame, [in_stored_pixels(face, pixel_shape) for face in session.detector.find(seen)]
+        return frame, [in_stored_pixels(face, pixel_shape) for face in detector.find(seen)]
 
     with (
-        closing(prefetched(session.clock.over("decode", video.frames(deep=True)), FRAMES_AHEAD)) as decoded,
-        closing(ordered_map(find, decoded, session.threads, 2 * session.threads)) as found,
+        closing(prefetched(detector.clock.over("decode", video.frames(deep=True)), FRAMES_AHEAD)) as decoded,
+        closing(ordered_map(find, decoded, threads, 2 * threads)) as found,
     ):
         yield follow(found)
 

@@ -16,6 +16,12 @@ MOST_COMPARED = 30
 """Of more detections of a person than this, as many spread over them are compared."""
 
 
+def is_encoded(detection: int) -> bool:
+    """Whether a face is encoded at its detection of that number: 0, 3, 6, 12, 24, …, ever more rarely."""
+    third, rest = divmod(detection, 3)
+    return rest == 0 and third & (third - 1) == 0
+
+
 def joined_by_encodings(
     frames: Mapping[int, set[int]], encodings: Mapping[int, Encodings], recognizer: Recognizer
 ) -> dict[int, int]:

@@ -1,0 +1,1 @@
+"""The faces of images and videos as a list, for other tools."""
