@@ -111,8 +111,9 @@ class FacesDocument(_Part):
 def write_faces(path: Path, report: FacesReport, *, points: bool = False) -> None:
     """Write a report as a `FacesDocument`, whole or not at all, a frame a line.
 
-    points: whether the extractor's further points are written too.
-    Raises MienError if the disk is full or a permission is missing.
+    path: a file; one that is there is replaced. report: what `find_faces` has found. points: whether the extractor's
+    further points are written too.
+    Returns nothing. Raises MienError if the disk is full or a permission is missing.
     """
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         file.writelines(as_json(report, points=points))

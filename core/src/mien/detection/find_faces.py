@@ -49,7 +49,7 @@ def find_faces(
 
     Faces of a video are followed as `mien.swap` does it, and a track ends where the video is cut. Tracks are joined to
     people by the recognizer, over all files; whoever is not surely a face, or has no landmarks, is nobody's.
-    options: None: the defaults. progress, registry: as of `mien.swap`.
+    sources: files and folders. options: None: the defaults. progress, registry: as of `mien.swap`.
 
     Returns what was found. Raises MienError for a path that is missing, folders without an image or video, and a plugin
     that cannot be made or fails; for a single file also if it cannot be read. Of several, such a file stands in the
@@ -98,8 +98,10 @@ class _Finder:
     @classmethod
     def open(cls, options: FacesOptions, registry: Registry, progress: Progress) -> "_Finder":
         threads = options.threads or os.cpu_count() or 1
-        default = default_extractors(registry) if options.thorough else registry.default("extractor")
-        detector = FaceDetector.open(options.extractor or default, threads, Stopwatch(), registry)
+        choice = options.extractor
+        if choice is None:
+            choice = default_extractors(registry) if options.thorough else registry.default("extractor")
+        detector = FaceDetector.open(choice, threads, Stopwatch(), registry)
         return cls(
             detector=detector,
             search=FaceSearch.open(detector, "fast", threads, registry) if options.thorough else None,
