@@ -248,3 +248,18 @@ def set_back(mask: NDArray[np.float32], to_crop: NDArray[np.float64], shape: tup
     region = covered_region(to_crop, mask.shape[0], shape)
     share[region] = into_region(mask, to_crop, region)
     return share
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.7, 1.0, 3.3])
+def test_an_enlarged_face_does_not_ring_beyond_its_own_colors(scale):
+    """Squares of two levels, turned: a cubic alone would pass both by a tenth of what they differ by."""
+    face = np.kron(np.indices((16, 16)).sum(0) % 2, np.ones((8, 8)))[..., None].repeat(3, 2) * 100 + 80
+    alpha = np.zeros((128, 128), np.float32)
+    alpha[20:100, 30:110] = 1
+    outside = np.where(alpha[..., None] > 0, face, 0).astype(np.uint8)
+    linear = np.array([[math.cos(0.3), math.sin(0.3)], [-math.sin(0.3), math.cos(0.3)]]) / scale
+    to_crop = np.column_stack([linear, [10.3, -5.1]])
+    scene = np.full((300, 400, 3), 130, np.uint8)
+    result = composite(scene, outside, alpha, to_crop)
+    assert result.min() >= 80 - 1 and result.max() <= 180 + 1
+    assert (result[set_back(alpha, to_crop, scene.shape) == 0] == 130).all()

@@ -37,7 +37,7 @@ def test_a_matched_face_has_the_references_mean_and_spread(faces):
     before = np.abs(statistics(face.image, both) - statistics(reference.image, both))
     after = np.abs(statistics(matched, both) - statistics(reference.image, both))
     assert before[0].max() > 10
-    assert after.max() < 1.5  # what no screen can show is clipped
+    assert after.max() < 2  # what no screen can show is clipped, and the spread is matched below the grain
 
 
 def test_a_face_matched_to_itself_stays(faces):

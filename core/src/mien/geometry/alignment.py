@@ -30,6 +30,10 @@ _LEAST_SUBSAMPLES = 4
 _REACH_PX = 0.5
 """A stored crop covers another cut that reaches over its edge by less than this."""
 _MARGIN_STEP = 0.05
+_CUBIC_REACH_PX = 2
+"""A cubic weighs so many pixels on each side of a place."""
+_NOTHING = 1e-6
+"""Less of a face is not to be seen."""
 Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 
@@ -97,7 +101,7 @@ def cut(
     landmarks, points: in scene pixels. The mask is all of the crop that lies in the scene: nothing has masked it yet.
     """
     return FaceCrop(
-        image=warp(scene, to_crop, (config.size, config.size)),
+        image=warp(scene, to_crop, (config.size, config.size), cubic=True),
         mask=share_in_scene(to_crop, config.size, scene.shape),
         landmarks=None if landmarks is None else transform_points(to_crop, landmarks),
         to_crop=to_crop,
@@ -135,7 +139,7 @@ def recut(crop: FaceCrop, config: AlignmentConfig, stored: AlignmentConfig | Non
     _refuse_if_not_covered(crop, within, config, stored)
     side = (config.size, config.size)
     return FaceCrop(
-        image=warp(crop.image, within, side),
+        image=warp(crop.image, within, side, cubic=True),
         mask=_carried_over(crop, within, config.size),
         landmarks=None if crop.landmarks is None else transform_points(within, crop.landmarks),
         to_crop=to_crop,
@@ -259,7 +263,7 @@ def hull_mask(points: NDArray[np.float32], size: int, dilation: float) -> Mask:
 
 def share_in_scene(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> Mask:
     """How much of each of the crop's pixels lies in the scene: float32 (S, S); 1 everywhere for most faces."""
-    if not _reaches_over_border(to_crop, size, scene_shape):
+    if not _reaches_over_border(to_crop, (size, size), scene_shape):
         return np.ones((size, size), np.float32)
     return as_mask(warp(np.full(scene_shape[:2], 255, np.uint8), to_crop, (size, size)))
 
@@ -331,45 +335,76 @@ def into_region(image: NDArray[Pixel], to_crop: Affine, region: SceneRegion) -> 
 
     image: uint8 or float32, (S, S) or (S, S, 3). Returns the same dtype, (rows, columns[, 3]).
     """
+    return warp(image, *_into(region, to_crop))
+
+
+def _into(region: SceneRegion, to_crop: Affine) -> tuple[Affine, tuple[int, int]]:
+    """From the crop's pixels to those of the region, and the region's width and height."""
     back = inverse(to_crop)
     back[:, 2] -= (region.columns.start, region.rows.start)
-    shape = (region.columns.stop - region.columns.start, region.rows.stop - region.rows.start)
-    return warp(image, back, shape)
+    return back, (region.columns.stop - region.columns.start, region.rows.stop - region.rows.start)
 
 
 def composite(scene: RgbImage, face: RgbImage, alpha: Mask, to_crop: Affine) -> RgbImage:
     """The scene with the face over it. Where alpha, set back into the scene, is 0, the scene stays bit for bit.
 
-    scene: uint8 (H, W, 3). face: uint8 (S, S, 3) and alpha: float32 (S, S) in [0, 1], both in crop space.
+    scene: uint8 (H, W, 3). face: uint8 (S, S, 3) and alpha: float32 (S, S) in [0, 1], both in crop space. What the face
+    has where alpha is 0 does not show. The face is enlarged by a cubic, within the range of its own colors.
     """
     result = scene.copy()
     region = covered_region(to_crop, face.shape[0], scene.shape)
     part = result[region]
-    if part.size:
+    if part.size and alpha.any():
         share = into_region(alpha, to_crop, region)
-        # Weighted before it is resampled: the black around a face would darken its edge.
-        drawn = into_region((face * alpha[..., None]).astype(np.float32), to_crop, region)
-        # In a third of the time that numpy takes. Where the share is 0, so is what is drawn: the scene stays.
+        # In a third of the time that numpy takes. Where the share is 0, nothing is added: the scene stays.
         kept = cv2.multiply(part, cv2.merge([1 - share] * 3), dtype=cv2.CV_32F)
+        drawn = cv2.multiply(_colors_in_region(face, alpha, to_crop, region), cv2.merge([share] * 3))
         part[:] = cv2.add(kept, drawn, dtype=cv2.CV_8U)
     return result
 
 
-def warp(image: NDArray[Pixel], matrix: Affine, size: tuple[int, int]) -> NDArray[Pixel]:
+def _colors_in_region(face: RgbImage, alpha: Mask, to_crop: Affine, region: SceneRegion) -> NDArray[np.float32]:
+    """The face's colors in the scene's pixels, float32 (rows, columns, 3); of use where alpha shows something of it."""
+    back, size = _into(region, to_crop)
+    weighted = face * alpha[..., None]
+    if (block := _block(back)) >= 2:
+        (weighted, back), (alpha, _) = (_shrunk(image, back, size, block) for image in (weighted, alpha))
+    # Beyond what is seen the colors go on: the cubic reaches two pixels further, and the black there is no face.
+    reach = (2 * _CUBIC_REACH_PX + 1,) * 2
+    around = cv2.blur(weighted, reach) / np.maximum(cv2.blur(alpha, reach), _NOTHING)[..., None]
+    colors = np.where(alpha[..., None] > _NOTHING, weighted / np.maximum(alpha, _NOTHING)[..., None], around)
+    seen = (alpha > _NOTHING).astype(np.uint8)
+    least, most = zip(*(cv2.minMaxLoc(channel, seen)[:2] for channel in cv2.split(colors)), strict=True)
+    warped = cv2.warpAffine(colors, back, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cast(NDArray[np.float32], np.clip(warped, min(least), max(most), out=warped))
+
+
+def warp(image: NDArray[Pixel], matrix: Affine, size: tuple[int, int], *, cubic: bool = False) -> NDArray[Pixel]:
     """Resample under a similarity transform to (width, height); black around the image.
 
-    Enlarging is bilinear. Shrinking by two or more first averages whole blocks of pixels, so that nothing aliases.
+    Enlarging is bilinear, or bicubic: that keeps half as much detail again, and an image to look at is worth its time.
+    Shrinking by two or more first averages whole blocks of pixels, so that nothing aliases.
     """
     width, height = size
     if not (width and height and image.size):
         return np.zeros((height, width, *image.shape[2:]), image.dtype)
-    block = int(1 / max(scale_of(matrix), 1e-9))
-    if block >= 2:
+    if (block := _block(matrix)) >= 2:
         image, matrix = _shrunk(image, matrix, size, block)
         if not image.size:
             return np.zeros((height, width, *image.shape[2:]), image.dtype)
-    warped = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    if not cubic:
+        linear = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        return cast(NDArray[Pixel], linear)
+    warped = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    if _reaches_over_border(matrix, size, image.shape):  # a cubic would ring there, between the image and black
+        share = warp(np.ones(image.shape[:2], np.float32), matrix, size)
+        warped = cv2.multiply(warped, cv2.merge([share] * image.shape[2]), dtype=cv2.CV_8U)
     return cast(NDArray[Pixel], warped)
+
+
+def _block(matrix: Affine) -> int:
+    """Pixels along the side of the blocks that are averaged before the transform; 1 or less: none are."""
+    return int(1 / max(scale_of(matrix), 1e-9))
 
 
 def _shrunk(image: NDArray[Pixel], matrix: Affine, size: tuple[int, int], block: int) -> tuple[NDArray[Pixel], Affine]:
@@ -395,8 +430,9 @@ def _shrunk(image: NDArray[Pixel], matrix: Affine, size: tuple[int, int], block:
     return cast(NDArray[Pixel], averaged), combined
 
 
-def _reaches_over_border(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> bool:
-    corners = np.array([[0, 0], [size - 1, 0], [size - 1, size - 1], [0, size - 1]], np.float32)
+def _reaches_over_border(to_crop: Affine, size: tuple[int, int], scene_shape: tuple[int, ...]) -> bool:
+    right, bottom = size[0] - 1, size[1] - 1
+    corners = np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]], np.float32)
     at = transform_points(inverse(to_crop), corners)
     height, width = scene_shape[:2]
     return bool((at < 0).any() or (at > (width - 1, height - 1)).any())

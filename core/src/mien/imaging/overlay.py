@@ -54,7 +54,7 @@ def overlay(
     if not (alpha * in_scene).any():
         return None
     colored = in_scene_colors(face, scene, alpha, to_crop, color)
-    covered = warp(scene, to_crop, (size, size))
+    covered = warp(scene, to_crop, (size, size), cubic=True)
     return Overlay(
         face=filled(colored.astype(np.float32), mask >= _CERTAIN),
         scene=filled(covered.astype(np.float32), in_scene >= _CERTAIN),

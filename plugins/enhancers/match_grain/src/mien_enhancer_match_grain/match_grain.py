@@ -12,7 +12,7 @@ from mien.contracts.enhancer import Enhancer
 from mien.contracts.model import Batch, to_uint8_images
 from mien.contracts.plugin import PluginConfig
 from mien.training.batch import resampled
-from mien_enhancer_match_grain.measure import Grain, before_two_warps, blur_px, blurred, grain_energy, grain_of
+from mien_enhancer_match_grain.measure import Grain, blur_px, blurred, grain_energy, grain_of
 
 _TO_YCC = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 """ITU-R BT.601: lightness, and what is bluer and redder than it. Cameras' noise differs between them."""
@@ -74,7 +74,7 @@ class MatchGrain(Enhancer):
         for channel in range(3):
             ours, theirs = grain_energy(drawn[channel], drawn[0]), grain_energy(there[channel], there[0])
             fine, coarse = (max(their - our - _ROUNDING**2, 0.0) for our, their in zip(ours, theirs, strict=True))
-            grains.append(before_two_warps(grain_of(fine, coarse)))
+            grains.append(grain_of(fine, coarse))
         return face + self._noise(grains, side, face, seed)
 
     def _noise(self, grains: list[Grain], side: int, face: Tensor, seed: int) -> Tensor:

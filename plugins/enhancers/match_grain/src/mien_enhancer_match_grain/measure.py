@@ -97,23 +97,6 @@ def _expected(widths: Tensor) -> tuple[Tensor, Tensor]:
     return (1 - one) ** 2, ((4 + 2 * one - 4 * two - 2 * three) / 8) ** 2
 
 
-def before_two_warps(grain: Grain) -> Grain:
-    """Grain that is `grain` after the image has been resampled twice.
-
-    The original's has been resampled once, on its way into the crop; what is added to a drawn face will be on the way
-    back. Linear interpolation at any place between two pixels is on average a filter of variance 1/6; what is coarse
-    keeps its strength.
-    """
-    narrow = max(grain.width_px**2 - 2 / 6, 0.0) ** 0.5
-    return Grain(grain.sigma * _coarseness(grain.width_px) / _coarseness(narrow), narrow)
-
-
-def _coarseness(width_px: float) -> float:
-    """Sum of the autocorrelation along a line."""
-    distance = torch.arange(1, 12, dtype=torch.float64)
-    return 1 + 2 * float(torch.exp(-(distance**2) / (4 * max(width_px, 1e-3) ** 2)).sum())
-
-
 def blurred(image: Tensor, sigma_px: float) -> Tensor:
     """A Gaussian over float32 (C, S, S); the border is repeated."""
     radius = int(3 * sigma_px + 0.5)
