@@ -22,6 +22,7 @@ from mien import (
     Extractor,
     FrameRange,
     MienError,
+    Part,
     Registry,
     Session,
     SessionOptions,
@@ -174,6 +175,16 @@ def test_everybody_in_a_video_is_one_synthetic_person_in_all_frames(house: House
     first = sorted(synthetic, key=lambda hue: apart(hue, drawn[0][0]))
     assert all(apart(hue, expected) < 5 for of_frame in drawn for hue, expected in zip(of_frame, first, strict=True))
     assert (report.people, report.faces, report.frames_hidden, report.frames_hidden_in_part) == (2, 24, 0, 0)
+
+
+def test_a_part_of_a_video_is_anonymized_and_compared(house: House, tmp_path: Path) -> None:
+    part = Part.between("0:01", "1.3")
+    report = house.anonymize(J, tmp_path / "out.mp4", "likeness", part=part, check=True, max_verified=1.0)
+    (file,) = report.files
+    assert file.failure == ""
+    assert (file.frames, len(VideoSource(tmp_path / "out.mp4").frame_times())) == (9, 9)
+    assert "it holds 0:00:01.000 to 0:00:01.300 of the source: frames 30–38 of 72" in file.notes
+    assert file.check is not None and file.check.faces > 0
 
 
 @pytest.mark.parametrize("told_by", ["encodings", "places"])

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien import FrameRange, SessionOptions, SwapReport, swap
+from mien import FrameRange, Part, SessionOptions, SwapReport, swap
 from mien.contracts.model import ModelInputs
 from mien.errors import MienError
 from mien.geometry.alignment import align
@@ -144,6 +144,27 @@ def test_a_video_keeps_its_times_and_sound_and_says_that_it_is_synthetic(mirror:
             sound.append([bytes(packet) for packet in container.demux(audio=0)])
     assert sound[0] == sound[1] and len(sound[0]) > 50
     assert no_threads_left()
+
+
+def test_a_part_of_a_video_is_swapped_and_the_report_says_which(mirror: Mirror, tmp_path: Path) -> None:
+    part = Part.between("0.2", "0:00:00.600")
+    report = mirror.swap(J, tmp_path / "out.mp4", part=part)
+    before, after = VideoSource(J), VideoSource(tmp_path / "out.mp4")
+    assert report.frames == len(after.frame_times()) == 12
+    outside = np.s_[:60]
+    for one, other in zip(before.frames(6, 18), after.frames(), strict=True):
+        assert np.abs(one.image[outside].astype(int) - other.image[outside]).mean() < 3
+        assert greenness(other.image).mean() > 0.03
+    assert report.files[0].notes == ("it holds 0:00:00.200 to 0:00:00.600 of the source: frames 6–17 of 72",)
+    with pytest.raises(MienError, match="is an image, which has no time"):
+        mirror.swap(STILL, tmp_path / "out.png", part=part)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(STILL, folder)
+    shutil.copy(DATA / "clips" / "single_frame.mp4", folder)
+    told = mirror.swap(folder, tmp_path / "out", part=part)
+    assert [file.frames for file in told.files] == [1, 0]
+    assert "shows no frame from 0:00:00.200 to 0:00:00.600" in told.files[1].failure
 
 
 def test_the_same_swap_gives_the_same_file(mirror: Mirror, tmp_path: Path) -> None:

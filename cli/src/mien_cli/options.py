@@ -9,6 +9,13 @@ HOW = "How to draw and write"
 
 Source = Annotated[Path, typer.Argument(metavar="INPUT", help="An image, a video, or a folder of them.")]
 Output = Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where to write it; a folder for a folder.")]
+Start = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Of videos: from when on, in seconds or HH:MM:SS.mmm from the first frame."),
+]
+End = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Of videos: until when; the frame shown then is left out.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 Quality = Annotated[
     int | None,

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from mien.inference.session import Session as Session
     from mien.inference.session import SessionOptions as SessionOptions
     from mien.inference.swap import swap as swap
+    from mien.media.part import Part as Part
     from mien.media.verify import FileVerification as FileVerification
     from mien.media.verify import verify as verify
     from mien.plugins.choice import PluginChoice as PluginChoice
@@ -112,6 +113,7 @@ _HOMES = {
     "mien.inference.report": ("AnonymizeReport", "FrameRange", "SwapReport"),
     "mien.inference.swap": ("swap",),
     "mien.contracts.plugin": ("Plugin", "PluginConfig"),
+    "mien.media.part": ("Part",),
     "mien.media.verify": ("FileVerification", "verify"),
     "mien.plugins.registry": ("Registry",),
     "mien.sharing.export": ("export_run",),

@@ -14,11 +14,13 @@ from mien_cli.options import (
     Certificate,
     Credentials,
     Device,
+    End,
     Output,
     Overwrite,
     PrivateKey,
     Quality,
     Source,
+    Start,
     Threads,
 )
 from mien_cli.progress import duration, shown_on
@@ -177,6 +179,8 @@ def anonymize(
         str,
         typer.Option(metavar="SPEC", help="Enhancers of new faces, joined by +, as match_grain.", rich_help_panel=HOW),
     ] = "",
+    start: Start = None,
+    end: End = None,
     quality: Quality = None,
     threads: Threads = None,
     device: Device = None,
@@ -201,11 +205,13 @@ def anonymize(
       mien anonymize clips anonymous --new-key project.key
       mien anonymize crowd.mp4 out.mp4 --with solid --extractor centerface+blazeface
       mien anonymize interview.mp4 out.mp4 --missing refuse
+      mien anonymize street.mp4 out.mp4 --start 0:01:05 --end 0:01:20.500
       mien anonymize signing.mp4 out.mp4 --masker brows+hands --enhance match_grain
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import AnonymizeOptions, SessionOptions
     from mien import anonymize as run_anonymize
+    from mien.media.part import Part
     from mien.media.video_writer import DEFAULT_QUALITY
 
     session = SessionOptions(
@@ -216,6 +222,7 @@ def anonymize(
         enhancers=enhance,
         threads=threads,
         device=device,
+        part=Part.between(start, end),
         overwrite=overwrite,
         credentials=credentials,
         certificate=certificate,

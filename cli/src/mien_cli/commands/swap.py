@@ -14,11 +14,13 @@ from mien_cli.options import (
     Certificate,
     Credentials,
     Device,
+    End,
     Output,
     Overwrite,
     PrivateKey,
     Quality,
     Source,
+    Start,
     Threads,
 )
 from mien_cli.progress import duration, shown_on
@@ -53,6 +55,8 @@ def swap(
         str | None,
         typer.Option(metavar="NAME", help="What tells that person apart; by default as RUN was trained."),
     ] = None,
+    start: Start = None,
+    end: End = None,
     sound: Annotated[bool, typer.Option(help="Keep the sound of videos.", rich_help_panel=HOW)] = True,
     overwrite: Overwrite = False,
     blender: Annotated[
@@ -103,11 +107,13 @@ def swap(
       mien swap anna-ben holiday.mp4 swapped.mp4 --to anna
       mien swap anna-ben party.jpg swapped.jpg --to anna --person ben.jpg
       mien swap anna-ben clips swapped --to anna --quality 23
+      mien swap anna-ben holiday.mp4 swapped.mp4 --to anna --start 1:05 --end 1:20.5
       mien swap anna-ben holiday.mp4 swapped.mp4 --to anna --blender auto
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import SessionOptions
     from mien import swap as run_swap
+    from mien.media.part import Part
     from mien.media.video_writer import DEFAULT_QUALITY
 
     options = SessionOptions(
@@ -120,6 +126,7 @@ def swap(
         device=device,
         person=person,
         sound=sound,
+        part=Part.between(start, end),
         overwrite=overwrite,
         credentials=credentials,
         certificate=certificate,

@@ -129,6 +129,7 @@ def anonymize(
             image=lambda job: anonymize_image(job, opened, policy),
             images=lambda images: anonymize_images(images, opened, policy),
             video=lambda job, video: anonymize_video(job, video, opened, policy),
+            part=how.part,
         )
     return AnonymizeReport(
         files=files,

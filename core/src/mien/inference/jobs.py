@@ -13,6 +13,7 @@ from mien.media.discovery import Source, find_sources
 from mien.media.files import NothingCanBeWritten, fitting, writing_to
 from mien.media.image_formats import is_animation
 from mien.media.images import LABELLED_SUFFIXES
+from mien.media.part import WHOLE, Part
 from mien.media.video_reader import VideoSource
 from mien.media.video_writer import WRITABLE_SUFFIXES
 
@@ -104,17 +105,23 @@ def run_jobs(
     image: Callable[[Job], Report],
     images: Callable[[Sequence[Job]], list[Report]],
     video: Callable[[Job, VideoSource], Report],
+    part: Part = WHOLE,
 ) -> tuple[Report, ...]:
     """Do a single file, or a folder's images and then its videos; the reports come in the order of the paths.
 
     jobs: what `list_jobs(source, output)` gave. report: what the reports are, to make those of files that fail.
-    image, images: do one that was named itself, and those of a folder. video: does one that is whole.
+    image, images: do one that was named itself, and those of a folder. video: does one that is whole. part: of videos,
+    from when to when; a folder's images are done as they are.
     Whatever one of a folder's videos raises stands in its report, except that the disk is full or nothing may be
-    written. Raises MienError as these do.
+    written. Raises MienError as these do, and for a part of an image that was named itself.
     """
     if not source.is_dir():
         (job,) = jobs
-        return (image(job) if job.source.kind == "image" else video(job, _whole(job)),)
+        if job.source.kind != "image":
+            return (video(job, open_whole(job.source.path, part)),)
+        if part:
+            raise MienError(f"{job.source.path} is an image, which has no time.", "Leave out --start and --end.")
+        return (image(job),)
     with writing_to(output):
         output.mkdir(parents=True, exist_ok=True)
     done = images([job for job in jobs if job.source.kind == "image"])
@@ -122,13 +129,13 @@ def run_jobs(
         if job.source.kind == "unreadable":
             done.append(report(job.source.path, None, failure=job.source.reason))
         elif job.source.kind == "video":
-            done.append(_one_of_many(job, report, video))
+            done.append(_one_of_many(job, report, video, part))
     return tuple(sorted(done, key=lambda file: file.source))
 
 
-def _one_of_many(job: Job, report: type[Report], video: Callable[[Job, VideoSource], Report]) -> Report:
+def _one_of_many(job: Job, report: type[Report], video: Callable[[Job, VideoSource], Report], part: Part) -> Report:
     try:
-        return video(job, _whole(job))
+        return video(job, open_whole(job.source.path, part))
     except NothingCanBeWritten:
         raise
     except Exception as error:  # one file never ends a folder, whatever it raises
@@ -142,7 +149,8 @@ def failure_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}\nThis is a defect: please report it, with what the file alone prints."
 
 
-def _whole(job: Job) -> VideoSource:
-    video = open_video(job.source.path)
+def open_whole(path: Path, part: Part = WHOLE) -> VideoSource:
+    """A video, or a part of it. Raises MienError if it ends too early, or shows nothing in that part."""
+    video = open_video(path).within(part)
     video.check_whole()
     return video

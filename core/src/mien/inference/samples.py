@@ -11,6 +11,7 @@ from mien.inference.jobs import Job
 from mien.inference.session import Session
 from mien.media.animation import open_video
 from mien.media.images import read_image
+from mien.media.part import Part
 from mien.tracking.tracker import untracked
 
 PLACES_PER_FACE = 3
@@ -27,7 +28,7 @@ def sample_faces(jobs: Sequence[Job], session: Session, most: int) -> list[Scene
     """
     scenes: list[Scene[str]] = []
     is_single = len(jobs) == 1 and jobs[0].source.kind == "image"
-    for name, image in _places(jobs, PLACES_PER_FACE * most):
+    for name, image in _places(jobs, PLACES_PER_FACE * most, session.part):
         try:
             faces = untracked(session.detector.find(image))
         except MienError:
@@ -43,7 +44,7 @@ def sample_faces(jobs: Sequence[Job], session: Session, most: int) -> list[Scene
     return scenes[:most]
 
 
-def _places(jobs: Sequence[Job], places: int) -> Iterator[tuple[str, RgbImage]]:
+def _places(jobs: Sequence[Job], places: int, part: Part) -> Iterator[tuple[str, RgbImage]]:
     """At most that many images and frames, with their names, each far from those before; none comes twice."""
     sources = [job.source for job in jobs if job.source.kind != "unreadable"]
     visits: Counter[Path] = Counter()
@@ -53,7 +54,7 @@ def _places(jobs: Sequence[Job], places: int) -> Iterator[tuple[str, RgbImage]]:
         path, visit = source.path, visits[source.path]
         visits[path] += 1
         try:
-            video = None if source.kind == "image" else open_video(path)
+            video = None if source.kind == "image" else open_video(path).within(part)
             frame = 0 if video is None else int(_spread(visit) * len(video.frame_times()))
             if (path, frame) in shown:
                 continue

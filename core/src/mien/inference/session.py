@@ -24,6 +24,7 @@ from mien.inference.report import FileReport
 from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
 from mien.media.credentials import Signer
 from mien.media.images import read_image
+from mien.media.part import WHOLE, Part
 from mien.media.provenance import PluginUse, Provenance
 from mien.media.video_reader import Frame
 from mien.media.video_writer import DEFAULT_QUALITY
@@ -68,6 +69,8 @@ class SessionOptions:
     """Of videos, see `VideoSink`."""
     sound: bool = True
     """Whether the sound of videos is kept. When anonymizing, `AnonymizeOptions.sound` has to say so too."""
+    part: Part = WHOLE
+    """Of videos: from when to when."""
     overwrite: bool = False
     """Whether files that are there may be replaced."""
     credentials: bool = True
@@ -101,6 +104,7 @@ class Session:
     """What sets faces in, as a plugin choice."""
     quality: int
     sound: bool
+    part: Part
     threads: int
     clock: Stopwatch
     progress: Progress = field(default_factory=Silent)
@@ -166,6 +170,7 @@ class Session:
             recognizer=None,
             quality=options.quality,
             sound=options.sound,
+            part=options.part,
             threads=threads,
             clock=clock,
             progress=progress,
@@ -269,13 +274,11 @@ class Session:
         to, reference, seed: as `swap`.
         Returns what came of it. Raises MienError if the video is damaged, a plugin fails, or it cannot be written.
         """
-        from mien.inference.jobs import list_jobs
+        from mien.inference.jobs import list_jobs, open_whole
         from mien.inference.video import swap_video
-        from mien.media.animation import open_video
 
         (job,) = list_jobs(source, output, overwrite=True)
-        video = open_video(source)
-        video.check_whole()
+        video = open_whole(source, self.part)
         session = self.drawing(self.target_of(to, reference=reference, seed=seed))
         return swap_video(job, video, session)
 

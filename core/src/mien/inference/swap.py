@@ -76,6 +76,7 @@ def swap(
         image=lambda job: swap_image(job, session),
         images=lambda images: swap_images(images, session),
         video=lambda job, video: swap_video(job, video, session),
+        part=options.part,
     )
     return SwapReport(
         files=files,

@@ -48,6 +48,7 @@ class AnimationSource(VideoSource):
                 self._durations, self._is_transparent = _durations(image), image.has_transparency_data
         except Exception as error:
             raise self._damaged(error, 0) from error
+        self._first, self._stop = 0, None
         self.bits = 8
         self.pixel_shape, self.time_base = Fraction(1), Fraction(1, _MILLISECONDS)
         self.rate = Fraction(len(self._durations) * _MILLISECONDS, sum(self._durations))
@@ -56,12 +57,14 @@ class AnimationSource(VideoSource):
         self.duration_seconds = sum(self._durations) / _MILLISECONDS
         self.frames_said = len(self._durations)
 
-    def frame_times(self) -> list[int]:
+    def _file_times(self) -> list[int]:
         """When each frame begins, in milliseconds from the first."""
         return [0, *accumulate(self._durations)][:-1]
 
-    @property
-    def damage(self) -> str | None:
+    def _file_end(self) -> int:
+        return sum(self._durations)
+
+    def _damage_of_file(self) -> str | None:
         """None: what is wrong is found when frames are read."""
         return None
 
@@ -73,11 +76,11 @@ class AnimationSource(VideoSource):
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the file is not in its frames."""
-        return ("transparency is left out: transparent pixels are white",) if self._is_transparent else ()
+        alpha = "transparency is left out: transparent pixels are white" if self._is_transparent else None
+        return tuple(filter(None, [self._which_part(), alpha]))
 
-    def frames(self, start: int = 0, stop: int | None = None, *, deep: bool = False) -> Iterator[Frame]:
-        """The frames of that range, as `VideoSource.frames`."""
-        times = self.frame_times()
+    def _file_frames(self, start: int, stop: int | None, *, deep: bool) -> Iterator[Frame]:
+        times = self._file_times()
         with open_image(self.path) as image:
             for number in range(len(times))[start:stop]:
                 try:

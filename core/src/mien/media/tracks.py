@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 from typing import Any, cast
 
 import av
@@ -45,7 +46,9 @@ class Tracks:
     """Which streams of a source go into a new file; their packets come in the order of the source.
 
     source: the video. output: not yet begun. images: the number of the source's stream that is drawn. timeline: of the
-    source. sound: whether sound is kept. texts: whether subtitles and chapters are.
+    source. sound: whether sound is kept. texts: whether subtitles and chapters are. span: of a part of the source, when
+    it begins and is over, in seconds of the source's clock: packets of sound that begin outside of it are left out, and
+    subtitles are cut to it; None: where the source does.
 
     What `output` cannot hold is encoded anew: sound as AAC or Opus, subtitles as the text that it holds; what cannot be
     decoded either is left out. `notes` says so, a line for each kind.
@@ -60,8 +63,10 @@ class Tracks:
         *,
         sound: bool,
         texts: bool,
+        span: tuple[Fraction | None, Fraction | None] = (None, None),
     ) -> None:
         self._source, self._output, self._timeline = source, output, timeline
+        self._begin, self._end = span
         self.notes: list[str] = []
         self._tracks: dict[int, Track] = {}
         self._left: Counter[str] = Counter()
@@ -83,7 +88,9 @@ class Tracks:
         return [track.stream for track in self._tracks.values() if track.stream.type == "audio"]
 
     def starts(self) -> list[Fraction]:
-        """When the sound that is kept is first heard, in seconds of the source's clock."""
+        """When the sound that is kept is first heard, in seconds of the source's clock; never before a part begins."""
+        if self._begin is not None:
+            return []
         return [
             stream.start_time * stream.time_base
             for stream in self.sound
@@ -105,6 +112,8 @@ class Tracks:
             index = packet.stream_index
             self._timeline.place(packet, numbers[index])
             numbers[index] += 1
+            if not self._is_in_span(packet):
+                continue
             shift = round(origin / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - shift
             packet.dts = None if packet.dts is None else packet.dts - shift
@@ -117,6 +126,23 @@ class Tracks:
                 yield packet
         for encoder in encoders.values():
             yield from encoder.rest()
+
+    def _is_in_span(self, packet: "Packet[Any]") -> bool:
+        """Whether a packet belongs to the part; a subtitle that is shown at one of its ends is made shorter."""
+        if packet.pts is None:
+            return True
+        begin, end = (None if time is None else time / packet.time_base for time in (self._begin, self._end))
+        if end is not None and packet.pts >= end:
+            return False
+        if self._tracks[packet.stream_index].stream.type != "subtitle":
+            return begin is None or packet.pts >= begin
+        over = packet.pts + (packet.duration or 0)
+        if begin is not None and packet.pts < begin:
+            if over <= begin:
+                return False
+            packet.pts = packet.dts = ceil(begin)
+        packet.duration = (over if end is None else min(over, floor(end))) - packet.pts
+        return True
 
     def _track(self, stream: Stream, *, sound: bool, texts: bool) -> Track | None:
         name = _codec_of(stream)

@@ -3,18 +3,17 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, islice, pairwise
 from pathlib import Path
-from struct import unpack
 from types import TracebackType
-from typing import Any, NamedTuple, cast
+from typing import Any, Self, cast
 
 import av
-import cv2
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
@@ -27,18 +26,17 @@ from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.media.deep_color import HdrMetadata, bits_of
 from mien.media.deinterlace import FRAMES_BEFORE, deinterlaced, is_interlaced
-from mien.media.timeline import Timeline, TimelineReader, growing
+from mien.media.orientation import display_matrix, is_sideways, upright
+from mien.media.part import HALF_A_MILLISECOND, Part, clock_of
+from mien.media.timeline import Timeline, growing
+from mien.media.video_index import VideoIndex, filled, index_of
 
 # Without the last two, swscale takes a short cut that makes 4:2:0 images 1.3 levels darker than the standard says.
 CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _RGB = 0
 _UNSPECIFIED = 2
 _HD_LINES = 720
-_CUT_OFF_SECONDS = 0.5
-_ROUNDING_SECONDS = 0.002
-_BOX_HEAD_BYTES = 8
 _HAS_ALPHA = re.compile(r"yuva|rgba|bgra|argb|abgr|gbrap|ya8|ya16")
-_PACKETS_WITHOUT_FRAME = ("vp8", "libvpx")  # their alternate reference frames are never shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,29 +79,12 @@ class Color:
         return int(Colorspace.ITU709 if height >= _HD_LINES else Colorspace.ITU601)
 
 
-class _Index(NamedTuple):
-    """What the packets tell, without decoding."""
-
-    times: list[int]
-    """When each whole frame is shown; they grow."""
-    stored: list[int] | None
-    """The pts that the decoder gives of each, ascending, of which several may be equal; None: frames are counted."""
-    keyframes: list[int]
-    """pts at which decoding can begin, ascending."""
-    end: int
-    """pts at which the last frame is over."""
-    damage: str | None
-    """Why there are no more frames than these; None if the file is whole."""
-    ends_in_fragment: bool
-    """Whether it is a file of fragments, made to be usable when it is cut off, and cut off in one."""
-    timeline: Timeline
-    """How the times of packets are to be moved."""
-
-
 class VideoSource:
     """A video file to read from. Each reading opens the file anew, so several may run at once, and none stays open.
 
     threads: how many threads decode one reading; 0: one per core.
+
+    `within` gives a part of it as a video of its own, whose frames are counted from 0 again.
 
     Raises MienError if the file is missing, empty, cut off before its index, no video, or its first frame is damaged.
     """
@@ -111,12 +92,13 @@ class VideoSource:
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         self.path = path
         self._threads = threads
-        self._known_index: _Index | None = None
+        self._known_index: VideoIndex | None = None
+        self._first, self._stop = 0, None
         with self._opened() as (container, stream):
             first = next(self._decoded(container, stream, Timeline()), None)
             if first is None:
                 raise self._error("it holds no frame that can be decoded")
-            self._turn = _display_matrix(first)
+            self._turn = display_matrix(first)
             self.is_interlaced = is_interlaced(stream, first)
             """Whether its lines were taken at two times in turn; its frames are made whole."""
             self._coded_size = (first.width, first.height)
@@ -125,7 +107,7 @@ class VideoSource:
             """In pixels, upright."""
             self.pixel_shape = shape
             """Width of a pixel over its height, upright."""
-            if _is_sideways(self._turn):
+            if is_sideways(self._turn):
                 self.width, self.height = self.height, self.width
                 self.pixel_shape = 1 / shape
             self.stream_index = stream.index
@@ -158,23 +140,60 @@ class VideoSource:
     ) -> None:
         """Nothing stays open between readings."""
 
+    _first: int
+    """The number of its first frame in the file."""
+    _stop: int | None
+    """That of the first frame after it; None: it goes on to the end."""
+
+    def within(self, part: Part) -> Self:
+        """The same video from one time to another. Raises MienError if no frame is shown then."""
+        if not part:
+            return self
+        times, unit = self.frame_times(), self.time_base
+        since = [(time - times[0]) * unit for time in times]
+        first = bisect_left(since, (part.start or 0) - HALF_A_MILLISECOND)
+        stop = len(times) if part.end is None else bisect_left(since, part.end - HALF_A_MILLISECOND)
+        if first >= stop:
+            asked = f"from {clock_of(part.start or Fraction(0))}" + (f" to {clock_of(part.end)}" if part.end else "")
+            raise MienError(
+                f"{self.path} shows no frame {asked}: its last one begins at {clock_of(since[-1])}.",
+                f"--start {clock_of(since[0])}",
+            )
+        other = copy(self)
+        other._first = self._first + first
+        if stop < len(times) or (part.end is not None and part.end <= (self._file_end() - times[0]) * unit):
+            other._stop = self._first + stop
+        return other
+
+    @property
+    def span(self) -> tuple[Fraction | None, Fraction | None]:
+        """When a part begins and is over, in seconds of the file's clock; None where it does so with the file."""
+        times, unit = [*self._file_times(), self._file_end()], self.time_base
+        start = times[self._first] * unit if self._first else None
+        return start, None if self._stop is None else times[self._stop] * unit
+
+    @property
+    def first_frame(self) -> int:
+        """The number in the file of a part's first frame."""
+        return self._first
+
     def frame_times(self) -> list[int]:
         """The pts of every whole frame, in the order in which they are shown; they grow.
 
         They are read without decoding, except where several share a time, or the file's clock starts again.
         Of a file that is cut off, these are the frames before the cut; `damage` says what is wrong then.
         """
-        return list(self._index().times)
+        return self._file_times()[self._first : self._stop]
 
     @property
     def damage(self) -> str | None:
-        """Why the file ends too early; None if nothing is missing."""
-        return self._index().damage
+        """Why the file ends too early; None if nothing is missing, or it is after a part."""
+        return self._damage_of_file() if self._stop is None else None
 
     @property
     def cut_off(self) -> str | None:
         """What is missing of a file of fragments, which is made to be usable when it is cut off; None: nothing."""
-        if not self._index().ends_in_fragment:
+        if self._stop is not None or not self._index().ends_in_fragment:
             return None
         return (
             f"the source is cut off within a fragment; what came after frame {len(self.frame_times()) - 1} is missing"
@@ -185,7 +204,15 @@ class VideoSource:
         """What of the file is not in its frames, as sentences without an end."""
         made_whole = "the source is interlaced; its frames are deinterlaced" if self.is_interlaced else None
         alpha = "transparency is left out" if _HAS_ALPHA.search(self.pixel_format) else None
-        return tuple(filter(None, [self.cut_off, made_whole, alpha]))
+        return tuple(filter(None, [self._which_part(), self.cut_off, made_whole, alpha]))
+
+    def _which_part(self) -> str | None:
+        if not self._first and self._stop is None:
+            return None
+        times = [*self._file_times(), self._file_end()]
+        stop = len(times) - 1 if self._stop is None else self._stop
+        start, end = (clock_of((times[at] - times[0]) * self.time_base) for at in (self._first, stop))
+        return f"it holds {start} to {end} of the source: frames {self._first}–{stop - 1} of {len(times) - 1}"
 
     def check_whole(self) -> None:
         """Raises MienError if the file ends too early, before any frame is decoded."""
@@ -201,6 +228,24 @@ class VideoSource:
         Raises MienError naming the file and the frame's number at a frame that is missing or damaged; the frames before
         it have been given by then.
         """
+        until = self._stop if stop is None else self._first + stop
+        until = until if self._stop is None or until is None else min(until, self._stop)
+        for frame in self._file_frames(self._first + start, until, deep=deep):
+            yield replace(frame, index=frame.index - self._first) if self._first else frame
+
+    def _file_times(self) -> list[int]:
+        """As `frame_times`, of the whole file."""
+        return list(self._index().times)
+
+    def _file_end(self) -> int:
+        """When the last frame of the file is over."""
+        return self._index().end
+
+    def _damage_of_file(self) -> str | None:
+        return self._index().damage
+
+    def _file_frames(self, start: int, stop: int | None, *, deep: bool) -> Iterator[Frame]:
+        """As `frames`, of the whole file; numbers are those of the file."""
         index = self._index()
         times = index.times
         until = [*times[1:], index.end]
@@ -222,20 +267,20 @@ class VideoSource:
         """How the times of the file's packets are to be moved, so that those of each stream grow."""
         return self._index().timeline
 
-    def _index(self) -> _Index:
+    def _index(self) -> VideoIndex:
         if self._known_index is None:
             with self._opened() as (container, stream):
-                index = _index_of(container, stream)
+                index = index_of(container, stream)
             self._known_index = self._index_by_decoding(index) if index.stored is None else index
         return self._known_index
 
-    def _index_by_decoding(self, packets: _Index) -> _Index:
+    def _index_by_decoding(self, packets: VideoIndex) -> VideoIndex:
         """What the frames tell, where the packets do not."""
         with self._opened() as (container, stream):
             found = self._decoded(container, stream, packets.timeline)
             frames = [(frame.pts, frame.duration or 0, frame.key_frame) for frame in found]
             usual = round(1 / (self.rate * self.time_base)) or 1
-        stored = _filled([pts for pts, _, _ in frames], usual)
+        stored = filled([pts for pts, _, _ in frames], usual)
         times = growing(stored, usual)
         end = times[-1] + (frames[-1][1] or usual) if times else 0
         is_told = all(pts is not None for pts, _, _ in frames) and all(one <= other for one, other in pairwise(stored))
@@ -247,7 +292,7 @@ class VideoSource:
         keyframes = keyframes if packets.keyframes else times[:1]
         return packets._replace(times=times, stored=stored, keyframes=keyframes, end=end)
 
-    def _frames_from(self, index: _Index, start: int, stop: int) -> Iterator[VideoFrame]:
+    def _frames_from(self, index: VideoIndex, start: int, stop: int) -> Iterator[VideoFrame]:
         """The decoded frames of that range, up to the first that is missing."""
         if index.stored is None:
             with self._opened() as (container, stream):
@@ -314,7 +359,7 @@ class VideoSource:
             )
         except (av.error.FFmpegError, ValueError) as error:
             raise self._error(f"its colors ({frame.format.name}) cannot be converted: {error}", frame=index) from error
-        return np.ascontiguousarray(_upright(image, self._turn))
+        return np.ascontiguousarray(upright(image, self._turn))
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -351,93 +396,6 @@ def url_of(path: Path) -> str:
     return str(path.absolute())
 
 
-def _index_of(container: InputContainer, stream: VideoStream) -> _Index:
-    """What the packets tell; without `stored` if they do not tell when each frame is shown."""
-    packets: list[Packet[VideoStream]] = []
-    clock = TimelineReader(container, stream.index)
-    end_seconds = 0.0
-    for packet in container.demux():
-        if packet.dts is not None:
-            end_seconds = max(end_seconds, float((packet.dts + (packet.duration or 0)) * packet.time_base))
-        if packet.size:
-            clock.add(packet)
-            if packet.stream_index == stream.index:
-                packets.append(cast("Packet[VideoStream]", packet))
-    timeline = clock.timeline()
-    is_cut = "mp4" in container.format.name and _is_fragment_cut(Path(container.name))
-    if is_cut:
-        damage, whole_until = None, packets[-1].dts if packets and packets[-1].is_corrupt else None
-    else:
-        damage, whole_until = _where_cut(container, stream, packets, end_seconds)
-    if stream.codec_context.name in _PACKETS_WITHOUT_FRAME or any(packet.pts is None for packet in packets):
-        return _Index([], None, [], 0, damage, is_cut, timeline)
-    pts = [packet.pts for packet in packets if packet.pts is not None and not packet.is_discard]
-    keyframes = sorted(packet.pts for packet in packets if packet.pts is not None and packet.is_keyframe)
-    if timeline.is_moved(stream.index) or len(set(pts)) < len(pts):
-        return _Index([], None, keyframes, 0, damage, is_cut, timeline)
-    # A recording may begin within a group of images: what is shown before the first keyframe never decodes.
-    first = keyframes[0] if keyframes else 0
-    times = sorted(time for time in pts if time >= first and (whole_until is None or time <= whole_until))
-    return _Index(times, times, keyframes, _end(stream, packets, times), damage, is_cut, timeline)
-
-
-def _end(stream: VideoStream, packets: list["Packet[VideoStream]"], times: list[int]) -> int:
-    """When the last frame is over.
-
-    The whole stream's duration tells it, often in milliseconds only. A packet's duration is exact, but lasts to the
-    next packet, not to the next frame; so it serves where the two agree as far as milliseconds go, or the file says
-    nothing of the whole.
-    """
-    last = times[-1] if times else 0
-    told = (stream.start_time or 0) + (stream.duration or 0)
-    by_packet = last + (packets[-1].duration or 0 if packets else 0)
-    agree = abs(told - by_packet) * (stream.time_base or 0) < _ROUNDING_SECONDS
-    return told if told > last and not agree else by_packet
-
-
-def _filled(times: Sequence[int | None], usual: int) -> list[int]:
-    """The same times, and where one is not told, those before and after it, `usual` apart."""
-    first = next((number for number, time in enumerate(times) if time is not None), len(times))
-    told = times[first] if first < len(times) else None
-    filled = [(told or 0) - (first - number) * usual for number in range(first)]
-    for time in times[first:]:
-        filled.append(filled[-1] + usual if time is None else time)
-    return filled
-
-
-def _where_cut(
-    container: InputContainer, stream: VideoStream, packets: list["Packet[VideoStream]"], end_seconds: float
-) -> tuple[str | None, int | None]:
-    """Why packets are missing at the end, and until which time all frames are there; None, None if none is missing.
-
-    A packet that is missing would be shown at or after the time at which it would be decoded; so every frame up to that
-    time is there.
-    """
-    if packets and packets[-1].is_corrupt:
-        return "the file is cut off within it", packets[-1].dts
-    if "mp4" in container.format.name and len(stream.index_entries) > len(packets):
-        return "the file is cut off before it", stream.index_entries[len(packets)].timestamp
-    said = (container.duration or 0) / av.time_base
-    if "matroska" in container.format.name and said > end_seconds + _CUT_OFF_SECONDS:
-        return f"the file is cut off before it ({end_seconds:.1f} of {said:.1f} s are there)", (
-            packets[-1].dts if packets else None
-        )
-    return None, None
-
-
-def _is_fragment_cut(path: Path) -> bool:
-    """Whether the last box of a fragmented file is longer than what is left of the file."""
-    length, place, is_fragmented = path.stat().st_size, 0, False
-    with path.open("rb") as file:
-        while place + _BOX_HEAD_BYTES <= length:
-            file.seek(place)
-            size, kind, large = unpack(">I4sQ", file.read(16).ljust(16, b"\0"))
-            is_fragmented |= kind == b"moof"
-            size = large if size == 1 else size or length - place
-            place += max(size, _BOX_HEAD_BYTES)
-    return is_fragmented and place != length
-
-
 def _timed(frame: VideoFrame, unit: Fraction) -> VideoFrame:
     """The frame with its time in that unit."""
     if frame.pts is not None and frame.time_base is not None and frame.time_base != unit:
@@ -458,28 +416,6 @@ def _flushed(stream: VideoStream) -> Iterator[VideoFrame]:
         yield from stream.decode(None)
     except av.error.FFmpegError:
         return
-
-
-def _display_matrix(frame: VideoFrame) -> NDArray[np.int32]:
-    """The upper left of the frame's display matrix, int32 (2, 2): rows are where x and y go, as (x, y)."""
-    side_data = cast("Mapping[str, Any]", frame.side_data).get("DISPLAYMATRIX")
-    if side_data is None:
-        return np.eye(2, dtype=np.int32)
-    return np.frombuffer(bytes(side_data), np.int32).reshape(3, 3)[:2, :2]
-
-
-def _is_sideways(matrix: NDArray[np.int32]) -> bool:
-    return bool(abs(matrix[0, 0]) < abs(matrix[0, 1]))
-
-
-def _upright(image: NDArray[Any], matrix: NDArray[np.int32]) -> NDArray[Any]:
-    """Turn and mirror by quarter turns; other angles, which no camera writes, count as the nearest of them."""
-    if _is_sideways(matrix):
-        image, matrix = cv2.transpose(image), matrix[::-1]
-    mirrored_x, mirrored_y = matrix[0, 0] < 0, matrix[1, 1] < 0
-    if mirrored_x or mirrored_y:
-        image = cv2.flip(image, -1 if mirrored_x and mirrored_y else int(mirrored_x))
-    return image
 
 
 def _why_not_opened(path: Path, error: Exception) -> str:

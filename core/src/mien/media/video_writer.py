@@ -21,6 +21,7 @@ from mien.errors import MienError
 from mien.media.credentials import remove_sidecar
 from mien.media.deep_color import merged
 from mien.media.files import whole_file
+from mien.media.part import timecode_after
 from mien.media.provenance import Provenance
 from mien.media.tracks import Tracks, timecode_of
 from mien.media.video_reader import CONVERSION, Frame, VideoSource, url_of
@@ -123,7 +124,8 @@ class VideoSink:
             self._output = self._created(partial, source)
             stack.push(self._close)
             self._output.metadata.update(self._metadata())
-            timecode = timecode_of(source)
+            said = timecode_of(source)
+            timecode = timecode_after(said, self._like.first_frame, self._like.rate) if said else None
             if timecode and self._keeps_titles:
                 self._output.metadata["timecode"] = timecode
             self._video = self._video_stream()
@@ -134,13 +136,14 @@ class VideoSink:
                 self._like.timeline,
                 sound=self._keeps_sound,
                 texts=self._keeps_titles,
+                span=self._like.span,
             )
             # A whole unit of the images' clock, so that their times stay as exact as they are.
             begin = min([self._like.frame_times()[0] * self._like.time_base, *tracks.starts()])
             self._origin = floor(begin / self._like.time_base)
             origin = self._origin * self._like.time_base
             self._copy_chapters(source, origin, tracks)
-            if timecode and not self._keeps_titles:
+            if said and not (timecode and self._keeps_titles):
                 tracks.notes.append("the timecode is left out")
             self.notes = (*self._like.notes, *self._lost_color(), *tracks.notes)
             self._rest = tracks.packets(origin)
@@ -275,10 +278,18 @@ class VideoSink:
             if chapters:
                 tracks.notes.append("chapters are left out")
             return
+        begin, end = self._like.span
+        kept = []
         for chapter in chapters:
-            shift = round(origin / chapter["time_base"]) if chapter["time_base"] else 0
-            chapter["start"], chapter["end"] = max(0, chapter["start"] - shift), max(0, chapter["end"] - shift)
-        self._output.set_chapters(chapters)
+            unit = chapter["time_base"]
+            if not unit:
+                continue
+            first = chapter["start"] if begin is None else max(chapter["start"], floor(begin / unit))
+            last = chapter["end"] if end is None else min(chapter["end"], floor(end / unit))
+            if first < last or begin is end is None:
+                shift = round(origin / unit)
+                kept.append(chapter | {"start": max(0, first - shift), "end": max(0, last - shift)})
+        self._output.set_chapters(kept)
 
     def _write_header(self) -> None:
         try:
