@@ -1,6 +1,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import FaceCrop
 from mien.contracts.model import Batch, ModelInputs, to_uint8_images
-from mien.contracts.target import Synthetic
+from mien.contracts.target import Known, Synthetic
 from mien.errors import MienError
 from mien.geometry.alignment import align
 from mien.geometry.expression import expression
@@ -16,11 +17,14 @@ from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
 from mien.testing.images import portraits
 from mien.testing.model import ModelContract
+from mien.tracking.recognizer import Recognizer
 from mien.training.batch import CropArrays, make_batch
 from mien.training.run import make_model, untrained
 from mien_model_morph import openpeople
+from mien_model_morph.bank import FittedPerson
 from mien_model_morph.model import Morph
 from mien_model_morph.person import LARGEST_SHARE, mixture
+from mien_model_morph.warp import into_frame
 
 UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
 LOWER_LIP = [55, 56, 57, 58, 59, 65, 66, 67]
@@ -166,9 +170,81 @@ def test_of_each_person_so_many_pictures_are_kept(crop: FaceCrop) -> None:
     assert len(bank_of(4, crop, pictures=1).owners) == 4
 
 
-def test_fewer_people_than_one_is_mixed_of_are_refused(crop: FaceCrop) -> None:
-    with pytest.raises(MienError, match="mixed of 4 people; the dataset has 3"):
-        bank_of(3, crop)
+def test_of_fewer_people_than_one_is_mixed_of_nobody_is_mixed(model: Morph, crop: FaceCrop) -> None:
+    assert np.array_equal(drawn(bank_of(3, crop), batch_of(crop)), drawn(model, batch_of(crop)))
+
+
+def drawn_as(model: Morph, batch: Batch, person: int) -> NDArray[np.uint8]:
+    return to_uint8_images(model.generate(batch, Known(torch.tensor([person]))).images)[0]
+
+
+@pytest.fixture(scope="module")
+def somebody(model: Morph) -> Morph:
+    """Fitted to two portraits, of person 0 and of person 1."""
+    nothing = np.zeros(0, np.float32)
+    inputs = ModelInputs(("anna", "ben"), 0, 2, nothing, np.zeros((0, 0), np.float32))
+    made = make_model(Registry(), "morph", {}, inputs)
+    assert isinstance(made, Morph)
+    faces = []
+    for person, portrait in enumerate(portraits()[:2]):
+        cut = align(portrait.image, portrait.landmarks, made.alignment)
+        faces.append(replace(batch_of(cut), people=torch.tensor([person])))
+    made.fit(faces)
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def other(somebody: Morph) -> FaceCrop:
+    """Another portrait, which somebody is drawn over."""
+    portrait = portraits()[1]
+    return align(portrait.image, portrait.landmarks, somebody.alignment)
+
+
+def test_somebody_known_is_drawn_with_their_own_photographs(somebody: Morph, crop: FaceCrop, other: FaceCrop) -> None:
+    """Over their own face almost the same comes back, over another one it is nearer to them than that one was."""
+    recognizer = Recognizer(Registry(), "encoding")
+
+    def encoded(image: NDArray[np.uint8], of: FaceCrop) -> NDArray[np.float32]:
+        return recognizer.encode([align(image, of.landmarks)])[0]
+
+    wanted, before = encoded(crop.image, crop), encoded(other.image, other)
+    over_own = encoded(drawn_as(somebody, batch_of(crop), 0), crop)
+    over_other = encoded(drawn_as(somebody, batch_of(other), 0), other)
+    assert np.linalg.norm(over_own - wanted) < 0.4
+    assert np.linalg.norm(over_other - wanted) < np.linalg.norm(before - wanted) - 0.1
+
+
+def test_closed_lids_close_on_somebody_known(somebody: Morph, other: FaceCrop) -> None:
+    extractor = ExtractorSet("blazeface", Registry())
+
+    def eye_opening(image: NDArray[np.uint8]) -> float:
+        (face,) = extractor.extract(image)
+        return float(expression(face.landmarks[None]).eye_opening[0])
+
+    shut = drawn_as(somebody, batch_of(other, closed(other)), 0)
+    assert eye_opening(shut) < 0.6 * eye_opening(drawn_as(somebody, batch_of(other), 0))
+
+
+def test_small_moves_make_small_changes_of_somebody_known(somebody: Morph, other: FaceCrop) -> None:
+    steps = [other.landmarks + share * (closed(other) - other.landmarks) for share in np.linspace(0, 1, 41)]
+    images = [drawn_as(somebody, batch_of(other, landmarks.astype(np.float32)), 0).astype(float) for landmarks in steps]
+    changes = [np.abs(after - before).mean() for before, after in pairwise(images)]
+    assert max(changes) < 6 * np.mean(changes)
+
+
+def test_somebody_without_a_picture_is_refused(somebody: Morph, crop: FaceCrop) -> None:
+    fitted = bank_of(3, crop)
+    with pytest.raises(MienError, match="no picture of 3"):
+        drawn_as(fitted, batch_of(crop), 3)
+
+
+def test_of_two_pictures_that_are_alike_the_sharper_one_is_kept(crop: FaceCrop) -> None:
+    blurred = cv2.GaussianBlur(crop.image, (0, 0), 4)
+    for images in ([crop.image, blurred], [blurred, crop.image]):
+        person = FittedPerson(1)
+        for image in images:
+            person.add(image, crop.landmarks)
+        assert np.array_equal(person.textures[0], into_frame(crop.image, crop.landmarks.astype(np.float64)))
 
 
 def bank_of(people: int, crop: FaceCrop, pictures: int = 24) -> Morph:

@@ -8,5 +8,5 @@ from mien.contracts.hooks import PluginSpec, hookimpl
 @hookimpl
 def register_models() -> Iterable[PluginSpec]:
     """The model."""
-    summary = "people who do not exist, mixed of photographs of at least four; needs no training"
+    summary = "drawn with photographs: somebody of the run, or people who do not exist, mixed of four and more"
     return [PluginSpec("morph", "mien_model_morph.model:Morph", summary, contract=2)]

@@ -1,9 +1,10 @@
 """The pictures that people who do not exist are mixed of."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +13,10 @@ from mien_model_morph import openpeople
 from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, from_closed, measures_of
 from mien_model_morph.frame import pose_of
 from mien_model_morph.warp import into_frame
+
+_SPREAD = np.array([0.6, 0.15, 0.08, 0.12, 0.06, 0.06, 8.0, 8.0])
+"""By how much two pictures of a person have to differ to be of use beside each other: in each of `measures_of`, and in
+yaw and pitch, degrees."""
 
 
 class Picture(NamedTuple):
@@ -23,6 +28,8 @@ class Picture(NamedTuple):
     """Whether its skin, its eyes and its mouth may be drawn."""
     texture: Callable[[], NDArray[np.uint8]]
     """Gives it in the common frame: uint8 (256, 256, 3), RGB."""
+    detail: float = 1.0
+    """How much fine detail it shows; of use beside that of the same person's other pictures alone."""
 
 
 class BankPerson:
@@ -31,8 +38,13 @@ class BankPerson:
     def __init__(self, pictures: Sequence[Picture]) -> None:
         self._pictures = pictures
         frontal = np.stack([pose_of(picture.landmarks).frontal(picture.landmarks) for picture in pictures])
-        self.measures = from_closed(measures_of(frontal))
-        """float64 (M, 6), by `measures_of`; a mouth is as far open as it is more than when it is closed."""
+        self.frontal = frontal
+        """float64 (M, 68, 2): the landmarks as if seen from the front, in distances between the eyes."""
+        self.angles = np.stack([pose_of(picture.landmarks).angles() for picture in pictures])
+        """float64 (M, 2): yaw and pitch of the head, degrees."""
+        self.measures, self.rest_opening = from_closed(measures_of(frontal))
+        """float64 (M, 6), by `measures_of`; a mouth is as far open as it is more than when it is closed. How far its
+        landmarks are apart then, in distances between the eyes."""
         self.shape: NDArray[np.float64] = np.median(frontal, axis=0)
         """float64 (68, 2): what the face looks like from the front, in distances between the eyes."""
         usable = np.array([picture.usable for picture in pictures])[:, [0, 1, 1, 2]]
@@ -42,6 +54,9 @@ class BankPerson:
         at_rest = np.abs(self.measures - np.median(self.measures, axis=0))[self.choices[SKIN]].sum(1)
         self.rest = int(self.choices[SKIN][at_rest.argmin()])
         """The picture that shows the face at rest: it does what most of them do."""
+        detail = np.array([picture.detail for picture in pictures])
+        self.quality: NDArray[np.float64] = np.clip(detail / max(float(np.median(detail)), 1e-6), 0, 1) ** 2
+        """float64 (M,), in [0, 1]: how far down a picture is marked for being less sharp than most of them."""
         self._textures: dict[int, NDArray[np.float32]] = {}
 
     def texture(self, number: int) -> NDArray[np.float32]:
@@ -55,6 +70,13 @@ def openpeople_bank() -> list[BankPerson]:
     """The ten people of openpeople. A sheet is read when one of its pictures is first drawn."""
     measured = openpeople.measured()
     return [_of_openpeople(person, np.flatnonzero(measured.people == person)) for person in np.unique(measured.people)]
+
+
+@cache
+def usual_at_rest() -> NDArray[np.float64]:
+    """What most people's faces measure at rest: the mean over openpeople's, float64 (6,), by `measures_of`."""
+    measures = np.mean([np.median(person.measures, axis=0) for person in openpeople_bank()], axis=0)
+    return np.asarray(measures)
 
 
 def _of_openpeople(person: int, rows: NDArray[np.int64]) -> BankPerson:
@@ -103,7 +125,12 @@ def fitted_bank(
     return [
         BankPerson(
             [
-                Picture(landmarks[row].astype(np.float64), (True, True, True), partial(textures.__getitem__, int(row)))
+                Picture(
+                    landmarks[row].astype(np.float64),
+                    (True, True, True),
+                    partial(textures.__getitem__, int(row)),
+                    _detail(textures[row]),
+                )
                 for row in np.flatnonzero(people == person)
             ]
         )
@@ -111,25 +138,37 @@ def fitted_bank(
     ]
 
 
+def _detail(image: NDArray[np.uint8]) -> float:
+    """Variance of the Laplacian of the middle of an image, uint8 (S, S, 3), seen at 128 px: fine detail, not noise."""
+    small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (128, 128), interpolation=cv2.INTER_AREA)
+    return float(cv2.Laplacian(small[32:112, 32:96].astype(np.float32), cv2.CV_32F).var())
+
+
 class FittedPerson:
-    """Pictures of a person for a bank, as they come: those whose expressions differ most."""
+    """Pictures of a person for a bank, as they come: those whose expressions and poses differ most."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._pictures: list[tuple[NDArray[np.float32], NDArray[np.uint8]]] = []
-        self._measures = np.zeros((0, 6))
+        self._details: list[float] = []
+        self._measures = np.zeros((0, _SPREAD.size))
 
     def add(self, image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> None:
         """Take another picture, uint8 (S, S, 3), with its landmarks, (68, 2). If it is one too many, one goes."""
-        at = landmarks.astype(np.float64)
-        self._pictures.append((landmarks.astype(np.float32), into_frame(image, at)))
-        self._measures = np.concatenate([self._measures, measures_of(pose_of(at).frontal(at)[None])])
+        pose = pose_of(landmarks.astype(np.float64))
+        measures = measures_of(pose.frontal(landmarks.astype(np.float64))[None])[0]
+        self._pictures.append((landmarks.astype(np.float32), image))
+        self._details.append(_detail(image))
+        self._measures = np.concatenate([self._measures, [np.concatenate([measures, pose.angles()]) / _SPREAD]])
         if len(self._pictures) > self._most:
             distance = np.linalg.norm(self._measures[:, None] - self._measures[None], axis=-1)
             np.fill_diagonal(distance, np.inf)
-            # Of the two that are most alike the later one.
-            crowded = int(np.max(np.unravel_index(distance.argmin(), distance.shape))) if self._most > 1 else 1
-            del self._pictures[crowded]
+            # Of the two that are most alike the less sharp one.
+            first, second = (int(n) for n in np.unravel_index(distance.argmin(), distance.shape))
+            if len(self._pictures) == 2:
+                first, second = 0, 1
+            crowded = first if self._details[first] < self._details[second] else second
+            del self._pictures[crowded], self._details[crowded]
             self._measures = np.delete(self._measures, crowded, axis=0)
 
     @property
@@ -140,4 +179,4 @@ class FittedPerson:
     @property
     def textures(self) -> NDArray[np.uint8]:
         """uint8 (N, 256, 256, 3), RGB, in the common frame."""
-        return np.stack([texture for _, texture in self._pictures])
+        return np.stack([into_frame(image, at.astype(np.float64)) for at, image in self._pictures])

@@ -26,6 +26,8 @@ _MEASURES = (
 )
 """By part; in units of the distance between the eyes, but for `opening`, its logarithm, and lids, in widths of the
 eye."""
+_POSE_DEGREES = (6.0, 12.0, 12.0, 12.0)
+"""By part: how far two heads may be turned away from each other and still fit."""
 _NAMES = ("opening", "width", "lift", "brow", "left_lid", "right_lid")
 _ENOUGH, _MOST_AT_REST = 6, 0.1
 _CLOSED_MOUTH = 0.04
@@ -57,18 +59,18 @@ def measures_of(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
     )
 
 
-def from_closed(measures: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Measures of one person's pictures, (M, 6), with mouths as far open as they are more than at rest.
+def from_closed(measures: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Measures of one person's pictures, (M, 6), with mouths as far open as they are more than at rest, and that rest.
 
     Landmarks of full lips do not meet when the lips do. Most pictures show closed mouths; of few pictures nothing is
     known, and they stay as they are.
     """
-    result = measures.copy()
+    result, rest = measures.copy(), 0.0
     if len(measures) >= _ENOUGH:
         opening = np.exp(measures[:, 0]) - _CLOSED_MOUTH
         rest = min(float(np.percentile(opening, 40)), _MOST_AT_REST)
         result[:, 0] = np.log(np.clip(opening - rest, 0, None) + _CLOSED_MOUTH)
-    return result
+    return result, rest
 
 
 def shares(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> NDArray[np.float64]:
@@ -77,9 +79,41 @@ def shares(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> N
     wanted: (6,) and of: (M, 6), by `measures_of`. They change continuously with what is wanted: a Gaussian of how far a
     picture is from it, relative to the nearest ones.
     """
+    return _of_the_nearest(_distances(wanted, of, part))
+
+
+def kernel(
+    wanted: NDArray[np.float64],
+    of: NDArray[np.float64],
+    angles: NDArray[np.float64],
+    of_angles: NDArray[np.float64],
+    quality: NDArray[np.float64],
+    part: int,
+    softness: float = 1.0,
+) -> NDArray[np.float64]:
+    """As `shares`, for pictures of a head that turns: how near the pose is counts, too.
+
+    angles: (2,) and of_angles: (M, 2): yaw and pitch in degrees. quality: (M,), what each is worth besides. softness:
+    by how much wider the Gaussian is.
+    """
+    turned = ((of_angles - angles) / _POSE_DEGREES[part]) ** 2
+    return _of_the_nearest((_distances(wanted, of, part) + turned.sum(1)) / softness**2, quality)
+
+
+def likeness(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> NDArray[np.float64]:
+    """How like each of M pictures is to what is wanted, in (0, 1]; the likest counts 1: float64 (M,)."""
+    distance = _distances(wanted, of, part)
+    return np.asarray(np.exp(-0.5 * (distance - distance.min())))
+
+
+def _distances(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> NDArray[np.float64]:
     numbers = [_NAMES.index(measure.name) for measure in _MEASURES[part]]
     widths = np.array([measure.width for measure in _MEASURES[part]])
-    distance = (((of[:, numbers] - wanted[numbers]) / widths) ** 2).sum(1)
-    weights = np.exp(-0.5 * (distance - distance.min()))
-    weights = np.clip(weights / weights.sum() - _LEAST_SHARE, 0, None)
+    return np.asarray((((of[:, numbers] - wanted[numbers]) / widths) ** 2).sum(1))
+
+
+def _of_the_nearest(distance: NDArray[np.float64], quality: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
+    weights = quality * np.exp(-0.5 * (distance - distance.min()))
+    weights /= weights.sum()
+    weights = np.clip(weights - min(_LEAST_SHARE, 0.5 * weights.max()), 0, None)
     return np.asarray(weights / weights.sum())

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.geometry.pose import head_pose, mean_shape
+from mien.geometry.pose import angles_degrees, head_pose, mean_shape
 from mien_model_morph.gaze import iris_points
 
 FRAME_PX = 256
@@ -57,6 +57,11 @@ class Pose(NamedTuple):
         inverse = right.T @ np.diag(values / (values**2 + 0.02)) @ left.T * (1 + 0.02)
         seen: NDArray[np.float64] = flat @ inverse.T
         return seen
+
+    def angles(self) -> NDArray[np.float64]:
+        """Yaw and pitch of the head, as in `mien.geometry.pose`: float64 (2,), degrees."""
+        angles = angles_degrees(self.turn[None])
+        return np.array([angles.yaw[0], angles.pitch[0]])
 
 
 def pose_of(landmarks: NDArray[np.float64]) -> Pose:

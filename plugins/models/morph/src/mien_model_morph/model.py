@@ -1,4 +1,7 @@
-"""The model `morph`: people who do not exist, mixed of photographs and warped to the face that they replace."""
+"""The model `morph`: a face drawn with photographs, warped to the face that it replaces.
+
+Somebody known is drawn with their own photographs, somebody who does not exist with those of several people, mixed.
+"""
 
 from collections.abc import Iterable
 from functools import cache
@@ -13,15 +16,15 @@ from torch import Tensor
 
 from mien.contracts.model import Batch, Generated, Model, ModelInputs, to_uint8_images
 from mien.contracts.plugin import PluginConfig
-from mien.contracts.target import Synthetic, Target, TargetKind
+from mien.contracts.target import Known, Synthetic, Target, TargetKind
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.geometry.pose import mean_shape
 from mien.imaging.color import to_lab
 from mien_model_morph.bank import BankPerson, FittedPerson, fitted_bank, openpeople_bank
-from mien_model_morph.expression import measures_of
-from mien_model_morph.frame import FRAME_PX, Pose, all_points, frame_points, outline, pose_of
+from mien_model_morph.frame import FRAME_PX, all_points, frame_points, outline, pose_of
 from mien_model_morph.gaze import iris_offsets
+from mien_model_morph.known import Drivers, KnownPerson
 from mien_model_morph.light import COARSE_PX, relight
 from mien_model_morph.mask import face_mask
 from mien_model_morph.person import SyntheticPerson, mixture
@@ -39,28 +42,31 @@ class MorphConfig(PluginConfig):
     """Side of the drawn image in pixels. The bank's faces are about 150 px wide: a larger image shows no more of
     them."""
     people: int = Field(default=4, ge=4, le=64)
-    """How many people of the bank each synthetic person is mixed of. More of them are more alike."""
+    """How many people of the bank each synthetic person is mixed of. More of them are more alike. A run of fewer people
+    mixes openpeople's instead."""
     shape: float = Field(default=1.3, ge=0.0, le=3.0)
     """How far features are moved by what sets the synthetic person apart from the mean of the bank; 0: they stay where
     the original has them."""
     exaggeration: float = Field(default=1.5, ge=1.0, le=2.0)
     """How far a mixture's texture is moved away from the mean of the bank, in which all mixtures would be alike. 1: it
     is the plain average of its people."""
-    pictures: int = Field(default=24, ge=1, le=256)
-    """In `mien train`: how many pictures of each person a bank keeps; those whose expressions differ most."""
+    pictures: int = Field(default=64, ge=1, le=1024)
+    """In `mien train`: how many pictures of each person a bank keeps; those whose expressions and poses differ most."""
 
 
 class Morph(Model):
-    """Draws synthetic people as mixtures of photographs: no network, nothing to train.
+    """Draws with photographs: no network, nothing to train.
 
-    A synthetic person is a fixed mixture of `people` people of a bank, in shape and in texture. The expression, the
-    pose and the place are the driving landmarks'; the light is the original's.
+    A synthetic person is a fixed mixture of `people` people of a bank, in shape and in texture: of the run's people, if
+    there are so many, or of openpeople's. A known person is drawn
+    with the pictures of theirs that do about the same, in their own shape. The expression, the pose and the place are
+    the driving landmarks'; the light is the original's.
     """
 
     Config = MorphConfig
     config: MorphConfig
-    targets: ClassVar[frozenset[TargetKind]] = frozenset({"synthetic"})
-    people: ClassVar[tuple[int, int | None]] = (4, None)
+    targets: ClassVar[frozenset[TargetKind]] = frozenset({"synthetic", "known"})
+    people: ClassVar[tuple[int, int | None]] = (1, None)
     needs_fit: ClassVar[bool] = False
     blender = "feather:color=none"
     faces_per_batch = 4
@@ -75,14 +81,15 @@ class Morph(Model):
         self.register_buffer("owners", torch.zeros(0, dtype=torch.int64))
         self.alignment = AlignmentConfig(size=self.config.size, margin=0.2, shift_y=0.1)
         self._bank: list[BankPerson] | None = None
-        self._people: dict[int, SyntheticPerson] = {}
+        self._drivers: Drivers | None = None
+        self._people: dict[tuple[TargetKind, int], SyntheticPerson | KnownPerson] = {}
 
     @torch.no_grad()
     def fit(self, faces: Iterable[Batch]) -> None:
         """Take the faces for the bank instead of openpeople's. See `Model.fit`.
 
-        Of each person `pictures` are kept at most. Faces without landmarks are left out. Raises MienError if fewer
-        people are left than a synthetic person is mixed of.
+        Of each person `pictures` are kept at most. Faces without landmarks are left out. Raises MienError if nobody is
+        left.
         """
         kept: dict[int, FittedPerson] = {}
         for batch in faces:
@@ -91,47 +98,44 @@ class Morph(Model):
             for image, at, person in zip(images, landmarks, batch.people.tolist(), strict=True):
                 if person >= 0 and np.isfinite(at).all():
                     kept.setdefault(person, FittedPerson(self.config.pictures)).add(image, at)
-        if len(kept) < self.config.people:
-            raise MienError(
-                f"A synthetic person is mixed of {self.config.people} people; the dataset has {len(kept)} whose "
-                "landmarks are known.",
-                "mien preprocess FOLDER (with a folder for each person)",
-            )
+        if not kept:
+            raise MienError("No face of the dataset has landmarks.", "mien preprocess DATASET --extractor blazeface")
         owners = [person for person in sorted(kept) for _ in kept[person].landmarks]
         device = self.owners.device
         self.owners = torch.tensor(owners, device=device)
         self.shapes = torch.from_numpy(np.concatenate([kept[person].landmarks for person in sorted(kept)])).to(device)
         textures = np.concatenate([kept[person].textures for person in sorted(kept)])
         self.textures = torch.from_numpy(textures).to(device)
-        self._bank, self._people = None, {}
+        self._bank, self._drivers, self._people = None, None, {}
 
     @torch.no_grad()
     def generate(self, batch: Batch, target: Target) -> Generated:
         """See `Model.generate`. Images and masks have the side `size`."""
-        if not isinstance(target, Synthetic):
-            raise TypeError(f"morph draws synthetic people, not {target}")
+        if not isinstance(target, Synthetic | Known):
+            raise TypeError(f"morph draws synthetic and known people, not {target}")
+        numbers = (target.ids if isinstance(target, Synthetic) else target.people).tolist()
         side = self.config.size
         originals = to_uint8_images(batch.images)
         landmarks = batch.landmarks.detach().cpu().numpy().astype(np.float64)
         landmarks = (landmarks + 0.5) * (side / batch.size) - 0.5
         images = np.empty((len(batch), side, side, 3), np.float32)
         masks = np.empty((len(batch), side, side), np.float32)
-        for row, number in enumerate(target.ids.tolist()):
-            images[row], masks[row] = self._drawn(originals[row], _known(landmarks[row], side), int(number))
+        for row, number in enumerate(numbers):
+            person = self._person(target.kind, int(number))
+            images[row], masks[row] = self._drawn(originals[row], _known(landmarks[row], side), person)
         drawn = torch.from_numpy(images).to(batch.images.device).permute(0, 3, 1, 2).mul(2).sub_(1).clamp_(-1, 1)
         return Generated(drawn, torch.from_numpy(masks)[:, None].to(batch.images.device))
 
     def _drawn(
-        self, original: NDArray[np.uint8], landmarks: NDArray[np.float64], number: int
+        self, original: NDArray[np.uint8], landmarks: NDArray[np.float64], person: SyntheticPerson | KnownPerson
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A face, float32 (size, size, 3), RGB in about [0, 1], and its mask, float32 (size, size) in [0, 1]."""
-        side, person, pose = self.config.size, self._person(number), pose_of(landmarks)
+        side, pose = self.config.size, pose_of(landmarks)
         frontal = pose.frontal(landmarks)
         irises = iris_offsets(original, (landmarks + 0.5) * (original.shape[0] / side) - 0.5)
-        points = all_points(self._reshaped(landmarks, frontal, pose, person), pose, irises)
+        points = all_points(person.points(landmarks, frontal, pose), pose, irises)
         x, y = from_frame(points, side)
-        texture = person.texture(measures_of(frontal[None])[0])
-        drawn = _remap(closed(texture, points), x, y)
+        drawn = _remap(closed(person.texture(frontal, pose), points), x, y)
         # Every so many pixels will do for what is smooth.
         few = ((np.arange(COARSE_PX) + 0.5) * side / COARSE_PX).astype(int)
         skin, face = np.moveaxis(_remap(_skin_and_face(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
@@ -140,26 +144,35 @@ class Morph(Model):
         image = cast(NDArray[np.float32], cv2.cvtColor(as_sharp(lit, original, face), cv2.COLOR_LAB2RGB))
         return image, face_mask(points, pose, scene, light, side)
 
-    def _reshaped(
-        self, landmarks: NDArray[np.float64], frontal: NDArray[np.float64], pose: Pose, person: SyntheticPerson
-    ) -> NDArray[np.float64]:
-        moved = self.config.shape * person.difference
-        return landmarks + pose.scale * moved @ pose.turn[:2, :2].T
-
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """As torch's. What was drawn from before is forgotten."""
-        self._bank, self._people = None, {}
+        self._bank, self._drivers, self._people = None, None, {}
         return super().load_state_dict(*args, **kwargs)
 
-    def _person(self, number: int) -> SyntheticPerson:
-        if number not in self._people:
-            bank = self._banked()
+    def _person(self, kind: TargetKind, number: int) -> SyntheticPerson | KnownPerson:
+        if (kind, number) not in self._people:
+            person = self._known_person(number) if kind == "known" else self._synthetic_person(number)
             if len(self._people) >= _REMEMBERED:
                 self._people.pop(next(iter(self._people)))
-            self._people[number] = SyntheticPerson(
-                bank, mixture(number, len(bank), self.config.people), self.config.exaggeration
-            )
-        return self._people[number]
+            self._people[kind, number] = person
+        return self._people[kind, number]
+
+    def _known_person(self, number: int) -> KnownPerson:
+        places = np.flatnonzero(np.unique(self.owners.cpu().numpy()) == number)
+        if not len(places):
+            name = self.inputs.people[number]
+            raise MienError(f"The run has no picture of {name} whose landmarks are known.", "mien train morph DATASET")
+        bank = self._banked()
+        if self._drivers is None:
+            self._drivers = Drivers(bank)
+        return KnownPerson(bank[int(places[0])], self._drivers)
+
+    def _synthetic_person(self, number: int) -> SyntheticPerson:
+        config, bank = self.config, self._banked()
+        if len(bank) < config.people:
+            bank = openpeople_bank()
+        weights = mixture(number, len(bank), config.people)
+        return SyntheticPerson(bank, weights, config.exaggeration, config.shape)
 
     def _banked(self) -> list[BankPerson]:
         if self._bank is None:

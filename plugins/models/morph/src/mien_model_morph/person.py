@@ -1,6 +1,6 @@
 """A person who does not exist: a fixed mixture of people of a bank, in shape and in texture."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import cast
 
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien_model_morph.bank import BankPerson
-from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, shares
-from mien_model_morph.frame import FRAME_PX, frame_points
+from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, measures_of, shares
+from mien_model_morph.frame import FRAME_PX, Pose, frame_points
 
 LARGEST_SHARE = 0.3
 """No person of the bank has more of the mixture, before it is exaggerated."""
@@ -55,38 +55,40 @@ def mixture(number: int, people: int, count: int) -> dict[int, float]:
 class SyntheticPerson:
     """Somebody who does not exist, by the shares of the bank's people."""
 
-    def __init__(self, bank: Sequence[BankPerson], weights: dict[int, float], exaggeration: float) -> None:
-        """exaggeration: the texture is the mean of the bank plus so many times what the mixture differs from it by."""
+    def __init__(
+        self, bank: Sequence[BankPerson], weights: dict[int, float], exaggeration: float, moved: float
+    ) -> None:
+        """exaggeration: the texture is the mean of the bank plus so many times what the mixture differs from it by.
+
+        moved: by how much of that difference the features lie elsewhere than those of the face that is drawn over.
+        """
         self._parts = [(bank[person], weight) for person, weight in sorted(weights.items())]
         everybody = np.mean([person.shape for person in bank], axis=0)
         self.shape: NDArray[np.float64] = sum(
             (weight * person.shape for person, weight in self._parts), np.zeros((68, 2))
         )
         """float64 (68, 2): what the face looks like from the front, in distances between the eyes."""
-        self.difference = _by_feature(self.shape - everybody, everybody)
-        """float64 (68, 2): by how much the features lie elsewhere than those of the bank's mean."""
+        self.difference = moved * _by_feature(self.shape - everybody, everybody)
+        """float64 (68, 2): by how much the features are moved, in distances between the eyes."""
         everybody_at_rest = sum((person.texture(person.rest) / np.float32(len(bank)) for person in bank), _nothing())
         at_rest = sum((np.float32(weight) * person.texture(person.rest) for person, weight in self._parts), _nothing())
         self._exaggeration = np.float32(exaggeration - 1) * (at_rest - everybody_at_rest) * _without_openings()
         """float32 (256, 256, 3), CIELab: what is added to the mixture, whatever the face does."""
 
-    def texture(self, wanted: NDArray[np.float64]) -> NDArray[np.float32]:
-        """The face in the common frame as it does what is wanted: float32 (256, 256, 3), CIELab.
+    def points(self, landmarks: NDArray[np.float64], frontal: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:
+        """Where this person's landmarks lie as they do what a face does: float64 (68, 2), in its pixels.
 
-        wanted: float64 (6,), by `measures_of`.
+        landmarks: (68, 2), the face's. frontal: the same from the front. The outline of the jaw stays the face's.
         """
-        skin = self._textures(wanted, SKIN)
-        drawn = self._exaggeration.copy()
-        _add(skin, (slice(None), slice(None)), drawn)
-        for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
-            where, share = _window(part)
-            region = drawn[where]
-            own = np.zeros_like(region)
-            _add(self._textures(wanted, part), where, own)
-            region += share * (own - region)
-        # By how much mixing weakens what no two pictures have in common, as pores.
-        weakened = float(np.sqrt(sum(share**2 for _, share in skin)))
-        return _detailed(drawn, weakened)
+        return landmarks + pose.scale * self.difference @ pose.turn[:2, :2].T
+
+    def texture(self, frontal: NDArray[np.float64], pose: Pose) -> NDArray[np.float32]:
+        """The face in the common frame as it does what a face seen from the front does: float32 (256, 256, 3), CIELab.
+
+        frontal: (68, 2), in distances between the eyes. pose: that of the face; the bank looks to the front.
+        """
+        wanted = measures_of(frontal[None])[0]
+        return mixed_texture(lambda part: self._textures(wanted, part), self._exaggeration)
 
     def _textures(self, wanted: NDArray[np.float64], part: int) -> list[tuple[NDArray[np.float32], float]]:
         """Pictures in the common frame that a part of the face is mixed of, with their shares; sum 1."""
@@ -98,6 +100,29 @@ class SyntheticPerson:
                 (person.texture(int(choices[n])), weight * float(of_person[n])) for n in np.flatnonzero(of_person)
             ]
         return result
+
+
+def mixed_texture(
+    of_part: Callable[[int], Sequence[tuple[NDArray[np.float32], float]]],
+    added: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """A face in the common frame: float32 (256, 256, 3), CIELab.
+
+    of_part: gives the textures, as large, that a part of the face is mixed of, with their shares, of sum 1. added: as
+    large; what is added to the skin.
+    """
+    skin = of_part(SKIN)
+    drawn = _nothing() if added is None else added.copy()
+    _add(skin, (slice(None), slice(None)), drawn)
+    for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
+        where, share = _window(part)
+        region = drawn[where]
+        own = np.zeros_like(region)
+        _add(of_part(part), where, own)
+        region += share * (own - region)
+    # By how much mixing weakens what no two pictures have in common, as pores.
+    weakened = float(np.sqrt(sum(share**2 for _, share in skin)))
+    return _detailed(drawn, weakened)
 
 
 def _add(
