@@ -43,7 +43,7 @@ class Mirror:
     registry: Registry
     run: Path
 
-    def swap(self, source: Path, output: Path, to: str = "green", **settings: Any) -> SwapReport:
+    def swap(self, source: Path, output: Path, to: str | list[str] = "green", **settings: Any) -> SwapReport:
         run, progress = settings.pop("run", self.run), settings.pop("progress", None)
         options = SessionOptions(**{"blender": "paste", "threads": 2, **settings})
         return swap(run, source, output, to, options=options, progress=progress, registry=self.registry)
@@ -232,6 +232,56 @@ def test_only_the_person_asked_for_is_drawn(mirror: Mirror, tmp_path: Path) -> N
     still = tmp_path / "still.png"
     write_image(still, next(VideoSource(clip).frames()).image, synthetic=None)
     assert mirror.swap(still, tmp_path / "still out.png", person=person).faces == 1
+
+
+@pytest.fixture
+def faces_of_two(tmp_path: Path) -> list[Path]:
+    """Images of the two people of the clip that shows both: of the left one, and of the right one."""
+    clips = [DATA / "clips" / "target_E_4s_silent.mp4", J]
+    for name, clip in zip("EJ", clips, strict=True):
+        write_image(tmp_path / f"{name}.png", next(VideoSource(clip).frames(40)).image, synthetic=None)
+    return [tmp_path / "E.png", tmp_path / "J.png"]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_several_people_become_several_others_in_one_pass(
+    mirror: Mirror, tmp_path: Path, faces_of_two: list[Path], turned: bool
+) -> None:
+    clip = cut(DATA / "clips" / "two_people_2s_audio.mp4", tmp_path / "two.mp4", slice(0, 9), blinded([4]))
+    people = faces_of_two[::-1] if turned else faces_of_two
+    report = mirror.swap(clip, tmp_path / "out.mp4", ["green", "seen"], person=people)
+    assert (report.faces, report.files[0].notes) == (18, ())
+    recognizer, extractor = Recognizer(mirror.registry), mirror.registry.create("extractor", "blinkered")
+    becomes_green = recognizer.reference(people[0], extractor)
+    for before, after in zip(VideoSource(clip).frames(), VideoSource(tmp_path / "out.mp4").frames(), strict=True):
+        for face in extractor.extract(before.image):
+            encoding = recognizer.encode([align(before.image, face.landmarks)])
+            is_first = recognizer.distances(encoding, becomes_green)[0] < recognizer.same_person_below
+            x, y = face.landmarks[30].round().astype(int)
+            assert greenness(after.image)[y, x] == is_first
+    made = read_provenance(tmp_path / "out.mp4")
+    assert made is not None and made.action == "faces drawn as green and seen"
+
+
+def test_of_several_people_whoever_is_not_there_is_named(
+    mirror: Mirror, tmp_path: Path, faces_of_two: list[Path]
+) -> None:
+    report = mirror.swap(faces_of_two[1], tmp_path / "out.png", ["seen", "green"], person=faces_of_two)
+    assert report.files[0].notes == (f"whom {faces_of_two[0]} shows was not found in it",)
+    clip = cut(J, tmp_path / "clip.mp4", slice(0, 3))
+    report = mirror.swap(clip, tmp_path / "out.mp4", ["seen", "green"], person=faces_of_two)
+    assert report.files[0].notes == (f"whom {faces_of_two[0]} shows was not found in it",)
+    assert all(greenness(frame.image).mean() > 0.03 for frame in VideoSource(tmp_path / "out.mp4").frames())
+
+
+def test_each_person_needs_somebody_to_be_drawn_as(mirror: Mirror, tmp_path: Path, faces_of_two: list[Path]) -> None:
+    for people, to in ((faces_of_two, "green"), (faces_of_two[:1], ["green", "seen"]), ([], ["green", "seen"])):
+        with pytest.raises(MienError, match=rf"^{len(people)} of --person, but \d of --to") as error:
+            mirror.swap(STILL, tmp_path / "out.png", to, person=people)
+        assert error.value.fix == "--to NAME --person IMAGE, once for each person"
+    with pytest.raises(MienError, match="show the same person"):
+        mirror.swap(STILL, tmp_path / "out.png", ["green", "seen"], person=[faces_of_two[0], faces_of_two[0]])
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_nobody_of_that_kind_in_an_image_is_told_and_nothing_is_written(mirror: Mirror, tmp_path: Path) -> None:

@@ -54,11 +54,11 @@ if TYPE_CHECKING:
     from mien.evaluation.videos import VideoOptions as VideoOptions
     from mien.evaluation.videos import evaluate_video as evaluate_video
     from mien.geometry.alignment import align as align
+    from mien.inference.options import SessionOptions as SessionOptions
     from mien.inference.report import AnonymizeReport as AnonymizeReport
     from mien.inference.report import FrameRange as FrameRange
     from mien.inference.report import SwapReport as SwapReport
     from mien.inference.session import Session as Session
-    from mien.inference.session import SessionOptions as SessionOptions
     from mien.inference.swap import swap as swap
     from mien.media.part import Part as Part
     from mien.media.verify import FileVerification as FileVerification
@@ -106,7 +106,8 @@ _HOMES = {
     "mien.contracts.target": ("Given", "Known", "Reference", "Synthetic", "Target"),
     "mien.contracts.masker": ("Masker",),
     "mien.contracts.enhancer": ("Enhancer",),
-    "mien.inference.session": ("Session", "SessionOptions"),
+    "mien.inference.options": ("SessionOptions",),
+    "mien.inference.session": ("Session",),
     "mien.anonymization.anonymize": ("anonymize",),
     "mien.anonymization.people_policy": ("PeoplePolicy",),
     "mien.anonymization.policy": ("AnonymizeOptions",),

@@ -37,8 +37,11 @@ def swap(
     source: Source,
     output: Output,
     to: Annotated[
-        str | None,
-        typer.Option(metavar="PERSON", help="Whom to draw: one of the run's people; needed if it knows several."),
+        list[str] | None,
+        typer.Option(
+            metavar="PERSON",
+            help="Whom to draw: one of the run's people; needed if it knows several. Repeat it with --person.",
+        ),
     ] = None,
     reference: Annotated[
         list[Path] | None,
@@ -48,12 +51,15 @@ def swap(
         ),
     ] = None,
     person: Annotated[
-        Path | None,
-        typer.Option(metavar="REFERENCE", help="Draw only the person in that image anew; otherwise every face."),
+        list[Path] | None,
+        typer.Option(
+            metavar="REFERENCE",
+            help="Draw only the person in that image anew; otherwise every face. Repeat it with --to.",
+        ),
     ] = None,
     recognizer: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What tells that person apart; by default as RUN was trained."),
+        typer.Option(metavar="NAME", help="What tells people apart; by default as RUN was trained."),
     ] = None,
     start: Start = None,
     end: End = None,
@@ -106,6 +112,7 @@ def swap(
 
       mien swap anna-ben holiday.mp4 swapped.mp4 --to anna
       mien swap anna-ben party.jpg swapped.jpg --to anna --person ben.jpg
+      mien swap trio party.mp4 swapped.mp4 --to anna --person ben.jpg --to carla --person dan.jpg
       mien swap anna-ben clips swapped --to anna --quality 23
       mien swap anna-ben holiday.mp4 swapped.mp4 --to anna --start 1:05 --end 1:20.5
       mien swap anna-ben holiday.mp4 swapped.mp4 --to anna --blender auto
@@ -124,7 +131,7 @@ def swap(
         enhancers=enhance,
         threads=threads,
         device=device,
-        person=person,
+        person=tuple(person or ()),
         sound=sound,
         part=Part.between(start, end),
         overwrite=overwrite,
@@ -134,7 +141,7 @@ def swap(
         quality=DEFAULT_QUALITY if quality is None else quality,
     )
     with shown_on(messages()) as progress:
-        report = run_swap(run, source, output, to, reference=reference or (), options=options, progress=progress)
+        report = run_swap(run, source, output, to or (), reference=reference or (), options=options, progress=progress)
     console = results()
     if report.comparison:
         print_comparison(report.comparison, console)

@@ -12,7 +12,8 @@ from pathlib import Path
 from mien import Registry, TrainOptions, anonymize, preprocess, swap, train
 from mien.dataset.options import PreprocessOptions
 from mien.errors import MienError
-from mien.inference.session import Session, SessionOptions
+from mien.inference.options import SessionOptions
+from mien.inference.session import Session
 from mien.media.files import whole_file
 from mien.progress import Progress
 from mien.tracking.recognizer import Recognizer

@@ -19,9 +19,10 @@ from mien.anonymization.verification import LeakSearch
 from mien.anonymization.video import anonymize_video
 from mien.errors import MienError
 from mien.inference.jobs import list_jobs, run_jobs
+from mien.inference.options import SessionOptions
 from mien.inference.plugins_used import plugins_used
 from mien.inference.report import AnonymizedFile, AnonymizeReport
-from mien.inference.session import Session, SessionOptions
+from mien.inference.session import Session
 from mien.inference.target import KnownPerson, check_seed
 from mien.media.discovery import passed_over
 from mien.media.video_writer import check_quality

@@ -39,7 +39,7 @@ class Scene(Generic[T]):
     context: T
     """What the scene is to its owner: it comes back with the result."""
     targets: Sequence[FaceTarget] | None = None
-    """Whom each face is to be drawn as; None: all of them as the generator's own target."""
+    """Whom each face is to be drawn as; None: as the generator's own target, or that of its own of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class FaceGenerator:
     """Draws faces with a run's model.
 
     maskers: what of a crop is face, as in the run's datasets. set_back: what of a drawn face is set into the scene
-    instead; None: the same. target: whom the faces of a scene become that says nothing of it. Raises MienError, when
+    instead; None: the same. Raises MienError, when
     it draws, if the model, a feature, an enhancer or the blender fails.
     """
 
@@ -93,7 +93,6 @@ class FaceGenerator:
         enhancers: EnhancerSet,
         device: torch.device,
         clock: Stopwatch,
-        target: FaceTarget | None = None,
     ) -> None:
         self._model = run.model.to(device)
         self._name = run.record.model
@@ -106,7 +105,7 @@ class FaceGenerator:
         self._enhancers = enhancers
         self._device = device
         self._clock = clock
-        self._target = target
+        self._own_targets: tuple[FaceTarget, ...] = ()
 
     def generate(self, scenes: Iterable[Scene[T]]) -> Iterator[GeneratedScene[T]]:
         """Draw the faces of the scenes, those of several scenes in one batch.
@@ -141,10 +140,11 @@ class FaceGenerator:
         generator._blender, generator._blenders = blender, blenders
         return generator
 
-    def drawing(self, target: FaceTarget) -> "FaceGenerator":
-        """The same generator, with another target for scenes that name none."""
+    def drawing(self, *targets: FaceTarget) -> "FaceGenerator":
+        """The same generator, with other targets for scenes that name none: one for all faces, or one for each
+        `TrackedFace.method`."""
         generator = copy(self)
-        generator._target = target
+        generator._own_targets = targets
         return generator
 
     def can_draw(self, face: TrackedFace) -> bool:
@@ -241,9 +241,10 @@ class FaceGenerator:
     def _targets_of(self, scene: Scene[T]) -> Sequence[FaceTarget]:
         if scene.targets is not None:
             return scene.targets
-        if self._target is None:
+        if not self._own_targets:
             raise ValueError("a scene without targets, and a generator without one")
-        return [self._target] * len(scene.faces)
+        several = len(self._own_targets) > 1
+        return [self._own_targets[face.method if several else 0] for face in scene.faces]
 
     def _faces(
         self, crops: list[FaceCrop], around: list[list[FaceCrop]], targets: list[FaceTarget]

@@ -152,6 +152,7 @@ def _swapped(images: Iterable[LoadedImage], session: Session) -> Iterator[FileRe
                 is_copy = _write(job, image, session, scene.context.file, is_drawn=bool(scene.faces))
             undrawn = len(scene.context.faces) - len(scene.faces)
             notes = scene.context.file.notes if scene.context.file and not is_copy else ()
+            notes += session.not_found({face.method for face in scene.context.faces}) if scene.faces else ()
             report = FileReport(job.source.path, job.output, 1, len(scene.faces), undrawn=undrawn, notes=notes)
             session.progress.advance(1)
             yield report if scene.faces else replace(report, no_face=as_ranges([0]))

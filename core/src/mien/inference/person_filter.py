@@ -1,12 +1,18 @@
-"""Which of the faces are to be drawn anew: all, or those of one person."""
+"""Which of the faces are to be drawn anew: all, or those of one person, or of several people."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
-from statistics import median
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import RgbImage
+from mien.errors import MienError
 from mien.geometry.alignment import align
 from mien.media.video_reader import Frame
 from mien.plugins.extractor_set import ExtractorSet
@@ -20,37 +26,52 @@ FRAMES_PER_COMPARISON = 10
 DISTANCES_KEPT = 5
 """The median of the last distances, at most this many, decides."""
 
+Distances: TypeAlias = NDArray[np.float64]
+"""float64 (P,): how far a face lies from each person."""
+
 
 class PersonFilter:
-    """Picks the faces of the person whom an image shows.
+    """Picks the faces of the people whom images show, an image each.
 
-    Raises MienError if the image is unreadable or shows no face, or several.
+    Raises MienError if an image is unreadable or shows no face, or several, or two show the same person.
     """
 
-    def __init__(self, person: Path, extractor: Extractor | ExtractorSet, recognizer: Recognizer) -> None:
+    def __init__(self, people: Sequence[Path], extractor: Extractor | ExtractorSet, recognizer: Recognizer) -> None:
+        self.people = tuple(people)
         self._recognizer = recognizer
-        self._reference = self._recognizer.reference(person, extractor)
+        self._references = np.stack([recognizer.reference(person, extractor) for person in people])
+        for one, other in combinations(range(len(people)), 2):
+            distance = float(recognizer.distances(self._references[[one]], self._references[other])[0])
+            if distance < recognizer.same_person_below:
+                raise MienError(
+                    f"{people[one]} and {people[other]} show the same person, as {recognizer.record.choice} sees it "
+                    f"(distance {distance:.2f}; the same person below {recognizer.same_person_below:g}).",
+                    "Give one image of each person: --person IMAGE, with a --to NAME for each",
+                )
 
     def of_image(self, image: RgbImage, faces: Sequence[TrackedFace]) -> list[TrackedFace]:
-        """The person's faces in an image. A face without landmarks cannot be recognized, and is none of them."""
+        """The people's faces in an image, each with the number of its person as `TrackedFace.method`.
+
+        A face without landmarks cannot be recognized, and is none of them.
+        """
         measured = [face for face in faces if face.landmarks is not None]
-        near = [distance < self._recognizer.same_person_below for distance in self._distances(image, measured)]
-        return [face for face, is_person in zip(measured, near, strict=True) if is_person]
+        return list(self._chosen(measured, self._distances(image, measured)))
 
     def of_video(self, frames: Iterable[tuple[Frame, list[TrackedFace]]]) -> Iterator[tuple[Frame, list[TrackedFace]]]:
-        """The person's faces in each frame. Who a track is, is decided again every few frames, not in each.
+        """The people's faces in each frame, as `of_image`. Who a track is, is decided again every few frames.
 
         So a face that turns away stays who it is, also where its landmarks are not known. Each frame comes out once
         `FIRST_COMPARISONS` − 1 more have come in.
         """
         detections: defaultdict[int, int] = defaultdict(int)
-        distances: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=DISTANCES_KEPT))
+        distances: defaultdict[int, deque[Distances]] = defaultdict(lambda: deque(maxlen=DISTANCES_KEPT))
         waiting: deque[tuple[Frame, list[TrackedFace]]] = deque()
 
         def chosen() -> tuple[Frame, list[TrackedFace]]:
             frame, faces = waiting.popleft()
-            limit = self._recognizer.same_person_below
-            return frame, [face for face in faces if distances[face.track] and median(distances[face.track]) < limit]
+            compared = [face for face in faces if distances[face.track]]
+            medians = [np.asarray(np.median(distances[face.track], axis=0)) for face in compared]
+            return frame, list(self._chosen(compared, medians))
 
         for frame, faces in frames:
             compared: list[TrackedFace] = []
@@ -67,10 +88,17 @@ class PersonFilter:
         while waiting:
             yield chosen()
 
-    def _distances(self, image: RgbImage, faces: Sequence[TrackedFace]) -> list[float]:
+    def _chosen(self, faces: Sequence[TrackedFace], distances: Sequence[Distances]) -> Iterator[TrackedFace]:
+        """The faces that are one of the people, the nearest of whom each is. distances: of each face to each person."""
+        for face, of_people in zip(faces, distances, strict=True):
+            nearest = int(of_people.argmin())
+            if of_people[nearest] < self._recognizer.same_person_below:
+                yield replace(face, method=nearest)
+
+    def _distances(self, image: RgbImage, faces: Sequence[TrackedFace]) -> list[Distances]:
         if not faces:
             return []
         encodings = self._recognizer.encode(
             [align(image, face.landmarks) for face in faces if face.landmarks is not None]
         )
-        return [float(distance) for distance in self._recognizer.distances(encodings, self._reference)]
+        return list(np.stack([self._recognizer.distances(encodings, one) for one in self._references], axis=1))

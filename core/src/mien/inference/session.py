@@ -2,7 +2,7 @@
 files."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -18,16 +18,16 @@ from mien.errors import MienError
 from mien.geometry.alignment import align
 from mien.inference.detector import FaceDetector
 from mien.inference.generator import FaceGenerator, Scene
+from mien.inference.options import SessionOptions
 from mien.inference.person_filter import PersonFilter
 from mien.inference.plugins_used import plugins_used
 from mien.inference.report import FileReport
 from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
 from mien.media.credentials import Signer
 from mien.media.images import read_image
-from mien.media.part import WHOLE, Part
+from mien.media.part import Part
 from mien.media.provenance import PluginUse, Provenance
 from mien.media.video_reader import Frame
-from mien.media.video_writer import DEFAULT_QUALITY
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.masker_set import MaskerSet
@@ -43,42 +43,6 @@ from mien.workers.threads import Pool, Stopwatch, ordered_map, prefetched
 T = TypeVar("T")
 _DIGEST_CHARACTERS = 16
 _FRAMES_AHEAD = 4
-
-
-@dataclass(frozen=True, slots=True)
-class SessionOptions:
-    """How a session works, apart from whom it draws. What is None follows from the run, or is the installed default."""
-
-    extractor: str | None = None
-    """What finds faces, as a plugin choice or several joined by `+`; None: what the run's datasets were made with."""
-    masker: str | None = None
-    """What of a drawn face is set into the scene; None: as in the run's datasets."""
-    recognizer: str | None = None
-    """What tells people apart; None: the run's."""
-    blender: str | None = None
-    """What sets faces in; None: what the model asks for, or the default of those installed."""
-    enhancers: str = ""
-    """What works on drawn faces before they are set in, joined by `+`."""
-    threads: int | None = None
-    """So many threads search for faces at once; None: one for each core."""
-    device: str | None = None
-    """Where faces are drawn, as torch names it; None: a graphics card if torch sees one, else the CPU."""
-    person: Path | None = None
-    """An image of the one person whose faces are drawn anew; None: everybody's."""
-    quality: int = DEFAULT_QUALITY
-    """Of videos, see `VideoSink`."""
-    sound: bool = True
-    """Whether the sound of videos is kept. When anonymizing, `AnonymizeOptions.sound` has to say so too."""
-    part: Part = WHOLE
-    """Of videos: from when to when."""
-    overwrite: bool = False
-    """Whether files that are there may be replaced."""
-    credentials: bool = True
-    """Whether what is written is signed, as Content Credentials; see `mien.media.credentials`."""
-    certificate: Path | None = None
-    """The user's own, with those above it, as PEM; None: the key that mien makes on first use."""
-    private_key: Path | None = None
-    """That of the certificate, as PEM, without a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,14 +156,14 @@ class Session:
     def swap(
         self,
         image: RgbImage,
-        to: str | None = None,
+        to: str | Sequence[str] | None = None,
         *,
         reference: Sequence[RgbImage] = (),
         seed: int | None = None,
     ) -> RgbImage:
         """An image with all its faces drawn as one person: uint8 (H, W, 3), RGB; the image itself is left as it was.
 
-        to, reference, seed: one of them; see `target_of`. An image without a face comes back as it is.
+        to, reference, seed: one of them; see `targets_of`. An image without a face comes back as it is.
         Raises MienError if the run cannot draw that person, or a plugin fails.
         """
         return next(self.swap_images([image], to, reference=reference, seed=seed))
@@ -207,13 +171,13 @@ class Session:
     def swap_images(
         self,
         images: Iterable[RgbImage],
-        to: str | None = None,
+        to: str | Sequence[str] | None = None,
         *,
         reference: Sequence[RgbImage] = (),
         seed: int | None = None,
     ) -> Iterator[RgbImage]:
         """The images one after the other with new faces, each for itself; as `swap`, but several are drawn at once."""
-        session = self.drawing(self.target_of(to, reference=reference, seed=seed))
+        session = self.drawing(*self.targets_of(to, reference=reference, seed=seed))
         with session.redrawn((session._scene(image) for image in images), _FRAMES_AHEAD) as drawn:
             for _, result in drawn:
                 yield result
@@ -221,13 +185,13 @@ class Session:
     def swap_frames(
         self,
         frames: Iterable[RgbImage],
-        to: str | None = None,
+        to: str | Sequence[str] | None = None,
         *,
         reference: Sequence[RgbImage] = (),
         seed: int | None = None,
     ) -> Iterator[RgbImage]:
         """The frames of a video, in order, with new faces: as `swap_images`, but faces are followed and held steady."""
-        session = self.drawing(self.target_of(to, reference=reference, seed=seed))
+        session = self.drawing(*self.targets_of(to, reference=reference, seed=seed))
         found = ((Frame(number, number, image), session.detector.find(image)) for number, image in enumerate(frames))
         followed = follow(found)
         chosen = session.person_filter.of_video(followed) if session.person_filter else followed
@@ -264,7 +228,7 @@ class Session:
         self,
         source: Path,
         output: Path,
-        to: str | None = None,
+        to: str | Sequence[str] | None = None,
         *,
         reference: Sequence[RgbImage] = (),
         seed: int | None = None,
@@ -279,10 +243,32 @@ class Session:
 
         (job,) = list_jobs(source, output, overwrite=True)
         video = open_whole(source, self.part)
-        session = self.drawing(self.target_of(to, reference=reference, seed=seed))
+        session = self.drawing(*self.targets_of(to, reference=reference, seed=seed))
         return swap_video(job, video, session)
 
     # What the parts above are made of
+
+    def targets_of(
+        self,
+        to: str | Sequence[str] | None = None,
+        *,
+        reference: Sequence[RgbImage] = (),
+        seed: int | None = None,
+    ) -> tuple[FaceTarget, ...]:
+        """Whom to draw: one for all faces, see `target_of`, or one for each of the session's people.
+
+        to: a name, or a name for each of `SessionOptions.person`, in their order. Raises MienError as `target_of`, or
+        if there are not as many.
+        """
+        named: list[str | None] = [to] if isinstance(to, str) else list(to or ())
+        people = self.person_filter.people if self.person_filter else ()
+        if max(1, len(named)) != max(1, len(people)):
+            raise MienError(
+                f"{len(people)} of --person, but {len(named)} of --to: each person who is to be replaced "
+                "needs somebody to be drawn as.",
+                "--to NAME --person IMAGE, once for each person",
+            )
+        return tuple(self.target_of(name, reference=reference, seed=seed) for name in named or [None])
 
     def target_of(
         self, to: str | None = None, *, reference: Sequence[RgbImage] = (), seed: int | None = None
@@ -346,15 +332,17 @@ class Session:
         able = " and ".join(whom[kind] for kind in sorted(self.targets))
         raise MienError(f"The model of {self.run.path} draws {able}, not {whom[kind]}.", _how_to_use(self.run))
 
-    def drawing(self, target: FaceTarget) -> "Session":
-        """The same session, drawing all faces as that person."""
+    def drawing(self, *targets: FaceTarget) -> "Session":
+        """The same session, drawing all faces as that person, or each of its people as one of several."""
+        whom = " and ".join(dict.fromkeys(self._name_of(target) for target in targets))
+        return replace(self.saying(f"faces drawn as {whom}"), generator=self.generator.drawing(*targets))
+
+    def _name_of(self, target: FaceTarget) -> str:
         if isinstance(target, KnownPerson):
-            action = f"faces drawn as {self.people[target.index]}"
-        elif isinstance(target, SyntheticPerson):
-            action = "faces drawn as somebody who does not exist"
-        else:
-            action = "faces drawn as somebody whom a reference image shows"
-        return replace(self.saying(action), generator=self.generator.drawing(target))
+            return self.people[target.index]
+        if isinstance(target, SyntheticPerson):
+            return "somebody who does not exist"
+        return "somebody whom a reference image shows"
 
     def saying(self, action: str, *, is_generated: bool = True) -> "Session":
         """The same session, with what is done as the provenance says it.
@@ -363,19 +351,29 @@ class Session:
         """
         return replace(self, provenance=replace(self.provenance, action=action, is_generated=is_generated))
 
-    def only(self, person: Path | None, recognizer: str | None = None) -> "Session":
-        """The same session, drawing anew the person whom an image file shows; None: everybody.
+    def only(self, person: Path | Sequence[Path] | None, recognizer: str | None = None) -> "Session":
+        """The same session, drawing anew the person whom an image file shows, or several; None: everybody.
 
-        recognizer: what tells that person apart; None: the run's. Raises MienError if the image is unreadable, or shows
-        no face or several, or nothing installed tells people apart.
+        recognizer: what tells people apart; None: the run's. Raises MienError if an image is unreadable, or shows no
+        face or several, or two show the same person, or nothing installed tells people apart.
         """
-        if person is None:
+        people = [person] if isinstance(person, Path) else list(person or ())
+        if not people:
             return self
         tells_apart = Recognizer(self.registry, recognizer or self.run.recognizer)
         with self.detector.borrowed() as extractors:
-            person_filter = PersonFilter(person, extractors, tells_apart)
+            person_filter = PersonFilter(people, extractors, tells_apart)
         session = self.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, self.registry))
         return replace(session, person_filter=person_filter, recognizer=tells_apart.record)
+
+    def not_found(self, people: Collection[int]) -> tuple[str, ...]:
+        """For a report, of several people who were to be drawn anew those who are not among these numbers."""
+        named = self.person_filter.people if self.person_filter else ()
+        return tuple(
+            f"whom {image} shows was not found in it"
+            for number, image in enumerate(named)
+            if len(named) > 1 and number not in people
+        )
 
     def using(self, kind: str, plugins: Sequence[PluginUse]) -> "Session":
         """The same session, with other plugins of that kind in the provenance."""

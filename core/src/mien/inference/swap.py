@@ -9,8 +9,10 @@ from mien.errors import MienError
 from mien.inference.blender_selection import AUTO, candidates_for, choose_blender
 from mien.inference.images import swap_image, swap_images
 from mien.inference.jobs import list_jobs, run_jobs
+from mien.inference.options import SessionOptions
 from mien.inference.report import FileReport, SwapReport
-from mien.inference.session import Session, SessionOptions
+from mien.inference.session import Session
+from mien.inference.target import FaceTarget
 from mien.inference.video import swap_video
 from mien.media.discovery import passed_over
 from mien.media.video_writer import check_quality
@@ -22,7 +24,7 @@ def swap(
     run: Path | str,
     source: Path,
     output: Path,
-    to: str | None = None,
+    to: str | Sequence[str] | None = None,
     *,
     reference: Sequence[Path] = (),
     options: SessionOptions | None = None,
@@ -34,8 +36,8 @@ def swap(
     run: folder of a trained run, or the name of an installed one. source: a file or folder; output: where to, of the
     same kind. A folder's tree is mirrored; a file of it that cannot be swapped does not end the run, but stands in the
     report, and an image in which nothing is to be drawn is copied as it is.
-    to: whom to draw, one of the run's people; None: its only one. reference: instead of it, images of somebody whom the
-    run has never seen, for a model that draws a reference; one face in each.
+    to: whom to draw, one of the run's people, or one for each of `options.person`; None: its only one. reference:
+    instead of it, images of somebody whom the run has never seen, for a model that draws a reference; one face in each.
     options: how, see `SessionOptions`; its blender may be "auto": the best of those installed, as `choose_blender`
     finds it, with a sheet that shows them all beside the output, or in it if it is a folder. None: the defaults.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
@@ -62,7 +64,7 @@ def swap(
         candidates = candidates_for(jobs, source, output, overwrite=options.overwrite, registry=registry)
         options = replace(options, blender=candidates.default)
     session = Session.open(run, options=options, progress=progress, registry=registry)
-    session = session.drawing(session.reference(reference) if reference else session.target_of(to))
+    session = session.drawing(*_targets(session, to, reference))
     start = time.perf_counter()
     comparison = None
     if candidates:
@@ -87,3 +89,14 @@ def swap(
         recognizer=session.recognizer,
         passed_over=tuple(passed_over(source)) if source.is_dir() else (),
     )
+
+
+def _targets(session: Session, to: str | Sequence[str] | None, reference: Sequence[Path]) -> Sequence[FaceTarget]:
+    if not reference:
+        return session.targets_of(to)
+    if session.person_filter and len(session.person_filter.people) > 1:
+        raise MienError(
+            "All images of --reference show one person, and so they replace one.",
+            "--person IMAGE once, and a call for each other person",
+        )
+    return [session.reference(reference)]

@@ -28,6 +28,7 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
     session.progress.start(video.path.name, len(video.frame_times()))
     frames = faces = undrawn = interpolated = 0
     no_face: list[int] = []
+    found_people: set[int] = set()
     gaps = TrackGaps()
     with (
         open_sink(
@@ -45,6 +46,7 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
                 sink.write(image, frame.pts, frame.duration, frame)
             frames += 1
             faces += len(scene.faces)
+            found_people.update(face.method for face in found)
             undrawn += len(found) - len(scene.faces)
             interpolated += sum(face.interpolated for face in scene.faces)
             gaps.add(frame.index, found)
@@ -61,7 +63,7 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
         undrawn=undrawn,
         no_face=as_ranges(no_face),
         partial=as_ranges(partial),
-        notes=sink.notes,
+        notes=(*sink.notes, *session.not_found(found_people)),
     )
 
 

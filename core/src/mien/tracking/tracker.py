@@ -69,7 +69,8 @@ class TrackedFace:
     sure: bool = True
     """Whether it is surely a face in this frame or another of its track (`SURELY_A_FACE`), as far as frames were in."""
     method: int = 0
-    """Where several methods of anonymizing stand side by side, the number of the one that draws it; `KEPT`: none."""
+    """Where several methods of anonymizing stand side by side, or several people to be drawn as, the number of its own;
+    `KEPT`: none."""
 
     @property
     def extent(self) -> Box:
