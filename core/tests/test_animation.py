@@ -12,6 +12,7 @@ from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.media.animation import AnimationSource, open_sink, open_video
 from mien.media.discovery import find_sources
+from mien.media.images import load_file
 from mien.media.provenance import Provenance, read_provenance
 from mien.media.video_reader import VideoSource
 
@@ -130,3 +131,65 @@ def test_transparency_that_is_lost_is_named(codec: str, pixel_format: str, suffi
         container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((64, 64, 4), 128, np.uint8), "rgba")))
         container.mux(stream.encode())
     assert VideoSource(path).notes[-1] == "transparency is left out"
+
+
+def pages(path: Path, sizes: list[tuple[int, int]], mode: str = "RGB") -> Path:
+    color = (60, 120, 180, 100)[: len(mode)]
+    images = [Image.new(mode, size, tuple(number * 20 + value for value in color)) for number, size in enumerate(sizes)]
+    images[0].save(path, save_all=True, append_images=images[1:])
+    return path
+
+
+def test_the_pages_of_a_tiff_are_drawn_like_frames_and_stay_pages(tmp_path: Path) -> None:
+    source = pages(tmp_path / "a.tif", [(48, 32)] * 3)
+    (found,) = find_sources([source])
+    assert found.kind == "video"
+    again = written_again(source, tmp_path / "b.tiff", MADE)
+    assert again.is_paged and again.notes == ()
+    for one, other in zip(again.frames(), open_video(source).frames(), strict=True):
+        assert (one.image == other.image).all()
+    assert read_provenance(tmp_path / "b.tiff") == MADE
+    with Image.open(tmp_path / "b.tiff") as image:
+        assert (image.format, image.n_frames, image.mode) == ("TIFF", 3, "RGB")  # type: ignore[attr-defined]
+    for suffix in (".png", ".mp4"):
+        with pytest.raises(MienError, match="pages are not written as") as error:
+            open_sink(tmp_path / f"c{suffix}", open_video(source), synthetic=None)
+        assert error.value.fix == "Use one of .tif, .tiff."
+
+
+def test_a_tiff_with_pages_of_several_sizes_is_an_image_whose_further_pages_are_named(tmp_path: Path) -> None:
+    source = pages(tmp_path / "a.tif", [(48, 32), (24, 16)])
+    (found,) = find_sources([source])
+    assert found.kind == "image"
+    assert load_file(source).notes == ("1 further page is left out: the first alone is read",)
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".png"])
+@pytest.mark.parametrize("origin", [".gif", ".webp", ".png"])
+def test_the_transparency_of_animations_is_kept(suffix: str, origin: str, tmp_path: Path) -> None:
+    frames = []
+    for number in range(3):
+        frame = Image.new("RGBA", (48, 32), (0, 0, 0, 0))
+        frame.paste((200, 40 * number, 40, 255), (8 * number, 8, 8 * number + 16, 24))
+        if origin == ".webp":
+            frame.paste((90, 90, 200, 120), (30, 26, 46, 30))
+        frames.append(frame)
+    frames[0].save(tmp_path / f"a{origin}", save_all=True, append_images=frames[1:], duration=100, disposal=2)
+    video = open_video(tmp_path / f"a{origin}")
+    with open_sink(tmp_path / f"b{suffix}", video, synthetic=MADE) as sink:
+        for frame in video.frames():
+            sink.write(frame.image, frame.pts, frame.duration, frame)
+    assert sink.notes == ()
+    again = list(open_video(tmp_path / f"b{suffix}").frames())
+    for one, other in zip(again, video.frames(), strict=True):
+        assert one.alpha is not None and other.alpha is not None and (one.alpha == other.alpha).all()
+        assert np.abs(one.image.astype(int) - other.image).mean() < (4 if suffix == ".webp" else 0.5)
+
+
+def test_pages_keep_their_transparency(tmp_path: Path) -> None:
+    video = open_video(pages(tmp_path / "a.tif", [(8, 8)] * 2, "RGBA"))
+    with open_sink(tmp_path / "b.tif", video, synthetic=MADE) as sink:
+        for frame in video.frames():
+            sink.write(frame.image, frame.pts, frame.duration, frame)
+    alphas = [frame.alpha for frame in open_video(tmp_path / "b.tif").frames()]
+    assert [alpha[0, 0] for alpha in alphas if alpha is not None] == [100, 120]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien.media.deep_color import HdrMetadata, merged
+from mien.media.deep_color import HdrMetadata
+from mien.media.deep_images import merged
 from mien.media.video_reader import VideoSource
 from mien.media.video_writer import VideoSink
 

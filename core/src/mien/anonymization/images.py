@@ -19,7 +19,7 @@ from mien.inference.images import IMAGES_AHEAD, LoadedImage, each_image, load_im
 from mien.inference.jobs import Job
 from mien.inference.report import AnonymizedFile, Check, as_ranges
 from mien.inference.session import Session
-from mien.media.images import read_image, write_image
+from mien.media.images import LoadedFile, lost_in, read_image, write_image
 from mien.tracking.tracker import KEPT, TrackedFace
 from mien.workers.threads import ordered_map
 
@@ -84,7 +84,7 @@ class _Treated:
     faces: Sequence[TrackedFace]
     encodings: Mapping[int, Encoding]
     """Track → encoding, as far as they were needed so far."""
-    notes: tuple[str, ...]
+    file: LoadedFile | None
 
 
 def _anonymized(images: Iterable[LoadedImage], session: Session, policy: Policy) -> Iterator[AnonymizedFile]:
@@ -113,7 +113,7 @@ def _scene(image: RgbImage, loaded: LoadedImage, session: Session, policy: Polic
         targets = policy.targets(
             loaded.job, people, {face.track: [Seen(image, face)] for face in faces if face.track in people}
         )
-    return targets.scene(image, faces, _Treated(loaded.job, faces, encodings, loaded.file.notes if loaded.file else ()))
+    return targets.scene(image, faces, _Treated(loaded.job, faces, encodings, loaded.file))
 
 
 def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: Policy) -> AnonymizedFile:
@@ -130,7 +130,7 @@ def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: 
                 # Never the file itself: it may say where it was taken, and by whom.
                 provenance = session.provenance if scene.faces or regions or is_hidden else None
                 shown = hidden(image) if is_hidden else redact_regions(image, regions)
-                write_image(draft, shown, synthetic=provenance)
+                write_image(draft, shown, synthetic=provenance, like=scene.context.file)
             if policy.leak_search is None or is_hidden:
                 return ()
             return policy.leak_search.leaks(read_image(draft), faces, regions)
@@ -150,7 +150,7 @@ def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: 
         faces=len(scene.faces),
         undrawn=len(faces) - len(scene.faces) - kept,
         no_face=no_face,
-        notes=scene.context.notes,
+        notes=lost_in(scene.context.file, job.output) if scene.context.file else (),
         failure=failure,
         people=len(scene.faces),
         kept=kept,

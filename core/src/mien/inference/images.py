@@ -13,7 +13,7 @@ from mien.inference.jobs import Job, Report, failure_of
 from mien.inference.report import FileReport, as_ranges
 from mien.inference.session import Session
 from mien.media.files import NothingCanBeWritten, whole_file
-from mien.media.images import LoadedFile, load_file, write_image
+from mien.media.images import LoadedFile, load_file, lost_in, write_image
 from mien.tracking.tracker import TrackedFace, untracked
 from mien.workers.threads import ordered_map
 
@@ -111,7 +111,7 @@ def load_image(job: Job, session: Session, find: Callable[[RgbImage], Sequence[F
     """
     try:
         with session.clock.running("decode"):
-            file = load_file(job.source.path)
+            file = load_file(job.source.path, deep=True)
         faces = untracked((find or session.detector.find)(file.image))
         return LoadedImage(job, file.image, faces, file)
     except MienError as error:
@@ -151,7 +151,7 @@ def _swapped(images: Iterable[LoadedImage], session: Session) -> Iterator[FileRe
             with session.clock.running("encode"):
                 is_copy = _write(job, image, session, scene.context.file, is_drawn=bool(scene.faces))
             undrawn = len(scene.context.faces) - len(scene.faces)
-            notes = scene.context.file.notes if scene.context.file and not is_copy else ()
+            notes = lost_in(scene.context.file, job.output) if scene.context.file and not is_copy else ()
             notes += session.not_found({face.method for face in scene.context.faces}) if scene.faces else ()
             report = FileReport(job.source.path, job.output, 1, len(scene.faces), undrawn=undrawn, notes=notes)
             session.progress.advance(1)
@@ -162,11 +162,11 @@ def _write(job: Job, image: RgbImage, session: Session, file: LoadedFile | None,
     """Write the image, or copy the file if nothing was drawn; whether it is a copy."""
     exif = file.exif if file else None
     if is_drawn:
-        write_image(job.output, image, synthetic=session.provenance, exif=exif)
+        write_image(job.output, image, synthetic=session.provenance, exif=exif, like=file)
         return False
     if job.output.suffix == job.source.path.suffix:
         with whole_file(job.output) as partial:
             shutil.copyfile(job.source.path, partial)
         return True
-    write_image(job.output, image, synthetic=None, exif=exif)
+    write_image(job.output, image, synthetic=None, exif=exif, like=file)
     return False

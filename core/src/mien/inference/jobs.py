@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from mien.errors import MienError
 from mien.inference.report import FileReport
-from mien.media.animation import ANIMATION_SUFFIXES, open_video
+from mien.media.animation import PAGE_SUFFIXES, open_video, writable_suffixes
 from mien.media.discovery import Source, find_sources
 from mien.media.files import NothingCanBeWritten, fitting, writing_to
 from mien.media.image_formats import is_animation
@@ -71,7 +71,8 @@ def _mirrored(found: Source, source: Path, output: Path) -> Path:
     if found.kind == "image":
         writable, suffix = LABELLED_SUFFIXES, _IMAGE_ELSE
     elif is_animation(found.path):
-        writable, suffix = ANIMATION_SUFFIXES, _IMAGE_ELSE
+        writable = writable_suffixes(found.path)
+        suffix = writable[0] if writable == PAGE_SUFFIXES else _IMAGE_ELSE
     else:
         writable, suffix = WRITABLE_SUFFIXES, _VIDEO_ELSE
     return path if path.suffix.lower() in writable else fitting(path.with_name(path.name + suffix), suffix)

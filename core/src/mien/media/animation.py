@@ -1,4 +1,5 @@
-"""Animated images (GIF, WebP, PNG, AVIF), read and written frame by frame as videos are."""
+"""Animated images (GIF, WebP, PNG, AVIF) and those of several pages (TIFF), read and written frame by frame as videos
+are."""
 
 import io
 from collections.abc import Iterator
@@ -13,16 +14,22 @@ from PIL import Image
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.media.deep_images import has_16_bits
 from mien.media.files import whole_file
-from mien.media.image_formats import is_animation, open_image
+from mien.media.image_formats import is_animation, is_paged, open_image
 from mien.media.images import as_rgb, save_options
 from mien.media.provenance import Provenance
+from mien.media.transparency import alpha_of, as_pillow
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import DEFAULT_QUALITY, VideoSink
 
 ANIMATION_SUFFIXES = (".webp", ".png")
 """What `AnimationSink` can write: formats that hold all colors, and can say that they are synthetic."""
+PAGE_SUFFIXES = (".tif", ".tiff")
+"""The same of pages."""
+_WRITTEN_AS = {".webp": "WEBP", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 _MILLISECONDS = 1000
+_WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10
 _SHORTEST_MS, _USUAL_MS = 11, 100
 """A frame that is said to last less is shown for the usual time, by every browser."""
 
@@ -32,8 +39,14 @@ def open_video(path: Path) -> VideoSource:
     return AnimationSource(path) if is_animation(path) else VideoSource(path)
 
 
+def writable_suffixes(path: Path) -> tuple[str, ...]:
+    """As what an animated image, or one of pages, can be written."""
+    return PAGE_SUFFIXES if is_paged(path) else ANIMATION_SUFFIXES
+
+
 class AnimationSource(VideoSource):
-    """An animated image to read from, as a video of it. Its parts are those of `VideoSource`.
+    """An animated image to read from, as a video of it; pages are shown for a tenth of a second each. Its parts are
+    those of `VideoSource`.
 
     Transparent pixels are shown on white. Raises MienError if the file is missing or its first frame is damaged.
     """
@@ -45,7 +58,10 @@ class AnimationSource(VideoSource):
                 self.width, self.height = image.size
                 self.plays = int(image.info.get("loop", 1))
                 """How often it is played; 0: for ever."""
-                self._durations, self._is_transparent = _durations(image), image.has_transparency_data
+                self.is_paged = image.format == "TIFF"
+                """Whether its frames are pages."""
+                self._has_16_bits = has_16_bits(image)
+                self._durations = _durations(image)
         except Exception as error:
             raise self._damaged(error, 0) from error
         self._first, self._stop = 0, None
@@ -76,8 +92,8 @@ class AnimationSource(VideoSource):
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the file is not in its frames."""
-        alpha = "transparency is left out: transparent pixels are white" if self._is_transparent else None
-        return tuple(filter(None, [self._which_part(), alpha]))
+        bits = "16 bits a channel became 8" if self._has_16_bits else None
+        return tuple(filter(None, [self._which_part(), bits]))
 
     def _file_frames(self, start: int, stop: int | None, *, deep: bool) -> Iterator[Frame]:
         times = self._file_times()
@@ -85,26 +101,29 @@ class AnimationSource(VideoSource):
             for number in range(len(times))[start:stop]:
                 try:
                     image.seek(number)
-                    shown = as_rgb(image)
+                    shown, alpha = as_rgb(image), alpha_of(image)
                 except Exception as error:
                     raise self._damaged(error, number) from error
-                yield Frame(number, times[number], shown, self._durations[number])
+                yield Frame(number, times[number], shown, self._durations[number], alpha=alpha)
 
     def _damaged(self, error: Exception, frame: int) -> MienError:
         return error if isinstance(error, MienError) else self._error(f"{error}", frame=frame)
 
 
 class AnimationSink(VideoSink):
-    """An animated image to write to, as `VideoSink`, in one of `ANIMATION_SUFFIXES`: .png loses nothing.
+    """An animated image to write to, as `VideoSink`, in one of `ANIMATION_SUFFIXES`, pages in one of `PAGE_SUFFIXES`:
+    all but .webp lose nothing. Transparency is kept.
 
     Raises MienError for another suffix, a full disk and a missing permission; and if it cannot be signed.
     """
 
     def __init__(self, path: Path, like: AnimationSource, *, synthetic: Provenance | None) -> None:
-        if path.suffix.lower() not in ANIMATION_SUFFIXES:
+        writable = PAGE_SUFFIXES if like.is_paged else ANIMATION_SUFFIXES
+        if path.suffix.lower() not in writable:
             raise MienError(
-                f"{path}: animations are not written as {path.suffix or 'a file without suffix'}.",
-                f"Use one of {', '.join(ANIMATION_SUFFIXES)}.",
+                f"{path}: {'pages' if like.is_paged else 'animations'} are not written as "
+                f"{path.suffix or 'a file without suffix'}.",
+                f"Use one of {', '.join(writable)}.",
             )
         self.path, self.notes = path, like.notes
         self._animation, self._synthetic = like, synthetic
@@ -116,8 +135,8 @@ class AnimationSink(VideoSink):
         return self
 
     def write(self, image: RgbImage, pts: int, duration: int = 0, before: Frame | None = None) -> None:
-        """Add a frame: uint8 (H, W, 3), to be shown from pts on, in milliseconds."""
-        self._images.append(Image.fromarray(np.array(image)))
+        """Add a frame: uint8 (H, W, 3), to be shown from pts on, in milliseconds. before: its transparency is kept."""
+        self._images.append(as_pillow(np.array(image), before.alpha if before else None))
         self._times.append(pts)
         self._last = duration
 
@@ -126,20 +145,24 @@ class AnimationSink(VideoSink):
     ) -> None:
         if kind is not None or not self._images:
             return
-        written_as = "PNG" if self.path.suffix.lower() == ".png" else "WEBP"
-        durations = [later - early for early, later in pairwise(self._times)] + [self._last]
+        written_as = _WRITTEN_AS[self.path.suffix.lower()]
         options: dict[str, Any] = save_options(written_as, self._synthetic)
+        if not self._animation.is_paged:
+            options["duration"] = [later - early for early, later in pairwise(self._times)] + [self._last]
+            options["loop"] = self._animation.plays
+        if any(image.mode == "RGBA" for image in self._images):  # one mode for all of them
+            self._images = [image.convert("RGBA") for image in self._images]
         encoded = io.BytesIO()
         self._images[0].save(
             encoded,
             written_as,
             save_all=True,
             append_images=self._images[1:],
-            duration=durations,
-            loop=self._animation.plays,
             **options,
         )
         data = encoded.getvalue()
+        if written_as == "WEBP" and self._images[0].mode == "RGBA":
+            data = _with_alpha_flag(data)
         if self._synthetic and self._synthetic.signer:
             data = self._synthetic.signer.embedded(data, self.path.suffix, self._synthetic)
         with whole_file(self.path) as partial:
@@ -159,6 +182,12 @@ def open_sink(
     if isinstance(like, AnimationSource):
         return AnimationSink(path, like, synthetic=synthetic)
     return VideoSink(path, like, synthetic=synthetic, quality=quality, sound=sound, titles=titles)
+
+
+def _with_alpha_flag(webp: bytes) -> bytes:
+    """An animated WebP that says that it is transparent. libwebp's encoder does not say it where no frame has an alpha
+    channel, since frames cover no more than what is opaque; Pillow reads black around them then."""
+    return webp[:_WEBP_FLAGS] + bytes([webp[_WEBP_FLAGS] | _WEBP_ALPHA]) + webp[_WEBP_FLAGS + 1 :]
 
 
 def _durations(image: Image.Image) -> list[int]:

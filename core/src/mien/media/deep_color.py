@@ -1,17 +1,12 @@
-"""Video of more than 8 bits: what was not drawn keeps its bits, and what is said of its brightness is passed on."""
+"""Video of more than 8 bits: how many they are, and what is said of its brightness, which is passed on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import unpack
 from typing import Any, cast
 
-import numpy as np
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
-from mien.contracts.face import RgbImage
-
-_TO_16_BITS = 257
 _MASTERING, _LIGHT = "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"
 _CHROMATICITY, _LUMINANCE = 50_000, 10_000
 """x265 counts chromaticities in units of 1/50000, luminances in units of 1/10000 cd/m²."""
@@ -43,15 +38,6 @@ class HdrMetadata:
 def bits_of(frame: VideoFrame) -> int:
     """How many bits each value of a frame has."""
     return max(component.bits for component in frame.format.components)
-
-
-def merged(image: RgbImage, before: RgbImage, deep: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """An image that was drawn, in 16 bits: uint16 (H, W, 3).
-
-    image, before: in 8 bits, as it is and as it was; deep: as it was, in 16 bits. What did not change keeps its bits.
-    """
-    changed = (image != before).any(axis=2, keepdims=True)
-    return np.where(changed, image.astype(np.uint16) * _TO_16_BITS, deep)
 
 
 def _mastering(data: bytes) -> str | None:

@@ -228,7 +228,7 @@ def _is_animated(head: bytes, path: Path) -> bool:
     if head[8:16] == b"WEBPVP8X":
         may_be = bool(head[20] & 2)
     else:
-        may_be = head.startswith((b"GIF8", b"\x89PNG")) or head[4:12] == b"ftypavis"
+        may_be = head.startswith((b"GIF8", b"\x89PNG", b"II*\0", b"MM\0*")) or head[4:12] == b"ftypavis"
     return may_be and is_animation(path)
 
 

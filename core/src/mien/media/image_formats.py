@@ -65,6 +65,7 @@ _MOST_MEGAPIXELS = 179.0
 _BYTES_PER_PIXEL = 20
 _LIMIT_LOCK = Lock()
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
+_PAGED = "TIFF"
 _NOT_PIXELS = ("EPS", "WMF", "PDF", "MPEG", "HDF5", "GRIB", "BUFR", "STUB")
 
 
@@ -105,12 +106,28 @@ def most_megapixels() -> float:
 
 
 def is_animation(path: Path) -> bool:
-    """Whether a file is an image of several frames that follow each other."""
+    """Whether a file is an image of several frames that follow each other, or of several pages of one size."""
     try:
         with open_image(path) as image:
-            return image.format in _ANIMATED and getattr(image, "n_frames", 1) > 1
+            if getattr(image, "n_frames", 1) < 2:
+                return False
+            return image.format in _ANIMATED or (image.format == _PAGED and _has_one_size(image))
     except Exception:  # whatever a damaged file raises: reading it says what is wrong
         return False
+
+
+def is_paged(path: Path) -> bool:
+    """Whether the frames of an animation are pages, which have no times. Raises what Pillow does."""
+    with open_image(path) as image:
+        return image.format == _PAGED
+
+
+def _has_one_size(image: Image.Image) -> bool:
+    sizes = set()
+    for number in range(getattr(image, "n_frames", 1)):
+        image.seek(number)
+        sizes.add(image.size)
+    return len(sizes) == 1
 
 
 @cache

@@ -10,9 +10,11 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageErro
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.media.deep_images import Deep, encode_png, has_16_bits, merged, orientation_of, read_deep
 from mien.media.files import whole_file
 from mien.media.image_formats import open_image
 from mien.media.provenance import Provenance
+from mien.media.transparency import Alpha, alpha_of, as_pillow, with_alpha
 
 _JPEG_BLOCK_PX = 8
 _JPEG_FILLING = (127, 128)  # 127 where CMYK is stored inverted
@@ -28,6 +30,10 @@ _FORMAT_OF_SUFFIX = {
 }
 WRITABLE_SUFFIXES = tuple(_FORMAT_OF_SUFFIX)
 """What `write_image` can write."""
+TRANSPARENT_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
+"""Those of them that hold transparency."""
+DEEP_SUFFIXES = (".png",)
+"""Those of them that are written in 16 bits a channel."""
 LABELLED_SUFFIXES = tuple(suffix for suffix in _FORMAT_OF_SUFFIX if suffix != ".bmp")
 """Those of them that can say that they are synthetic."""
 
@@ -48,7 +54,13 @@ class LoadedFile:
     exif: Image.Exif
     """What the camera said: time, lens, exposure, … Neither where it was taken nor a small copy of the image."""
     notes: tuple[str, ...]
-    """What of the file is not in the image, as sentences without an end."""
+    """What of the file is not read, as sentences without an end; see also `lost_in`."""
+    alpha: Alpha | None = None
+    """How opaque each pixel is; None: all are."""
+    has_16_bits: bool = False
+    """Whether the file has 16 bits a channel."""
+    deep: Deep | None = None
+    """The image in 16 bits, if the file has them, they can be read, and it was asked for."""
 
 
 def read_image(path: Path) -> RgbImage:
@@ -65,17 +77,24 @@ def read_image(path: Path) -> RgbImage:
     return load_file(path).image
 
 
-def load_file(path: Path) -> LoadedFile:
-    """Read an image with what the file says beside it. Raises MienError as `read_image`."""
+def load_file(path: Path, *, deep: bool = False) -> LoadedFile:
+    """Read an image with what the file says beside it. Raises MienError as `read_image`.
+
+    deep: whether one of 16 bits a channel is read in 16 bits too.
+    """
     try:
         with open_image(path) as image:
-            notes = _left_out(image)
+            notes, is_deep = _left_out(image), has_16_bits(image)
             image.load()
-            exif = _kept_exif(image.getexif())
+            exif, orientation = _kept_exif(image.getexif()), orientation_of(image.getexif())
             if image.format in _JPEG_FORMATS and _ends_in_gray(image):
                 _refuse_gray_filling(path)
             ImageOps.exif_transpose(image, in_place=True)
-            return LoadedFile(as_rgb(image), exif, notes)
+            shown, alpha = as_rgb(image), alpha_of(image)
+            in_16_bits = None
+            if deep and is_deep and not _other_profile(image):
+                in_16_bits = read_deep(path, orientation, alpha, image.size)
+            return LoadedFile(shown, exif, notes, alpha, is_deep, in_16_bits)
     except UnidentifiedImageError:
         reason = "it is empty" if path.stat().st_size == 0 else "it is not an image of a known format"
     except FileNotFoundError:
@@ -90,12 +109,33 @@ def load_file(path: Path) -> LoadedFile:
     raise MienError(f"{path} cannot be read: {reason}.", "Leave it out, or export it again from its origin.")
 
 
-def write_image(path: Path, image: RgbImage, *, synthetic: Provenance | None, exif: Image.Exif | None = None) -> None:
+def lost_in(file: LoadedFile, path: Path) -> tuple[str, ...]:
+    """What of a file is not in the image that is written to a path, as sentences without an end."""
+    suffix = path.suffix.lower()
+    alpha = file.alpha is not None and suffix not in TRANSPARENT_SUFFIXES
+    bits = file.has_16_bits and (file.deep is None or suffix not in DEEP_SUFFIXES)
+    notes = [
+        "transparency is left out: transparent pixels are white" if alpha else None,
+        "16 bits a channel became 8" if bits else None,
+    ]
+    return (*file.notes, *filter(None, notes))
+
+
+def write_image(
+    path: Path,
+    image: RgbImage,
+    *,
+    synthetic: Provenance | None,
+    exif: Image.Exif | None = None,
+    like: LoadedFile | None = None,
+) -> None:
     """Write uint8 (H, W, 3), RGB, whole or not at all, in the format that the suffix names.
 
     JPEG and WebP are written at quality 95, JPEG without thinning its colors (4:4:4); the others lose nothing.
     synthetic: the mark of an image that was drawn or changed, and what signs it, if anything does; None for one that
-    shows what the camera saw. exif: what the camera said, as `load_file` gives it; None: nothing.
+    shows what the camera saw. exif: what the camera said, as `load_file` gives it; None: nothing. like: the file that
+    the image was made from: its transparency is kept where the format can (`TRANSPARENT_SUFFIXES`), its 16 bits where
+    that is written (`DEEP_SUFFIXES`), with all of them in pixels that did not change; `lost_in` says what is not.
 
     Raises MienError for an unknown suffix, for a synthetic image as .bmp, which has no place for the mark, for a
     side of more than 65500 (JPEG) or 16383 px (WebP), for a full disk or a missing permission; and if it cannot be
@@ -118,8 +158,12 @@ def write_image(path: Path, image: RgbImage, *, synthetic: Provenance | None, ex
     elif exif and written_as != "BMP":
         options["exif"] = exif.tobytes()
     encoded = io.BytesIO()
+    alpha = like.alpha if like and path.suffix.lower() in TRANSPARENT_SUFFIXES else None
     try:
-        Image.fromarray(image).save(encoded, written_as, **options)
+        if like and like.deep is not None and path.suffix.lower() in DEEP_SUFFIXES:
+            encoded.write(_as_deep_png(merged(image, like.image, like.deep), alpha, options))
+        else:
+            as_pillow(image, alpha).save(encoded, written_as, **options)
     except (OSError, ValueError) as error:
         height, width = image.shape[:2]
         raise MienError(
@@ -157,12 +201,15 @@ def _left_out(image: Image.Image) -> tuple[str, ...]:
     if further > 0 and image.format not in ("ICO", "CUR", "ICNS", "PSD"):
         pages = "page" if image.format == "TIFF" else "image"
         notes.append(f"{further} further {pages}{'s are' if further > 1 else ' is'} left out: the first alone is read")
-    stored_as = [image.mode, *(str(tile[3]) for tile in getattr(image, "tile", ()) if len(tile) > 3)]
-    if any(";16" in mode for mode in stored_as):
-        notes.append("16 bits a channel became 8")
-    if image.has_transparency_data:
-        notes.append("transparency is left out: transparent pixels are white")
     return tuple(notes)
+
+
+def _as_deep_png(image: Deep, alpha: Alpha | None, options: dict[str, Any]) -> bytes:
+    """options: as `save_options` has them for PNG."""
+    chunks = [(name, content) for name, content, *_ in options["pnginfo"].chunks] if "pnginfo" in options else []
+    if "exif" in options:
+        chunks.append((b"eXIf", options["exif"].removeprefix(b"Exif\0\0")))
+    return encode_png(image if alpha is None else with_alpha(image, alpha), chunks)
 
 
 def as_rgb(image: Image.Image) -> RgbImage:
@@ -180,6 +227,17 @@ def as_rgb(image: Image.Image) -> RgbImage:
     else:
         image = _in_srgb(image, image.info.get("icc_profile"))
     return np.array(image)
+
+
+def _other_profile(image: Image.Image) -> bool:
+    """Whether an image has a color profile that is not sRGB's own."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return False
+    try:
+        return "sRGB" not in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    except ImageCms.PyCMSError:
+        return False
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -29,6 +29,7 @@ from mien.media.deinterlace import FRAMES_BEFORE, deinterlaced, is_interlaced
 from mien.media.orientation import display_matrix, is_sideways, upright
 from mien.media.part import HALF_A_MILLISECOND, Part, clock_of
 from mien.media.timeline import Timeline, growing
+from mien.media.transparency import Alpha
 from mien.media.video_index import VideoIndex, filled, index_of
 
 # Without the last two, swscale takes a short cut that makes 4:2:0 images 1.3 levels darker than the standard says.
@@ -53,6 +54,8 @@ class Frame:
     """How long it is shown, in units of `VideoSource.time_base`; 0 for a last frame of which the file does not say."""
     deep: NDArray[np.uint16] | None = None
     """The image in 16 bits, uint16 (H, W, 3), if the file has more than 8; with `VideoSource.frames(deep=True)`."""
+    alpha: Alpha | None = None
+    """How opaque each pixel is, of an animated image; None: all are. On white, `image` shows it."""
 
 
 @dataclass(frozen=True, slots=True)

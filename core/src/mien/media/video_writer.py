@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.media.credentials import remove_sidecar
-from mien.media.deep_color import merged
+from mien.media.deep_images import merged
 from mien.media.files import whole_file
 from mien.media.part import timecode_after
 from mien.media.provenance import Provenance
