@@ -1,5 +1,6 @@
 """Animated images are read, drawn and written frame by frame; interlaced video is made whole before."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from PIL import Image
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.media.animation import AnimationSource, open_sink, open_video
+from mien.media.credentials import Signer, sidecar_of
 from mien.media.discovery import find_sources
 from mien.media.images import load_file
 from mien.media.provenance import Provenance, read_provenance
+from mien.media.verify import verify
 from mien.media.video_reader import VideoSource
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
@@ -193,3 +196,21 @@ def test_pages_keep_their_transparency(tmp_path: Path) -> None:
             sink.write(frame.image, frame.pts, frame.duration, frame)
     alphas = [frame.alpha for frame in open_video(tmp_path / "b.tif").frames()]
     assert [alpha[0, 0] for alpha in alphas if alpha is not None] == [100, 120]
+
+
+def test_signed_pages_can_be_read_and_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIEN_CREDENTIALS_KEY", str(tmp_path / "key.pem"))
+    signed = replace(MADE, signer=Signer())
+    again = written_again(pages(tmp_path / "a.tif", [(48, 32)] * 3), tmp_path / "b.tif", signed)
+    assert len(list(again.frames())) == 3
+    found = verify(tmp_path / "b.tif")
+    assert found.found_in.endswith(".c2pa") and found.is_valid
+    written_again(tmp_path / "a.tif", tmp_path / "b.tif")
+    assert not sidecar_of(tmp_path / "b.tif").exists()
+
+
+def test_an_image_that_says_something_that_pyav_does_not_know_is_no_defect(tmp_path: Path) -> None:
+    """FFmpeg reads a TIFF as a video of one frame, with its EXIF as side data of a kind that PyAV has no name for."""
+    pages(tmp_path / "a.tif", [(48, 32)])
+    video = VideoSource(tmp_path / "a.tif")
+    assert (video.width, video.height) == (48, 32)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.media.credentials import remove_sidecar
 from mien.media.deep_images import has_16_bits
 from mien.media.files import whole_file
 from mien.media.image_formats import is_animation, is_paged, open_image
@@ -163,10 +164,17 @@ class AnimationSink(VideoSink):
         data = encoded.getvalue()
         if written_as == "WEBP" and self._images[0].mode == "RGBA":
             data = _with_alpha_flag(data)
-        if self._synthetic and self._synthetic.signer:
-            data = self._synthetic.signer.embedded(data, self.path.suffix, self._synthetic)
+        signer = self._synthetic.signer if self._synthetic else None
+        is_paged = self._animation.is_paged
+        if self._synthetic and signer and not is_paged:
+            data = signer.embedded(data, self.path.suffix, self._synthetic)
         with whole_file(self.path) as partial:
             partial.write_bytes(data)
+            if self._synthetic and signer and is_paged:
+                # Embedded, they would come between the pages, of which no reader finds the second then.
+                signer.sign_file(partial, self.path, self._synthetic, beside=True)
+            else:
+                remove_sidecar(self.path)
 
 
 def open_sink(

@@ -47,6 +47,10 @@ FACES_ASSERTION = "mien.faces"
 _OPAQUE = "application/octet-stream"  # of such data c2pa signs every byte
 
 
+_PAGE_SUFFIXES = (".tif", ".tiff")
+"""Of formats that hold them, but not if there are several pages."""
+
+
 @dataclass(frozen=True)
 class Signer:
     """Signs what is written. The key is read, or made, when it is needed first.
@@ -75,12 +79,13 @@ class Signer:
             builder.sign(self._signer(), EMBEDDING_TYPES[suffix.lower()], io.BytesIO(encoded), signed)
         return signed.getvalue()
 
-    def sign_file(self, written: Path, target: Path, provenance: Provenance) -> None:
+    def sign_file(self, written: Path, target: Path, provenance: Provenance, *, beside: bool = False) -> None:
         """Sign a file that is written, but not in its place yet: in itself, or in the sidecar of its target.
 
-        Raises MienError if it cannot be signed or the sidecar not be written, and OSError if the disk is full.
+        beside: whether it is the sidecar in any case. Raises MienError if it cannot be signed or the sidecar not be
+        written, and OSError if the disk is full.
         """
-        media_type = EMBEDDING_TYPES.get(target.suffix.lower())
+        media_type = None if beside else EMBEDDING_TYPES.get(target.suffix.lower())
         if media_type is None:
             manifest = self._sidecar(written, target, provenance)
             with whole_file(sidecar_of(target)) as partial:
@@ -173,8 +178,8 @@ def sidecar_of(path: Path) -> Path:
 
 
 def remove_sidecar(path: Path) -> None:
-    """Remove what may stand beside a file that is written anew, if its format does not hold credentials itself."""
-    if path.suffix.lower() not in EMBEDDING_TYPES:
+    """Remove what may stand beside a file that is written anew, if its format does not always hold credentials."""
+    if path.suffix.lower() not in EMBEDDING_TYPES or path.suffix.lower() in _PAGE_SUFFIXES:
         with writing_to(path):
             sidecar_of(path).unlink(missing_ok=True)
 

@@ -1,11 +1,11 @@
 """Video of more than 8 bits: how many they are, and what is said of its brightness, which is passed on."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import unpack
-from typing import Any, cast
 
 from av.video.frame import VideoFrame
+
+from mien.media.orientation import side_data_of
 
 _MASTERING, _LIGHT = "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"
 _CHROMATICITY, _LUMINANCE = 50_000, 10_000
@@ -22,7 +22,7 @@ class HdrMetadata:
     @classmethod
     def of(cls, frame: VideoFrame) -> "HdrMetadata":
         """That of a decoded frame."""
-        side_data = cast("Mapping[str, Any]", frame.side_data)
+        side_data = side_data_of(frame)
         mastering, light = side_data.get(_MASTERING), side_data.get(_LIGHT)
         return cls(
             _mastering(bytes(mastering)) if mastering is not None else None,

@@ -10,6 +10,7 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageErro
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.media.credentials import remove_sidecar
 from mien.media.deep_images import Deep, encode_png, has_16_bits, merged, orientation_of, read_deep
 from mien.media.files import whole_file
 from mien.media.image_formats import open_image
@@ -175,6 +176,7 @@ def write_image(
         data = synthetic.signer.embedded(data, path.suffix, synthetic)
     with whole_file(path) as partial:
         partial.write_bytes(data)
+        remove_sidecar(path)
 
 
 def _kept_exif(exif: Image.Exif) -> Image.Exif:

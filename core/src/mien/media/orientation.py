@@ -11,10 +11,19 @@ from numpy.typing import NDArray
 
 def display_matrix(frame: VideoFrame) -> NDArray[np.int32]:
     """The upper left of the frame's display matrix, int32 (2, 2): rows are where x and y go, as (x, y)."""
-    side_data = cast("Mapping[str, Any]", frame.side_data).get("DISPLAYMATRIX")
+    side_data = side_data_of(frame).get("DISPLAYMATRIX")
     if side_data is None:
         return np.eye(2, dtype=np.int32)
     return np.frombuffer(bytes(side_data), np.int32).reshape(3, 3)[:2, :2]
+
+
+def side_data_of(frame: VideoFrame) -> Mapping[str, Any]:
+    """What a frame says beside its image, by the name of its kind; nothing if some of it is of a kind that PyAV does
+    not know, since it reads none then."""
+    try:
+        return cast("Mapping[str, Any]", frame.side_data)
+    except ValueError:
+        return {}
 
 
 def is_sideways(matrix: NDArray[np.int32]) -> bool:
