@@ -1,6 +1,7 @@
 """Files and folders appear whole or not at all, and what stood there before stays until then."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from mien.errors import MienError
-from mien.media.files import fitting, whole_file, whole_folder
+from mien.media.files import fitting, remove_leftovers, temporary, whole_file, whole_folder
 
 
 @pytest.fixture
@@ -84,12 +85,90 @@ def test_an_error_leaves_the_old_folder_and_nothing_else(old_folder, error):
 
 
 def test_what_a_killed_process_of_the_same_number_left_is_not_believed(tmp_path):
-    left = tmp_path / f".run.partial-{os.getpid()}"
+    with whole_folder(tmp_path / "run") as own:
+        left = own
     left.mkdir()
     (left / "half").write_text("half")
     with whole_folder(tmp_path / "run") as partial:
         (partial / "whole").touch()
     assert names(tmp_path / "run") == ["whole"]
+
+
+KILLED = """
+import os, signal, sys
+from contextlib import ExitStack
+from pathlib import Path
+from mien.anonymization.staged_output import StagedOutput
+from mien.media.files import whole_file, whole_folder, temporary
+target = Path(sys.argv[1])
+with ExitStack() as stack:
+    drafted = stack.enter_context(StagedOutput(target).draft(target))
+    written = [drafted, stack.enter_context(whole_file(drafted)), stack.enter_context(whole_file(target))]
+    written += [temporary(written[1], "signed"), drafted.with_name(drafted.name + ".c2pa")]
+    for path in written:
+        path.write_text("half")
+    folder = stack.enter_context(whole_folder(target.with_name("run")))
+    (folder / "half").write_text("half")
+    if sys.argv[2] == "while exchanging":
+        target.with_name("run").rename(folder.with_name(folder.name.replace("partial", "old")))
+    print(*sorted(os.listdir(target.parent)), sep="\\n", flush=True)
+    if sys.argv[2] == "waiting":
+        sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def left_by(target: Path, how: str) -> list[str]:
+    killed = subprocess.run([sys.executable, "-c", KILLED, target, how], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    return killed.stdout.split()
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
+    (tmp_path / ".own.partial-notes.txt").touch()
+    left = left_by(tmp_path / "clip.mkv", "at once")
+    assert len(set(left)) == 7 and names(tmp_path) == left
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == [".own.partial-notes.txt"]
+    remove_leftovers(tmp_path / "none")
+
+
+def test_a_folder_that_was_being_replaced_is_put_back(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "weights").write_text("old")
+    assert "run" not in left_by(tmp_path / "clip.mp4", "while exchanging")
+    with whole_folder(tmp_path / "other"):
+        pass
+    assert names(tmp_path) == ["other", "run"]
+    assert (tmp_path / "run" / "weights").read_text() == "old"
+
+
+def test_what_a_process_is_at_work_on_stays(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, tmp_path / "clip.mp4", "waiting"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        left = [process.stdout.readline().strip() for _ in range(6)]
+        remove_leftovers(tmp_path)
+        assert names(tmp_path) == left
+        process.kill()
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_what_another_machine_or_a_later_process_of_that_number_wrote_is_told_apart(tmp_path, monkeypatch):
+    own = temporary(tmp_path / "a.png", "partial")
+    own.touch()
+    parts = own.name.split("-")
+    elsewhere = own.with_name(f"{parts[0]}-{'0' * 6}-1.png")
+    elsewhere.touch()
+    earlier = own.with_name(f".{'0' * 12}.partial-{parts[1]}-{os.getpid()}.png")
+    earlier.touch()
+    os.utime(earlier, (1e9, 1e9))  # long before this process, which has the number of the one that wrote it
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == sorted([own.name, elsewhere.name])
 
 
 def test_a_file_in_place_of_a_folder_is_a_told_error(old_folder):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from mien.detection.report import FacesOfFile, FacesReport, FoundFace, FoundFrame
-from mien.media.files import whole_file
+from mien.media.files import remove_leftovers, whole_file
 from mien.tracking.recognizer_record import RecognizerRecord
 
 VERSION = 1
@@ -115,6 +115,7 @@ def write_faces(path: Path, report: FacesReport, *, points: bool = False) -> Non
     further points are written too.
     Returns nothing. Raises MienError if the disk is full or a permission is missing.
     """
+    remove_leftovers(path.parent)
     with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         file.writelines(as_json(report, points=points))
 

@@ -10,7 +10,7 @@ from mien.errors import MienError
 from mien.inference.report import FileReport
 from mien.media.animation import PAGE_SUFFIXES, open_video, writable_suffixes
 from mien.media.discovery import Source, find_sources
-from mien.media.files import NothingCanBeWritten, fitting, writing_to
+from mien.media.files import NothingCanBeWritten, fitting, remove_leftovers, writing_to
 from mien.media.image_formats import is_animation
 from mien.media.images import LABELLED_SUFFIXES
 from mien.media.part import WHOLE, Part
@@ -35,10 +35,19 @@ def list_jobs(source: Path, output: Path, *, overwrite: bool, done: str = "swapp
     A folder's tree is mirrored. Files of formats that are read but not written get a suffix more: `a.gif.png`,
     `b.avi.mkv`. done: what is done to them, in a word, for messages.
 
+    What a process that has ended left half written where the results go is removed.
+
     Raises MienError if the source is missing or is or holds neither an image nor a video; if the output is the source,
     lies inside of it, or is there already and may not be overwritten; if two files would become one, as `a.gif` and
     `a.gif.png`; if a file is to become a folder or the reverse.
     """
+    jobs = _listed(source, output, overwrite, done)
+    for folder in {job.output.parent for job in jobs}:
+        remove_leftovers(folder)
+    return jobs
+
+
+def _listed(source: Path, output: Path, overwrite: bool, done: str) -> list[Job]:
     if source.is_dir():
         return _jobs_of_folder(source, output, overwrite, done)
     found = find_sources([source])[0]

@@ -91,7 +91,7 @@ class Signer:
             with whole_file(sidecar_of(target)) as partial:
                 partial.write_bytes(manifest)
             return
-        signed = temporary(written, "signed")
+        signed = temporary(target, "signed")
         try:
             with (
                 _signing(target),

@@ -3,9 +3,12 @@
 import errno
 import hashlib
 import os
+import platform
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from mien.errors import MienError
@@ -15,15 +18,63 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _IN_THE_WAY = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
 _TOO_LARGE = {errno.EFBIG, errno.ENAMETOOLONG}
 _LONGEST_NAME_BYTES = 255
+_REPLACED = "old"
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<marks>[a-z.]+)-(?P<node>[0-9a-f]{6})-(?P<pid>[0-9]+)(?:\.[^-]*)?")
+_CLOCKS_DIFFER_SECONDS = 2.0
 
 
 def temporary(path: Path, mark: str) -> Path:
     """A hidden path beside another, with its suffix, that no other process uses; its name is short.
 
-    mark: what it is for, in a word.
+    path: may be such a path itself. mark: what it is for, in a word. `remove_leftovers` knows it by its name.
     """
-    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
-    return path.with_name(f".{digest}.{mark}-{os.getpid()}{path.suffix}")
+    above = _TEMPORARY.fullmatch(path.name)
+    name = above["name"] if above else hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
+    return path.with_name(_hidden(name, f"{above['marks']}.{mark}" if above else mark) + path.suffix)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes of this machine that have ended, as by `kill -9`, left half written in a folder.
+
+    What a process is still at work on stays, and so does what one of another machine has written. A folder that was to
+    be replaced, and is gone from its place, is put back. Raises nothing.
+    """
+    with suppress(OSError):
+        left = [(path, found) for path in folder.iterdir() if (found := _TEMPORARY.fullmatch(path.name))]
+        for path, found in left:
+            if found["node"] != _node() or _is_at_work(int(found["pid"]), path):
+                continue
+            target = folder / found["name"]
+            with suppress(OSError):
+                if found["marks"] == _REPLACED and not target.exists():
+                    os.replace(path, target)
+                elif path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+
+
+def _hidden(name: str, marks: str) -> str:
+    return f".{name}.{marks}-{_node()}-{os.getpid()}"
+
+
+@cache
+def _node() -> str:
+    """This machine, as others see it on a shared disk."""
+    return hashlib.sha256(platform.node().encode("utf-8", "surrogateescape")).hexdigest()[:6]
+
+
+def _is_at_work(pid: int, path: Path) -> bool:
+    """Whether a process is there that may be writing: one that began after the last byte was written has another's
+    number."""
+    import psutil  # type: ignore[import-untyped]
+
+    try:
+        return bool(psutil.Process(pid).create_time() <= path.stat().st_mtime + _CLOCKS_DIFFER_SECONDS)
+    except psutil.NoSuchProcess:
+        return False
+    except (psutil.Error, OSError):
+        return True
 
 
 def fitting(path: Path, suffix: str = "") -> Path:
@@ -66,16 +117,18 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside the target; it takes the target's place when the block ends without an error.
 
-    A folder that already stands there is replaced. Raises MienError as `whole_file`, and if the target is a file.
+    A folder that already stands there is replaced. What a process that has ended left half written beside it is
+    removed. Raises MienError as `whole_file`, and if the target is a file.
     """
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    remove_leftovers(path.parent)
+    partial = path.with_name(_hidden(path.name, "partial"))
     try:
         with writing_to(path):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             yield partial
             if path.exists():
-                old = path.with_name(f".{path.name}.old-{os.getpid()}")
+                old = path.with_name(_hidden(path.name, _REPLACED))
                 _exchange(path, partial, old)
                 shutil.rmtree(old, ignore_errors=True)
             else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.errors import MienError
-from mien.media.files import writing_to
+from mien.media.files import remove_leftovers, temporary, writing_to
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -146,7 +146,8 @@ def _algorithm(key: "PrivateKeyTypes", path: Path) -> str:
 def _make(path: Path) -> None:
     """Write a new key and its certificates, unless another process has done so meanwhile."""
     text = _new_key()
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    remove_leftovers(path.parent)
+    partial = temporary(path, "partial")
     try:
         with writing_to(path):
             path.parent.mkdir(parents=True, exist_ok=True)
