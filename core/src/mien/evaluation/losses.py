@@ -1,4 +1,4 @@
-"""What training lost, as an image: the losses of each phase over the steps, and those on held-out faces."""
+"""What training lost, as an image: the losses of each phase over the steps, those on held-out faces, and their lids."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,8 @@ _WIDTH, _HEIGHT = 8.0, 2.6
 _SMOOTHED_PARTS = 80
 """A curve of many more points is smoothed over such a part of it."""
 _NO_LOSS = ("step", "stage", "seconds", "faces_per_second", "gradient_norm")
-_RATE, _VALIDATION = "learning_rate/", "validation/"
+_RATE, _VALIDATION, _EXPRESSION = "learning_rate/", "validation/", "expression/"
+_LIDS = "lids of held-out faces: correlation of their opening, and how far they close, of the original's"
 
 Line = dict[str, float]
 
@@ -33,7 +34,8 @@ class _Curve:
 
 
 def training_losses(run: Path) -> bytes | None:
-    """RUN/metrics.jsonl as a PNG: axes for each phase, dots for held-out faces, a dotted line where a stage begins.
+    """RUN/metrics.jsonl as a PNG: axes for each phase, dots for held-out faces, a dotted line where a stage begins; and
+    axes for whether held-out faces, drawn, open and close their eyes as they should.
 
     Many points are smoothed, with the points themselves pale behind. Axes are logarithmic where all is positive.
     None if no loss was logged.
@@ -45,7 +47,7 @@ def training_losses(run: Path) -> bytes | None:
     figure = Figure((_WIDTH, _HEIGHT * len(phases)), layout="constrained")
     grid = figure.subplots(len(phases), 1, squeeze=False, sharex=True)[:, 0]
     for axes, (title, curves) in zip(grid, phases.items(), strict=True):
-        _draw(axes, curves)
+        _draw(axes, curves, logarithmic=title != _LIDS)
         for step in _stage_starts(lines):
             axes.axvline(step, color="0.6", linewidth=0.8, linestyle=":")
         axes.set_title(title, fontsize=9, loc="left")
@@ -55,7 +57,7 @@ def training_losses(run: Path) -> bytes | None:
     return drawn.getvalue()
 
 
-def _draw(axes: Axes, curves: Sequence[_Curve]) -> None:
+def _draw(axes: Axes, curves: Sequence[_Curve], logarithmic: bool) -> None:
     colors = {name: f"C{number % 10}" for number, name in enumerate(dict.fromkeys(curve.name for curve in curves))}
     for curve in curves:
         color = colors[curve.name]
@@ -69,7 +71,7 @@ def _draw(axes: Axes, curves: Sequence[_Curve]) -> None:
         if smooth is not curve.values:
             axes.plot(curve.steps, curve.values, color=color, alpha=0.25, linewidth=0.7)
         axes.plot(curve.steps, smooth, color=color, linewidth=1.4, label=curve.name, marker="." * (len(smooth) == 1))
-    if all((curve.values > 0).all() for curve in curves):
+    if logarithmic and all((curve.values > 0).all() for curve in curves):
         axes.set_yscale("log")
     axes.grid(alpha=0.3, which="both", linewidth=0.5)
     axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -92,6 +94,8 @@ def _phases(lines: Sequence[Line]) -> dict[str, list[_Curve]]:
         if key.startswith(_RATE) or name.rpartition("/")[2] in _NO_LOSS:
             continue
         title = "losses" if len(names) < 2 else phase or "all phases together"
+        if key.startswith(_EXPRESSION):
+            title, name, held_out = _LIDS, key.removeprefix(_EXPRESSION), True
         points = np.array([(line["step"], line[key]) for line in lines if key in line], np.float64)
         found.setdefault(title, []).append(_Curve(name, held_out, points[:, 0], points[:, 1]))
     return found

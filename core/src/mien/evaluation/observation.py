@@ -58,6 +58,18 @@ class Observations:
         return identity_distances(self.encodings, encodings)
 
 
+def face_at(faces: Sequence[Face], place: Landmarks) -> Landmarks | None:
+    """The landmarks of the face that lies where another one did; None if there is none.
+
+    place: landmarks of the face that was there before, in the same pixels.
+    """
+    size = face_size(place)
+    found = [face.landmarks for face in faces if face.landmarks is not None]
+    near = [(mean_distance(landmarks, place) / size, landmarks) for landmarks in found]
+    distance, landmarks = min(near, key=lambda found: found[0], default=(np.inf, place))
+    return landmarks if distance <= _AT_ITS_PLACE else None
+
+
 class FaceLocator:
     """Observations at images with an extractor, a recognizer and judges; what it does is done by one thread.
 
@@ -83,11 +95,8 @@ class FaceLocator:
 
     def look_among(self, image: RgbImage, faces_found: Sequence[Face], place: Landmarks) -> Observation:
         """The same of a face among those that were found in the image already."""
-        size = face_size(place)
-        found = [face.landmarks for face in faces_found if face.landmarks is not None]
-        faces = [(mean_distance(landmarks, place) / size, landmarks) for landmarks in found]
-        distance, landmarks = min(faces, key=lambda found: found[0], default=(np.inf, place))
-        if distance > _AT_ITS_PLACE:
+        landmarks = face_at(faces_found, place)
+        if landmarks is None:
             unknown = [np.full(recognizer.length, np.nan, np.float32) for recognizer in self._recognizers]
             weights = np.full(len(self._expressions.names) if self._expressions else 0, np.nan, np.float32)
             return Observation(np.full_like(place, np.nan), unknown[0], tuple(unknown[1:]), weights)

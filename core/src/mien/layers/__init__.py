@@ -23,7 +23,6 @@ from mien.layers.growing import CriticInput as CriticInput
 from mien.layers.growing import GrowingConfig as GrowingConfig
 from mien.layers.growing import GrowingModel as GrowingModel
 from mien.layers.landmark_maps import LANDMARK_MAPS as LANDMARK_MAPS
-from mien.layers.landmark_maps import LIDS_AND_LIPS as LIDS_AND_LIPS
 from mien.layers.landmark_maps import MIRRORED_68 as MIRRORED_68
 from mien.layers.landmark_maps import landmark_maps as landmark_maps
 from mien.layers.latents import latents_of as latents_of
@@ -37,3 +36,8 @@ from mien.layers.progressive import faded as faded
 from mien.layers.redaction import RedactionConfig as RedactionConfig
 from mien.layers.redaction import RedactionModel as RedactionModel
 from mien.layers.redaction import cell_means as cell_means
+from mien.layers.regions import ReconstructionConfig as ReconstructionConfig
+from mien.layers.regions import reconstruction_losses as reconstruction_losses
+from mien.layers.regions import region_weights as region_weights
+from mien.layers.regions import weighted_masks as weighted_masks
+from mien.layers.structure import masked_dissimilarity as masked_dissimilarity

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from mien.contracts.model import ModelInputs
 
-_NEGLIGIBLE = 1e-3
-"""Principal components with less than this share of the largest one's variance carry noise, not the face."""
+_NEGLIGIBLE = 1e-4
+"""Principal components with less than this share of the largest one's variance carry noise, not the face. Lids are
+small: with ten times that share, of landmarks 98 % of the mouth's variance stays, and 40 % of the eyes'."""
 _LIMIT = 4.0
 """Standardized values are cut off there: an unusual face would otherwise drive the network far beyond its training."""
 

@@ -1,9 +1,11 @@
 """Landmarks as pictures: lines where jaw, brows, nose, lids and lips run, for networks that draw or judge by them."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-_LINES: tuple[tuple[range | tuple[int, ...], ...], ...] = (
+_LINES: tuple[tuple[Sequence[int], ...], ...] = (
     (range(17),),  # jaw
     (range(17, 22), range(22, 27)),  # brows
     (range(27, 31), range(31, 36)),  # nose
@@ -15,8 +17,6 @@ _LINES: tuple[tuple[range | tuple[int, ...], ...], ...] = (
 )
 LANDMARK_MAPS = len(_LINES)
 """How many maps `landmark_maps` draws."""
-LIDS_AND_LIPS = slice(3, 8)
-"""Those of them that show lids and lips."""
 MIRRORED_68 = (
     *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46,
     39, 38, 37, 36, 41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65,
@@ -32,17 +32,24 @@ def landmark_maps(landmarks: Tensor, size: int, side: int) -> Tensor:
     landmarks: float (N, 68, 2) in pixels of images of that size; a face whose landmarks are NaN gets empty maps. A line
     falls off as a Gaussian whose standard deviation is 1/128 of the side. Mirroring maps is mirroring the face.
     """
+    deviation = max(_LINE_WIDTH * side, 0.5)
+    return torch.stack([near_lines(landmarks, size, side, strokes, deviation) for strokes in _LINES], 1)
+
+
+@torch.no_grad()
+def near_lines(landmarks: Tensor, size: int, side: int, strokes: Sequence[Sequence[int]], deviation: float) -> Tensor:
+    """How near each pixel is to lines through landmarks: float32 (N, side, side) in [0, 1].
+
+    landmarks, size, side: as for `landmark_maps`. strokes: numbers of the landmarks that each line runs through, in its
+    order. deviation: in pixels of the result, of the Gaussian by which it falls off.
+    """
     points = (landmarks.float() + 0.5) * (side / size) - 0.5
     known = torch.isfinite(points).all(dim=(1, 2)) if len(points) else points.new_zeros(0, dtype=torch.bool)
     points = torch.where(known[:, None, None], points, torch.zeros_like(points))
     line = torch.arange(side, device=points.device, dtype=torch.float32)
-    deviation = max(_LINE_WIDTH * side, 0.5)
-    maps = []
-    for strokes in _LINES:
-        starts = torch.cat([points[:, list(stroke)[:-1]] for stroke in strokes], 1)
-        ends = torch.cat([points[:, list(stroke)[1:]] for stroke in strokes], 1)
-        maps.append(torch.exp(_square_distance(starts, ends, line) / (-2 * deviation**2)))
-    return torch.stack(maps, 1) * known[:, None, None, None]
+    starts = torch.cat([points[:, list(stroke)[:-1]] for stroke in strokes], 1)
+    ends = torch.cat([points[:, list(stroke)[1:]] for stroke in strokes], 1)
+    return torch.exp(_square_distance(starts, ends, line) / (-2 * deviation**2)) * known[:, None, None]
 
 
 def _square_distance(starts: Tensor, ends: Tensor, line: Tensor) -> Tensor:

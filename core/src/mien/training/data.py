@@ -75,6 +75,11 @@ class TrainingData:
         """int64 (n,), ascending: the rows to train on, of all datasets one after the other."""
         return self._joined([part.training for part in self.splits])
 
+    @property
+    def held_out_rows(self) -> NDArray[np.int64]:
+        """int64 (n,), ascending: the rows that training never sees, likewise."""
+        return self._joined([part.held_out for part in self.splits])
+
     @cached_property
     def inputs(self) -> ModelInputs:
         """What the model is told of the data; the feature statistics are over the training rows alone.
@@ -161,6 +166,17 @@ class TrainingData:
             progress=progress,
             around=around,
         )
+
+    def crops_of(self, rows: BatchRows, model: Model) -> CropArrays:
+        """The whole crops of a batch for a model, as they are stored, or as the model wants them cut."""
+        return self._arrays(rows.rows, model.alignment)
+
+    def landmarks_of(self, rows: BatchRows) -> NDArray[np.float32]:
+        """float32 (N, 68, 2), in pixels of the stored crops; NaN where they are not known."""
+        result = np.full((len(rows), 68, 2), np.nan, np.float32)
+        for dataset, own, at in self._by_dataset(rows.rows):
+            result[at] = dataset.landmarks()[own]
+        return result
 
     def names_of(self, rows: BatchRows) -> list[str]:
         """The name of each row's person."""

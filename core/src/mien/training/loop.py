@@ -21,6 +21,7 @@ from mien.progress import Progress
 from mien.training import checkpoints
 from mien.training.checkpoints import TrainingState
 from mien.training.data import BatchRows, TrainingData
+from mien.training.held_out_expression import HeldOutExpression
 from mien.training.metrics import MetricsLog
 from mien.training.options import TrainOptions
 from mien.training.previews import write_preview
@@ -67,11 +68,14 @@ class Loop:
         options: TrainOptions,
         run: Path,
         progress: Progress,
+        expression: HeldOutExpression | None = None,
     ) -> None:
-        """choice: which model it is, for an error message."""
+        """choice: which model it is, for an error message. expression: measures what held-out faces do, drawn."""
         self._accelerator, self._data, self._options, self._run = accelerator, data, options, run
         self._choice = choice
         self._progress = progress
+        self._expression = expression
+        self._shown: dict[str, float] = {}
         self._memory = torch.channels_last if options.channels_last else torch.contiguous_format
         self._model = model.to(accelerator.device, memory_format=self._memory)  # type: ignore[call-overload]
         self._stages = list(model.stages())
@@ -133,7 +137,8 @@ class Loop:
             self._at.seconds = seconds_before + time.monotonic() - began
             faces = self._faces_per_step(stage.of_model)
             log.add(figures, faces, time.monotonic() - began_step)
-            self._progress.advance(loss=round(figures["loss"], 4), faces_per_second=round(log.faces_per_second, 1))
+            shown = {"loss": round(figures["loss"], 4), "faces_per_second": round(log.faces_per_second, 1)}
+            self._progress.advance(1, **shown, **self._shown)
             if stage.of_model.steps is not None and self._at.stage_step >= stage.of_model.steps:
                 self._at.stage, self._at.stage_step = self._at.stage + 1, 0
             self._report(metrics, log, stage)
@@ -267,7 +272,21 @@ class Loop:
             figures |= {f"validation/{phase.name}/{name}": float(value) for name, value in losses.items()}
             if self._model.lowers_rate_on_plateau:
                 phase.schedule.step(self._mean_over_processes(losses["loss"]))
+        figures |= self._follows()
         metrics.add(self._at.step, figures)
+
+    def _follows(self) -> dict[str, float]:
+        """Whether drawn faces open and close their eyes as held-out ones do; in the main process."""
+        if self._expression is None or not self._accelerator.is_main_process:
+            return {}
+        self._model.eval()
+        with self._accelerator.autocast():
+            found = self._expression.figures(self._model, self._choice, self._accelerator.device)
+        # A swap loses more than a reconstruction, and is what it is for.
+        drawn_as = "swap" if any(name.startswith("swap/") for name in found) else "own"
+        named = {"eyes_r": f"{drawn_as}/eye_opening_r", "blink": f"{drawn_as}/blink"}
+        self._shown = {shown: round(found[name], 2) for shown, name in named.items() if name in found}
+        return {f"expression/{name}": value for name, value in found.items()}
 
     def _mean_over_processes(self, value: Tensor) -> float:
         return float(self._accelerator.reduce(value.detach().float(), "mean"))

@@ -30,6 +30,9 @@ class TrainOptions(PluginConfig):
     """Steps from one line of metrics.jsonl to the next."""
     steps_per_validation: int = Field(default=200, ge=1)
     """Steps from one measurement on the held-out faces to the next; it drives the schedule."""
+    expression_faces: int = Field(default=24, ge=0)
+    """Held-out faces whose eye opening and blinks are measured at each validation, drawn as themselves and as the next
+    person, by a model that knows its people; 0: none."""
     steps_per_preview: int = Field(default=500, ge=1)
     """Steps from one preview image to the next."""
     steps_per_checkpoint: int = Field(default=500, ge=1)

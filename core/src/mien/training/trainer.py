@@ -29,6 +29,7 @@ from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training import checkpoints
 from mien.training.data import TrainingData
 from mien.training.global_state import leaving_global_state
+from mien.training.held_out_expression import HeldOutExpression
 from mien.training.loop import Loop
 from mien.training.options import TrainOptions
 from mien.training.run import DatasetRecord, PluginRecord, RunRecord, make_model
@@ -127,7 +128,7 @@ def train(
     if accelerator.is_main_process:
         record.write(run)
     accelerator.wait_for_everyone()
-    return _run_loop(accelerator, made, choice.name, data, options, run, None, progress or Silent())
+    return _run_loop(accelerator, made, choice.name, data, options, run, None, progress or Silent(), registry)
 
 
 @leaving_global_state
@@ -181,7 +182,7 @@ def resume(
     if checkpoint is not None:  # it holds the weights: where the first ones came from does not matter any more
         options = options.model_copy(update={"init_from": None})
     made = _seeded_model(registry, record.model, record.settings, data, options)
-    return _run_loop(accelerator, made, record.model, data, options, run, checkpoint, progress)
+    return _run_loop(accelerator, made, record.model, data, options, run, checkpoint, progress, registry)
 
 
 def _run_loop(
@@ -193,12 +194,15 @@ def _run_loop(
     run: Path,
     checkpoint: Path | None,
     progress: Progress,
+    registry: Registry,
 ) -> TrainReport:
     if checkpoint is None:
         _fit(model.to(accelerator.device), choice, data, progress)
     else:
         checkpoints.shape_buffers_of(checkpoint, model)
-    loop = Loop(accelerator, model, choice, data, options, run, progress)
+    measures = "known" in model.targets and options.expression_faces > 0
+    expression = HeldOutExpression(data, options.expression_faces, registry, progress) if measures else None
+    loop = Loop(accelerator, model, choice, data, options, run, progress, expression)
     if checkpoint is not None:
         loop.restore(checkpoint)
     before, stop = loop.at.step, StopRequest(options.minutes)

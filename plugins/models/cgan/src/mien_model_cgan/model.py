@@ -31,7 +31,8 @@ class CganConfig(InstanceNoiseConfig):
 
     presets = {
         "reference": {
-            "standardize": False, "condition": "channels", "normalization": "batch", "average_decay": 0.0,
+            "standardize": False, "condition": "channels", "normalization": "batch", "drawn_from": "distribution",
+            "average_decay": 0.0,
         },
         "small": {"width": 32, "noise_epochs": 2.0, "batch_size": 32},
     }  # fmt: skip
@@ -48,6 +49,9 @@ class CganConfig(InstanceNoiseConfig):
     """How the discriminator sees the features: compared with what it saw, or as channels after its first layer."""
     normalization: Literal["spectral", "batch"] = "spectral"
     """Of the discriminator's layers."""
+    drawn_from: Literal["faces", "distribution"] = "faces"
+    """Where the features of drawn faces come from: other faces of the batch, or, as in the reference, the normal
+    distribution of the training faces' features."""
 
 
 class Cgan(AdversarialModel):
@@ -81,8 +85,8 @@ class Cgan(AdversarialModel):
         return noise_stages(self.config, self.inputs)
 
     def discriminator_losses(self, batch: Batch) -> Losses:
-        """Binary cross-entropy: real faces with their features are real; drawn faces, and real ones with features drawn
-        from the dataset's distribution, are not, and count half each (Reed et al. 2016, arXiv:1605.05396)."""
+        """Binary cross-entropy: real faces with their features are real; drawn faces, and real ones with features that
+        are not theirs, are not, and count half each (Reed et al. 2016, arXiv:1605.05396)."""
         own, drawn_conditions = self._conditions(batch.features), self._drawn_conditions(batch)
         with torch.no_grad():
             generated = self.generator(self._inputs(drawn_conditions))
@@ -112,6 +116,8 @@ class Cgan(AdversarialModel):
         return standardized
 
     def _drawn_conditions(self, batch: Batch) -> Tensor:
+        if self.config.drawn_from == "faces":
+            return self._conditions(batch.features[torch.randperm(len(batch))])
         return self._conditions(self.distribution.draw(len(batch)))
 
     def _inputs(self, conditions: Tensor) -> Tensor:

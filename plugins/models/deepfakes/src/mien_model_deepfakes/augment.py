@@ -43,14 +43,20 @@ class Example:
     shown: Tensor
     wanted: Tensor
     mask: Tensor
+    weights: Tensor
+    """(N, 1, S, S), as given, where the face of `wanted` is: how much each pixel counts."""
 
 
-def augment(images: Tensor, masks: Tensor, strengths: Strengths) -> Example:
-    """Make training examples. images: float32 (N, 3, S, S) in [-1, 1]; masks: float32 (N, 1, S, S)."""
+def augment(images: Tensor, masks: Tensor, strengths: Strengths, weights: Tensor | None = None) -> Example:
+    """Make training examples.
+
+    images: float32 (N, 3, S, S) in [-1, 1]. masks: float32 (N, 1, S, S). weights: the same, how much each pixel counts;
+    None: as much as it is face.
+    """
     count, _, size, _ = images.shape
     exchanged = exchange_colors((images + 1) / 2, masks, strengths.color_swap)
     colored = jitter_colors(exchanged, strengths) * masks
-    layers = torch.cat([colored, masks], 1)
+    layers = torch.cat([colored, masks] if weights is None else [colored, masks, weights], 1)
     places = _pixel_places(size, images.device) * (1 - strengths.trim)
     offsets_std = strengths.warp_px * 2 / _OFFSETS_MEASURED_AT_PX
     coarse = torch.linspace(-1, 1, _GRID, device=images.device)
@@ -67,7 +73,7 @@ def augment(images: Tensor, masks: Tensor, strengths: Strengths) -> Example:
     factor, shift = fit_similarity(regular, regular + offsets)
     fitted = places * factor[:, None, None] + shift[:, None, None]
     shown, wanted = (_sample(layers, _apply(affine, where)) for where in (warped, fitted))
-    return Example(shown[:, :3] * 2 - 1, wanted[:, :3] * 2 - 1, wanted[:, 3:])
+    return Example(shown[:, :3] * 2 - 1, wanted[:, :3] * 2 - 1, wanted[:, 3:4], wanted[:, -1:])
 
 
 def zoom(images: Tensor, factor: float) -> Tensor:

@@ -12,13 +12,20 @@ from torch.optim import Adam, Optimizer
 from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.contracts.plugin import PluginConfig
 from mien.contracts.target import Target, known
-from mien.layers import NEGATIVE_SLOPE, Convolution, Upscale, masked_edge_l1, masked_l1
+from mien.layers import (
+    NEGATIVE_SLOPE,
+    Convolution,
+    ReconstructionConfig,
+    Upscale,
+    reconstruction_losses,
+    weighted_masks,
+)
 from mien_model_deepfakes.augment import Strengths, augment, zoom
 
 _CODE_SIDE = 4
 
 
-class DeepfakesConfig(PluginConfig):
+class DeepfakesConfig(ReconstructionConfig):
     """Settings of the deepfakes autoencoder; the defaults are the reference."""
 
     presets = {
@@ -45,8 +52,6 @@ class DeepfakesConfig(PluginConfig):
     """Faces in a step, half of them of each person."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Of Adam."""
-    edges: float = Field(default=0.0, ge=0)
-    """Weight of the error in edges beside the L1 error: sharper eyes and lips; the reference has none."""
     warp_px: float = Field(default=2.5, ge=0)
     """Standard deviation of the 5×5 grid's offsets, in pixels of an image 128 wide."""
     trim: float = Field(default=0.1, ge=0, lt=0.5)
@@ -96,19 +101,20 @@ class Deepfakes(Model):
         return Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
 
     def forward(self, batch: Batch, phase: str) -> Losses:
-        """L1 and the error in edges between the unwarped face and what its person's decoder makes of the warped one."""
+        """The errors between the unwarped face and what its person's decoder makes of the warped one."""
         settings = self.config.model_dump(include=set(Strengths.__dataclass_fields__))
-        example = augment(batch.images, batch.masks, Strengths(**settings))
+        weights = weighted_masks(batch.masks, batch.landmarks, self.config)
+        example = augment(batch.images, batch.masks, Strengths(**settings), weights)
         codes = self.encoder(example.shown)  # both people in one pass
         losses: Losses = {}
         for number, (name, decoder) in enumerate(zip(self.inputs.people, self.decoders, strict=True)):
             mine = batch.people == number
             if not bool(mine.any()):
                 continue
-            compared = decoder(codes[mine]), example.wanted[mine], example.mask[mine]
-            losses[f"l1/{name}"] = masked_l1(*compared)
-            if self.config.edges:
-                losses[f"edges/{name}"] = self.config.edges * masked_edge_l1(*compared)
+            parts = reconstruction_losses(
+                decoder(codes[mine]), example.wanted[mine], example.weights[mine], self.config
+            )
+            losses |= {f"{part}/{name}": value for part, value in parts.items()}
         return {"loss": torch.stack(list(losses.values())).sum() / len(self.decoders), **losses}
 
     def generate(self, batch: Batch, target: Target) -> Tensor:

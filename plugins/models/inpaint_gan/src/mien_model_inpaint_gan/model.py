@@ -12,7 +12,6 @@ from mien.contracts.model import Batch, Losses, ModelInputs, Sampling, Stage
 from mien.contracts.plugin import PluginConfig
 from mien.contracts.target import Reference, Synthetic, Target
 from mien.layers import (
-    LIDS_AND_LIPS,
     AdversarialConfig,
     AdversarialModel,
     differentiably_augmented,
@@ -20,14 +19,13 @@ from mien.layers import (
     latents_of,
     masked_edge_l1,
     masked_l1,
+    region_weights,
 )
 from mien_model_inpaint_gan.augment import Strengths, augmented
 from mien_model_inpaint_gan.networks import Discriminator, Generator
 
 _SHAKE = 0.05
 """Standard deviation of the noise by which the discriminator's steepness is measured, of images in [-1, 1]."""
-_REGION = 0.07
-"""How far from lids and lips errors weigh more, as a share of the side."""
 
 
 class InpaintGanConfig(AdversarialConfig):
@@ -170,7 +168,8 @@ class InpaintGan(AdversarialModel):
         wanted, itself = self._asked_for(batch)
         drawn = self._drawn(self.generator, batch, maps, wanted)
         losses: Losses = {}
-        weights = self._hole(batch) * (1 + settings.lids_and_lips * self._regions(maps, batch.size))
+        more = settings.lids_and_lips
+        weights = self._hole(batch) * region_weights(batch.landmarks, batch.size, eyes=more, mouth=more, brows=0.0)
         same = drawn[itself], batch.images[itself], weights[itself]
         losses["l1"] = masked_l1(*same)
         losses["edges"] = masked_edge_l1(*same)
@@ -247,13 +246,6 @@ class InpaintGan(AdversarialModel):
     @staticmethod
     def _maps(batch: Batch) -> Tensor:
         return landmark_maps(batch.landmarks, batch.size, batch.size // 2)
-
-    @staticmethod
-    def _regions(maps: Tensor, size: int) -> Tensor:
-        """float32 (N, 1, S, S) in [0, 1]: where lids and lips are."""
-        reach = 2 * round(_REGION / 2 * maps.shape[-1]) + 1
-        near = max_pool2d(maps[:, LIDS_AND_LIPS].amax(1, keepdim=True), reach, 1, reach // 2)
-        return interpolate(near, size=(size, size), mode="bilinear")
 
     def _judged(self, images: Tensor, maps: Tensor, groups: int, alike: int = 1) -> tuple[Tensor, Tensor, list[Tensor]]:
         full = interpolate(maps, size=images.shape[-2:], mode="bilinear")

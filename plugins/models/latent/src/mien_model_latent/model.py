@@ -3,16 +3,22 @@
 from collections.abc import Sequence
 
 from pydantic import Field
-from torch import Tensor, cat, nn
+from torch import Tensor, cat, nn, stack
 from torch.optim import Adam, Optimizer
 
 from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.contracts.plugin import PluginConfig
 from mien.contracts.target import Target, known
-from mien.layers import DecoderConfig, feature_decoder, masked_l1
+from mien.layers import (
+    DecoderConfig,
+    ReconstructionConfig,
+    feature_decoder,
+    reconstruction_losses,
+    weighted_masks,
+)
 
 
-class LatentConfig(DecoderConfig):
+class LatentConfig(DecoderConfig, ReconstructionConfig):
     """Settings of the latent model; the defaults are the reference."""
 
     presets = {
@@ -52,8 +58,11 @@ class Latent(Model):
         return Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
 
     def forward(self, batch: Batch, phase: str) -> Losses:
-        """L1 between the face and what its features give."""
-        return {"loss": masked_l1(self._drawn(batch.features, batch.people), batch.images, batch.masks)}
+        """The errors between the face and what its features give: L1, and what the settings ask for beside it."""
+        weights = weighted_masks(batch.masks, batch.landmarks, self.config)
+        drawn = self._drawn(batch.features, batch.people)
+        losses = reconstruction_losses(drawn, batch.images, weights, self.config)
+        return {"loss": stack(list(losses.values())).sum(), **(losses if len(losses) > 1 else {})}
 
     def generate(self, batch: Batch, target: Target) -> Tensor:
         """Draw each person from the batch's features."""
