@@ -1,5 +1,7 @@
 """Features as conditions: drawn from the dataset's distribution, and standardized."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from mien.contracts.model import ModelInputs
 from mien.contracts.target import Synthetic
+from mien.dataset import Dataset
 from mien.layers import FeatureDistribution, MovingAverage, StandardizedFeatures, latents_of
 
 
@@ -56,6 +59,21 @@ def test_standardized_features_have_variance_one_and_hang_together_no_more() -> 
 
 def test_only_so_many_components_are_kept_as_asked_for() -> None:
     assert StandardizedFeatures(inputs(correlated(400, 50, 20)), most=8).length == 8
+
+
+@pytest.mark.parametrize("part", [slice(36, 48), slice(48, 68)])
+def test_nearly_all_that_landmarks_say_of_eyes_and_mouth_stays(people: list[Path], part: slice) -> None:
+    dataset = Dataset.open(people[0])
+    landmarks = dataset.landmarks().astype(np.float64) / dataset.info.alignment.size * 2 - 1
+    vectors = landmarks.reshape(len(landmarks), -1)
+    projection = StandardizedFeatures(inputs(vectors), most=64).projection.double().numpy()
+    components = projection / np.linalg.norm(projection, axis=0)
+    centered = vectors - vectors.mean(0)
+    lost = (centered - centered @ components @ components.T).reshape(landmarks.shape)[:, part]
+    there = centered.reshape(landmarks.shape)[:, part]
+    # About the region's own middle: where it is in the crop the head says.
+    lost, there = (values - values.mean(1, keepdims=True) for values in (lost, there))
+    assert 1 - lost.var(0).sum() / there.var(0).sum() > 0.9
 
 
 def test_one_face_alone_can_be_standardized() -> None:

@@ -13,7 +13,7 @@ def masked_dissimilarity(generated: Tensor, wanted: Tensor, masks: Tensor, scale
     """1 − SSIM of the brightness inside the masks, mean over scales: a scalar in [0, 2].
 
     generated, wanted: (N, 3, S, S) in [-1, 1]. masks: (N, 1, S, S), 0 or above, how much each pixel counts. scales: at
-    so many sizes, each half of the one before, as long as a window of 11×11 pixels fits in.
+    so many sizes, each half of the one before, as long as they are twice as large as a window of 11×11 pixels.
 
     Unlike an absolute error it asks for the contrast of what is small and dark, such as lids and the line between the
     lips. Windows are Gaussians, σ = 1.5 (Wang et al. 2004, doi:10.1109/TIP.2003.819861); that what is outside of the
@@ -30,7 +30,7 @@ def masked_dissimilarity(generated: Tensor, wanted: Tensor, masks: Tensor, scale
         for scale in range(scales):
             if scale:
                 first, second, weights = (avg_pool2d(maps, 2) for maps in (first, second, weights))
-            if first.shape[-1] <= 2 * _REACH:
+            if first.shape[-1] <= 4 * _REACH:
                 break
             counted = weights[..., _REACH:-_REACH, _REACH:-_REACH]
             losses.append(((1 - similarity(first, second)) * counted).sum() / counted.sum().clamp_min(1.0))

@@ -23,6 +23,11 @@ class TestDeepfakes(ModelContract):
     small = TINY
 
 
+class TestDeepfakesWithRegions(ModelContract):
+    name = "deepfakes"
+    small = {**TINY, "eyes": 4.0, "mouth": 2.0, "brows": 1.0, "edges": 1.0, "structure": 0.5}
+
+
 def inputs(*people: str) -> ModelInputs:
     return ModelInputs(people, 0, 10, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
 
@@ -67,6 +72,16 @@ def test_outside_of_the_mask_it_stays_black_whatever_the_colors_do() -> None:
     example = augment(images, masks, Strengths(2.5, 0.1, 5, 0.03, 0.05, 5, 0.5, 0.25, 0.25, 0.1, 0.05, 0.5))
     outside = example.mask.expand(-1, 3, -1, -1) == 0
     assert outside.any() and (example.wanted[outside] == -1).all()
+
+
+def test_weights_move_with_the_face_and_without_any_it_is_the_mask() -> None:
+    images, masks = faces()
+    strengths = Strengths(2.5, 0.1, 5, 0.03, 0.05, 5, 0.5, 0.25, 0.25, 0.1, 0.05, 0.5)
+    torch.manual_seed(0)
+    example = augment(images, masks, strengths, 3 * masks)
+    torch.testing.assert_close(example.weights, 3 * example.mask, atol=1e-5, rtol=0)
+    without = augment(images, masks, strengths)
+    assert torch.equal(without.weights, without.mask)
 
 
 def test_trimming_shows_the_middle_enlarged() -> None:

@@ -47,3 +47,8 @@ def test_only_the_features_decide_what_is_drawn() -> None:
     with torch.inference_mode():
         assert torch.equal(model.generate(batch, person), model.generate(swapped, person))
         assert not torch.equal(model.generate(batch, person), model.generate(other, person))
+
+
+class TestLatentWithRegions(ModelContract):
+    name = "latent"
+    small = {**TINY, "eyes": 4.0, "mouth": 2.0, "brows": 1.0, "edges": 1.0, "structure": 0.5}

@@ -120,14 +120,15 @@ class Expression(Model):
         """Draw each person doing what the batch's faces do."""
         people = known(target).people
         drawn: Tensor = self.average(self._driver(batch, people), people)
-        return drawn.float()
+        return drawn.clamp(-1, 1)
 
     def _driver(self, batch: Batch, people: Tensor) -> Tensor:
         """Standardized, within what each person was seen doing: (N, D)."""
         driver = _driver(batch)
         driver = torch.where(driver.isfinite(), driver, self.center)
         driver = driver.clamp(self.lowest[people], self.highest[people])
-        return (driver - self.center) / self.spread
+        # A blink is some eight times as far from the mean as is usual: heard, but no louder than the network bears.
+        return torch.asinh((driver - self.center) / self.spread)
 
 
 def _driver(batch: Batch) -> Tensor:

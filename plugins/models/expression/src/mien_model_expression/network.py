@@ -14,7 +14,7 @@ _SLOPE = 0.2
 
 
 class Decoder(nn.Module):
-    """Driver (N, D) and numbers of people (N,) → images (N, 3, size, size) in [-1, 1]."""
+    """Driver (N, D) and numbers of people (N,) → images (N, 3, size, size), about in [-1, 1]."""
 
     def __init__(self, driver: int, people: int, size: int, styles: int, width: int, most: int) -> None:
         """driver, styles: lengths. people: how many. width: channels next to the image; they double at each halving, up
@@ -35,7 +35,8 @@ class Decoder(nn.Module):
         maps = self.first(styles).unflatten(1, (-1, _FIRST_SIDE, _FIRST_SIDE))
         for block in self.blocks:
             maps = block(maps, styles)
-        image: Tensor = torch.tanh(self.last(leaky_relu(maps, _SLOPE)).float())
+        # Neither bent nor cut off here: an image beyond its range would have no way back.
+        image: Tensor = self.last(leaky_relu(maps, _SLOPE)).float()
         return image
 
 
@@ -48,10 +49,9 @@ class _OfPerson(nn.Module):
 
     def __init__(self, people: int, wide: int, narrow: int) -> None:
         super().__init__()
-        bound = math.sqrt(3 / wide)
-        one = (2 * torch.rand(narrow, wide) - 1) * bound
+        one = torch.randn(narrow, wide) / math.sqrt(wide)
         self.weight = nn.Parameter(one.expand(people, -1, -1).clone())
-        self.bias = nn.Parameter((2 * torch.rand(people, narrow) - 1))
+        self.bias = nn.Parameter(torch.randn(people, narrow) / math.sqrt(wide))
 
     def forward(self, values: Tensor, people: Tensor) -> Tensor:
         """Map."""
