@@ -5,20 +5,19 @@ from typing import Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
 from mien.contracts.plugin import PluginConfig
 from mien.contracts.target import Target, known
 from mien.layers import MovingAverage, ReconstructionConfig, reconstruction_losses, weighted_masks
-from mien_model_expression.driver import MEASURES, measured
+from mien_model_expression.base import LinearFace
+from mien_model_expression.driver import Driver
 from mien_model_expression.network import Decoder
 
-_LEAST_SPREAD = 0.03
-"""What varies by less is measured no better."""
-_RANGE = (0.005, 0.995)
-"""Of a person's values, sorted, those shares lie below the lowest and the highest that they are drawn with."""
+_BASE_SIDE = 64
+"""Side at which faces are fitted before the first step, in pixels: a blink is seen at that size."""
 
 
 class ExpressionConfig(ReconstructionConfig):
@@ -63,38 +62,34 @@ class Expression(Model):
     Config = ExpressionConfig
     needs_features = True
     config: ExpressionConfig
-    center: Tensor
-    spread: Tensor
-    lowest: Tensor
-    highest: Tensor
 
     def __init__(self, config: PluginConfig | None, inputs: ModelInputs) -> None:
         super().__init__(config, inputs)
-        settings, people, length = self.config, len(inputs.people), inputs.features + MEASURES
-        self.decoder = Decoder(length, people, settings.size, settings.styles, settings.width, settings.most_channels)
+        settings, people = self.config, len(inputs.people)
+        self.driver = Driver(inputs)
+        self.base = LinearFace(people, self.driver.length, min(_BASE_SIDE, settings.size), settings.size)
+        self.decoder = Decoder(
+            self.driver.length, people, settings.size, settings.styles, settings.width, settings.most_channels
+        )
         self.average = MovingAverage(self.decoder, settings.average_decay)
-        self.register_buffer("center", torch.zeros(length))
-        self.register_buffer("spread", torch.ones(length))
-        self.register_buffer("lowest", torch.full((people, length), -torch.inf))
-        self.register_buffer("highest", torch.full((people, length), torch.inf))
 
     def fit(self, faces: Iterable[Batch]) -> None:
-        """Keep mean and spread of what the faces do, and the range of each person's."""
-        drivers, people = [], []
+        """Keep the range of what each person was seen doing, and fit a linear face to it."""
+        people = range(len(self.inputs.people))
+        regressions = [self.base.fitting(person) for person in people]
+        seen: list[list[Tensor]] = [[] for _ in people]
         for batch in faces:
-            drivers.append(_driver(batch).double().cpu())
-            people.append(batch.people.cpu())
-        driver, person = torch.cat(drivers), torch.cat(people)
-        center = driver.nanmean(0).nan_to_num(0.0)
-        filled = torch.where(driver.isfinite(), driver, center)
-        self.center.copy_(center)
-        self.spread.copy_((filled - center).square().mean(0).sqrt().clamp_min(_LEAST_SPREAD))
-        shares = torch.tensor(_RANGE, dtype=torch.float64)
-        for number in range(len(self.inputs.people)):
-            if bool((person == number).any()):
-                low, high = torch.quantile(filled[person == number], shares, dim=0)
-                self.lowest[number].copy_(low)
-                self.highest[number].copy_(high)
+            drivers = self.driver.standardized(batch).double()
+            counts = self.driver.count(drivers)
+            for person in people:
+                rows = batch.people == person
+                if bool(rows.any()):
+                    regressions[person].add(drivers[rows], batch.images[rows], counts[rows])
+                    seen[person].append(drivers[rows])
+        for person in people:
+            if seen[person]:
+                self.driver.keep(person, torch.cat(seen[person]))
+                regressions[person].finish(self.driver.usual[person], self.driver.kept[person])
 
     def stages(self) -> Sequence[Stage]:
         """One stage without an end."""
@@ -110,29 +105,16 @@ class Expression(Model):
 
     def forward(self, batch: Batch, phase: str) -> Losses:
         """The errors between the face and what it does, drawn as its person."""
-        decoder = self.decoder if self.training else self.average
-        drawn = decoder(self._driver(batch, batch.people), batch.people)
+        drawn = self._drawn(self.decoder if self.training else self.average, batch, batch.people)
         weights = weighted_masks(batch.masks, batch.landmarks, self.config)
         losses = reconstruction_losses(drawn, batch.images, weights, self.config)
         return {"loss": torch.stack(list(losses.values())).sum(), **losses}
 
     def generate(self, batch: Batch, target: Target) -> Tensor:
         """Draw each person doing what the batch's faces do."""
-        people = known(target).people
-        drawn: Tensor = self.average(self._driver(batch, people), people)
-        return drawn.clamp(-1, 1)
+        return self._drawn(self.average, batch, known(target).people).clamp(-1, 1)
 
-    def _driver(self, batch: Batch, people: Tensor) -> Tensor:
-        """Standardized, within what each person was seen doing: (N, D)."""
-        driver = _driver(batch)
-        driver = torch.where(driver.isfinite(), driver, self.center)
-        driver = driver.clamp(self.lowest[people], self.highest[people])
-        # A blink is some eight times as far from the mean as is usual: heard, but no louder than the network bears.
-        return torch.asinh((driver - self.center) / self.spread)
-
-
-def _driver(batch: Batch) -> Tensor:
-    landmarks = batch.landmarks
-    if len(landmarks) != len(batch):
-        landmarks = batch.images.new_full((len(batch), 68, 2), torch.nan)
-    return torch.cat([batch.features.float(), measured(landmarks)], 1)
+    def _drawn(self, decoder: nn.Module, batch: Batch, people: Tensor) -> Tensor:
+        driver = self.driver(batch, people)
+        drawn: Tensor = self.base(driver, people) + decoder(driver, people)
+        return drawn

@@ -14,7 +14,7 @@ _SLOPE = 0.2
 
 
 class Decoder(nn.Module):
-    """Driver (N, D) and numbers of people (N,) → images (N, 3, size, size), about in [-1, 1]."""
+    """Driver (N, D) and numbers of people (N,) → images (N, 3, size, size), what a linear face lacks, at first 0."""
 
     def __init__(self, driver: int, people: int, size: int, styles: int, width: int, most: int) -> None:
         """driver, styles: lengths. people: how many. width: channels next to the image; they double at each halving, up
@@ -26,6 +26,8 @@ class Decoder(nn.Module):
         self.first = nn.Linear(styles, channels[0] * _FIRST_SIDE**2)
         self.blocks = nn.ModuleList(_Doubling(wide, narrow, styles) for wide, narrow in pairwise(channels))
         self.last = nn.Conv2d(channels[-1], 3, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
     def forward(self, driver: Tensor, people: Tensor) -> Tensor:
         """Draw."""
