@@ -26,7 +26,9 @@ _POSE_SEEN = (0.05, 0.95)
 """Of a person's values, sorted, those shares lie below the lowest and the highest that they are drawn with. Of the
 angles more is left out: they are measured by a mean face, and who is flatter than it seems to look up all the time."""
 _BETWEEN_PEOPLE = 0.7
-"""Variance of a standardized value between people at rest."""
+_MEASURED_BETWEEN_PEOPLE = (0.02, 0.7, 0.1, 0.1, 0.02)
+"""Variance between people at rest, of a standardized feature, and of what `measured` gives: open eyes and closed lips
+are much the same in all, and a head that looks ahead has no yaw."""
 _CLOSED_COUNT = 10.0
 """A face with closed lids counts as so many: there are few."""
 
@@ -87,7 +89,9 @@ class Driver(nn.Module):
         counts = self.count(drivers).double()[:, None]
         usual = (drivers * counts).sum(0) / counts.sum()
         covariance = ((drivers - usual) * counts).T @ (drivers - usual) / counts.sum()
-        noise = _BETWEEN_PEOPLE * torch.eye(self.length, dtype=torch.float64, device=drivers.device)
+        noise = torch.full((self.length,), _BETWEEN_PEOPLE, dtype=torch.float64)
+        noise[-MEASURES:] = torch.tensor(_MEASURED_BETWEEN_PEOPLE, dtype=torch.float64)
+        noise = noise.diag().to(drivers.device)
         self.usual[person] = usual.float()
         self.kept[person] = torch.linalg.solve(covariance + noise, covariance).T.float()
         pose = torch.zeros(self.length, dtype=torch.bool)
