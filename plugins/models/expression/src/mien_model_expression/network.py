@@ -11,6 +11,7 @@ from mien.layers import Convolution
 
 _FIRST_SIDE = 4
 _SLOPE = 0.2
+_HALF = math.sqrt(0.5)
 
 
 class Decoder(nn.Module):
@@ -24,7 +25,10 @@ class Decoder(nn.Module):
         channels = [min(width * 2 ** (levels - level), most) for level in range(levels + 1)]
         self.mapping = nn.ModuleList([_OfPerson(people, driver, styles), _OfPerson(people, styles, styles)])
         self.first = nn.Linear(styles, channels[0] * _FIRST_SIDE**2)
-        self.blocks = nn.ModuleList(_Doubling(wide, narrow, styles) for wide, narrow in pairwise(channels))
+        self.blocks = nn.ModuleList(
+            _Doubling(wide, narrow, styles, _FIRST_SIDE * 2 ** (level + 1))
+            for level, (wide, narrow) in enumerate(pairwise(channels))
+        )
         self.last = nn.Conv2d(channels[-1], 3, 3, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
@@ -68,13 +72,15 @@ class _Doubling(nn.Module):
     2016, doi:10.23915/distill.00003).
     """
 
-    def __init__(self, wide: int, narrow: int, styles: int) -> None:
+    def __init__(self, wide: int, narrow: int, styles: int, side: int) -> None:
         super().__init__()
         self.one, self.two = Convolution(wide, narrow, 3), Convolution(narrow, narrow, 3)
         self.past = nn.Conv2d(wide, narrow, 1)
         self.style = nn.Linear(styles, 2 * narrow)
-        nn.init.zeros_(self.two.weight)
-        nn.init.zeros_(self.style.bias)
+        self.place = nn.Parameter(torch.zeros(narrow, side, side))
+        nn.init.kaiming_normal_(self.one.weight, a=_SLOPE)
+        nn.init.kaiming_normal_(self.two.weight, a=_SLOPE)
+        nn.init.kaiming_normal_(self.past.weight, nonlinearity="linear")
 
     def forward(self, maps: Tensor, styles: Tensor) -> Tensor:
         """Double."""
@@ -82,5 +88,5 @@ class _Doubling(nn.Module):
         inner = self.one(leaky_relu(maps, _SLOPE)) * (1 + scale) + shift
         both = interpolate(torch.cat([inner, self.past(maps)], 1), scale_factor=2.0, mode="bilinear")
         inner, past = both.chunk(2, 1)
-        doubled: Tensor = past + self.two(leaky_relu(inner, _SLOPE))
+        doubled: Tensor = (past + self.two(leaky_relu(inner + self.place, _SLOPE))) * _HALF
         return doubled
