@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
 from pathlib import Path
 
 import cv2
@@ -58,6 +59,7 @@ def test_a_quick_search_finds_what_one_upsampling_finds(clip, every):
         assert all(any(overlap(face.box, other.box) > 0.4 for other in found) for face in expected)
 
 
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
 def test_a_full_search_finds_the_very_faces_of_face_recognition(monkeypatch):
     # Importing face_recognition lets Pillow take broken files for whole ones; other tests must not see that.
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)
@@ -71,6 +73,12 @@ def test_a_full_search_finds_the_very_faces_of_face_recognition(monkeypatch):
     for face, box in zip(faces, boxes, strict=True):
         chin = face_recognition.api.face_landmarks(image, [box])[0]["chin"]
         assert np.array_equal(face.landmarks[:17], np.array(chin, np.float32))
+
+
+def test_the_detector_is_the_one_that_dlib_unpacks(tmp_path):
+    dlib.get_frontal_face_detector().save(str(tmp_path / "unpacked.svm"))
+    file = resources.files("mien_extractor_face_recognition") / "networks" / "frontal_face_detector.svm"
+    assert file.read_bytes() == (tmp_path / "unpacked.svm").read_bytes()
 
 
 def test_a_small_face_is_found_with_an_upsampling_only():

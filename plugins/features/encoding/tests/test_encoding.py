@@ -1,6 +1,7 @@
 """Whether the encoding tells the people of real clips apart."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import dlib
@@ -17,6 +18,9 @@ from mien_feature_encoding.encoding import Encoding
 from mien_feature_encoding.network import CHIP_PX, RecognitionNetwork
 
 CLIPS = Path(__file__).resolve().parents[4] / "tests" / "data" / "clips"
+NET = str(
+    Path(find_spec("face_recognition_models").origin).parent / "models" / "dlib_face_recognition_resnet_model_v1.dat"
+)
 
 
 class TestEncoding(FeatureContract):
@@ -49,12 +53,10 @@ def test_frames_of_one_person_are_near_and_two_people_are_far(encoding):
 
 
 def test_it_is_dlibs_own_encoding_whatever_the_size_of_the_crop(encoding):
-    import face_recognition_models  # after the feature has loaded it without its warning
-
     portrait = portraits()[0]
     parts = dlib.points([dlib.point(int(x), int(y)) for x, y in portrait.landmarks])
     shape = dlib.full_object_detection(dlib.rectangle(0, 0, 1, 1), parts)
-    net = dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
+    net = dlib.face_recognition_model_v1(NET)
     expected = np.array(net.compute_face_descriptor(portrait.image, shape), np.float32)
     for size in (16, 32, 200):
         crop = align(portrait.image, portrait.landmarks, AlignmentConfig(size=size))
@@ -62,9 +64,7 @@ def test_it_is_dlibs_own_encoding_whatever_the_size_of_the_crop(encoding):
 
 
 def test_any_chip_is_encoded_as_dlib_does(encoding):
-    import face_recognition_models  # after the feature has loaded it without its warning
-
-    net = dlib.face_recognition_model_v1(face_recognition_models.face_recognition_model_location())
+    net = dlib.face_recognition_model_v1(NET)
     noise = np.random.default_rng(0)
     for _ in range(5):
         chip = noise.integers(0, 256, (CHIP_PX, CHIP_PX, 3), np.uint8)

@@ -108,9 +108,8 @@ def _arrays_in(file: Path) -> list[NDArray[np.float32]]:
         return int.from_bytes(data[at + 1 : at + 1 + length], "little"), at + 1 + length
 
     arrays, at = [], 0
-    for layer in re.finditer(rb"con_4|affine_|fc_2", data):
-        if layer.start() < at:
-            continue  # bytes of the numbers before, which happen to spell a name
+    name = re.compile(rb"con_4|affine_|fc_2")
+    while layer := name.search(data, at):  # not in the numbers before: these may happen to spell a name
         at = layer.end()
         header = []
         for _ in range(7 if layer.group() == b"fc_2" else 5):  # the last layer says its outputs and inputs before
