@@ -9,7 +9,7 @@ import pytest
 
 from mien import ExtractorSet, Registry
 from mien.anonymization.search import FaceSearch, default_extractors, follower_of, search_frame, search_image
-from mien.anonymization.verification import LeakSearch
+from mien.anonymization.verification import FRAMES_CHECKED, LeakSearch, frames_searched
 from mien.anonymization.views import View, in_square_pixels, in_stored_pixels, joined
 from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
 from mien.geometry.boxes import center, growth, is_same_face
@@ -192,3 +192,14 @@ def test_a_badge_is_no_sure_face_and_is_not_drawn() -> None:
     for choice in ("face_recognition", "face_recognition:search=full", "face_recognition:search=full,upsample=0"):
         face, badge = untracked(ExtractorSet(choice, Registry()).extract(image))
         assert face.sure and not badge.sure and badge.score > 0.5
+
+
+def test_what_was_written_is_searched_as_often_as_the_video_and_in_each_shot() -> None:
+    seconds = [index / 30 for index in range(3000)]
+    one_shot, cut_at_5 = [0] * 3000, [int(index >= 5) for index in range(3000)]
+    assert frames_searched(range(25), seconds, one_shot) == [0, 10, 20, 24]
+    assert frames_searched(range(25), seconds, cut_at_5) == [0, 5, 15, 24]
+    assert frames_searched([3, 4, 40], seconds, one_shot) == [3, 40]
+    assert frames_searched([], seconds, one_shot) == []
+    spread = frames_searched(range(3000), seconds, one_shot)
+    assert len(spread) == FRAMES_CHECKED and (spread[0], spread[-1]) == (0, 2999)

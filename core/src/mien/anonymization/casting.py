@@ -53,7 +53,7 @@ class Casting:
         the same. Raises MienError if a plugin fails.
         """
         recognizer = self.recognizer
-        tried = [one for one in seen if self._can_try(one.face)]
+        tried = [one for one in seen if one.face.landmarks is not None and self.methods.can_cast(one.face)]
         if recognizer is None or not tried:
             return number
         originals = [encode(recognizer, one.image, [one.face])[0] for one in tried]
@@ -66,10 +66,6 @@ class Casting:
             if nearest >= enough:
                 break
         return chosen
-
-    def _can_try(self, face: TrackedFace) -> bool:
-        method = self.methods.methods[face.method]
-        return method.draws_synthetic and face.landmarks is not None and self.methods.can_draw(face)
 
     def _nearest(
         self,

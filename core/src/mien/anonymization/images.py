@@ -177,5 +177,7 @@ def _verify(path: Path, scene: Scene[_Treated], session: Session, policy: Policy
             else known
         )
         originals = [known[face.track] for face in faces]
-        distances = distances_to_originals(read_image(path), faces, originals, policy.search, recognizer)
+        distances = distances_to_originals(
+            read_image(path), faces, originals, policy.search, policy.methods, recognizer
+        )
     return Check(tuple(distances), recognizer.same_person_below)

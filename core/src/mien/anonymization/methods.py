@@ -57,6 +57,14 @@ class Methods:
         """Whether the points of a face suffice for its method, or it is kept: then nothing of it has to be hidden."""
         return face.method == KEPT or self.methods[face.method].session.generator.can_draw(face)
 
+    def can_cast(self, face: TrackedFace) -> bool:
+        """Whether a face is to be drawn, and can be, as somebody who does not exist."""
+        return face.method != KEPT and self.methods[face.method].draws_synthetic and self.can_draw(face)
+
+    def hide(self, face: TrackedFace) -> bool:
+        """Whether a face is to be hidden only: then nothing is drawn that could be measured."""
+        return face.method != KEPT and self.methods[face.method].session.run.model.hides
+
     def drawable(self, faces: Iterable[TrackedFace]) -> list[TrackedFace]:
         """Those of the faces that are to be drawn, and can be."""
         return [face for face in faces if face.method != KEPT and self.can_draw(face)]

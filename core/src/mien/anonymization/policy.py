@@ -59,7 +59,8 @@ class AnonymizeOptions:
     whenever a face appears or is lost; "thorough" in full each. Images are searched from several sides by either."""
     check: bool = True
     """Whether what was written is searched for faces that are still there, and new faces are compared with the original
-    ones, in up to 50 frames of each file. Where a face is found the file is written once more, with it hidden."""
+    ones, in up to 50 frames of each file; it is searched in three a second at most. Where a face is found the file is
+    written once more, with it hidden."""
     max_verified: float = 0.0
     """If more than this share of the new faces, in [0, 1], is still taken for the original person, the file is not put
     in its place but beside the output, with ".rejected" in its name, and counts as failed."""

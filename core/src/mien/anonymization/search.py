@@ -23,7 +23,7 @@ from mien.plugins.choice import parse_choices
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
 from mien.tracking.shots import frame_signature, is_cut
-from mien.workers.threads import ordered_map, prefetched
+from mien.workers.threads import ahead_of, ordered_map, prefetched
 
 Search = Literal["fast", "thorough"]
 THOROUGH = "thorough"
@@ -160,7 +160,10 @@ class FaceSearch:
             closing(prefetched(self.detector.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,
             closing(
                 ordered_map(
-                    self._looked_at, _tasks(decoded, video, self.mode, exact=self.exact), self.threads, 2 * self.threads
+                    self._looked_at,
+                    _tasks(decoded, video, self.mode, exact=self.exact),
+                    self.threads,
+                    ahead_of(video.frame_bytes, self.threads),
                 )
             ) as looked_at,
         ):

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.anonymization.analysis import encode_landmarks
+from mien.anonymization.methods import Methods
 from mien.anonymization.redaction import Region
-from mien.anonymization.search import THOROUGH, FaceSearch
+from mien.anonymization.search import SECONDS_BETWEEN_SEARCHES, THOROUGH, FaceSearch
 from mien.anonymization.views import in_square_pixels, in_stored_pixels
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Box, Face, Landmarks, RgbImage
@@ -19,6 +20,7 @@ from mien.inference.detector import FaceDetector
 from mien.media.video_reader import Frame, VideoSource
 from mien.plugins.choice import parse_choices
 from mien.plugins.registry import Registry
+from mien.spread import spread_indices
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import TrackedFace
 
@@ -26,6 +28,8 @@ FRAMES_CHECKED = 50
 """At most this many frames of a file, spread over it."""
 CHECK = "check"
 """An extractor that has a preset of this name searches with it in what was written."""
+_ROUNDING_SECONDS = 0.01
+"""Containers round the times of frames: so much less apart is as far."""
 _FRAMES_READ_ON = 250
 """Frames nearer to each other than this are read in one go: a seek would decode as many."""
 
@@ -35,6 +39,7 @@ def distances_to_originals(
     faces: Sequence[TrackedFace],
     originals: Sequence[NDArray[np.float32]],
     search: FaceSearch,
+    methods: Methods,
     recognizer: Recognizer,
 ) -> list[float]:
     """How far the faces of an image lie from the original ones.
@@ -42,18 +47,21 @@ def distances_to_originals(
     image: uint8 (H, W, 3), as it is shown. faces: the N faces that were drawn, all with landmarks. originals: their
     encodings, float32 (D,), before they were drawn. Raises MienError if a plugin fails.
     """
-    return distances_of_measured(image, measured_again(image, faces, search), originals, recognizer)
+    return distances_of_measured(image, measured_again(image, faces, search, methods), originals, recognizer)
 
 
-def measured_again(image: RgbImage, faces: Sequence[TrackedFace], search: FaceSearch) -> list[Landmarks]:
+def measured_again(
+    image: RgbImage, faces: Sequence[TrackedFace], search: FaceSearch, methods: Methods
+) -> list[Landmarks]:
     """The landmarks of N faces, float32 (68, 2), measured anew at their places in an image that was written.
 
-    Of one that cannot be measured they are its own: what they surround is compared. May be called by several threads.
+    Of one that was only hidden, or cannot be measured, they are its own: what they surround is compared, as somebody
+    would who knows the place. May be called by several threads.
     """
-    if not faces:
-        return []
-    measured = search.measure(image, [Face(face.box, None, face.score) for face in faces])
-    return [_landmarks(new, old) for new, old in zip(measured, faces, strict=True)]
+    drawn = [number for number, face in enumerate(faces) if not methods.hide(face)]
+    bare = [Face(faces[number].box, None, faces[number].score) for number in drawn]
+    measured = dict(zip(drawn, search.measure(image, bare) if bare else (), strict=True))
+    return [_landmarks(measured.get(number), face) for number, face in enumerate(faces)]
 
 
 def distances_of_measured(
@@ -72,6 +80,24 @@ def distances_of_measured(
     ]
 
 
+def frames_searched(frames: Sequence[int], seconds: Sequence[float], shots: Sequence[int]) -> list[int]:
+    """Which frames of a video that was written are searched, of those that may be: ascending.
+
+    The first of each shot and others as far apart as full searches of the original are, and the last; if these are more
+    than `FRAMES_CHECKED`, so many that are spread evenly. frames: numbers of frames, ascending. seconds, shots: when
+    each frame of the video is shown, and which shot it belongs to.
+    """
+    chosen = list(frames[:1])
+    for index in frames:
+        apart = seconds[index] - seconds[chosen[-1]]
+        if shots[index] != shots[chosen[-1]] or apart >= SECONDS_BETWEEN_SEARCHES - _ROUNDING_SECONDS:
+            chosen.append(index)
+    chosen = sorted({*chosen, *frames[-1:]})
+    if len(chosen) <= FRAMES_CHECKED:
+        return chosen
+    return [frames[at] for at in spread_indices(len(frames), FRAMES_CHECKED)]
+
+
 def frames_at(video: VideoSource, indices: Sequence[int]) -> Iterator[Frame]:
     """Those frames of a video; indices ascend."""
     runs: list[list[int]] = []
@@ -81,8 +107,7 @@ def frames_at(video: VideoSource, indices: Sequence[int]) -> Iterator[Frame]:
         else:
             runs.append([index])
     for run in runs:
-        wanted = set(run)
-        yield from (frame for frame in video.frames(run[0], run[-1] + 1) if frame.index in wanted)
+        yield from video.frames(run[0], run[-1] + 1, only=frozenset(run))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +165,8 @@ def _explains(place: Box, found: Box) -> bool:
     return is_same_face(place, found) or shared_area(place, found) >= SAME_FACE_SHARE * upright(found).area
 
 
-def _landmarks(measured: Face, face: TrackedFace) -> Landmarks:
-    landmarks = face.landmarks if measured.landmarks is None else measured.landmarks
+def _landmarks(measured: Face | None, face: TrackedFace) -> Landmarks:
+    landmarks = face.landmarks if measured is None or measured.landmarks is None else measured.landmarks
     if landmarks is None:
         raise ValueError("a face without landmarks was not drawn, and is not compared")
     return landmarks

@@ -10,7 +10,13 @@ from mien.anonymization.casting import FACES_TRIED, Seen
 from mien.anonymization.policy import Policy, Targets
 from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redaction, with_leaks
 from mien.anonymization.treatment import FRAMES_PER_ENCODING, encodings_of, stacked
-from mien.anonymization.verification import FRAMES_CHECKED, distances_of_measured, frames_at, measured_again
+from mien.anonymization.verification import (
+    FRAMES_CHECKED,
+    distances_of_measured,
+    frames_at,
+    frames_searched,
+    measured_again,
+)
 from mien.contracts.face import Box, Landmarks
 from mien.errors import MienError
 from mien.inference.generator import Scene
@@ -23,7 +29,7 @@ from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
 from mien.spread import spread_indices
 from mien.tracking.tracker import KEPT, TrackedFace
-from mien.workers.threads import computing_with, ordered_map, prefetched
+from mien.workers.threads import ahead_of, computing_with, ordered_map, prefetched
 
 _MAX_RANGES = 10
 
@@ -107,7 +113,7 @@ def _seen(video: VideoSource, policy: Policy, analysis: VideoAnalysis, people: S
     in_frames: dict[int, list[tuple[int, TrackedFace]]] = {person: [] for person in people}
     for index, faces in enumerate(analysis.faces):
         for face in faces:
-            if face.track in in_frames and face.sure and not face.interpolated and policy.methods.can_draw(face):
+            if face.track in in_frames and face.sure and not face.interpolated and policy.methods.can_cast(face):
                 in_frames[face.track].append((index, face))
     wanted: dict[int, list[TrackedFace]] = {}
     for found in in_frames.values():
@@ -179,8 +185,8 @@ def _frames_to_search(analysis: VideoAnalysis, redaction: Redaction) -> list[int
     """Frames spread over what is shown, and as many of those in which a part is hidden; ascending."""
     shown = [index for index in range(len(analysis.faces)) if index not in redaction.whole]
     in_doubt = sorted(set(redaction.parts).intersection(shown))
-    chosen = (frames[at] for frames in (shown, in_doubt) for at in spread_indices(len(frames), FRAMES_CHECKED))
-    return sorted(set(chosen))
+    chosen = (frames_searched(frames, analysis.seconds, analysis.shots) for frames in (shown, in_doubt))
+    return sorted({index for frames in chosen for index in frames})
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +231,7 @@ def _looked_at_again(
                 if face.track in originals and face.method != KEPT
             }
             drawn = list(of_people.values())
-        return _LookedAtAgain(frame, leaks, drawn, measured_again(frame.image, drawn, policy.search))
+        return _LookedAtAgain(frame, leaks, drawn, measured_again(frame.image, drawn, policy.search, policy.methods))
 
     indices = sorted(searched | compared)
     session.progress.start(f"{video.path.name}: checking the output", len(indices))
@@ -233,7 +239,9 @@ def _looked_at_again(
     distances: list[float] = []
     with (
         closing(prefetched(frames_at(open_video(path), indices), FRAMES_AHEAD)) as written,
-        closing(ordered_map(again, written, session.threads, 2 * session.threads)) as looked_at,
+        closing(
+            ordered_map(again, written, session.threads, ahead_of(video.frame_bytes, session.threads))
+        ) as looked_at,
     ):
         for seen in looked_at:
             index = seen.frame.index

@@ -14,7 +14,7 @@ from mien.media.animation import open_sink
 from mien.media.video_reader import Frame, VideoSource
 from mien.tracking.track_gaps import TrackGaps
 from mien.tracking.tracker import TrackedFace, follow
-from mien.workers.threads import ordered_map, prefetched
+from mien.workers.threads import ahead_of, ordered_map, prefetched
 
 FRAMES_AHEAD = 4
 """So many frames wait between two stages."""
@@ -81,7 +81,7 @@ def followed(
 
     with (
         closing(prefetched(detector.clock.over("decode", video.frames(deep=True)), FRAMES_AHEAD)) as decoded,
-        closing(ordered_map(find, decoded, threads, 2 * threads)) as found,
+        closing(ordered_map(find, decoded, threads, ahead_of(video.frame_bytes, threads))) as found,
     ):
         yield follow(found)
 

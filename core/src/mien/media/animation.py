@@ -2,7 +2,7 @@
 are."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -96,10 +96,14 @@ class AnimationSource(VideoSource):
         bits = "16 bits a channel became 8" if self._has_16_bits else None
         return tuple(filter(None, [self._which_part(), bits]))
 
-    def _file_frames(self, start: int, stop: int | None, *, deep: bool) -> Iterator[Frame]:
+    def _file_frames(
+        self, start: int, stop: int | None, *, deep: bool, only: Collection[int] | None
+    ) -> Iterator[Frame]:
         times = self._file_times()
         with open_image(self.path) as image:
             for number in range(len(times))[start:stop]:
+                if only is not None and number not in only:
+                    continue
                 try:
                     image.seek(number)
                     shown, alpha = as_rgb(image), alpha_of(image)

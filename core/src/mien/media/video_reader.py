@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -180,6 +180,11 @@ class VideoSource:
         """The number in the file of a part's first frame."""
         return self._first
 
+    @property
+    def frame_bytes(self) -> int:
+        """How much memory the image of a frame takes, or both of them where it has one in 16 bits, too."""
+        return 3 * self.width * self.height * (3 if self.bits > 8 else 1)
+
     def frame_times(self) -> list[int]:
         """The pts of every whole frame, in the order in which they are shown; they grow.
 
@@ -222,18 +227,22 @@ class VideoSource:
         if self.damage:
             raise self._error(self.damage, frame=len(self.frame_times()))
 
-    def frames(self, start: int = 0, stop: int | None = None, *, deep: bool = False) -> Iterator[Frame]:
+    def frames(
+        self, start: int = 0, stop: int | None = None, *, deep: bool = False, only: Collection[int] | None = None
+    ) -> Iterator[Frame]:
         """The frames of that range; their pixels are the same wherever the range begins.
 
         start, stop: numbers of frames, from 0; stop None: to the end. What lies beyond the end is left out.
-        deep: whether a video of more than 8 bits gives its images in 16 bits too.
+        deep: whether a video of more than 8 bits gives its images in 16 bits too. only: numbers of frames; the others
+        are decoded, but not made into images, and left out; None: all.
 
         Raises MienError naming the file and the frame's number at a frame that is missing or damaged; the frames before
         it have been given by then.
         """
         until = self._stop if stop is None else self._first + stop
         until = until if self._stop is None or until is None else min(until, self._stop)
-        for frame in self._file_frames(self._first + start, until, deep=deep):
+        numbers = None if only is None else {self._first + number for number in only}
+        for frame in self._file_frames(self._first + start, until, deep=deep, only=numbers):
             yield replace(frame, index=frame.index - self._first) if self._first else frame
 
     def _file_times(self) -> list[int]:
@@ -247,7 +256,9 @@ class VideoSource:
     def _damage_of_file(self) -> str | None:
         return self._index().damage
 
-    def _file_frames(self, start: int, stop: int | None, *, deep: bool) -> Iterator[Frame]:
+    def _file_frames(
+        self, start: int, stop: int | None, *, deep: bool, only: Collection[int] | None
+    ) -> Iterator[Frame]:
         """As `frames`, of the whole file; numbers are those of the file."""
         index = self._index()
         times = index.times
@@ -257,6 +268,9 @@ class VideoSource:
         for frame in self._frames_from(index, start, stop_at) if start < stop_at else ():
             if frame.is_corrupt:
                 break
+            if only is not None and at not in only:
+                at += 1
+                continue
             in_16_bits = self._as_rgb(frame, at, "rgb48le") if deep and self.bits > 8 else None
             yield Frame(at, times[at], self._as_rgb(frame, at), until[at] - times[at], in_16_bits)
             at += 1

@@ -16,6 +16,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
+AHEAD, AHEAD_BYTES = 24, 1 << 27
+
 
 class _End:
     """What comes after the last item."""
@@ -69,6 +71,15 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], workers: int, ah
         finally:
             for future in pending:
                 future.cancel()
+
+
+def ahead_of(item_bytes: int, threads: int) -> int:
+    """How many items of that size `ordered_map` should keep in work, where some take ten times as long as others.
+
+    While one of these is waited for, the other threads go on with those behind it; within `AHEAD_BYTES` of memory, and
+    two for each thread at least.
+    """
+    return max(2 * threads, min(AHEAD, AHEAD_BYTES // max(1, item_bytes)))
 
 
 @contextmanager
