@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien import AuditOptions, AuditReport, MienError, Registry, audit
+from mien import AuditOptions, AuditReport, MienError, Part, Registry, audit
 from mien.anonymization.redaction import Region, redact_regions
 from mien.auditing.attacks import accepted, enrolled, identified, trained
 from mien.auditing.choice import choose_plugins
@@ -256,3 +256,16 @@ def test_of_few_pairs_no_rate_is_told(people: np.ndarray) -> None:
     few = slice(0, 80)
     rates = accepted(faces_of(people, 0)[few], faces_of(people, 0)[few], people[few])
     assert rates and (rates.impostor_pairs, rates.true_accepts) == (80, None)
+
+
+def test_the_part_of_an_original_is_compared_with_what_was_made_of_it(tmp_path: Path) -> None:
+    part = Part.between("0.5", "0.8")
+    video = VideoSource(TWO).within(part)
+    with VideoSink(tmp_path / "part.mp4", video, synthetic=None) as sink:
+        for frame in video.frames():
+            sink.write(frame.image, frame.pts, frame.duration)
+    report = audit(TWO, tmp_path / "part.mp4", options=replace(FAST, part=part, every=4))
+    assert report.frames == 3 and len(report.leaks) == 6  # both people, as they were
+    with pytest.raises(MienError, match="do not show the same") as error:
+        audit(TWO, tmp_path / "part.mp4", options=FAST)
+    assert "--start TIME --end TIME" in error.value.fix

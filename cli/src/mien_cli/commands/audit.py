@@ -31,6 +31,11 @@ def audit(
         ),
     ] = None,
     every: Annotated[int, typer.Option(metavar="N", min=1, help="Audit each N-th frame of a video.")] = 1,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="If OUTPUT was made of a part of a video: from when on, as it was told."),
+    ] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Until when.")] = None,
     extractor: Annotated[
         str | None,
         typer.Option(
@@ -77,6 +82,7 @@ def audit(
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import AuditOptions
     from mien import audit as run_audit
+    from mien.media.part import Part
 
     options = AuditOptions(
         extractor=extractor,
@@ -84,6 +90,7 @@ def audit(
         judges=None if judges is None else tuple(judges),
         keep=tuple(keep or ()),
         every=every,
+        part=Part.between(start, end),
         least_score=least_score,
         threads=threads,
     )

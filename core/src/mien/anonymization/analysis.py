@@ -15,6 +15,7 @@ from mien.anonymization.search import FaceSearch
 from mien.contracts.face import Face, Landmarks, RgbImage
 from mien.geometry.alignment import align
 from mien.inference.session import Session
+from mien.inference.video import as_shown
 from mien.media.video_reader import Frame, VideoSource
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.reidentification import is_encoded, joined_by_encodings, joined_by_place, seen_in
@@ -112,7 +113,8 @@ def analyze(
                 ]
                 if chosen:
                     with session.clock.running("check"):
-                        values = encode(recognizer, frame.image, chosen)
+                        shown, of_shown = as_shown(frame, chosen, float(video.pixel_shape))
+                        values = encode(recognizer, shown.image, of_shown)
                     encodings[frame.index] = {face.track: value for face, value in zip(chosen, values, strict=True)}
             for face in faces:
                 detections[face.track] += is_measured(face)

@@ -23,7 +23,7 @@ from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.report import AnonymizedFile, Check, FrameRange, as_ranges
 from mien.inference.session import Session
-from mien.inference.video import FRAMES_AHEAD
+from mien.inference.video import FRAMES_AHEAD, as_shown, as_stored
 from mien.media.animation import open_sink, open_video
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
@@ -121,7 +121,8 @@ def _seen(video: VideoSource, policy: Policy, analysis: VideoAnalysis, people: S
             wanted.setdefault(found[at][0], []).append(found[at][1])
     seen: dict[int, list[Seen]] = {person: [] for person in people}
     for frame in frames_at(video, sorted(wanted)):
-        for face in wanted[frame.index]:
+        frame, faces = as_shown(frame, wanted[frame.index], float(video.pixel_shape))
+        for face in faces:
             seen[face.track].append(Seen(frame.image, face))
     return seen
 
@@ -164,6 +165,7 @@ def _generate(
     def scenes() -> Iterator[Scene[Frame]]:
         for frame in decoded:
             found = () if frame.index in redaction.whole else analysis.faces[frame.index]
+            frame, found = as_shown(frame, found, float(video.pixel_shape))
             yield targets.scene(frame.image, found, frame)
 
     session.progress.start(video.path.name, len(analysis.faces))
@@ -176,7 +178,8 @@ def _generate(
         for scene, image in redrawn:
             with session.clock.running("encode"):
                 frame = scene.context
-                sink.write(redaction.hide(frame.index, image), frame.pts, frame.duration, frame)
+                shown = redaction.hide(frame.index, as_stored(frame, image))
+                sink.write(shown, frame.pts, frame.duration, frame.stored or frame)
             faces_generated += len(scene.faces)
             session.progress.advance(1, faces=faces_generated)
 
@@ -231,6 +234,7 @@ def _looked_at_again(
                 if face.track in originals and face.method != KEPT
             }
             drawn = list(of_people.values())
+        frame, drawn = as_shown(frame, drawn, float(video.pixel_shape))
         return _LookedAtAgain(frame, leaks, drawn, measured_again(frame.image, drawn, policy.search, policy.methods))
 
     indices = sorted(searched | compared)

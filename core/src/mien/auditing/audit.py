@@ -106,7 +106,9 @@ class Auditor:
 
     def examine(self, pair: FilePair, findings: Findings, progress: Progress) -> AuditedFile:
         """Examine a file and add what is found. Raises MienError if it cannot be read or does not fit its original."""
-        frames = pair_frames(pair, self._options.every, self._options.most_frames, self._options.frames)
+        frames = pair_frames(
+            pair, self._options.every, self._options.most_frames, self._options.frames, self._options.part
+        )
         progress.start(f"{pair.output.name}: auditing", len(frames.frames))
         findings.finder.next_file()
         faces = compared = kept = 0

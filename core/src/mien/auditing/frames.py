@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from mien.auditing.pairs import FilePair
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.geometry.pixel_shape import in_square_pixels
 from mien.media.animation import open_video
 from mien.media.images import read_image
+from mien.media.part import WHOLE, Part
 from mien.media.video_reader import Frame, VideoSource
 from mien.spread import spread_indices
 from mien.tracking.shots import frame_signature
@@ -71,23 +73,25 @@ class PairedFrames:
             yield ImagePair(number, seconds, original, _fitted(output, original, self.pair))
 
 
-def pair_frames(pair: FilePair, every: int = 1, most: int | None = None, also: Collection[int] = ()) -> PairedFrames:
+def pair_frames(
+    pair: FilePair, every: int = 1, most: int | None = None, also: Collection[int] = (), part: Part = WHOLE
+) -> PairedFrames:
     """What of two files is shown at the same time.
 
     every: of the output, one frame in so many. most: of these at most so many, spread over it; None: all. also: frames
-    of the output that are added.
+    of the output that are added. part: of the original, of which the output was made.
     Raises MienError if one cannot be read, they have not the same shape, or do not last equally long.
     """
     if pair.original.kind == "image":
         return PairedFrames(pair, [0], [0], (), [0.0], None)
-    original, output = open_video(pair.original.path), open_video(pair.output)
-    _check_shapes((original.width, original.height), (output.width, output.height), pair)
+    original, output = open_video(pair.original.path).within(part), open_video(pair.output)
+    _check_shapes(_size(original), _size(output), pair)
     times, of_output = _seconds(original), _seconds(output)
     if abs(times[-1] - of_output[-1]) > _SAME_SECONDS:
         raise MienError(
             f"{pair.output} lasts {of_output[-1]:.1f} s and {pair.original.path} {times[-1]:.1f} s: they do not show "
             "the same.",
-            "Cut both to the same stretch, or give the original that it was made of.",
+            "Give the original that it was made of; if that was a part, say which: --start TIME --end TIME",
         )
     notes = []
     if (original.width, original.height) != (output.width, output.height):
@@ -107,6 +111,12 @@ def pair_frames(pair: FilePair, every: int = 1, most: int | None = None, also: C
     chosen = sorted({*chosen, *(index for index in also if 0 <= index < len(of_output))})
     matched = [int(np.clip(nearest[index] + shift, 0, len(times) - 1)) for index in chosen]
     return PairedFrames(pair, chosen, matched, notes, [of_output[index] for index in chosen], (original, output))
+
+
+def _size(video: VideoSource) -> tuple[int, int]:
+    """Width and height in square pixels."""
+    shape = float(video.pixel_shape)
+    return round(video.width * max(shape, 1)), round(video.height * max(1 / shape, 1))
 
 
 def _seconds(video: VideoSource) -> list[float]:
@@ -143,7 +153,7 @@ def _signatures(video: VideoSource, count: int) -> list[NDArray[np.int16]]:
 
 
 def _frames_at(video: VideoSource, indices: Sequence[int]) -> Iterator[RgbImage]:
-    """The images of those frames; indices ascend, and may stand there more than once."""
+    """The images of those frames, in square pixels; indices ascend, and may stand there more than once."""
     stretches: list[list[int]] = []
     for index in dict.fromkeys(indices):
         if stretches and index - stretches[-1][-1] < _FRAMES_READ_ON:
@@ -153,7 +163,7 @@ def _frames_at(video: VideoSource, indices: Sequence[int]) -> Iterator[RgbImage]
     times = Counter(indices)
     for stretch in stretches:
         for frame in _of_stretch(video, stretch):
-            yield from repeat(frame.image, times[frame.index])
+            yield from repeat(in_square_pixels(frame.image, float(video.pixel_shape)), times[frame.index])
 
 
 def _of_stretch(video: VideoSource, indices: Sequence[int]) -> Iterator[Frame]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.errors import MienError
+from mien.media.part import WHOLE, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class AuditOptions:
     """Of each video at most so many frames, spread over it; None: all."""
     frames: tuple[int, ...] = ()
     """Frames of a video, from 0, that are audited beside these, whatever `every` and `most_frames` say."""
+    part: Part = WHOLE
+    """Of an original that is a video, the part of which the output was made."""
     least_score: float = 0.5
     """Faces that the extractor is less sure of, in [0, 1], are listed as doubtful and do not count as leaks."""
     threads: int | None = None

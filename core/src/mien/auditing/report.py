@@ -21,7 +21,7 @@ class Leak(BaseModel):
     """The output's, from 0."""
     seconds: float
     box: tuple[float, float, float, float]
-    """Left, top, right, bottom in pixels of the original."""
+    """Left, top, right, bottom in pixels of the original, made square."""
     score: float
     """How sure the extractor is, in [0, 1]."""
     in_original: bool

@@ -12,6 +12,7 @@ from mien.dataset.format import Dataset
 from mien.dataset.source_names import source_path
 from mien.errors import MienError
 from mien.geometry.alignment import as_mask, transform_points
+from mien.geometry.pixel_shape import in_square_pixels
 from mien.media.images import read_image
 
 RAW = "raw"
@@ -79,6 +80,6 @@ def _scenes(path: Path, frames: Sequence[Any]) -> Iterator[RgbImage]:
         for frame in video.frames(frames[0], frames[-1] + 1):
             if frame.index in needed:
                 needed.remove(frame.index)
-                yield frame.image
+                yield in_square_pixels(frame.image, float(video.pixel_shape))
     if needed:
         raise MienError(f"{path} has changed: it has no frame {min(needed)} any more.", "Put the earlier video back.")

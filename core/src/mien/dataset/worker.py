@@ -26,7 +26,7 @@ from mien.dataset.source_names import printable
 from mien.dataset.tasks import Advanced, Report
 from mien.errors import MienError
 from mien.geometry.alignment import as_uint8_mask, can_align, cut, points_of, similarity_to_crop
-from mien.geometry.pixel_shape import in_square_pixels, in_stored_pixels
+from mien.geometry.pixel_shape import in_square_pixels
 from mien.media.images import read_image
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
@@ -44,8 +44,6 @@ class _LoadedImage:
     frame: int | None = None
     pts: int | None = None
     reason: str = ""
-    pixel_shape: float = 1.0
-    """Width of a pixel over its height."""
 
     def row(self, **columns: Any) -> Row:
         return {
@@ -96,7 +94,7 @@ class ChunkWorker:
                     report(Advanced(0 if chunk.frames else 1, 0, readable=False))
                     continue
                 try:
-                    found = self._measured(loaded.image, loaded.pixel_shape)
+                    found = self._measured(loaded.image)
                 # A plugin may raise anything on an image, and the others are not to suffer for it.
                 except Exception as error:
                     failure = error.message if isinstance(error, MienError) else _in_words(error)
@@ -131,8 +129,8 @@ class ChunkWorker:
             if self._video is None or self._video.path != source.path:
                 self._video = open_video(source.path)
             for frame in self._video.frames(start, stop):
-                shape = float(self._video.pixel_shape)
-                yield _LoadedImage(source, frame.image, frame.index, frame.pts, pixel_shape=shape)
+                image = in_square_pixels(frame.image, float(self._video.pixel_shape))
+                yield _LoadedImage(source, image, frame.index, frame.pts)
                 reached = frame.index + 1
             if reached < stop:
                 yield _LoadedImage(source, None, reached, reason=f"the video ends before frame {reached}")
@@ -142,9 +140,8 @@ class ChunkWorker:
             reason = error.message if isinstance(error, MienError) else _in_words(error)
             yield _LoadedImage(source, None, reached if frames else None, reason=reason)
 
-    def _measured(self, image: RgbImage, pixel_shape: float) -> list[_FoundFace]:
-        faces = self._extractors.extract(in_square_pixels(image, pixel_shape))
-        found = self._cut_out([in_stored_pixels(face, pixel_shape) for face in faces], image)
+    def _measured(self, image: RgbImage) -> list[_FoundFace]:
+        found = self._cut_out(self._extractors.extract(image), image)
         if self._recognizer and self._person is not None:
             found = _measured_by(self._recognizer.features, found)
             found = [_checked_person(face, self._recognizer, self._person) for face in found]

@@ -22,7 +22,7 @@ from mien.errors import MienError
 from mien.geometry.alignment import align
 from mien.inference.detector import FaceDetector
 from mien.inference.jobs import failure_of
-from mien.inference.video import followed
+from mien.inference.video import as_shown, followed
 from mien.media.animation import open_video
 from mien.media.discovery import Source, find_sources
 from mien.media.images import load_file
@@ -167,7 +167,8 @@ class _Finder:
                     detections.clear()  # whoever is at a track's place after a cut may be somebody else
                 measured = [face for face in faces if face.landmarks is not None and not face.interpolated]
                 chosen = [face for face in measured if is_encoded(detections[face.track])]
-                encodings.append(self._encoded(frame.image, chosen))
+                shown, of_shown = as_shown(frame, chosen, float(video.pixel_shape))
+                encodings.append(self._encoded(shown.image, of_shown))
                 for face in measured:
                     detections[face.track] += 1
                 tracked.append(faces)

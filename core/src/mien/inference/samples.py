@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.geometry.pixel_shape import in_square_pixels
 from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.session import Session
@@ -62,7 +63,8 @@ def _places(jobs: Sequence[Job], places: int, part: Part) -> Iterator[tuple[str,
             if video is None:
                 yield path.name, read_image(path)
             else:
-                yield f"{path.name}, frame {frame}", next(video.frames(frame, frame + 1)).image
+                image = in_square_pixels(next(video.frames(frame, frame + 1)).image, float(video.pixel_shape))
+                yield f"{path.name}, frame {frame}", image
         except MienError:
             continue
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
-from mien.contracts.face import Face
-from mien.geometry.pixel_shape import in_square_pixels, in_stored_pixels
+from mien.contracts.face import Face, RgbImage
+from mien.geometry.pixel_shape import in_square_pixels, in_stored_pixels, set_back, to_square_pixels
 from mien.inference.detector import FaceDetector
 from mien.inference.generator import Scene
 from mien.inference.jobs import Job
@@ -29,21 +30,21 @@ def swap_video(job: Job, video: VideoSource, session: Session) -> FileReport:
     frames = faces = undrawn = interpolated = 0
     no_face: list[int] = []
     found_people: set[int] = set()
-    gaps = TrackGaps()
+    gaps, shape = TrackGaps(), float(video.pixel_shape)
     with (
         open_sink(
             job.output, video, synthetic=session.provenance, quality=session.quality, sound=session.sound
         ) as sink,
         followed(video, session.detector, session.threads) as tracked,
         session.redrawn(
-            _scenes(session.person_filter.of_video(tracked) if session.person_filter else tracked, session),
+            _scenes(_chosen((as_shown(*one, shape) for one in tracked), session), session),
             FRAMES_AHEAD,
         ) as blended,
     ):
         for scene, image in blended:
             frame, found = scene.context
             with session.clock.running("encode"):
-                sink.write(image, frame.pts, frame.duration, frame)
+                sink.write(as_stored(frame, image), frame.pts, frame.duration, frame.stored or frame)
             frames += 1
             faces += len(scene.faces)
             found_people.update(face.method for face in found)
@@ -84,6 +85,26 @@ def followed(
         closing(ordered_map(find, decoded, threads, ahead_of(video.frame_bytes, threads))) as found,
     ):
         yield follow(found)
+
+
+def as_shown(frame: Frame, faces: Sequence[TrackedFace], pixel_shape: float) -> tuple[Frame, list[TrackedFace]]:
+    """A frame in square pixels, with its faces there: so nobody is measured, known or drawn wider than they are."""
+    if pixel_shape == 1:
+        return frame, list(faces)
+    matrix = to_square_pixels(pixel_shape)
+    view = in_square_pixels(frame.image, pixel_shape)
+    return replace(frame, image=view, stored=frame), [face.moved(matrix) for face in faces]
+
+
+def as_stored(frame: Frame, image: RgbImage) -> RgbImage:
+    """The image that was drawn in a frame, in the pixels that the frame was stored in."""
+    return image if frame.stored is None else set_back(frame.stored.image, frame.image, image)
+
+
+def _chosen(
+    frames: Iterator[tuple[Frame, list[TrackedFace]]], session: Session
+) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+    return session.person_filter.of_video(frames) if session.person_filter else frames
 
 
 def _scenes(

@@ -56,6 +56,8 @@ class Frame:
     """The image in 16 bits, uint16 (H, W, 3), if the file has more than 8; with `VideoSource.frames(deep=True)`."""
     alpha: Alpha | None = None
     """How opaque each pixel is, of an animated image; None: all are. On white, `image` shows it."""
+    stored: "Frame | None" = None
+    """The frame as it is stored, if this one was stretched until its pixels are square."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.face import SURELY_A_FACE, Box, Face, Landmarks, RgbImage
-from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE, warp
+from mien.contracts.face import SURELY_A_FACE, Affine, Box, Face, Landmarks, RgbImage
+from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE, transform_points, warp
 from mien.geometry.boxes import box_distance, box_of, center, growth, longer_side, united, weighted_mean
 from mien.media.video_reader import Frame
 
@@ -76,6 +76,22 @@ class TrackedFace:
     def extent(self) -> Box:
         """The smallest box around the box and the landmarks."""
         return _extent(self.box, self.landmarks)
+
+    def moved(self, matrix: Affine) -> "TrackedFace":
+        """The same face in an image that is transformed so."""
+
+        def points(of: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+            return {name: transform_points(matrix, its) for name, its in of.items()}
+
+        return replace(
+            self,
+            box=box_of(transform_points(matrix, self.box.corners)),
+            steady_box=box_of(transform_points(matrix, self.steady_box.corners)),
+            landmarks=None if self.landmarks is None else transform_points(matrix, self.landmarks),
+            steady=None if self.steady is None else transform_points(matrix, self.steady),
+            points=points(self.points),
+            steady_points=points(self.steady_points),
+        )
 
     def as_found(self) -> Face:
         """The face of this frame."""
