@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mien.auditing.pairs import FilePair
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
-from mien.geometry.pixel_shape import in_square_pixels
+from mien.geometry.pixel_shape import in_square_pixels, size_in_square_pixels
 from mien.media.animation import open_video
 from mien.media.images import read_image
 from mien.media.part import WHOLE, Part
@@ -115,8 +115,7 @@ def pair_frames(
 
 def _size(video: VideoSource) -> tuple[int, int]:
     """Width and height in square pixels."""
-    shape = float(video.pixel_shape)
-    return round(video.width * max(shape, 1)), round(video.height * max(1 / shape, 1))
+    return size_in_square_pixels(video.width, video.height, float(video.pixel_shape))
 
 
 def _seconds(video: VideoSource) -> list[float]:

@@ -1,20 +1,31 @@
 """Videos whose pixels are not square: searched and drawn as they are shown, written as they are stored."""
 
+from typing import Any, TypeVar, cast
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.contracts.face import Affine, Face, RgbImage
 from mien.geometry.alignment import transform_points
 from mien.geometry.boxes import box_of
 
+T = TypeVar("T", bound=np.generic)
 
-def in_square_pixels(image: RgbImage, pixel_shape: float) -> RgbImage:
-    """An image whose pixels are pixel_shape times as wide as high, stretched until they are square."""
+
+def in_square_pixels(image: NDArray[T], pixel_shape: float) -> NDArray[T]:
+    """An image whose pixels are pixel_shape times as wide as high, stretched until they are square: (H, W, 3)."""
     if pixel_shape == 1:
         return image
     height, width = image.shape[:2]
-    size = (round(width * max(pixel_shape, 1)), round(height * max(1 / pixel_shape, 1)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    size = size_in_square_pixels(width, height, pixel_shape)
+    stretched: Any = cv2.resize(cast("NDArray[Any]", image), size, interpolation=cv2.INTER_LINEAR)
+    return cast("NDArray[T]", stretched)
+
+
+def size_in_square_pixels(width: int, height: int, pixel_shape: float) -> tuple[int, int]:
+    """Width and height of an image whose pixels are made square."""
+    return round(width * max(pixel_shape, 1)), round(height * max(1 / pixel_shape, 1))
 
 
 def in_stored_pixels(face: Face, pixel_shape: float) -> Face:

@@ -1,6 +1,7 @@
 """Reading and writing images: every format and mode that people have, upright, as RGB."""
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,9 @@ def write_image(
         )
     options = save_options(written_as, synthetic)
     if exif and written_as == "TIFF":
-        options["tiffinfo"] = {**dict(exif), **options.get("tiffinfo", {})}
+        options["tiffinfo"] = _with_tags(exif, options.get("tiffinfo", {}))
+        if exif.get_ifd(_EXIF_DIRECTORY):
+            del options["compression"]  # with it, Pillow has libtiff write the file, and that takes no such directory
     elif exif and written_as != "BMP":
         options["exif"] = exif.tobytes()
     encoded = io.BytesIO()
@@ -204,6 +207,14 @@ def _left_out(image: Image.Image) -> tuple[str, ...]:
         pages = "page" if image.format == "TIFF" else "image"
         notes.append(f"{further} further {pages}{'s are' if further > 1 else ' is'} left out: the first alone is read")
     return tuple(notes)
+
+
+def _with_tags(exif: Image.Exif, tags: Mapping[int, Any]) -> Image.Exif:
+    """The same with other tags in its first directory; what a TIFF has as its own tags, others have as EXIF."""
+    joined = Image.Exif()
+    joined.load(exif.tobytes())
+    joined.update(tags)
+    return joined
 
 
 def _as_deep_png(image: Deep, alpha: Alpha | None, options: dict[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""How a video's images are turned and mirrored to stand upright."""
+"""What a video's frames say beside their images: how they are to be turned and mirrored to stand upright, and more."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -7,6 +7,17 @@ import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
+
+_LEFT_OUT = {
+    "A53_CC": "captions within the images (closed captions) are left out",
+    "STEREO3D": "what is said of images for both eyes (3D) is left out",
+    "SPHERICAL": "what is said of the panorama (360°) is left out",
+    "DOVI_RPU_BUFFER": "Dolby Vision's metadata is left out",
+    "DOVI_METADATA": "Dolby Vision's metadata is left out",
+    "DYNAMIC_HDR_PLUS": "what is said of each image's brightness (HDR10+) is left out",
+    "DYNAMIC_HDR_VIVID": "what is said of each image's brightness (HDR Vivid) is left out",
+    "ICC_PROFILE": "the color profile is left out",
+}
 
 
 def display_matrix(frame: VideoFrame) -> NDArray[np.int32]:
@@ -24,6 +35,12 @@ def side_data_of(frame: VideoFrame) -> Mapping[str, Any]:
         return cast("Mapping[str, Any]", frame.side_data)
     except ValueError:
         return {}
+
+
+def said_beside(frame: VideoFrame) -> tuple[str, ...]:
+    """What a frame says that no frame of the new file does, as sentences without an end."""
+    found = side_data_of(frame)
+    return tuple(dict.fromkeys(note for kind, note in _LEFT_OUT.items() if found.get(kind) is not None))
 
 
 def is_sideways(matrix: NDArray[np.int32]) -> bool:

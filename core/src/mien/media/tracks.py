@@ -14,7 +14,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import AttachmentStream, Stream
 from av.subtitles.stream import SubtitleStream
 
 from mien.media.timeline import Timeline
@@ -26,8 +26,10 @@ _TEXT_ENCODER = {"webm": "webvtt", "matroska": "srt"}
 _PRIMING_SECONDS = Fraction(1, 10)
 """Sound that is not to be heard, but that a decoder may need before what is."""
 _MILLISECOND = Fraction(1, 1000)
+_NOT_SAID = ("default", "attached_pic", "timed_thumbnails", "still_image", "dependent", "multilayer")
+_TITLE_KEYS = ("title", "name")  # the second in .mp4 and .mov
 _CHAPTER_HANDLERS = ("subtitle", "chapter")  # chapters stand in an .mp4 twice, the second time as a track
-_TRACKS = {"audio": "sound", "video": "video", "subtitle": "subtitles", "data": "data", "attachment": "attachment"}
+_TRACKS = {"audio": "sound", "video": "video", "subtitle": "subtitles", "data": "data"}
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class Tracks:
         span: tuple[Fraction | None, Fraction | None] = (None, None),
     ) -> None:
         self._source, self._output, self._timeline = source, output, timeline
+        self._keeps_titles = texts
         self._begin, self._end = span
         self.notes: list[str] = []
         self._tracks: dict[int, Track] = {}
@@ -86,6 +89,15 @@ class Tracks:
     def sound(self) -> list[AudioStream]:
         """The source's streams of sound that are kept."""
         return [track.stream for track in self._tracks.values() if track.stream.type == "audio"]
+
+    def lost_labels(self, written: InputContainer) -> list[str]:
+        """What is said of the tracks that the new file does not say, as sentences without an end."""
+        notes = []
+        for track in self._tracks.values():
+            lost = _said_of(track.stream, self._keeps_titles) - _said_of(written.streams[track.target.index], True)
+            if lost:
+                notes.append(f"what is said of {_TRACKS[track.stream.type]} is left out: {', '.join(sorted(lost))}")
+        return notes
 
     def starts(self) -> list[Fraction]:
         """When the sound that is kept is first heard, in seconds of the source's clock; never before a part begins."""
@@ -146,6 +158,12 @@ class Tracks:
 
     def _track(self, stream: Stream, *, sound: bool, texts: bool) -> Track | None:
         name = _codec_of(stream)
+        if isinstance(stream, AttachmentStream):
+            if texts and self._output.format.name == "matroska" and stream.mimetype:
+                self._output.add_attachment(stream.name or "", stream.mimetype, stream.data)
+            else:
+                self._left["an attachment"] += 1
+            return None
         if isinstance(stream, AudioStream):
             return self._sound_track(stream, name) if sound else None
         if isinstance(stream, SubtitleStream) and texts and (_holds(self._output, stream) or name in _TEXT_CODECS):
@@ -156,7 +174,7 @@ class Tracks:
         elif stream.type == "subtitle":
             self._left[f"subtitles ({name})"] += 1
         elif "timecode" not in stream.metadata and not self._is_of_chapters(stream):
-            self._left[f"a {_TRACKS.get(stream.type, stream.type)} track{f' ({name})' if name else ''}"] += 1
+            self._left[f"a track of {_TRACKS.get(stream.type, stream.type)}{f' ({name})' if name else ''}"] += 1
         return None
 
     def _is_of_chapters(self, stream: Stream) -> bool:
@@ -176,7 +194,7 @@ class Tracks:
         target = self._output.add_stream("libopus" if into_webm else "aac", rate=rate, layout=layout)
         target.bit_rate = _BITS_PER_CHANNEL * (1 if layout == "mono" else 2)
         target.time_base = Fraction(1, rate)
-        _label(stream, target)
+        label(stream, target, titles=self._keeps_titles)
         self.notes.append(
             f"sound ({name}), which such a file cannot hold, is encoded as {'Opus' if into_webm else 'AAC'}"
         )
@@ -190,14 +208,23 @@ class Tracks:
         target = cast("Any", self._output.add_stream(_TEXT_ENCODER.get(self._output.format.name, "mov_text")))
         target.codec_context.subtitle_header = context.subtitle_header
         target.time_base = _MILLISECOND
-        _label(stream, target)
+        label(stream, target, titles=self._keeps_titles)
         self.notes.append(f"subtitles ({context.name}) are written as {target.codec_context.name}")
         return Track(stream, target, encodes=True)
 
     def _copy(self, stream: Any) -> Any:
         copy = self._output.add_stream_from_template(stream)
-        _label(stream, copy)
+        label(stream, copy, titles=self._keeps_titles)
         return copy
+
+
+def _said_of(stream: Any, titles: bool) -> set[str]:
+    """Its language, its title, and for what it is meant, in words."""
+    metadata = {key.lower(): text for key, text in stream.metadata.items()}
+    said = {f"language {metadata['language']}"} if metadata.get("language", "und") != "und" else set()
+    said |= {f"title {metadata[key]!r}" for key in _TITLE_KEYS if titles and key in metadata}
+    flags = (flag for flag in type(stream.disposition) if flag in stream.disposition and flag.name not in _NOT_SAID)
+    return said | {str(flag.name).replace("_", " ") for flag in flags}
 
 
 def timecode_of(source: InputContainer) -> str | None:
@@ -206,8 +233,13 @@ def timecode_of(source: InputContainer) -> str | None:
     return next((text for metadata in said for key, text in metadata.items() if key.lower() == "timecode"), None)
 
 
-def _label(stream: Any, copy: Any) -> None:
+def label(stream: Any, copy: Any, *, titles: bool) -> None:
+    """Give a copy of a stream its language, for what it is meant and, with titles, its title."""
     copy.metadata.update({key: text for key, text in stream.metadata.items() if key.lower() == "language"})
+    said = [text for key, text in stream.metadata.items() if key.lower() in _TITLE_KEYS]
+    if titles and said:
+        copy.metadata["title"] = said[0]
+    copy.disposition = stream.disposition
 
 
 def _codec_of(stream: Any) -> str:

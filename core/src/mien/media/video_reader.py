@@ -26,7 +26,7 @@ from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.media.deep_color import HdrMetadata, bits_of
 from mien.media.deinterlace import FRAMES_BEFORE, deinterlaced, is_interlaced
-from mien.media.orientation import display_matrix, is_sideways, upright
+from mien.media.orientation import display_matrix, is_sideways, said_beside, upright
 from mien.media.part import HALF_A_MILLISECOND, Part, clock_of
 from mien.media.timeline import Timeline, growing
 from mien.media.transparency import Alpha
@@ -128,6 +128,7 @@ class VideoSource:
             self.hdr = HdrMetadata.of(first)
             """What it says of brightness."""
             self.color = Color(first.color_range, first.colorspace, first.color_primaries, first.color_trc)
+            self._beside = said_beside(first)
             self.metadata = dict(container.metadata)
             """What the file says of itself: title, comment, …"""
             self.has_audio = bool(container.streams.audio)
@@ -214,7 +215,7 @@ class VideoSource:
         """What of the file is not in its frames, as sentences without an end."""
         made_whole = "the source is interlaced; its frames are deinterlaced" if self.is_interlaced else None
         alpha = "transparency is left out" if _HAS_ALPHA.search(self.pixel_format) else None
-        return tuple(filter(None, [self._which_part(), self.cut_off, made_whole, alpha]))
+        return tuple(filter(None, [self._which_part(), self.cut_off, made_whole, alpha, *self._beside]))
 
     def _which_part(self) -> str | None:
         if not self._first and self._stop is None:

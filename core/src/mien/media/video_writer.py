@@ -15,15 +15,18 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.geometry.pixel_shape import in_square_pixels, size_in_square_pixels
 from mien.media.credentials import remove_sidecar
 from mien.media.deep_images import merged
 from mien.media.files import whole_file
 from mien.media.part import timecode_after
 from mien.media.provenance import Provenance
-from mien.media.tracks import Tracks, timecode_of
+from mien.media.titles import kept_titles, lost_titles
+from mien.media.tracks import Tracks, label, timecode_of
 from mien.media.video_reader import CONVERSION, Frame, VideoSource, url_of
 
 WRITABLE_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
@@ -34,16 +37,6 @@ _WORST_VP9_QUALITY = 63
 _ENCODER_THREADS = 4  # fixed, since x264's output depends on it
 _MP4_SUFFIXES = (".mp4", ".m4v", ".mov")
 _LARGEST_TIMESCALE = 2**31 - 1
-_TECHNICAL_METADATA = (  # what the file says of itself, or gets apart
-    "major_brand",
-    "minor_version",
-    "compatible_brands",
-    "encoder",
-    "handler_name",
-    "duration",
-    "timecode",
-)
-_PLACE = "location"  # as in `location-eng` and `com.apple.quicktime.location.ISO6709`
 # Macroblock-tree rate control is off since, in the build that PyAV brings, it decides differently from run to run.
 _X264_OPTIONS = {"preset": "superfast", "mbtree": "0"}
 _H264, _HEVC, _VP9, _AV1 = "libx264", "libx265", "libvpx-vp9", "libsvtav1"
@@ -107,8 +100,12 @@ class VideoSink:
         self._synthetic = synthetic
         self._quality = quality
         self._keeps_sound, self._keeps_titles = sound, titles
+        # FFmpeg writes the shape of pixels into a .webm only if it is told otherwise than PyAV can.
+        self._is_stretched = path.suffix.lower() == ".webm" and like.pixel_shape != 1
+        shape = float(like.pixel_shape) if self._is_stretched else 1.0
+        self._width, self._height = size_in_square_pixels(like.width, like.height, shape)
         # The VP9 that PyAV brings has 8 bits, and its AV1 even sides.
-        self._is_deep = like.bits > 8 and not (path.suffix.lower() == ".webm" and (like.width % 2 or like.height % 2))
+        self._is_deep = like.bits > 8 and not (path.suffix.lower() == ".webm" and (self._width % 2 or self._height % 2))
         self.notes: tuple[str, ...] = ()
         """What of the source is left out or changed, besides its images; each as a sentence without its end."""
         self._stack = ExitStack()
@@ -121,6 +118,7 @@ class VideoSink:
                 _ = self._synthetic.signer.key  # one that cannot be read or made is told before any frame is drawn
             stack.push(self._sign)
             source = stack.enter_context(av.open(url_of(self._like.path), metadata_errors="replace"))
+            stack.push(self._compare)
             self._output = self._created(partial, source)
             stack.push(self._close)
             self._output.metadata.update(self._metadata())
@@ -129,7 +127,8 @@ class VideoSink:
             if timecode and self._keeps_titles:
                 self._output.metadata["timecode"] = timecode
             self._video = self._video_stream()
-            tracks = Tracks(
+            label(source.streams[self._like.stream_index], self._video, titles=self._keeps_titles)
+            tracks = self._tracks = Tracks(
                 source,
                 self._output,
                 self._like.stream_index,
@@ -168,11 +167,14 @@ class VideoSink:
                 if before is None or before.deep is None
                 else (merged(image, before.image, before.deep))
             )
-            frame = VideoFrame.from_ndarray(np.ascontiguousarray(in_16_bits), format="rgb48le")
+            frame = VideoFrame.from_ndarray(np.ascontiguousarray(self._sized(in_16_bits)), format="rgb48le")
         else:
-            frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")
+            frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(self._sized(image)), format="rgb24")
         frame.pts, frame.time_base, frame.duration = pts - self._origin, self._like.time_base, duration
         self._mux(self._video.encode(self._in_source_colors(frame)))
+
+    def _sized(self, image: NDArray[Any]) -> NDArray[Any]:
+        return in_square_pixels(image, float(self._like.pixel_shape)) if self._is_stretched else image
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -197,6 +199,18 @@ class VideoSink:
             with suppress(OSError, av.error.FFmpegError):  # the error that led here is the one to tell
                 self._output.close()
 
+    def _compare(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Note what such a file does not hold of the titles."""
+        if kind is not None:
+            return
+        with av.open(url_of(self._partial), metadata_errors="replace") as written:
+            lost = self._tracks.lost_labels(written)
+            if self._keeps_titles:
+                lost += lost_titles(self._like.metadata, written.metadata, self.path.suffix)
+        self.notes = tuple(dict.fromkeys([*self.notes, *lost]))
+
     def _sign(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is not None:
             return
@@ -217,11 +231,7 @@ class VideoSink:
         return av.open(url_of(path), "w", options=options)
 
     def _metadata(self) -> dict[str, str]:
-        kept = {
-            key: text
-            for key, text in self._like.metadata.items()
-            if self._keeps_titles and key.lower() not in _TECHNICAL_METADATA and _PLACE not in key.lower()
-        }
+        kept = kept_titles(self._like.metadata) if self._keeps_titles else {}
         if self._synthetic is None:
             return kept
         said = {key.lower(): text for key, text in kept.items()}
@@ -238,14 +248,14 @@ class VideoSink:
             VideoStream, self._output.add_stream(encoder, rate=like.rate, options={**options, "crf": str(quality)})
         )
         context = stream.codec_context
-        context.width, context.height = like.width, like.height
+        context.width, context.height = self._width, self._height
         in_webm = self.path.suffix.lower() == ".webm"
         context.pix_fmt = "yuv420p" if encoder == _AV1 else _pixel_format(like, any_size=in_webm)
         if self._is_deep:
             context.pix_fmt += "10le"
         if encoder == _HEVC and self.path.suffix.lower() in _MP4_SUFFIXES:
             context.codec_tag = "hvc1"  # by which Apple's players know it
-        context.sample_aspect_ratio = like.pixel_shape
+        context.sample_aspect_ratio = Fraction(1) if self._is_stretched else like.pixel_shape
         context.time_base = stream.time_base = like.time_base
         context.thread_count, context.thread_type = _ENCODER_THREADS, "FRAME"
         context.flags |= Flags.frame_duration
@@ -255,6 +265,8 @@ class VideoSink:
 
     def _lost_color(self) -> list[str]:
         lost = []
+        if self._is_stretched:
+            lost.append(f"its pixels are made square: {self._width}×{self._height} px")
         bits = 10 if self._is_deep else 8
         if self._like.bits > bits:
             lost.append(f"{self._like.bits} bits a channel became {bits}")
