@@ -84,9 +84,10 @@ def test_a_sound_that_nobody_decodes_is_left_out_and_the_other_is_copied(suffix:
 @pytest.mark.parametrize("name", ["wmav2_sound.wmv", "amr_sound_old_phone.3gp"])
 @pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mkv", "aac"), (".webm", "opus")])
 def test_sound_that_a_file_cannot_hold_is_encoded_anew(name: str, suffix: str, codec: str, tmp_path: Path) -> None:
-    again, (note,) = copied(CASES / name, tmp_path / f"a{suffix}")
+    again, notes = copied(CASES / name, tmp_path / f"a{suffix}")
     assert codecs_of(again.path)[1] == codec
-    assert note.startswith("sound (") and "is encoded as" in note
+    (note,) = (note for note in notes if note.startswith("sound ("))
+    assert "is encoded as" in note
     with av.open(str(CASES / name)) as before, av.open(str(again.path)) as after:
         levels, lengths = [], []
         for container in (before, after):
