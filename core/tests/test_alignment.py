@@ -263,3 +263,15 @@ def test_an_enlarged_face_does_not_ring_beyond_its_own_colors(scale):
     result = composite(scene, outside, alpha, to_crop)
     assert result.min() >= 80 - 1 and result.max() <= 180 + 1
     assert (result[set_back(alpha, to_crop, scene.shape) == 0] == 130).all()
+
+
+def test_a_narrow_top_leaves_the_brows_whole_and_the_cheeks_soft():
+    landmarks = transform_points(similarity_to_crop(FACES[0], AlignmentConfig(margin=0.1, shift_y=0.08)), FACES[0])
+    raised = landmarks[17:27] - np.array([0, 20], np.float32)
+    mask = hull_mask(np.concatenate([landmarks, raised]), 128, 0.1)
+    wide, narrow = (erode_and_feather(mask, 0.1, 0.1, feather_top=top) for top in (None, 0.03))
+    brows = tuple(np.rint(landmarks[17:27]).astype(int).T[::-1])
+    assert narrow[brows].min() > 0.7 > wide[brows].min()
+    chin = slice(int(landmarks[8, 1]) - 10, 128)
+    assert np.array_equal(narrow[chin], wide[chin])
+    assert (narrow >= wide).all() and not narrow[mask == 0].any()

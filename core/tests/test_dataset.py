@@ -220,7 +220,7 @@ def test_crops_that_are_too_small_are_told_with_their_size_and_the_command_that_
     with pytest.raises(MienError, match="crops of 128 px, which is less than 256 px") as caught:
         dataset.require_size(256)
     assert caught.value.fix == (
-        f"mien preprocess {finished} --again --alignment size=256,template=landmarks,margin=0.05,shift_y=0"
+        f"mien preprocess {finished} --again --alignment size=256,template=landmarks,margin=0.1,shift_y=0.08"
     )
 
 

@@ -111,10 +111,12 @@ def test_the_text_spells_out_all_settings(registry: Registry) -> None:
     assert maskers.distributions == ("mien-several-maskers 1.2", "mien-several-maskers 1.2")
 
 
-def test_hull_is_the_default_of_an_environment_that_has_several() -> None:
-    pytest.importorskip("mien_masker_hull")
+def test_brows_is_the_default_of_an_environment_that_has_several() -> None:
+    assert Registry().default("masker") == "brows"
+
+
+def test_hull_is_the_mask_of_the_study() -> None:
     registry = Registry()
-    assert registry.default("masker") == "hull"
     crop = align(portraits()[0].image, portraits()[0].landmarks)
     (mask,) = MaskerSet("hull", registry).mask([crop])
     np.testing.assert_array_equal(mask, np.rint(with_hull(crop).mask * 255))

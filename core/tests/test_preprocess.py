@@ -16,7 +16,7 @@ import pytest
 
 from mien import MienError, Registry
 from mien.dataset import Dataset
-from mien.dataset.options import PreprocessOptions
+from mien.dataset.options import PreprocessOptions, dataset_alignment
 from mien.dataset.preprocess import preprocess
 from mien.dataset.scenes import crops_in_scenes
 from mien.geometry.alignment import AlignmentConfig
@@ -175,7 +175,7 @@ def test_crops_may_be_of_any_size_and_copies_go_up_to_128_px(
     third_party: Any, finished: Path, tmp_path: Path, size: int
 ) -> None:
     report = third_party.preprocess(
-        tmp_path, sources=[finished / "raw" / "z.mp4"], alignment=AlignmentConfig(size=size)
+        tmp_path, sources=[finished / "raw" / "z.mp4"], alignment=dataset_alignment({"size": size})
     )
     dataset = report.dataset
     assert dataset.info.size == size
@@ -293,7 +293,7 @@ def test_another_extractor_alignment_or_filter_is_refused_and_may_be_insisted_on
 ) -> None:
     for settings, told in (
         ({"extractor": "template:grow=1.2"}, r"template:grow=1\.0.*template:grow=1\.2"),
-        ({"alignment": AlignmentConfig(margin=0.2)}, r"margin=0\.05.*margin=0\.2"),
+        ({"alignment": AlignmentConfig(margin=0.2)}, r"margin=0\.1,.*margin=0\.2"),
         ({"masker": "outline+outline"}, r"the masker outline, and you asked for outline\+outline"),
         ({"people": "folders"}, "the people dataset, and you asked for folders"),
         ({"largest": True}, "all faces of an image"),

@@ -63,7 +63,8 @@ def preprocess(
         str, typer.Option(metavar="KEY=VALUE,…", help="How faces are cut out, as size=256,template=ffhq,margin=0.5.")
     ] = "",
     masker: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="What of a crop is face, as brows:raise_by=0.3; hull by default.")
+        str | None,
+        typer.Option(metavar="SPEC", help="What of a crop is face, as brows:raise_by=0.3; brows by default."),
     ] = None,
     keep_person: Annotated[
         Path | None,
@@ -149,12 +150,10 @@ def _all(dataset: Path, sources: list[Path] | None, more: list[Path] | None) -> 
 def _alignment(text: str) -> "AlignmentConfig | None":
     if not text:
         return None
-    from mien.contracts.plugin import read_config
-    from mien.geometry.alignment import AlignmentConfig
+    from mien.dataset.options import dataset_alignment
     from mien.plugins.choice import parse_choice
 
-    settings = parse_choice(f"alignment:{text}").settings
-    return read_config(AlignmentConfig, settings, "the alignment", shown_by="mien preprocess --help")
+    return dataset_alignment(parse_choice(f"alignment:{text}").settings)
 
 
 def _summary(report: "PreprocessReport") -> Table:

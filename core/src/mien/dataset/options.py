@@ -1,10 +1,28 @@
 """What preprocessing can be asked for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from mien.contracts.plugin import read_config
 from mien.dataset.info import People
 from mien.geometry.alignment import AlignmentConfig
+
+_WITH_FOREHEAD = {"margin": 0.1, "shift_y": 0.08}
+"""The study's crop, with a margin of 0.05, ends right above the brows: no masker could set new ones in."""
+
+
+def dataset_alignment(settings: Mapping[str, Any] | None = None) -> AlignmentConfig:
+    """How a new dataset's faces are cut out, if nothing else is said than this.
+
+    settings: fields of `AlignmentConfig`. What the template `landmarks` leaves open leaves room for the forehead. The
+    study's crop is margin=0.05, shift_y=0. Raises MienError for an unknown or impossible setting.
+    """
+    settings = settings or {}
+    if settings.get("template", "landmarks") == "landmarks":
+        settings = {**_WITH_FOREHEAD, **settings}
+    return read_config(AlignmentConfig, settings, "the alignment", shown_by="mien preprocess --help")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +40,8 @@ class PreprocessOptions:
     masker: str | None = None
     """What of a crop is face: maskers joined by `+`. None: as in the dataset; for a new one, the default masker."""
     alignment: AlignmentConfig | None = None
-    """How faces are cut out. None: as in the dataset; for a new one, the defaults."""
+    """How faces are cut out. None: as in the dataset; for a new one, what
+    `dataset_alignment` says."""
     keep_person: Path | None = None
     """An image of the person whose faces alone are kept."""
     recognizer: str | None = None

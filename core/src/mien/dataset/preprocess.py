@@ -11,11 +11,10 @@ from pathlib import Path
 from mien.dataset.format import Dataset
 from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, FeatureInfo, People, finish_swap, read_info
 from mien.dataset.job import Job
-from mien.dataset.options import PreprocessOptions
+from mien.dataset.options import PreprocessOptions, dataset_alignment
 from mien.dataset.recipe import Recipe, described, extractor_text
 from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
-from mien.geometry.alignment import AlignmentConfig
 from mien.media.discovery import passed_over
 from mien.media.files import writing_to
 from mien.plugins.extractor_set import ExtractorSet
@@ -144,7 +143,7 @@ def _recipe(info: DatasetInfo | None, options: PreprocessOptions, registry: Regi
         extractor=text,
         extractor_distribution=distribution,
         extractor_version=version,
-        alignment=options.alignment or (info.alignment if info else AlignmentConfig()),
+        alignment=options.alignment or (info.alignment if info else dataset_alignment()),
         masker=maskers.text,
         masker_distributions=maskers.distributions,
         people=options.people or (info.people if info else "dataset"),

@@ -38,7 +38,8 @@ Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 
 class AlignmentConfig(PluginConfig):
-    """How faces are cut out. A dataset and all runs on it share one."""
+    """How faces are cut out. A dataset and all runs on it share one. These defaults are the study's; `mien preprocess`
+    leaves more room for the forehead: `mien.dataset.options.dataset_alignment`."""
 
     size: int = Field(default=128, ge=16, le=1024)
     """Side of the crop in pixels."""
@@ -279,20 +280,34 @@ def as_uint8_mask(mask: Mask) -> NDArray[np.uint8]:
     return rounded
 
 
-def erode_and_feather(mask: Mask, erosion: float, feather: float, in_scene: Mask | None = None) -> Mask:
+def erode_and_feather(
+    mask: Mask, erosion: float, feather: float, in_scene: Mask | None = None, feather_top: float | None = None
+) -> Mask:
     """Shrink a mask and let it fade out inwards, so that it is 0 wherever it was 0 before.
 
     erosion, feather: widths as a share of the mask's side; outside of the mask counts as 0. in_scene: what
     `share_in_scene` gives; with it, a face that the scene's border cuts off does not fade towards that border.
+    feather_top: the width where what ends the mask lies above more of it: at the forehead, and at what stands in front
+    of the face, so that brows are not half faded; None: as elsewhere.
     """
     size = mask.shape[0]
-    face = mask if in_scene is None else np.maximum(mask, 1 - in_scene)
-    around = np.pad((face >= 0.5).astype(np.uint8), 1)
+    face = (mask if in_scene is None else np.maximum(mask, 1 - in_scene)) >= 0.5
+    share = _ramp(face, erosion * size / 2, feather * size)
+    if feather_top is not None:
+        # With all that lies above it, the face ends at its sides and at the chin alone.
+        upwards = np.maximum.accumulate(face[::-1], axis=0)[::-1]
+        at_sides = _ramp(upwards, erosion * size / 2, feather * size)
+        share = np.minimum(at_sides, _ramp(face, erosion * size / 2, feather_top * size))
+    return (share * mask).astype(np.float32)
+
+
+def _ramp(face: NDArray[np.bool_], start_px: float, width_px: float) -> Mask:
+    """From 0 at that depth inside of the face smoothly to 1: float32 (S, S)."""
+    around = np.pad(face.astype(np.uint8), 1)
     depth = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    # `erosion` is a kernel's width, as that of a hull's dilation: it takes half of that from each side.
-    ramp = (depth - erosion * size / 2) / max(feather * size, 1.0)
-    soft: Mask = np.clip(ramp, 0, 1).astype(np.float32)
-    return (soft * soft * (3 - 2 * soft) * mask).astype(np.float32)
+    # An erosion is a kernel's width, as that of a hull's dilation: it takes half of that from each side.
+    soft = np.clip((depth - start_px) / max(width_px, 1.0), 0, 1).astype(np.float32)
+    return cast(Mask, soft * soft * (3 - 2 * soft))
 
 
 def transform_points(matrix: Affine, points: Landmarks) -> Landmarks:

@@ -81,3 +81,15 @@ def test_detail_is_sharpened_or_softened(crops):
 
     assert detail("soften") < 0.6 * detail("keep")
     assert detail("sharpen") > 1.2 * detail("keep")
+
+
+def test_a_covered_brow_does_not_show_through_the_forehead(crops):
+    """At the height of the brows, the drawn face is seen alone between the temples."""
+    there = crops[0]
+    mask = np.zeros_like(there.mask)
+    mask[10:120, 10:118] = 1
+    blend = Feather(FeatherConfig(color="none")).blend
+    white, black = np.full_like(there.image, 255), np.zeros_like(there.scene)
+    shown = warp(blend(black, white, mask, there.to_crop), there.to_crop, (128, 128))[..., 0]
+    assert shown[24, 40:90].min() > 245
+    assert shown[104, 64] < 240, "the chin fades widely"

@@ -21,6 +21,9 @@ class FeatherConfig(ColorConfig):
     dilates the landmarks' hull by."""
     feather: float = Field(default=0.1, ge=0.0, le=1.0)
     """Width, inside the eroded mask, over which the face fades in, as a share of the crop's side."""
+    feather_top: float = Field(default=0.04, ge=0.0, le=1.0)
+    """The same at the forehead, and around what stands in front of the face. Wide, it would show the brows of the face
+    that is covered through those of the new one."""
     detail: Literal["keep", "sharpen", "soften"] = "keep"
     """sharpen: an unsharp mask on the lightness. soften: a Gaussian on it, for a scene that is blurred itself."""
     sharpen_sigma_px: float = Field(default=5.0, gt=0.0)
@@ -41,7 +44,8 @@ class Feather(Blender):
         """See `Blender.blend`."""
         size = mask.shape[0]
         in_scene = share_in_scene(to_crop, size, scene.shape)
-        alpha = erode_and_feather(mask, self.config.erosion, self.config.feather, in_scene)
+        widths = self.config.erosion, self.config.feather
+        alpha = erode_and_feather(mask, *widths, in_scene, feather_top=min(self.config.feather_top, widths[1]))
         face = in_scene_colors(face, scene, alpha, to_crop, self.config.color)
         unit_px = size / _REFERENCE_SIZE
         if self.config.detail == "sharpen":
