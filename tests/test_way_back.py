@@ -10,6 +10,7 @@ from mien import Registry
 from mien.dataset.worker import sharpness
 from mien.geometry.alignment import AlignmentConfig, align, covered_region, into_region
 from mien.media.video_reader import VideoSource
+from mien.testing import portraits
 
 CLIP = Path(__file__).parent / "data" / "clips" / "target_J_2s_audio.mp4"
 
@@ -35,3 +36,17 @@ def test_a_face_set_back_unchanged_keeps_its_detail(face, blender, size, least):
     inside = np.where(into_region(deep, crop.to_crop, part) > 0.99, 255, 0).astype(np.uint8)
     before, after = (sharpness(np.ascontiguousarray(image[part]), inside) for image in (frame, result))
     assert least < after / before < 1.05
+
+
+@pytest.mark.parametrize("color", ["reinhard", "histogram"])
+@pytest.mark.parametrize("blender", Registry().names("blender"))
+def test_a_face_in_a_gray_frame_is_gray(face, blender, color):
+    """As a film in black and white has it; the drawn face is as colorful as ever."""
+    frame, found = face
+    gray = np.repeat(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    crop, drawn = align(gray, found), portraits()[1]
+    colorful = align(drawn.image, drawn.landmarks).image
+    assert np.ptp(colorful.astype(int), axis=2).mean() > 20
+    result = Registry().create("blender", f"{blender}:color={color}").blend(gray, colorful, crop.mask, crop.to_crop)
+    assert np.abs(result.astype(int) - gray).mean() > 0.5
+    assert np.ptp(result.astype(int), axis=2).max() <= 3
