@@ -12,6 +12,7 @@ from pathlib import Path
 from mien import Registry, TrainOptions, anonymize, preprocess, swap, train
 from mien.dataset.options import PreprocessOptions
 from mien.errors import MienError
+from mien.geometry.alignment import AlignmentConfig
 from mien.inference.options import SessionOptions
 from mien.inference.session import Session
 from mien.media.files import whole_file
@@ -28,6 +29,9 @@ METHOD = "morph"
 NEW_FACE, OLD_FACE = "E", "J"
 TARGET = "target_J_2s_audio.mp4"
 START = "start.safetensors"
+MASKER, ALIGNMENT = "hull", AlignmentConfig()
+"""How the crops are cut and masked that START was trained on. Trained anew on what `mien preprocess` makes by default,
+it would draw brows and forehead, too; these two lines then go."""
 SWAPPED, ANONYMOUS, SHEET, REPORT = "swapped.mp4", "anonymous.mp4", "contact_sheet.png", "report.json"
 REPEAT_RARE = 8
 _LEARNING_RATE_FROM_START = 1e-4
@@ -83,7 +87,7 @@ def run_demo(
                 name: preprocess(
                     folder / name,
                     sources=clips,
-                    options=PreprocessOptions(extractor=EXTRACTOR, copies=False),
+                    options=PreprocessOptions(extractor=EXTRACTOR, copies=False, masker=MASKER, alignment=ALIGNMENT),
                     progress=progress,
                     registry=registry,
                 )
