@@ -179,9 +179,11 @@ def write_run() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Datasets of two people, E and J, each from a clip of some seconds; read only."""
+    """Datasets of two people, E and J, each from a clip of some seconds; read only. Cut and masked as in the study, and
+    as the demo's weights were trained."""
     from mien.dataset.options import PreprocessOptions
     from mien.dataset.preprocess import preprocess
+    from mien.geometry.alignment import AlignmentConfig
 
     folder = tmp_path_factory.mktemp("people")
     clips = Path(__file__).parent / "tests" / "data" / "clips"
@@ -191,7 +193,12 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
             folder / name,
             sources=[clips / clip],
             options=PreprocessOptions(
-                extractor="face_recognition", features="landmarks:points=5", workers=2, images=False
+                extractor="face_recognition",
+                features="landmarks:points=5",
+                masker="hull",
+                alignment=AlignmentConfig(),
+                workers=2,
+                images=False,
             ),
         )
         made.append(folder / name)

@@ -36,7 +36,7 @@ def test_it_names_every_plugin_with_its_version(run: Path) -> None:
     assert plugins == {
         ("model", "latent", "mien-model-latent", "0.1.0"),
         ("extractor", "face_recognition", "mien-extractor-face-recognition", "0.1.0"),
-        ("masker", "brows", "mien-masker-brows", "0.1.0"),
+        ("masker", "hull", "mien-masker-hull", "0.1.0"),
         ("feature", "landmarks", "mien-feature-landmarks", "0.1.0"),
     }
 
