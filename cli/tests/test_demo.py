@@ -33,10 +33,11 @@ def test_with_the_weights_that_come_along_it_is_the_person_and_the_mouth_follows
     assert ended.returncode == 0, ended.stderr
     out = tmp_path / "demo-out"
     report = json.loads((out / "report.json").read_text())
-    verdict = report["comparison"]
+    (verdict,) = report["comparison"]["faces"]
+    whose = verdict["identity"]["encoding"]
     assert report["still_match"] == 0 < report["compared"]
-    assert verdict["nearer_to_new_face"] >= 0.9
-    assert verdict["distance_to"]["E"] < 0.6 < verdict["distance_to"]["J"]
+    assert whose["nearer_to_reference"] >= 0.9
+    assert whose["to_reference"] < 0.6 < whose["to_original"]
     assert verdict["follows"]["mouth_opening"] > 0.7
     assert verdict["follows"]["mouth_width"] > 0.7
     for figure in ("nearer to E", "distance to E", "mouth opening follows", "faces found"):

@@ -42,20 +42,23 @@ def demo(
 
 def _tell(report: "DemoReport") -> None:
     comparison = report.comparison
-    new, *others = comparison.distance_to
+    face = comparison.faces[0]
+    recognizer = comparison.recognizers[0]
+    whose = face.identity[recognizer.choice]
     rows = [
         ("faces found", ", ".join(f"{name} {count}" for name, count in report.faces.items())),
         ("training", f"{report.steps} steps, begun with {report.began_with}"),
         ("seconds", ", ".join(f"{stage} {taken:.0f}" for stage, taken in report.seconds.items())),
         ("all together", duration(sum(report.seconds.values()))),
-        ("frames with a face", f"{comparison.found} of {comparison.frames}"),
-        (f"nearer to {new} than to {others[0]}", f"{100 * comparison.nearer_to_new_face:.0f} % of the frames"),
+        ("frames with a face", f"{face.found:.0%} of the {face.frames} that were compared"),
+        ("nearer to E than to J", f"{whose.nearer_to_reference or 0:.0%} of the frames"),
     ]
-    limit = f"below {comparison.same_person_below:g}: the same person"
-    rows += [
-        (f"distance to {who}, median", f"{value:.2f}   ({limit})") for who, value in comparison.distance_to.items()
-    ]
-    rows += [(f"{name.replace('_', ' ')} follows", f"r = {value:.2f}") for name, value in comparison.follows.items()]
+    limit = f"below {whose.same_person_below:g}: the same person"
+    for who, distance in (("E", whose.to_reference), ("J", whose.to_original)):
+        if distance is not None:
+            rows.append((f"distance to {who}, median", f"{distance:.2f}   ({limit})"))
+    follows = face.follows | ({} if face.motion is None else {"blink": face.motion.follows.get("blink", float("nan"))})
+    rows += [(f"{name.replace('_', ' ')} follows", f"r = {value:.2f}") for name, value in follows.items()]
     rows += [
         ("anonymized", f"{report.still_match} of {report.compared} compared faces still match the person filmed"),
         ("swapped", str(report.video)),

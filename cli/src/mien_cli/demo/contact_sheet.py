@@ -19,13 +19,9 @@ def write_sheet(path: Path, session: Session, original: Path, result: Path, anon
 
     The crops are cut and drawn anew, each frame for itself, while swapping steadies them over neighbouring frames.
     """
-    before, after, hidden, names = [], [], [], []
-    with VideoSource(original) as old, VideoSource(result) as new, VideoSource(anonymous) as nobody:
-        for number in spread_indices(len(old.frame_times()), frames):
-            before.append(next(old.frames(number, number + 1)).image)
-            after.append(next(new.frames(number, number + 1)).image)
-            hidden.append(next(nobody.frames(number, number + 1)).image)
-            names.append(f"frame {number}")
+    before, after, hidden = (spread_frames(clip, frames) for clip in (original, result, anonymous))
+    with VideoSource(original) as clip:
+        names = [f"frame {number}" for number in spread_indices(len(clip.frame_times()), frames)]
     faces = [session.detector.find(image)[0] for image in before]
     scenes = [Scene(image, untracked([face]), None) for image, face in zip(before, faces, strict=True)]
     drawn = list(session.generator.generate(scenes))
@@ -38,6 +34,12 @@ def write_sheet(path: Path, session: Session, original: Path, result: Path, anon
     ]
     titles = ["original", "crop", "generated crop", "swapped", "anonymized"]
     write_grid(path, columns, titles, names, synthetic=session.provenance, cell_px=_CELL_PX)
+
+
+def spread_frames(clip: Path, count: int) -> list[RgbImage]:
+    """Frames spread evenly over a clip: uint8 (H, W, 3), RGB."""
+    with VideoSource(clip) as video:
+        return [next(video.frames(n, n + 1)).image for n in spread_indices(len(video.frame_times()), count)]
 
 
 def _around(image: RgbImage, face: Face) -> RgbImage:

@@ -8,19 +8,22 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mien import Registry, TrainOptions, anonymize, preprocess, swap, train
 from mien.dataset.options import PreprocessOptions
 from mien.errors import MienError
+from mien.evaluation.video_report import VideoEvaluation
+from mien.evaluation.videos import VideoOptions, evaluate_video
 from mien.geometry.alignment import AlignmentConfig
 from mien.inference.options import SessionOptions
 from mien.inference.session import Session
 from mien.media.files import whole_file
+from mien.media.images import write_image
 from mien.progress import Progress
 from mien.tracking.recognizer import Recognizer
 from mien.training.run import RunRecord
-from mien_cli.demo.contact_sheet import write_sheet
-from mien_cli.demo.video_comparison import VideoComparison, compare_videos
+from mien_cli.demo.contact_sheet import spread_frames, write_sheet
 
 EXTRACTOR = "face_recognition"
 MODEL = "deepfakes:preset=small"
@@ -34,6 +37,7 @@ MASKER, ALIGNMENT = "hull", AlignmentConfig()
 it would draw brows and forehead, too; these two lines then go."""
 SWAPPED, ANONYMOUS, SHEET, REPORT = "swapped.mp4", "anonymous.mp4", "contact_sheet.png", "report.json"
 REPEAT_RARE = 8
+_REFERENCES_OF_CLIP, _COMPARED_EVERY = 8, 2
 _LEARNING_RATE_FROM_START = 1e-4
 
 
@@ -54,7 +58,8 @@ class DemoReport:
     """Which weights training began with."""
     seconds: dict[str, float]
     """Stage → how long it took."""
-    comparison: VideoComparison
+    comparison: VideoEvaluation
+    """What `mien evaluate --video` says of the swapped clip, beside pictures of the new person."""
     still_match: int
     """Faces of `anonymous` that are still taken for the person who was filmed,"""
     compared: int
@@ -63,7 +68,8 @@ class DemoReport:
     def write(self, path: Path) -> None:
         """Write as JSON."""
         with whole_file(path) as partial:
-            partial.write_text(json.dumps(asdict(self), indent=1, default=str), encoding="utf-8")
+            values = asdict(self) | {"comparison": self.comparison.model_dump()}
+            partial.write_text(json.dumps(values, indent=1, default=str), encoding="utf-8")
 
 
 def run_demo(
@@ -129,7 +135,7 @@ def run_demo(
             )
         with _timed(seconds, "compare"):
             session = Session.open(folder / "run", options=how, progress=progress, registry=registry)
-            comparison = compare_videos(original, video, people, NEW_FACE, session, recognizes, progress)
+            comparison = _compared(original, video, people[NEW_FACE], recognizes.record.choice, progress, registry)
             session = session.drawing(session.target_of(NEW_FACE))
             write_sheet(sheet, session, original, video, anonymous)
     report = DemoReport(
@@ -147,6 +153,21 @@ def run_demo(
     )
     report.write(folder / REPORT)
     return report
+
+
+def _compared(
+    original: Path, result: Path, clips: list[Path], recognizer: str, progress: Progress, registry: Registry
+) -> VideoEvaluation:
+    """The swapped clip beside the original, and beside frames of the new person's clips."""
+    with TemporaryDirectory() as folder:
+        references = [Path(folder) / f"{number}.png" for number in range(len(clips) * _REFERENCES_OF_CLIP)]
+        frames = [frame for clip in clips for frame in spread_frames(clip, _REFERENCES_OF_CLIP)]
+        for path, frame in zip(references, frames, strict=True):
+            write_image(path, frame, synthetic=None)
+        options = VideoOptions(
+            extractor=EXTRACTOR, recognizer=recognizer, references=tuple(references), every=_COMPARED_EVERY
+        )
+        return evaluate_video(original, result, options=options, progress=progress, registry=registry)
 
 
 @contextmanager

@@ -26,6 +26,9 @@ class IdentityMetrics(BaseModel):
     to_reference: float | None = None
     """Median identity distance to the person of the reference images; None: there are none."""
     verified_as_reference: float | None = None
+    """Share of the frames in which it is taken for that person; not found again is not."""
+    nearer_to_reference: float | None = None
+    """Share of the frames in which it is nearer to that person than to who was filmed; not found again is not."""
 
 
 class FaceMetrics(BaseModel):

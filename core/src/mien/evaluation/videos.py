@@ -234,6 +234,7 @@ def _identity(
         verified_as_original=float((to_original < limit).mean()),
         to_reference=None if to_reference is None else _finite(median_of_finite(to_reference)),
         verified_as_reference=None if to_reference is None else float((to_reference < limit).mean()),
+        nearer_to_reference=None if to_reference is None else float((to_reference < to_original).mean()),
     )
 
 
