@@ -189,9 +189,10 @@ def cut(driver: Driver, path: Path) -> None:
         rate = Fraction(len(times) - 1) / Fraction(times[-1] - times[0]).limit_denominator(10**6)
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=rate.limit_denominator(1000), options={"crf": "10"})
-            for frame in video.frames(first, len(times)):
-                stream.height, stream.width = frame.image.shape[:2]
-                stream.pix_fmt = "yuv420p"
+            stream.pix_fmt = "yuv420p"
+            for number, frame in enumerate(video.frames(first, len(times))):
+                if number == 0:
+                    stream.height, stream.width = frame.image.shape[:2]
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, format="rgb24")))
             container.mux(stream.encode())
 
