@@ -27,6 +27,16 @@ Threads = Annotated[
         metavar="N", min=1, help="Threads that search for faces; one per core by default.", rich_help_panel=HOW
     ),
 ]
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="CLUSTER",
+        help="Work on a Ray cluster: ray for that of this machine, ray://HOST:10001 for another one; its machines see "
+        "the same files.",
+        rich_help_panel=HOW,
+    ),
+]
 Device = Annotated[
     str | None,
     typer.Option(metavar="DEVICE", help="Where to draw, as cpu or cuda:1; a GPU if any.", rich_help_panel=HOW),

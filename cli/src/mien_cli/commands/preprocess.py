@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mien_cli.console import messages, results
+from mien_cli.options import On
 from mien_cli.progress import duration, shown_on
 from mien_cli.reporting import print_passed_over
 
@@ -94,6 +95,7 @@ def preprocess(
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Processes; one per core by default.", rich_help_panel=_HOW)
     ] = None,
+    on: On = None,
     again: Annotated[
         bool, typer.Option("--again", help="Begin anew, whatever is there already.", rich_help_panel=_HOW)
     ] = False,
@@ -110,6 +112,7 @@ def preprocess(
       mien preprocess anna --from holiday.mp4 --keep-person anna.jpg
       mien preprocess anna --features landmarks+thumbnail:size=8
       mien preprocess family --people folders --alignment size=256,shift_y=0.1
+      mien preprocess archive --on ray://head:10001
     """
     from mien import PreprocessOptions  # when the command runs: it loads OpenCV
     from mien import preprocess as run
@@ -128,8 +131,12 @@ def preprocess(
         workers=workers,
         again=again,
     )
-    with shown_on(messages()) as progress:
-        report = run(dataset, _all(dataset, sources, more_sources), options=options, progress=progress)
+    from mien.workers.cluster import executor_on
+
+    with shown_on(messages()) as progress, executor_on(on) as executor:
+        report = run(
+            dataset, _all(dataset, sources, more_sources), options=options, progress=progress, executor=executor
+        )
     console = results()
     console.print(_summary(report))
     _print_problems(report.dataset, console)

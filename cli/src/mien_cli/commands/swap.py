@@ -15,6 +15,7 @@ from mien_cli.options import (
     Credentials,
     Device,
     End,
+    On,
     Output,
     Overwrite,
     PrivateKey,
@@ -96,6 +97,7 @@ def swap(
     ] = "",
     quality: Quality = None,
     threads: Threads = None,
+    on: On = None,
     device: Device = None,
     credentials: Credentials = True,
     certificate: Certificate = None,
@@ -107,6 +109,7 @@ def swap(
     What is drawn is labelled as synthetic.
     Of a folder, files that fail are listed at the end, and the exit code is 1.
     --blender auto tries blenders on some faces of INPUT and shows them in OUTPUT.blenders.png.
+    --on does the files of a folder on a cluster, with the same results.
 
     [bold]Examples[/bold]
 
@@ -122,6 +125,7 @@ def swap(
     from mien import swap as run_swap
     from mien.media.part import Part
     from mien.media.video_writer import DEFAULT_QUALITY
+    from mien.workers.cluster import executor_on
 
     options = SessionOptions(
         extractor=extractor,
@@ -140,8 +144,17 @@ def swap(
         private_key=private_key,
         quality=DEFAULT_QUALITY if quality is None else quality,
     )
-    with shown_on(messages()) as progress:
-        report = run_swap(run, source, output, to or (), reference=reference or (), options=options, progress=progress)
+    with shown_on(messages()) as progress, executor_on(on) as executor:
+        report = run_swap(
+            run,
+            source,
+            output,
+            to or (),
+            reference=reference or (),
+            options=options,
+            progress=progress,
+            executor=executor,
+        )
     console = results()
     if report.comparison:
         print_comparison(report.comparison, console)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,8 @@ from mien.media.images import LABELLED_SUFFIXES
 from mien.media.part import WHOLE, Part
 from mien.media.video_reader import VideoSource
 from mien.media.video_writer import WRITABLE_SUFFIXES
+from mien.progress import Progress
+from mien.workers import Executor, TaskDone, WorkerInit, run_tasks
 
 Report = TypeVar("Report", bound=FileReport)
 _IMAGE_ELSE, _VIDEO_ELSE = ".png", ".mkv"
@@ -140,6 +143,42 @@ def run_jobs(
             done.append(report(job.source.path, None, failure=job.source.reason))
         elif job.source.kind == "video":
             done.append(_one_of_many(job, report, video, part))
+    return tuple(sorted(done, key=lambda file: file.source))
+
+
+@dataclass(frozen=True, slots=True)
+class FileTask:
+    """A file of a folder, for a worker elsewhere."""
+
+    job: Job
+    folders: tuple[Path, Path]
+    """One that the file lies in, and one that its result does."""
+
+    def __str__(self) -> str:
+        return str(self.job.source.path)
+
+
+def elsewhere(
+    executor: Executor,
+    init: WorkerInit[FileTask, object, Report],
+    jobs: Sequence[Job],
+    output: Path,
+    progress: Progress,
+) -> tuple[Report, ...]:
+    """Have an executor do the files of a folder, one to a task; the reports come in the order of the paths.
+
+    Raises MienError as `run_jobs` does, and if a worker cannot be made.
+    """
+    with writing_to(output):
+        output.mkdir(parents=True, exist_ok=True)
+    progress.start("files", len(jobs))
+    tasks = [FileTask(job, (job.source.path.parent, output)) for job in jobs]
+    done: list[Report] = []
+    with closing(run_tasks(executor, init, tasks)) as steps:
+        for step in steps:
+            if isinstance(step, TaskDone):
+                done.append(step.result)
+                progress.advance()
     return tuple(sorted(done, key=lambda file: file.source))
 
 

@@ -1,23 +1,25 @@
 """An image, a video or a folder, with other faces: from the run and the user's paths to the finished files."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.errors import MienError
 from mien.inference.blender_selection import AUTO, candidates_for, choose_blender
 from mien.inference.images import swap_image, swap_images
-from mien.inference.jobs import list_jobs, run_jobs
+from mien.inference.jobs import FileTask, Job, elsewhere, list_jobs, run_jobs
 from mien.inference.options import SessionOptions
 from mien.inference.report import FileReport, SwapReport
 from mien.inference.session import Session
 from mien.inference.target import FaceTarget
 from mien.inference.video import swap_video
 from mien.media.discovery import passed_over
+from mien.media.part import Part
 from mien.media.video_writer import check_quality
 from mien.plugins.registry import Registry
 from mien.progress import Progress
+from mien.workers import Executor
 
 
 def swap(
@@ -30,6 +32,7 @@ def swap(
     options: SessionOptions | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
+    executor: Executor | None = None,
 ) -> SwapReport:
     """Draw the faces of an image, of a video, or of all images and videos of a folder, as one person.
 
@@ -41,6 +44,9 @@ def swap(
     options: how, see `SessionOptions`; its blender may be "auto": the best of those installed, as `choose_blender`
     finds it, with a sheet that shows them all beside the output, or in it if it is a folder. None: the defaults.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
+    executor: what does the files of a folder, one to a task, as `mien.workers.cluster.RayExecutor`; its workers see the
+    same files under the same paths. The results are those of this machine. None: this process does them. It does not
+    choose a blender: "auto" compares here first.
 
     What is drawn is labelled as synthetic (see `mien.media.provenance`). Each file appears whole or not at all.
 
@@ -70,16 +76,11 @@ def swap(
     if candidates:
         comparison = choose_blender(jobs, session, candidates)
         session = session.blending_with(comparison.chosen)
-    files = run_jobs(
-        jobs,
-        source,
-        output,
-        FileReport,
-        image=lambda job: swap_image(job, session),
-        images=lambda images: swap_images(images, session),
-        video=lambda job, video: swap_video(job, video, session),
-        part=options.part,
-    )
+    if executor is not None and source.is_dir():
+        init = SwapInit(registry, run, to, tuple(reference), replace(options, blender=session.blender))
+        files = elsewhere(executor, init, jobs, output, session.progress)
+    else:
+        files = _done(jobs, source, output, session, options.part)
     return SwapReport(
         files=files,
         seconds=time.perf_counter() - start,
@@ -89,6 +90,43 @@ def swap(
         recognizer=session.recognizer,
         passed_over=tuple(passed_over(source)) if source.is_dir() else (),
     )
+
+
+def _done(jobs: Sequence[Job], source: Path, output: Path, session: Session, part: Part) -> tuple[FileReport, ...]:
+    return run_jobs(
+        jobs,
+        source,
+        output,
+        FileReport,
+        image=lambda job: swap_image(job, session),
+        images=lambda images: swap_images(images, session),
+        video=lambda job, video: swap_video(job, video, session),
+        part=part,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SwapInit:
+    """What a worker that swaps the files of a folder is initialised with; a `mien.workers.WorkerInit`."""
+
+    registry: Registry
+    run: Path | str
+    to: str | Sequence[str] | None
+    reference: tuple[Path, ...]
+    options: SessionOptions
+
+    def make_worker(self) -> Callable[[FileTask, Callable[[object], None]], FileReport]:
+        """Open the run, once for all files. Raises MienError as `swap` does."""
+        options = replace(self.options, threads=1)
+        session = Session.open(self.run, options=options, registry=self.registry)
+        session = session.drawing(*_targets(session, self.to, self.reference))
+
+        def do(task: FileTask, report: Callable[[object], None]) -> FileReport:
+            folder, output = task.folders
+            (done,) = _done([task.job], folder, output, session, options.part)
+            return done
+
+        return do
 
 
 def _targets(session: Session, to: str | Sequence[str] | None, reference: Sequence[Path]) -> Sequence[FaceTarget]:
