@@ -84,6 +84,7 @@ def what_runs(block: Block) -> str:
         ("faces.md", "shell"): "test_the_commands_about_outputs_are_understood",
         ("auditing.md", "shell"): "test_the_commands_about_outputs_are_understood",
         ("judging.md", "shell"): "test_the_commands_about_outputs_are_understood",
+        ("scale.md", "shell"): "test_the_commands_about_outputs_are_understood",
         ("tutorial.md", "python"): "test_what_the_tutorial_quotes_is_in_the_template",
         ("python.md", "python"): "test_an_example_stands_on_the_page_and_has_its_test"
         if re.fullmatch(SNIPPET, block.text)
@@ -204,7 +205,7 @@ def test_the_commands_for_runs_are_understood(parsed):
             assert (program, arguments[-1]) == ("pip", "mien-run-anna-ben")
 
 
-@pytest.mark.parametrize("page", ["provenance.md", "faces.md", "auditing.md", "judging.md"])
+@pytest.mark.parametrize("page", ["provenance.md", "faces.md", "auditing.md", "judging.md", "scale.md"])
 def test_the_commands_about_outputs_are_understood(parsed, page):
     for command in commands_of(blocks_of(DOCS / page)):
         program, *arguments = shlex.split(command)
