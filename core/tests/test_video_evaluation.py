@@ -51,6 +51,17 @@ def test_a_result_that_is_the_original_keeps_everything(clip: Path, tmp_path: Pa
     assert dict(evaluation.rows())["flicker, of the original's"] == ["1.00"]
 
 
+def test_the_page_shows_frames_of_both_and_curves_over_time(clip: Path, tmp_path: Path) -> None:
+    evaluate_video(clip, clip, options=FAST, out=tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 2
+    assert "<td>detail, of the original&#39;s</td><td>100%</td>" in page
+    assert "clip.mp4 may show faces that were drawn" in page
+    strip = cv2.imread(str(tmp_path / "face1.png"))
+    above, below = strip[30:170], strip[193:333]
+    assert np.abs(above[:, 70:].astype(int) - below[:, 70:]).max() == 0 and above[:, 70:].std() > 20
+
+
 def test_envelopes_are_as_hifd_reads_them(clip: Path, tmp_path: Path) -> None:
     evaluate_video(clip, clip, options=FAST, out=tmp_path)
     for task, key in (("landmark", "points"), ("face_embedding", "embedding")):

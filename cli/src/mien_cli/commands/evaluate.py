@@ -90,7 +90,8 @@ def evaluate(
     Of a dataset that RUN was trained on, only what training held out counts.
     It writes evaluation.json and index.html, a page with faces and curves.
     With --video, what any tool has made of a video is measured: each face of ORIGINAL beside what stands at its place
-    in RESULT. --out gets video.json, and landmarks and encodings as the package hifd reads them.
+    in RESULT. --out gets video.json, index.html with frames and curves, and landmarks and encodings as the package
+    hifd reads them.
 
     [bold]Examples[/bold]
 
@@ -173,7 +174,7 @@ def _evaluate_video(
     console.print(table)
     print_lines("Note: ", evaluation.notes, console)
     if out is not None:
-        console.print(f"Figures: {out / 'video.json'}", soft_wrap=True)
+        console.print(f"Figures: {out / 'video.json'}\nPage: {out / 'index.html'}", soft_wrap=True)
 
 
 def _tell(evaluation: "Evaluation", page: Path) -> None:

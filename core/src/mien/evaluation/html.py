@@ -46,17 +46,18 @@ def write_html(
 ) -> None:
     """Write a page, whole or not at all.
 
-    facts: lines below the title. parts: as `table_of` makes them. images: caption and embedded image. provenance:
-    how drawn faces came about. Raises MienError if it may not be written.
+    facts: lines below the title. parts: as `table_of` makes them; one without headings has no table. images: caption
+    and embedded image. provenance: how drawn faces came about. Raises MienError if it may not be written.
     """
     source = resources.files("mien.evaluation").joinpath("page.html.j2").read_text(encoding="utf-8")
-    legend: list[Column] = [column for part in parts for column in part["columns"]]
+    legend: list[Any] = [column for part in parts for column in part["columns"]]  # each has a title and a meaning
     text = Environment(autoescape=True, undefined=StrictUndefined).from_string(source).render(
         title=title,
         facts=facts,
         parts=parts,
         images=images,
         legend=list(dict.fromkeys(legend)),
+        compares=any(isinstance(column, Column) for column in legend),
         provenance=provenance,
     )  # fmt: skip
     with writing_to(path):

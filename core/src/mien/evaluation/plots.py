@@ -56,6 +56,25 @@ def head_turns(originals: HeadAngles, results: HeadAngles) -> bytes:
     return _png(figure)
 
 
+def over_time(
+    seconds: NDArray[np.float64], curves: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+) -> bytes:
+    """Curves of a face over the frames, one below the other: of the original, and of the result.
+
+    seconds: float64 (N,). curves: what each is → float64 (N,) of the original, and of the result; NaN leaves a gap.
+    """
+    figure = Figure((8, 0.4 + 1.1 * len(curves)), layout="constrained")
+    grid = figure.subplots(len(curves), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (name, (original, result)) in zip(grid, curves.items(), strict=True):
+        axes.plot(seconds, original, color="black", linewidth=1.6, label="original")
+        axes.plot(seconds, result, color="C0", linewidth=1.2, label="result")
+        axes.set_ylabel(name, fontsize=8)
+        axes.grid(alpha=0.3)
+    figure.legend(*grid[0].get_legend_handles_labels(), fontsize=7, frameon=False, loc="outside right upper")
+    grid[-1].set_xlabel("seconds")
+    return _png(figure)
+
+
 def _count(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """1, 2, 3, … as the faces of the page are numbered."""
     return np.arange(1, len(values) + 1)

@@ -20,16 +20,20 @@ from mien.evaluation.formulas import mean_of_finite, median_of_finite
 from mien.evaluation.hifd import write_envelopes
 from mien.evaluation.metrics import motion_metrics
 from mien.evaluation.observation import FaceLocator, Observation, Observations, gathered
+from mien.evaluation.video_page import SHOWN_FRAMES, VIEW_PX, FaceOverTime, View, write_video_page
 from mien.evaluation.video_report import FaceMetrics, IdentityMetrics, VideoEvaluation
+from mien.geometry.alignment import AlignmentConfig, align
 from mien.geometry.expression import correlations, expression
 from mien.geometry.pose import head_pose, pose_error_degrees
 from mien.media.video_reader import Frame
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
+from mien.spread import spread_indices
 from mien.tracking.recognizer import Recognizer, default_recognizer
 from mien.tracking.tracker import follow
 
+_VIEW = AlignmentConfig(size=VIEW_PX, margin=0.35)
 _LEAST_SHARE = 0.05
 """A face that fewer of the frames show is not listed; nor one in fewer frames than:"""
 _LEAST_FRAMES = 3
@@ -67,7 +71,9 @@ class _SeenFace:
     detail: list[float] = field(default_factory=list)
     """Of each frame, the result's sharpness over the original's."""
     changes: list[list[float]] = field(default_factory=list)
-    """From each frame to the next: of the original, of the result."""
+    """From each frame to the next: of the original, of the result; NaN where no frame went before."""
+    seconds: list[float] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
     last: tuple[int, Landmarks, tuple[RgbImage, RgbImage]] | None = None
 
 
@@ -85,8 +91,8 @@ def evaluate_video(
     original, result: two videos, or two images. Frames are compared that are shown at the same time; a result of
     another size is scaled to that of the original. Each face of the original is followed over the frames, and looked
     for at its place in the result. options: None: the defaults. progress, registry: as of `mien.evaluate`.
-    out: a folder to write video.json to, and hifd/: landmarks and encodings as the package `hifd` reads them; None:
-    nothing is written.
+    out: a folder to write video.json to, index.html, a page with frames and curves, and hifd/: landmarks and encodings
+    as the package `hifd` reads them; None: nothing is written.
 
     Returns the figures of each face. Raises MienError if a file is missing or unreadable, the two do not fit together,
     a plugin cannot be made or fails, or the original shows no face.
@@ -118,6 +124,8 @@ def evaluate_video(
     )
     if out is not None:
         evaluation.write(Path(out))
+        shown = [judging.over_time(face, *seen) for face, seen in zip(faces, observed, strict=True)]
+        write_video_page(Path(out), evaluation, shown)
         names = [record.choice for record in evaluation.recognizers]
         samples = {f"face{number}": pair for number, pair in enumerate(observed)}
         write_envelopes(Path(out) / "hifd", evaluation.extractor, names, samples)
@@ -169,6 +177,7 @@ class _Judging:
                 kept[number] = images.output, faces
                 yield Frame(number, number, images.original), faces
 
+        shown_frames = set(spread_indices(len(frames.frames), SHOWN_FRAMES).tolist())
         tracks: dict[int, _SeenFace] = {}
         for frame, faces in follow(found()):
             output, as_found = kept.pop(frame.index)
@@ -183,11 +192,16 @@ class _Judging:
                 track.originals.append(before)
                 track.results.append(after)
                 track.detail.append(_detail(frame.image, output, face.landmarks))
+                track.seconds.append(frames.seconds[frame.index])
+                if frame.index in shown_frames:
+                    track.views.append(_view(frames.seconds[frame.index], frame.image, output, face.landmarks))
                 shown = (frame.image, output)
                 at = frames.frames[frame.index]
+                change = [float("nan")] * 2
                 if track.last and track.last[0] == at - 1:
                     _, old, shown_before = track.last
-                    track.changes.append(changes_along_flow(shown_before, shown, old, face.landmarks))
+                    change = changes_along_flow(shown_before, shown, old, face.landmarks)
+                track.changes.append(change)
                 track.last = at, face.landmarks, shown
             progress.advance(1, faces=len(faces))
         return list(tracks.values())
@@ -196,7 +210,8 @@ class _Judging:
         """The figures of one face."""
         follows = correlations(expression(originals.landmarks), expression(results.landmarks))
         pose = pose_error_degrees(head_pose(originals.landmarks), head_pose(results.landmarks))
-        changes = np.array(face.changes).mean(0) if face.changes else None
+        changed = np.array(face.changes)[np.isfinite(face.changes).all(1)]
+        changes = changed.mean(0) if len(changed) else None
         encodings = zip(
             (originals.encodings, *originals.by_judges), (results.encodings, *results.by_judges), strict=True
         )
@@ -217,6 +232,22 @@ class _Judging:
             change=None if changes is None else float(changes[0]),
             flicker=None if changes is None or changes[0] == 0 else float(changes[1] / changes[0]),
         )
+
+    def over_time(self, face: _SeenFace, originals: Observations, results: Observations) -> FaceOverTime:
+        """What the page shows of one face."""
+        first, second = expression(originals.landmarks), expression(results.landmarks)
+        curves = {
+            "eyes open": (first.eye_opening, second.eye_opening),
+            "mouth open": (first.mouth_opening, second.mouth_opening),
+            "mouth width": (first.mouth_width, second.mouth_width),
+        }
+        if self.expressions:
+            before, after = (self.expressions.motion(seen.weights) for seen in (originals, results))
+            curves |= {"lids closed": (before.blink, after.blink), "jaw open": (before.jaw, after.jaw)}
+        changes = np.array(face.changes, np.float64)
+        if np.isfinite(changes).any():
+            curves["change, levels"] = (changes[:, 0], changes[:, 1])
+        return FaceOverTime(face.views, np.array(face.seconds, np.float64), curves)
 
 
 def _identity(
@@ -248,6 +279,11 @@ def _detail(original: RgbImage, result: RgbImage, landmarks: Landmarks) -> float
     cv2.fillConvexPoly(hull, np.rint(cv2.convexHull(landmarks)).astype(np.int32), 255)
     before, after = (sharpness(np.ascontiguousarray(image[part]), hull[part]) for image in (original, result))
     return after / before if before > 0 else float("nan")
+
+
+def _view(seconds: float, original: RgbImage, result: RgbImage, landmarks: Landmarks) -> View:
+    before, after = (align(image, landmarks, _VIEW).image for image in (original, result))
+    return View(seconds, before, after)
 
 
 def _finite(value: float) -> float | None:
