@@ -35,7 +35,13 @@ from mien.training.run import TrainedRun
 
 MODELS = [name for name in Registry().names("model") if Registry().load("model", name).stages is not Model.stages]
 """Those that the loop trains; the others draw as they are, or are fitted."""
-FREQUENT = {"steps_per_log": 1, "steps_per_validation": 2, "steps_per_preview": 2, "steps_per_checkpoint": 2}
+FREQUENT = {
+    "steps_per_log": 1,
+    "steps_per_validation": 2,
+    "steps_per_preview": 2,
+    "steps_per_checkpoint": 2,
+    "expression_faces": 2,
+}
 
 
 @pytest.fixture
@@ -119,7 +125,7 @@ def test_a_number_that_is_not_finite_stops_any_model_or_sends_it_back(
 def test_a_run_stopped_before_its_first_validation_goes_on_past_it(
     people: list[Path], tiny: Registry, tmp_path: Path
 ) -> None:
-    rarely = {"steps_per_validation": 4, "plateau_patience": 0}
+    rarely = {"steps_per_validation": 4, "plateau_patience": 0, "expression_faces": 0}
     for run, steps in (("whole", 10), ("parts", 2)):
         options = TrainOptions(steps=steps, **rarely)
         train("tiny", people[:1], tmp_path / run, options=options, registry=tiny)
