@@ -20,12 +20,12 @@ from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training.run import RunRecord, TrainedRun
 
 HELD_OUT = 0.25
-START = Path(__file__).resolve().parents[2] / "cli/src/mien_cli/demo/data/start.safetensors"
+START = Path(__file__).resolve().parents[2] / "tests/data/weights/deepfakes_small.safetensors"
 
 
 @pytest.fixture(scope="module")
 def swapping(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that draws both people well: it begins with the demo's weights."""
+    """A run that draws both people well: it begins with weights that were trained on these clips."""
     run = tmp_path_factory.mktemp("runs") / "swapping"
     options = TrainOptions(steps=1, init_from=str(START), held_out=HELD_OUT)
     train("deepfakes:preset=small,learning_rate=1e-6", people, run, options=options)

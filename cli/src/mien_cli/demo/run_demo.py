@@ -20,25 +20,24 @@ from mien.inference.options import SessionOptions
 from mien.inference.session import Session
 from mien.media.files import whole_file
 from mien.media.images import write_image
+from mien.plugins.choice import parse_choice
 from mien.progress import Progress
 from mien.tracking.recognizer import Recognizer
 from mien.training.run import RunRecord
 from mien_cli.demo.contact_sheet import spread_frames, write_sheet
 
-EXTRACTOR = "face_recognition"
-MODEL = "deepfakes:preset=small"
-BLENDER = "feather"
+MODEL = "morph"
 METHOD = "morph"
+DRIVER, JUDGE = "blazeface", "face_recognition"
+"""What finds the faces to be drawn, lids and lips included, and what finds them to be judged."""
+ALIGNMENT = AlignmentConfig(size=256, margin=0.3, shift_y=0.1)
+FEATURES = "landmarks:points=68+blendshapes"
+"""For a model that draws from features."""
 NEW_FACE, OLD_FACE = "E", "J"
 TARGET = "target_J_2s_audio.mp4"
-START = "start.safetensors"
-MASKER, ALIGNMENT = "hull", AlignmentConfig()
-"""How the crops are cut and masked that START was trained on. Trained anew on what `mien preprocess` makes by default,
-it would draw brows and forehead, too; these two lines then go."""
 SWAPPED, ANONYMOUS, SHEET, REPORT = "swapped.mp4", "anonymous.mp4", "contact_sheet.png", "report.json"
 REPEAT_RARE = 8
 _REFERENCES_OF_CLIP, _COMPARED_EVERY = 8, 2
-_LEARNING_RATE_FROM_START = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,10 @@ class DemoReport:
     sheet: Path
     faces: dict[str, int]
     """Person → faces in their dataset."""
+    model: str
+    """What drew them, as a plugin choice."""
     steps: int
-    began_with: str
-    """Which weights training began with."""
+    """Of training; 0 for a model that is only fitted."""
     seconds: dict[str, float]
     """Stage → how long it took."""
     comparison: VideoEvaluation
@@ -73,18 +73,20 @@ class DemoReport:
 
 
 def run_demo(
-    folder: Path, *, steps: int, from_scratch: bool, progress: Progress, recognizer: str | None = None
+    folder: Path, *, progress: Progress, model: str = MODEL, minutes: float = 2.0, recognizer: str | None = None
 ) -> DemoReport:
     """Swap person E onto person J in a clip of two seconds, anonymize J in it, and measure what came of it.
 
-    folder: where everything is written; it must not hold anything but an earlier demo. steps: of training.
-    from_scratch: begin with random weights rather than with those that come along. recognizer: a feature choice, what
-    recognizes the faces of the result; None: the default.
+    folder: where everything is written; it must not hold anything but an earlier demo. model: what draws E, as a plugin
+    choice. minutes: of training, for a model that is trained by steps. recognizer: a feature choice, what recognizes
+    the faces of the result; None: the default.
     Raises MienError if the folder holds something else or a plugin is missing.
     """
     _make_room(folder)
     registry = Registry()
     recognizes = Recognizer(registry, recognizer)  # before anything takes long
+    loaded = registry.load("model", parse_choice(model).name)
+    features = FEATURES if getattr(loaded, "needs_features", False) else ""
     seconds: dict[str, float] = {}
     with resources.as_file(resources.files("mien_cli.demo") / "data") as data:
         people = {name: sorted((data / name).glob("*.mp4")) for name in (NEW_FACE, OLD_FACE)}
@@ -93,36 +95,31 @@ def run_demo(
                 name: preprocess(
                     folder / name,
                     sources=clips,
-                    options=PreprocessOptions(extractor=EXTRACTOR, copies=False, masker=MASKER, alignment=ALIGNMENT),
+                    options=PreprocessOptions(extractor=DRIVER, features=features, copies=False, alignment=ALIGNMENT),
                     progress=progress,
                     registry=registry,
                 )
                 for name, clips in people.items()
             }
         with _timed(seconds, "train"):
-            options = TrainOptions(
-                steps=steps,
-                repeat_rare=REPEAT_RARE,
-                init_from=None if from_scratch else str(data / START),
-                steps_per_validation=100,
-                steps_per_checkpoint=1000,
-            )
-            model = MODEL if from_scratch else f"{MODEL},learning_rate={_LEARNING_RATE_FROM_START}"
             trained = train(
                 model,
                 [folder / name for name in people],
                 folder / "run",
+                features=features,
                 recognizer=recognizes.record.choice,
-                options=options,
+                options=TrainOptions(minutes=minutes, repeat_rare=REPEAT_RARE, steps_per_checkpoint=1000),
                 progress=progress,
                 registry=registry,
             )
-            if trained.step < steps:  # training takes Ctrl-C for "stop in order"; the demo stops with it
+            if trained.reason.endswith(
+                "was received"
+            ):  # training takes Ctrl-C for "stop in order"; the demo stops with it
                 raise KeyboardInterrupt
         original, video, sheet = data / TARGET, folder / SWAPPED, folder / SHEET
         anonymous = folder / ANONYMOUS
         with _timed(seconds, "swap"):
-            how = SessionOptions(blender=BLENDER, overwrite=True)
+            how = SessionOptions(extractor=DRIVER, overwrite=True)
             swap(folder / "run", original, video, NEW_FACE, options=how, progress=progress, registry=registry)
         with _timed(seconds, "anonymize"):
             hidden = anonymize(
@@ -144,8 +141,8 @@ def run_demo(
         anonymous=anonymous,
         sheet=sheet,
         faces={name: done.faces for name, done in made.items()},
+        model=model,
         steps=trained.steps_here,
-        began_with="random weights" if from_scratch else f"{START}, trained on the same clips",
         seconds=seconds,
         comparison=comparison,
         still_match=hidden.check.verified if hidden.check else 0,
@@ -165,7 +162,7 @@ def _compared(
         for path, frame in zip(references, frames, strict=True):
             write_image(path, frame, synthetic=None)
         options = VideoOptions(
-            extractor=EXTRACTOR, recognizer=recognizer, references=tuple(references), every=_COMPARED_EVERY
+            extractor=JUDGE, recognizer=recognizer, references=tuple(references), every=_COMPARED_EVERY
         )
         return evaluate_video(original, result, options=options, progress=progress, registry=registry)
 
