@@ -85,6 +85,17 @@ def test_grain_changes_from_frame_to_frame_and_light_does_not(crop):
     assert np.array_equal(one, enhanced(sharp, frames[0], mask)), "the same frame has the same grain"
 
 
+def test_a_face_drawn_smaller_gets_grain_as_fine_as_the_crops(crop):
+    """At its own side, the grain would be coarse, and blotches that change from frame to frame."""
+    sharp, mask = crop
+    noisy = sharp + np.random.default_rng(0).normal(0, 8, sharp.shape)
+    small = cv2.resize(sharp, (64, 64), interpolation=cv2.INTER_AREA)
+    face = enhanced(small, noisy, mask)
+    assert face.shape == sharp.shape
+    added = face - enhanced(small, sharp, mask)
+    assert cv2.resize(added, (32, 32), interpolation=cv2.INTER_AREA).std() < 0.5 * added.std()
+
+
 def test_each_can_be_left_out(crop):
     sharp, mask = crop
     worse = cv2.GaussianBlur(sharp, (0, 0), 2.0) + np.random.default_rng(0).normal(0, 8, sharp.shape)

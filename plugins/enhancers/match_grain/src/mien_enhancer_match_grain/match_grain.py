@@ -39,10 +39,11 @@ class MatchGrainConfig(PluginConfig):
 class MatchGrain(Enhancer):
     """Blurs a drawn face as far as the original's edges are blurred, and adds the grain that it then lacks.
 
-    Both are measured inside of the original's mask, at the smaller of the two sides. Grain is measured and added in
-    lightness and in both differences of color, each with its own strength and coarseness. Its seed is the original's
-    crop: another frame has other grain, and the same one always the same. Nothing is sharpened, and no grain is taken
-    away. What an original does not have is not added: a clean, sharp face leaves the drawn one as it is.
+    Both are measured inside of the original's mask, at the crop's side; a face drawn smaller is enlarged to it. Grain
+    is measured and added in lightness and in both differences of color, each with its own strength and coarseness. Its
+    seed is the original's crop: another frame has other grain, and the same one always the same. Nothing is sharpened,
+    and no grain is taken away. What an original does not have is not added: a clean, sharp face leaves the drawn one
+    as it is.
     """
 
     Config = MatchGrainConfig
@@ -50,7 +51,9 @@ class MatchGrain(Enhancer):
 
     def enhance(self, images: Tensor, batch: Batch) -> Tensor:
         """See `Enhancer.enhance`."""
-        side = min(images.shape[-1], batch.size)
+        side = batch.size
+        if len(images) and images.shape[-1] < side:  # grain as fine as the crop's has no room in it
+            images = interpolate(images.float(), size=(side, side), mode="bicubic", align_corners=False).clamp(-1, 1)
         originals, masks = resampled(batch.images.float(), side), resampled(batch.masks.float(), side)
         seeds = [_seed(row) for row in to_uint8_images(batch.images)]
         faces = [
