@@ -6,11 +6,13 @@
 The clip is played forth and back until it has --frames frames, so that it has no cut, at 640×360 and 1280×720, without
 sound. Then each method, and the command beside, runs on it once a round, one after the other. deface is installed
 somewhere of its own: `pip install --no-deps deface==1.5.0`, and what it needs, with onnxruntime. Start-up, search,
-drawing, encoding and, for mien, the audit are all counted. Nothing else should be running.
+drawing, encoding and, for mien, the search of the output are all counted. Nothing else should be running; where that
+cannot be helped, go by the processor time a frame, which other work changes less.
 """
 
 import argparse
 import json
+import resource
 import shlex
 import statistics
 import subprocess
@@ -20,6 +22,7 @@ import time
 from fractions import Fraction
 from itertools import chain, cycle, islice
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import cv2
@@ -46,37 +49,55 @@ def main() -> None:
     commands = {f"mien --with {method}": f"{mien} --with {shlex.quote(method)}" for method in options.methods}
     if options.beside:
         commands[options.beside.split()[0].rpartition("/")[2]] = options.beside
-    measured: dict[str, dict[str, list[float]]] = {}
+    measured: dict[str, dict[str, list[Taken]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for width, height in SIZES:
             clip = Path(folder) / f"{width}x{height}.mp4"
             write_clip(options.clip, clip, options.frames, (width, height))
-            seconds = {name: list[float]() for name in commands}
+            taken = {name: list[Taken]() for name in commands}
             for _ in range(options.rounds):
                 for name, command in commands.items():
-                    seconds[name].append(run(command, clip, Path(folder) / "out.mp4"))
-            measured[f"{width}×{height}"] = seconds
+                    taken[name].append(run(command, clip, Path(folder) / "out.mp4"))
+            measured[f"{width}×{height}"] = taken
             last = list(commands)[-1]
-            for name, taken in seconds.items():
-                rates = [options.frames / one for one in taken]
+            for name, runs in taken.items():
+                rates = [options.frames / one.seconds for one in runs]
                 rounds = ", ".join(f"{rate:.1f}" for rate in rates)
-                ratio = statistics.median(beside / own for own, beside in zip(taken, seconds[last], strict=True))
+                ratio = statistics.median(
+                    beside.seconds / own.seconds for own, beside in zip(runs, taken[last], strict=True)
+                )
+                processor = statistics.median(1000 * one.processor_seconds / options.frames for one in runs)
                 print(
                     f"{width}×{height}, {options.frames} frames, {name}: {statistics.median(rates):.1f} frames/s "
-                    f"in the median ({rounds}); {ratio:.2f} times {last}",
+                    f"in the median ({rounds}); {ratio:.2f} times {last}; {processor:.0f} ms of processor time a frame",
                     flush=True,
                 )
     if options.json:
-        options.json.write_text(json.dumps({"frames": options.frames, "seconds": measured}, indent=1), encoding="utf-8")
+        values = {size: {name: [one._asdict() for one in runs] for name, runs in taken.items()}
+                  for size, taken in measured.items()}  # fmt: skip
+        options.json.write_text(json.dumps({"frames": options.frames, "taken": values}, indent=1), encoding="utf-8")
 
 
-def run(command: str, clip: Path, output: Path) -> float:
-    """Seconds of one run. Raises CalledProcessError if it fails."""
+class Taken(NamedTuple):
+    """How long a run took, and the processor time of all its threads."""
+
+    seconds: float
+    processor_seconds: float
+
+
+def run(command: str, clip: Path, output: Path) -> Taken:
+    """One run. Raises CalledProcessError if it fails."""
     output.unlink(missing_ok=True)
     arguments = [part.format(input=clip, output=output) for part in shlex.split(command)]
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), processor_seconds()
     subprocess.run(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - began
+    return Taken(time.perf_counter() - began, processor_seconds() - busy)
+
+
+def processor_seconds() -> float:
+    """Of all processes that this one has started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def write_clip(source: Path, clip: Path, frames: int, size: tuple[int, int]) -> None:

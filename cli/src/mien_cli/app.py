@@ -25,6 +25,7 @@ COMMANDS = {
     "runs": "Hand runs on",
     "demo": "Look around",
     "plugins": "Look around",
+    "bench": "Look around",
 }
 """Every command, in the order of the help, with the panel that it stands in; its module has its name."""
 

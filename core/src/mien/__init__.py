@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from mien.auditing.audit import audit as audit
     from mien.auditing.options import AuditOptions as AuditOptions
     from mien.auditing.report import AuditReport as AuditReport
+    from mien.benchmark.bench import bench as bench
+    from mien.benchmark.options import BenchOptions as BenchOptions
+    from mien.benchmark.report import BenchReport as BenchReport
     from mien.contracts.blender import Blender as Blender
     from mien.contracts.enhancer import Enhancer as Enhancer
     from mien.contracts.extractor import Extractor as Extractor
@@ -80,6 +83,9 @@ _HOMES = {
     "mien.auditing.audit": ("audit",),
     "mien.auditing.options": ("AuditOptions",),
     "mien.auditing.report": ("AuditReport",),
+    "mien.benchmark.bench": ("bench",),
+    "mien.benchmark.options": ("BenchOptions",),
+    "mien.benchmark.report": ("BenchReport",),
     "mien.geometry.alignment": ("align",),
     "mien.contracts.blender": ("Blender",),
     "mien.dataset.format": ("Dataset",),

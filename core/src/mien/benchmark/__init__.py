@@ -1,0 +1,1 @@
+"""How long each part of the work takes on this machine."""

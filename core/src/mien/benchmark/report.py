@@ -1,0 +1,176 @@
+"""What was measured, beside what it could be, and as a page."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mien.errors import MienError
+
+_Positive = Annotated[float, Field(gt=0.0)]
+
+
+class Machine(BaseModel):
+    """Where it was measured."""
+
+    model_config = ConfigDict(frozen=True)
+
+    processor: str
+    cores: int
+    """That this process may use."""
+    system: str
+    versions: dict[str, str]
+    """Python and the libraries that compute: name → version."""
+    load: float
+    """How many threads of all processes wanted a core in the minute before, on the mean."""
+    measured_on: str
+    """The day, as 2026-11-26."""
+
+
+class StageTime(BaseModel):
+    """One stage by itself, with one thread of its own; a codec uses those that it likes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    """decode, encode, extract, search, align, mask, feature, generate or blend."""
+    what: str
+    """The plugin choice; of a codec its name."""
+    milliseconds: _Positive
+    """Of processor time for a frame or face; the median."""
+
+
+class WholeTime(BaseModel):
+    """A whole job, with all cores, from the call on: without Python's imports."""
+
+    model_config = ConfigDict(frozen=True)
+
+    what: str
+    frames: int
+    seconds: _Positive
+    """From begin to end; the median."""
+    processor_seconds: _Positive
+    """In all threads and processes of it."""
+    slowest_stage: str
+    """Of the stages of the job the one that takes longest by itself,"""
+    slowest_milliseconds: _Positive
+    """and how much processor time it takes for a frame."""
+
+    @property
+    def rate(self) -> float:
+        """Frames a second."""
+        return self.frames / self.seconds
+
+    def limit(self, cores: int) -> float:
+        """Frames a second if the slowest stage alone had all cores."""
+        return cores * 1000 / self.slowest_milliseconds
+
+    def busy(self, cores: int) -> float:
+        """Share of the cores' time that the job has used, in [0, 1]; less where other work takes some of it."""
+        return self.processor_seconds / (cores * self.seconds)
+
+
+class BenchReport(BaseModel):
+    """All that was measured."""
+
+    model_config = ConfigDict(frozen=True)
+
+    machine: Machine
+    clip: str
+    width: int
+    height: int
+    frames: int
+    """Of the clip that were used for the stages."""
+    stages: list[StageTime]
+    whole: list[WholeTime]
+    peak_memory_mb: float
+    """Of the process that measured, in 2²⁰ bytes."""
+    left_out: dict[str, str]
+    """What could not be measured → why."""
+
+    @classmethod
+    def read(cls, path: Path) -> "BenchReport":
+        """A report that was written as JSON. Raises MienError if it is none."""
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, ValidationError) as error:
+            why = str(error).splitlines()[0]
+            raise MienError(f"{path} is no report of a benchmark: {why}", "mien bench CLIP --json FILE") from error
+
+    def ratios(self, before: "BenchReport") -> dict[tuple[str, str], float]:
+        """How much processor time each stage and whole job takes by what it took in another report.
+
+        Those that stand in both: (stage, what) → ratio, 1 for as long; of a whole job the stage is "whole", and the
+        ratio is that of the processor time for a frame.
+        """
+        own, other = (dict(_times(report)) for report in (self, before))
+        return {key: time / other[key] for key, time in own.items() if key in other}
+
+    def page(self) -> str:
+        """The report as a page of Markdown."""
+        machine, cores = self.machine, self.machine.cores
+        versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+        lines = [
+            "# How fast it is",
+            "",
+            f"Written by `mien bench` on {machine.measured_on}: {machine.processor}, {cores} cores, {machine.system}; "
+            f"{versions}. In the minute before, {machine.load:.1f} threads of all processes wanted a core.",
+            "",
+            f"The clip is `{self.clip}`, {self.width}×{self.height}. Figures are medians of processor time, which "
+            "other work on the machine changes little; frames a second of whole jobs it does change.",
+            "",
+            "## Stages by themselves",
+            "",
+            f"The milliseconds of one core that a frame takes, or a face where faces are counted, over {self.frames} "
+            "frames.",
+            "",
+            *_table(
+                ("stage", "what", "ms"),
+                [(one.stage, f"`{one.what}`", f"{one.milliseconds:.2f}") for one in self.stages],
+            ),
+        ]
+        if self.whole:
+            lines += [
+                "",
+                "## Whole jobs",
+                "",
+                f"With all {cores} cores, without Python's imports. The limit is what the slowest stage alone would "
+                "reach, at every frame, if it had all cores; `busy` is the share of the cores' time that the job had.",
+                "",
+                *_table(
+                    ("job", "frames", "frames/s", "ms of processor time a frame", "slowest stage", "its limit",
+                     "share of it", "busy"),
+                    [_whole_row(one, cores) for one in self.whole],
+                ),
+                "",
+                f"Peak memory of the process: {self.peak_memory_mb:.0f} MB.",
+            ]  # fmt: skip
+        if self.left_out:
+            lines += ["", "## Not measured", "", *(f"- {what}: {why}" for what, why in self.left_out.items())]
+        return "\n".join(lines) + "\n"
+
+
+def _times(report: BenchReport) -> Iterator[tuple[tuple[str, str], float]]:
+    for stage in report.stages:
+        yield (stage.stage, stage.what), stage.milliseconds
+    for whole in report.whole:
+        yield ("whole", whole.what), 1000 * whole.processor_seconds / whole.frames
+
+
+def _whole_row(one: WholeTime, cores: int) -> tuple[str, ...]:
+    limit = one.limit(cores)
+    return (
+        f"`{one.what}`",
+        f"{one.frames}",
+        f"{one.rate:.1f}",
+        f"{1000 * one.processor_seconds / one.frames:.1f}",
+        one.slowest_stage,
+        f"{limit:.1f}",
+        f"{one.rate / limit:.0%}",
+        f"{one.busy(cores):.0%}",
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
