@@ -28,6 +28,23 @@ class TestExpression(ModelContract):
     small = TINY
 
 
+class TestExpressionAgainstADiscriminator(ModelContract):
+    name = "expression"
+    small = {**TINY, "adversarial": 0.1, "adversarial_after": 0, "discriminator_width": 4}
+
+
+def test_the_discriminator_counts_late() -> None:
+    contract = TestExpressionAgainstADiscriminator()
+    model = make_model(Registry(), "expression", {**contract.small, "adversarial_after": 2}, contract.inputs())
+    batch = contract.batch(model, 2, 0)
+    counts = []
+    for _ in range(3):
+        counts.append("adversarial" in model(batch, "main"))
+        model.after_step("discriminator")
+        model.after_step("main")
+    assert counts == [False, False, True]
+
+
 @pytest.fixture(scope="module")
 def fitted(people: list[Path]) -> tuple[TrainingData, Model]:
     """The data of J, who smiles and blinks, and a model that is fitted to it, not trained."""
