@@ -5,7 +5,12 @@
 One drawn face, always the same, is set into each frame of a clip where its face is found and held steady. Within the
 mask, in crop space, the lightness of the result is compared from frame to frame: its mean (brightness) and its spread
 (contrast), by the mean of the second difference over frames, which light that really changes hardly has. Beside it
-stands the same of the clip as it was filmed. In levels of 255, and in % of the spread.
+stands the same of the clip as it was filmed. In levels of 255, and in % of the spread. The last column is that of
+`mien evaluate --video`: the change from frame to frame along the flow of the landmarks, as a multiple of the filmed.
+
+    python core/bench/flicker.py CLIP --run RUN --to PERSON
+
+sets in what a run draws of each frame instead.
 """
 
 import argparse
@@ -18,8 +23,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien import Blender, Extractor, FaceCrop, Registry
-from mien.contracts.face import RgbImage
-from mien.geometry.alignment import AlignmentConfig, align, cut, similarity_to_crop, warp, with_hull
+from mien.contracts.face import Landmarks, RgbImage
+from mien.evaluation.flicker import changes_along_flow
+from mien.geometry.alignment import (
+    AlignmentConfig,
+    align,
+    cut,
+    inverse,
+    similarity_to_crop,
+    transform_points,
+    warp,
+    with_hull,
+)
+from mien.inference.generator import GeneratedFace, Scene, generated_face
+from mien.inference.session import Session, SessionOptions
 from mien.media.video_reader import VideoSource
 from mien.testing import portraits
 from mien.tracking.tracker import follow
@@ -32,20 +49,56 @@ def main() -> None:
     parser.add_argument("--blenders", nargs="+", metavar="SPEC", default=None, help="all that are installed by default")
     parser.add_argument("--extractor", metavar="SPEC", default="blazeface")
     parser.add_argument("--frames", type=int, default=72, help="frames of the clip, at most")
+    parser.add_argument(
+        "--run", type=Path, default=None, help="what draws the faces; without one, it is always one face"
+    )
+    parser.add_argument("--to", metavar="PERSON", default=None, help="whom the run draws")
     options = parser.parse_args()
     registry = Registry()
-    crops = list(steady_crops(cast(Extractor, registry.create("extractor", options.extractor)), options))
-    drawn = align(portraits()[0].image, portraits()[0].landmarks).image
-    print("blender brightness contrast%")
-    print("filmed", *flicker([inside(crop.image, crop) for crop in crops]))
+    if options.run is None:
+        crops = list(steady_crops(cast(Extractor, registry.create("extractor", options.extractor)), options))
+        drawn = align(portraits()[0].image, portraits()[0].landmarks).image
+        faces = [generated_face(crop, drawn, crop.mask) for crop in crops]
+    else:
+        faces = list(drawn_by(options, registry))
+    scenes = [cast(RgbImage, face.crop.scene) for face in faces]
+    print("blender brightness contrast% flow")
+    print("filmed", *flicker([inside(face.crop.image, face.crop) for face in faces]), "1.00")
     for choice in options.blenders or registry.names("blender"):
         blender = cast(Blender, registry.create("blender", choice))
-        values = []
-        for crop in crops:
-            scene = cast(RgbImage, crop.scene)
-            result = blender.blend(scene, drawn, crop.mask, crop.to_crop)
-            values.append(inside(warp(result, crop.to_crop, (crop.size, crop.size)), crop))
-        print(choice, *flicker(values), flush=True)
+        results = [
+            blender.blend(scene, face.image, face.mask, face.to_crop) for scene, face in zip(scenes, faces, strict=True)
+        ]
+        values = [
+            inside(warp(result, face.crop.to_crop, (face.crop.size,) * 2), face.crop)
+            for result, face in zip(results, faces, strict=True)
+        ]
+        print(choice, *flicker(values), f"{along_flow(scenes, results, faces):.2f}", flush=True)
+
+
+def drawn_by(options: argparse.Namespace, registry: Registry) -> Iterator[GeneratedFace]:
+    """The face of the first track, as the run draws it for `mien swap`."""
+    opened = Session.open(options.run, options=SessionOptions(extractor=options.extractor), registry=registry)
+    session = opened.drawing(opened.target_of(options.to))
+    with VideoSource(options.clip) as video:
+        found = ((frame, session.detector.find(frame.image)) for frame in video.frames(0, options.frames))
+        scenes = (
+            Scene(frame.image, [face for face in session.generator.drawable(faces) if face.track == 0], None)
+            for frame, faces in follow(found)
+        )
+        for scene in session.generator.generate(scenes):
+            yield from scene.faces
+
+
+def along_flow(scenes: list[RgbImage], results: list[RgbImage], faces: list[GeneratedFace]) -> float:
+    """Mean change of the results, as a multiple of that of the scenes."""
+    places = [transform_points(inverse(face.crop.to_crop), cast(Landmarks, face.crop.landmarks)) for face in faces]
+    films = list(zip(scenes, results, strict=True))
+    changes = [
+        changes_along_flow(films[now - 1], films[now], places[now - 1], places[now]) for now in range(1, len(films))
+    ]
+    filmed, drawn = np.array(changes).mean(0)
+    return float(drawn / filmed)
 
 
 def steady_crops(extractor: Extractor, options: argparse.Namespace) -> Iterator[FaceCrop]:
