@@ -8,9 +8,21 @@ import pytest
 
 from mien import Registry
 from mien.dataset.worker import sharpness
-from mien.geometry.alignment import AlignmentConfig, align, covered_region, into_region
+from mien.evaluation.flicker import changes_along_flow
+from mien.geometry.alignment import (
+    AlignmentConfig,
+    align,
+    covered_region,
+    cut,
+    into_region,
+    inverse,
+    similarity_to_crop,
+    transform_points,
+    with_hull,
+)
 from mien.media.video_reader import VideoSource
 from mien.testing import portraits
+from mien.tracking.tracker import follow
 
 CLIP = Path(__file__).parent / "data" / "clips" / "target_J_2s_audio.mp4"
 
@@ -22,6 +34,35 @@ def face():
     with VideoSource(CLIP) as video:
         frame = next(video.frames(30, 31)).image
     return frame, registry.create("extractor", registry.default("extractor")).extract(frame)[0]
+
+
+@pytest.fixture(scope="module")
+def film():
+    """Frames of a clip one after the other, with their face as it is cut for swapping."""
+    registry = Registry()
+    extractor = registry.create("extractor", "blazeface")
+    with VideoSource(CLIP.with_name("target_E_4s_silent.mp4")) as video:
+        found = ((frame, extractor.extract(frame.image)) for frame in video.frames(0, 24))
+        return [
+            with_hull(cut(frame.image, face.landmarks, similarity_to_crop(face.held_steady()), AlignmentConfig()))
+            for frame, (face, *_) in follow(found)
+        ]
+
+
+@pytest.mark.parametrize("blender", Registry().names("blender"))
+def test_a_drawn_face_changes_from_frame_to_frame_hardly_more_than_what_was_filmed(film, blender):
+    """One that is sharper than the film, and always the same: what a model draws is softer, and changes less."""
+    made, drawn = Registry().create("blender", blender), align(portraits()[0].image, portraits()[0].landmarks).image
+    results = [made.blend(crop.scene, drawn, crop.mask, crop.to_crop) for crop in film]
+    places = [transform_points(inverse(crop.to_crop), crop.landmarks) for crop in film]
+    changes = [
+        changes_along_flow(
+            (film[now - 1].scene, results[now - 1]), (film[now].scene, results[now]), places[now - 1], places[now]
+        )
+        for now in range(1, len(film))
+    ]
+    filmed, result = np.mean(changes, axis=0)
+    assert result < 1.2 * filmed
 
 
 @pytest.mark.parametrize(("size", "least"), [(128, 0.6), (256, 0.9)])

@@ -36,6 +36,10 @@ class PoissonConfig(ColorConfig):
     """Width of the kernel that the mask is eroded with, as a share of the crop's side. 0.1 takes back what alignment
     dilates the landmarks' hull by. All colors of the face follow from those along the edge, so the edge is better off
     within the face than on its outline."""
+    reach: float = Field(default=0.2, gt=0.0)
+    """How far into the face the colors along the edge are followed, as a share of the crop's side: there, what they ask
+    for has fallen to 1/e. Deep inside, the face then has the colors that `color` gives it, which are steadier from
+    frame to frame. With color=none or mode=mixed they are followed all the way."""
 
 
 class Poisson(Blender):
@@ -43,7 +47,9 @@ class Poisson(Blender):
 
     Pérez, Gangnet & Blake, Poisson Image Editing, SIGGRAPH 2003. OpenCV joins face and scene along a rectangle about
     the mask, and changes the scene up to there. What is then wrong at the mask's own edge is taken away by a membrane
-    over the mask; it is harmonic, so what was solved inside stays solved.
+    over the mask; it is harmonic, so what was solved inside stays solved. What the edge asks for fades inwards, as in
+    Bhat et al., Fourier Analysis of the 2D Screened Poisson Equation, ECCV 2008: followed all the way, each frame's
+    edge would color the whole face, and it would flicker.
     """
 
     Config = PoissonConfig
@@ -66,7 +72,13 @@ class Poisson(Blender):
         middle = target.shape[0] // 2
         cloned = cv2.seamlessClone(source, target, given, (middle, middle), flags=_FLAGS[self.config.mode])
         joined = cloned + filled(target.astype(np.float32) - cloned, within == 0)
-        return _levels(joined[_PADDING_PX:-_PADDING_PX, _PADDING_PX:-_PADDING_PX])
+        joined = joined[_PADDING_PX:-_PADDING_PX, _PADDING_PX:-_PADDING_PX]
+        if self.config.color != "none" and self.config.mode == "normal":
+            around = np.pad(inside, 1)
+            depth = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+            asked = np.exp(-depth / (self.config.reach * len(depth))).astype(np.float32)
+            joined = both.face + (joined - both.face) * asked[..., None]
+        return _levels(joined)
 
 
 def _levels(image: NDArray[np.float32]) -> NDArray[np.uint8]:
