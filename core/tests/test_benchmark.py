@@ -68,7 +68,7 @@ def test_ratios_are_those_of_processor_time() -> None:
 def test_the_page_says_where_it_was_measured_and_what_was_not() -> None:
     page = of(40.0).page()
     assert "a processor, 2 cores" in page and "0.5 threads of all processes" in page
-    assert "| `anonymize, blocks` | 100 | 25.0 | 60.0 | extract blazeface | 50.0 | 50% | 75% |" in page
+    assert "| `anonymize, blocks` | 100 | 25.0 | 60.0 | extract blazeface | 50.0 | 50% | 75% | 67% |" in page
     assert "- mask hands: it is not installed" in page
 
 

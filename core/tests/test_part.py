@@ -89,6 +89,9 @@ def test_parts_that_meet_have_each_frame_once(source: Path) -> None:
     for part in parts:
         assert [frame.index for frame in part.frames()] == list(range(len(part.frame_times())))
     middle = parts[1]
+    end = len(middle.frame_times()) - 1
+    (alone,) = middle.frames(only=[end])
+    assert alone.index == end and (alone.image == frames[len(since) // 3 + end].image).all()
     assert [frame.index for frame in middle.frames(0, 1)] == [0] and list(middle.frames(10**6)) == []
     assert middle.first_frame == len(since) // 3
     assert middle.within(between(0, None)).frame_times() == middle.frame_times()

@@ -8,7 +8,7 @@ import cv2
 import pytest
 import torch
 
-from mien.workers.threads import Pool, Stopwatch, computing_with, ordered_map, prefetched
+from mien.workers.threads import Pool, Stopwatch, ahead_of, computing_with, ordered_map, prefetched
 
 TIMEOUT = 10
 
@@ -68,6 +68,12 @@ def test_an_error_arrives_where_the_result_would() -> None:
             got.append(number)
     assert got == [0, 1, 2][: len(got)]
     assert threads_of_mien() == []
+
+
+def test_small_frames_may_be_many_ahead_and_large_ones_few() -> None:
+    assert ahead_of(640 * 360 * 3, threads=2) == 24
+    assert ahead_of(3840 * 2160 * 3, threads=2) == 5
+    assert ahead_of(2**30, threads=2) == 4
 
 
 def test_a_chain_that_is_left_in_the_middle_ends_all_its_threads() -> None:

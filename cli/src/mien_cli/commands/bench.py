@@ -74,7 +74,7 @@ def _print(report: "BenchReport", before: "BenchReport | None", console: Console
         stages.add_row(one.stage, one.what, f"{one.milliseconds:.2f}", *([ratio] if before else []))
     console.print(stages)
     if report.whole:
-        head = ("Job", "Frames/s", "ms a frame", "Slowest stage", "Its limit", "Share", "Busy")
+        head = ("Job", "Frames/s", "ms a frame", "Slowest stage", "Its limit", "Share", "Busy", "Attainable")
         whole = Table(*head, *(["Times before"] if before else []), box=None)
         for job in report.whole:
             limit = job.limit(cores)
@@ -86,6 +86,7 @@ def _print(report: "BenchReport", before: "BenchReport | None", console: Console
                 f"{limit:.1f}",
                 f"{job.rate / limit:.0%}",
                 f"{job.busy(cores):.0%}",
+                f"{job.attainable:.0%}",
                 *([_ratio(ratios.get(("whole", job.what)))] if before else []),
             )
         console.print(whole)

@@ -66,6 +66,11 @@ class WholeTime(BaseModel):
         """Frames a second if the slowest stage alone had all cores."""
         return cores * 1000 / self.slowest_milliseconds
 
+    @property
+    def attainable(self) -> float:
+        """Share of the limit that is reached where no other work takes the cores and none of them ever waits."""
+        return self.frames * self.slowest_milliseconds / (1000 * self.processor_seconds)
+
     def busy(self, cores: int) -> float:
         """Share of the cores' time that the job has used, in [0, 1]; less where other work takes some of it."""
         return self.processor_seconds / (cores * self.seconds)
@@ -118,7 +123,7 @@ class BenchReport(BaseModel):
             f"{versions}. In the minute before, {machine.load:.1f} threads of all processes wanted a core.",
             "",
             f"The clip is `{self.clip}`, {self.width}×{self.height}. Figures are medians of processor time, which "
-            "other work on the machine changes little; frames a second of whole jobs it does change.",
+            "other work on the machine changes less than frames a second.",
             "",
             "## Stages by themselves",
             "",
@@ -136,11 +141,12 @@ class BenchReport(BaseModel):
                 "## Whole jobs",
                 "",
                 f"With all {cores} cores, without Python's imports. The limit is what the slowest stage alone would "
-                "reach, at every frame, if it had all cores; `busy` is the share of the cores' time that the job had.",
+                "reach, at every frame, if it had all cores; `busy` is the share of the cores' time that the job had, "
+                "and `attainable` the share of the limit that it would reach with all of it.",
                 "",
                 *_table(
                     ("job", "frames", "frames/s", "ms of processor time a frame", "slowest stage", "its limit",
-                     "share of it", "busy"),
+                     "share of it", "busy", "attainable"),
                     [_whole_row(one, cores) for one in self.whole],
                 ),
                 "",
@@ -169,6 +175,7 @@ def _whole_row(one: WholeTime, cores: int) -> tuple[str, ...]:
         f"{limit:.1f}",
         f"{one.rate / limit:.0%}",
         f"{one.busy(cores):.0%}",
+        f"{one.attainable:.0%}",
     )
 
 
