@@ -23,6 +23,7 @@ from mien.dataset.info import (
     read_info,
 )
 from mien.errors import MienError
+from mien.geometry.alignment import AlignmentConfig
 from mien.plugins.feature_set import FeatureSet
 
 
@@ -80,7 +81,7 @@ class Dataset:
             held = ", ".join(str(known) for known in self.info.sizes)
             raise MienError(
                 f"{self.path} holds no copies of {size} px; it holds {f'{held} px' if held else 'none'}.",
-                self._to_remake(""),
+                self.to_remake(),
             )
         return cast(NDArray[np.uint8], self._array(f"images{size}"))
 
@@ -104,22 +105,23 @@ class Dataset:
             larger = self.info.alignment.model_copy(update={"size": size})
             raise MienError(
                 f"{self.path} holds crops of {self.info.size} px, which is less than {size} px.",
-                self._to_remake(f"--alignment {larger}"),
+                self.to_remake(larger),
             )
 
     @cached_property
     def _person_column(self) -> pa.ChunkedArray:
         return self.index(["person"])["person"]
 
-    def _to_remake(self, options: str) -> str:
-        return command_to_remake(self.path, self.info.sources, options)
+    def to_remake(self, alignment: AlignmentConfig | None = None) -> str:
+        """The command that makes it anew of the same sources, as it was made. alignment: otherwise cut."""
+        return command_to_remake(self.path, self.info.sources, self.info.as_options(alignment=alignment))
 
     def feature(self, key: str) -> NDArray[np.float32]:
         """A feature's values: float32 (N, *shape), in its own units; memory-mapped.
 
         key: as `FeatureSet.features` lists it. Raises MienError with the command that computes it if it is not there.
         """
-        self._known_feature(key)
+        self._require_features([key])
         return cast(NDArray[np.float32], self._array(key))
 
     def statistics(self, key: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -127,11 +129,12 @@ class Dataset:
 
         Raises MienError as `feature`.
         """
-        self._known_feature(key)
+        self._require_features([key])
         return np.load(self._file(f"{key}.mean")), np.load(self._file(f"{key}.cov"))
 
     def vectors(self, features: FeatureSet, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.float32]:
         """The stored features of some rows joined to vectors: float32 (n, F). Raises MienError as `feature`."""
+        self._require_features([key for key, _ in features.features])
         values = {key: np.asarray(self.feature(key)[rows]) for key, _ in features.features}
         count = len(range(*rows.indices(len(self)))) if isinstance(rows, slice) else len(rows)
         return features.join(values, rows=count)
@@ -157,22 +160,29 @@ class Dataset:
         try:
             array: NDArray[np.generic] = np.load(path, mmap_mode="r" if len(self) else None)
         except (OSError, ValueError) as error:
-            raise MienError(f"{path} cannot be read: {error}.", self._to_remake("")) from error
+            raise MienError(f"{path} cannot be read: {error}.", self.to_remake()) from error
         if len(array) != len(self):
             raise MienError(
                 f"{path} has {len(array)} rows, but {self.path} has {len(self)} faces.",
-                self._to_remake(""),
+                self.to_remake(),
             )
         return array
 
     def _file(self, name: str) -> Path:
         return array_file(self.path / FACES, name)
 
-    def _known_feature(self, key: str) -> None:
-        if all(feature.key != key for feature in self.info.features):
-            name, _, settings = key.partition("-")
-            choice = f"{name}:{settings}" if settings else name
+    def _require_features(self, keys: Sequence[str]) -> None:
+        """Raise MienError if some were not computed, with the command that computes them beside those that were."""
+        stored = {feature.key: feature.choice for feature in self.info.features}
+        if missing := [_choice_of(key) for key in keys if key not in stored]:
+            were = "s {} were" if len(missing) > 1 else " {} was"
             raise MienError(
-                f"The feature {choice} was not computed for {self.path}.",
-                f"mien preprocess {self.path} --features {choice}",
+                f"The feature{were.format(' and '.join(missing))} not computed for {self.path}.",
+                f"mien preprocess {self.path} {self.info.as_options(features='+'.join([*stored.values(), *missing]))}",
             )
+
+
+def _choice_of(key: str) -> str:
+    """A feature as the user would type it. key: as `FeatureSet.features` lists it."""
+    name, _, settings = key.partition("-")
+    return f"{name}:{settings}" if settings else name

@@ -115,6 +115,46 @@ class DatasetInfo(BaseModel):
         """Side S of the crops in pixels."""
         return self.alignment.size
 
+    def as_options(self, *, features: str | None = None, alignment: AlignmentConfig | None = None) -> str:
+        """How it was made, as options of `mien preprocess`. features, alignment: instead of its own."""
+        return options_of(
+            extractor=self.extractor,
+            alignment=alignment or self.alignment,
+            masker=self.masker,
+            features="+".join(feature.choice for feature in self.features) if features is None else features,
+            people=self.people,
+            largest=self.largest,
+            copies=bool(self.sizes),
+            images=self.images,
+            keeps_person=self.keep_person is not None,
+        )
+
+
+def options_of(
+    *,
+    extractor: str,
+    alignment: AlignmentConfig,
+    masker: str,
+    features: str,
+    people: People,
+    largest: bool,
+    copies: bool,
+    images: bool,
+    keeps_person: bool,
+) -> str:
+    """Options of `mien preprocess` that make a dataset so; the image of a person is left for the user to fill in."""
+    named = {"--extractor": extractor, "--alignment": str(alignment), "--masker": masker, "--features": features}
+    if people != "dataset":
+        named["--people"] = people
+    flags = {
+        "--largest": largest,
+        "--no-copies": not copies,
+        "--no-images": copies and not images,
+        "--keep-person IMAGE": keeps_person,
+    }
+    said = [f"{option} {shlex.quote(value)}" for option, value in named.items() if value]
+    return " ".join([*said, *(flag for flag, is_asked in flags.items() if is_asked)])
+
 
 def array_file(faces: Path, name: str) -> Path:
     """Where an array of a faces folder lies."""

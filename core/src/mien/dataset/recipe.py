@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mien
-from mien.dataset.info import CROPS, FORMAT_VERSION, LANDMARKS, MASKS, DatasetInfo, FeatureInfo, People, copy_sizes
+from mien.dataset.info import (
+    CROPS,
+    FORMAT_VERSION,
+    LANDMARKS,
+    MASKS,
+    DatasetInfo,
+    FeatureInfo,
+    People,
+    command_to_remake,
+    copy_sizes,
+    options_of,
+)
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.plugins.choice import parse_choices
@@ -57,6 +68,20 @@ class Recipe:
     def features_text(self) -> str:
         """The features as the user would type them."""
         return "+".join(feature.choice for feature in self.features)
+
+    def as_options(self) -> str:
+        """As options of `mien preprocess`."""
+        return options_of(
+            extractor=self.extractor,
+            alignment=self.alignment,
+            masker=self.masker,
+            features=self.features_text,
+            people=self.people,
+            largest=self.largest,
+            copies=self.copies,
+            images=self.images,
+            keeps_person=self.keep_person is not None,
+        )
 
     def key(self, *parts: object) -> str:
         """A name for a piece of work by this recipe: another recipe, other parts or another mien give another key."""
@@ -132,12 +157,12 @@ def refuse_another_recipe(path: Path, info: DatasetInfo, recipe: Recipe, detects
             difference = (
                 f"{before}, and you asked for {now}" if isinstance(now, str) else "and you asked for something else"
             )
-            raise _made_otherwise(
-                path, f"with {what} {difference}" if isinstance(now, str) else f"with {what}, {difference}"
-            )
+            how = f"with {what} {difference}" if isinstance(now, str) else f"with {what}, {difference}"
+            raise _made_otherwise(path, info, recipe, how)
     for before_by, now_by in zip(made_by, installed, strict=True) if detects else ():
         if before_by != now_by:
-            raise _made_otherwise(path, f"by {before_by}, but {now_by} is installed, which may see other faces")
+            how = f"by {before_by}, but {now_by} is installed, which may see other faces"
+            raise _made_otherwise(path, info, recipe, how)
 
 
 def refuse_another_recognizer(path: Path, info: DatasetInfo, recipe: Recipe, detects: bool) -> None:
@@ -162,8 +187,9 @@ def _values(encoding: StoredEncoding | None) -> tuple[float, ...] | None:
     return encoding.values if encoding else None
 
 
-def _made_otherwise(path: Path, how: str) -> MienError:
+def _made_otherwise(path: Path, info: DatasetInfo, recipe: Recipe, how: str) -> MienError:
+    """The fix makes it anew as it is asked for now, of the same sources."""
     return MienError(
         f"The dataset {path} was made {how}. Faces of both do not belong in one dataset.",
-        f"Give another folder, or make it anew: mien preprocess {path} --again",
+        f"{command_to_remake(path, info.sources, recipe.as_options())}   (or give another folder)",
     )

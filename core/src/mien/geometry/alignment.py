@@ -202,6 +202,15 @@ def _similarity(landmarks: Landmarks | None, points: Points, config: AlignmentCo
     return np.column_stack([linear, (config.size - 1) / 2 - linear @ center])
 
 
+class NotCoveredError(MienError):
+    """A cut reaches over the edge of a crop whose scene is not at hand."""
+
+    def __init__(self, wider: AlignmentConfig | None, message: str, fix: str) -> None:
+        super().__init__(message, fix)
+        self.wider = wider
+        """How the crop would have to be cut; None: not known."""
+
+
 def _refuse_if_not_covered(
     crop: FaceCrop, within: Affine, config: AlignmentConfig, stored: AlignmentConfig | None
 ) -> None:
@@ -211,6 +220,7 @@ def _refuse_if_not_covered(
     reach = float(np.abs(transform_points(inverse(within), corners) - middle).max()) - crop.size / 2
     if reach < _REACH_PX:
         return
+    wide = None
     if stored is None:
         larger = "with a larger margin"
         fix = "mien preprocess DATASET --again --alignment margin=0.5"
@@ -220,7 +230,8 @@ def _refuse_if_not_covered(
         wide = stored.model_copy(update={"margin": float(margin)})
         larger = f"with a margin of {margin:g}"
         fix = f"mien preprocess DATASET --again --alignment {wide}"
-    raise MienError(
+    raise NotCoveredError(
+        wide,
         f"A cut with {config} reaches {reach:.0f} px over the edge of the stored crop of {crop.size} px, and the image "
         f"that it was cut from is not at hand. Put it back, or make the dataset {larger}.",
         fix,

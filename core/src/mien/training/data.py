@@ -15,7 +15,7 @@ from mien.contracts.model import Batch, Model, ModelInputs, Stage
 from mien.dataset import Dataset
 from mien.dataset.scenes import crops_of
 from mien.errors import MienError
-from mien.geometry.alignment import AlignmentConfig, as_uint8_mask, recut
+from mien.geometry.alignment import AlignmentConfig, NotCoveredError, as_uint8_mask, recut
 from mien.geometry.expression import expression
 from mien.plugins.feature_set import FeatureSet
 from mien.spread import spread
@@ -233,7 +233,11 @@ class TrainingData:
         for dataset, own, at in parts:
             stored = dataset.info.alignment
             for place, crop in zip(at, crops_of(dataset, own.tolist()), strict=True):
-                cut = recut(crop, alignment, stored)
+                try:
+                    cut = recut(crop, alignment, stored)
+                except NotCoveredError as error:
+                    error.fix = dataset.to_remake(error.wider)
+                    raise
                 images[place], masks[place] = cut.image, as_uint8_mask(cut.mask)
                 if cut.landmarks is not None:
                     landmarks[place] = cut.landmarks

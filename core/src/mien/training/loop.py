@@ -79,7 +79,7 @@ class Loop:
         self._memory = torch.channels_last if options.channels_last else torch.contiguous_format
         self._model = model.to(accelerator.device, memory_format=self._memory)  # type: ignore[call-overload]
         self._stages = list(model.stages())
-        _check_stages(self._stages, data)
+        check_stages(self._stages, data)
         # Without stages there is nothing to step on: what such a model learns it has been fitted to.
         made = [(name, model.optimizer(name)) for name in model.phases] if self._stages else []
         prepared = accelerator.prepare(model, *(optimizer for _, optimizer in made))
@@ -368,7 +368,8 @@ class _Averages:
         return means
 
 
-def _check_stages(stages: list[Stage], data: TrainingData) -> None:
+def check_stages(stages: Sequence[Stage], data: TrainingData) -> None:
+    """Raise MienError if the stages cannot be trained on that data."""
     if any(stage.steps is None for stage in stages[:-1]):
         raise MienError("A stage of the model before the last has no end.", "Mend Model.stages().")
     for dataset in data.datasets:

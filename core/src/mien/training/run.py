@@ -315,7 +315,7 @@ def _check_inputs(name: str, model: type[Model], inputs: ModelInputs) -> None:
     if model.needs_features and inputs.features == 0:
         raise MienError(
             f"{name} draws from features, but none were named.",
-            f"mien train {name} {' '.join(inputs.people)} --features landmarks+thumbnail:size=8 --run RUN",
+            "--features landmarks+thumbnail:size=8, in this command; mien preprocess --features measures them",
         )
 
 

@@ -30,7 +30,7 @@ from mien.training import checkpoints
 from mien.training.data import TrainingData
 from mien.training.global_state import leaving_global_state
 from mien.training.held_out_expression import HeldOutExpression
-from mien.training.loop import Loop
+from mien.training.loop import Loop, check_stages
 from mien.training.options import TrainOptions
 from mien.training.run import DatasetRecord, PluginRecord, RunRecord, make_model
 from mien.training.stopping import StopRequest
@@ -94,6 +94,7 @@ def train(
     data = _data([Path(path) for path in datasets], features, options, registry, of_model, recognizer)
     accelerator = _accelerator(options, run)
     made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
+    check_stages(made.stages(), data)  # before there is a run that would be in the way of the next call
     record = RunRecord(
         mien_version=version("mien-core"),
         torch_version=str(torch.__version__),
