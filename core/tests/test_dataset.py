@@ -220,7 +220,8 @@ def test_crops_that_are_too_small_are_told_with_their_size_and_the_command_that_
     with pytest.raises(MienError, match="crops of 128 px, which is less than 256 px") as caught:
         dataset.require_size(256)
     assert caught.value.fix == (
-        f"mien preprocess {finished} --again --alignment size=256,template=landmarks,margin=0.1,shift_y=0.08"
+        f"mien preprocess {finished} --again --extractor {dataset.info.extractor} "
+        f"--alignment size=256,template=landmarks,margin=0.1,shift_y=0.08 --masker outline --features tint"
     )
 
 
@@ -228,7 +229,8 @@ def test_a_feature_that_was_not_computed_is_told_with_the_command_that_computes_
     for ask in (Dataset.open(finished).feature, Dataset.open(finished).statistics):
         with pytest.raises(MienError, match="not computed") as caught:
             ask("landmarks-points=28")
-        assert caught.value.fix == f"mien preprocess {finished} --features landmarks:points=28"
+        assert caught.value.fix.startswith(f"mien preprocess {finished} --extractor template")
+        assert caught.value.fix.endswith(" --features tint+landmarks:points=28")
 
 
 def test_a_swap_that_was_stopped_between_its_two_steps_is_finished_by_the_next_reader(dataset: Path) -> None:

@@ -165,7 +165,8 @@ def test_without_copies_only_the_crops_are_written(third_party: Any, finished: P
     assert dataset.info.digest == Dataset.open(finished).info.digest
     with pytest.raises(MienError, match="it holds none") as caught:
         dataset.images(64)
-    assert caught.value.fix == f"mien preprocess {tmp_path} --again --from {finished / 'raw'}"
+    assert caught.value.fix.startswith(f"mien preprocess {tmp_path} --again --from {finished / 'raw'} --extractor ")
+    assert "--no-copies" not in caught.value.fix
     with pytest.raises(MienError, match="no small copies"):
         third_party.preprocess(tmp_path)
 

@@ -15,10 +15,12 @@ from mien.dataset.info import (
     CROPS,
     FACES,
     LANDMARKS,
+    LARGEST_COPY_PX,
     MASKS,
     DatasetInfo,
     array_file,
     command_to_remake,
+    copy_sizes,
     finish_swap,
     read_info,
 )
@@ -79,9 +81,11 @@ class Dataset:
         """
         if size not in self.info.sizes:
             held = ", ".join(str(known) for known in self.info.sizes)
+            can_be = size in copy_sizes(LARGEST_COPY_PX)
+            larger = self.info.alignment.model_copy(update={"size": max(size, self.info.size)})
             raise MienError(
                 f"{self.path} holds no copies of {size} px; it holds {f'{held} px' if held else 'none'}.",
-                self.to_remake(),
+                self.to_remake(larger, copies=True) if can_be else f"Dataset.crops() are {self.info.size} px large.",
             )
         return cast(NDArray[np.uint8], self._array(f"images{size}"))
 
@@ -112,9 +116,11 @@ class Dataset:
     def _person_column(self) -> pa.ChunkedArray:
         return self.index(["person"])["person"]
 
-    def to_remake(self, alignment: AlignmentConfig | None = None) -> str:
-        """The command that makes it anew of the same sources, as it was made. alignment: otherwise cut."""
-        return command_to_remake(self.path, self.info.sources, self.info.as_options(alignment=alignment))
+    def to_remake(self, alignment: AlignmentConfig | None = None, *, copies: bool | None = None) -> str:
+        """The command that makes it anew of the same sources, as it was made. alignment, copies: but cut like that, and
+        with small copies or without."""
+        options = self.info.as_options(alignment=alignment, copies=copies)
+        return command_to_remake(self.path, self.info.sources, options)
 
     def feature(self, key: str) -> NDArray[np.float32]:
         """A feature's values: float32 (N, *shape), in its own units; memory-mapped.

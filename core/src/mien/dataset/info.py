@@ -115,8 +115,10 @@ class DatasetInfo(BaseModel):
         """Side S of the crops in pixels."""
         return self.alignment.size
 
-    def as_options(self, *, features: str | None = None, alignment: AlignmentConfig | None = None) -> str:
-        """How it was made, as options of `mien preprocess`. features, alignment: instead of its own."""
+    def as_options(
+        self, *, features: str | None = None, alignment: AlignmentConfig | None = None, copies: bool | None = None
+    ) -> str:
+        """How it was made, as options of `mien preprocess`. features, alignment, copies: instead of its own."""
         return options_of(
             extractor=self.extractor,
             alignment=alignment or self.alignment,
@@ -124,7 +126,7 @@ class DatasetInfo(BaseModel):
             features="+".join(feature.choice for feature in self.features) if features is None else features,
             people=self.people,
             largest=self.largest,
-            copies=bool(self.sizes),
+            copies=bool(self.sizes) if copies is None else copies,
             images=self.images,
             keeps_person=self.keep_person is not None,
         )
