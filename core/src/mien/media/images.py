@@ -20,6 +20,7 @@ from mien.media.transparency import Alpha, alpha_of, as_pillow, with_alpha
 
 _JPEG_BLOCK_PX = 8
 _JPEG_FILLING = (127, 128)  # 127 where CMYK is stored inverted
+_ROWS_AT_ONCE = 512
 _JPEG_FORMATS = ("JPEG", "MPO")
 _FORMAT_OF_SUFFIX = {
     ".jpg": "JPEG",
@@ -239,7 +240,17 @@ def as_rgb(image: Image.Image) -> RgbImage:
         image = _in_srgb(page.convert("RGB"), image.info.get("icc_profile"))
     else:
         image = _in_srgb(image, image.info.get("icc_profile"))
-    return np.array(image)
+    return _as_array(image)
+
+
+def _as_array(image: Image.Image) -> RgbImage:
+    """An RGB image as an array, some rows at a time: at once, Pillow makes another copy of it on the way."""
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, _ROWS_AT_ONCE):
+        bottom = min(top + _ROWS_AT_ONCE, height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+    return pixels
 
 
 def _other_profile(image: Image.Image) -> bool:
