@@ -45,7 +45,7 @@ def test_after_another_alignment(here: Path) -> None:
     assert mien(other).exit_code == 0
 
 
-@pytest.mark.parametrize("more", [("--masker", "brows"), ("--largest",)])
+@pytest.mark.parametrize("more", [("--masker", "hull:dilation=0.2"), ("--largest",)])
 def test_after_another_way_of_making_a_dataset(here: Path, more: tuple[str, ...]) -> None:
     follow(mien((*MADE, *more)))
     assert mien((*MADE, *more)).exit_code == 0

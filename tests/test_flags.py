@@ -22,7 +22,7 @@ PAGES = [
     *sorted(path for folder in ("docs", "plugins") for path in (REPOSITORY / folder).rglob("*.md")),
 ]
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
-OTHERS = "pip|git|make|mypy|pytest|python|mkdocs|accelerate|…"
+OTHERS = "pip|git|make|mypy|pytest|python|mkdocs|accelerate|ray|…"
 """Programs whose options are not ours; … stands for the command of the line above."""
 PROGRAM = re.compile(rf"(?<![\w./-])(?:(?P<mien>mien)(?P<words>(?: [a-z]+)*)(?![\w/-])|(?:{OTHERS})(?!\w))")
 OF_PYTEST = {"--rootdir", "--import-mode"}  # `mien plugins check` calls it
