@@ -24,6 +24,7 @@ class LatentConfig(DecoderConfig, ReconstructionConfig):
     presets = {
         "small": {
             "size": 64, "bottleneck": 256, "code_channels": 256, "width": 128, "batch_size": 32, "learning_rate": 5e-4,
+            "eyes": 6.0, "mouth": 3.0, "edges": 2.0, "structure": 0.2,
         }
     }  # fmt: skip
 
