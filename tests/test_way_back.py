@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mien import Registry
+from mien.contracts.model import ModelInputs
 from mien.dataset.worker import sharpness
 from mien.evaluation.flicker import changes_along_flow
 from mien.geometry.alignment import (
@@ -20,11 +21,14 @@ from mien.geometry.alignment import (
     transform_points,
     with_hull,
 )
+from mien.inference.generator import Scene
+from mien.inference.session import Session, SessionOptions
 from mien.media.video_reader import VideoSource
 from mien.testing import portraits
-from mien.tracking.tracker import follow
+from mien.tracking.tracker import follow, untracked
 
 CLIP = Path(__file__).parent / "data" / "clips" / "target_J_2s_audio.mp4"
+SMALL = {"size": 64, "width": 4, "bottleneck": 8, "code_channels": 8, "batch_size": 2}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,19 @@ def test_a_face_set_back_unchanged_keeps_its_detail(face, blender, size, least):
     inside = np.where(into_region(deep, crop.to_crop, part) > 0.99, 255, 0).astype(np.uint8)
     before, after = (sharpness(np.ascontiguousarray(image[part]), inside) for image in (frame, result))
     assert least < after / before < 1.05
+
+
+def test_an_enhancer_sees_whole_crops_at_their_own_side(face, write_run, tmp_path):
+    """The model draws 64 px, of crops of 128 px."""
+    nothing = np.zeros(0, np.float32)
+    inputs = ModelInputs(("E", "J"), 2, 0, nothing, np.zeros((0, 0), np.float32))
+    run = write_run(tmp_path / "run", Registry(), "deepfakes", SMALL, inputs, extractor="blazeface")
+    frame, found = face
+    for enhancers, side in (("", 64), ("match_detail", 128)):
+        session = Session.open(run, options=SessionOptions(enhancers=enhancers))
+        session = session.drawing(session.target_of("E"))
+        (drawn,) = session.generator.generate([Scene(frame, untracked([found]), None)])
+        assert drawn.faces[0].image.shape == (side, side, 3)
 
 
 @pytest.mark.parametrize("color", ["reinhard", "histogram"])

@@ -166,22 +166,27 @@ class FaceGenerator:
         """The model's batch of all faces of some scenes."""
         return self.batch_of([crop for scene in scenes for crop in self._crops(scene)])
 
-    def _batch(self, crops: Sequence[FaceCrop], around: Batch | None = None, masked: bool | None = None) -> Batch:
+    def _batch(self, crops: Sequence[FaceCrop], around: Batch | None = None) -> Batch:
         return make_batch(
-            self._arrays(crops),
+            self._arrays(crops, self._features.vector(crops)),
             resolution=self._model.resolution,
-            masked=self._model.masked if masked is None else masked,
+            masked=self._model.masked,
             device=self._device,
             around=around,
         )
 
-    def _arrays(self, crops: Sequence[FaceCrop]) -> CropArrays:
+    def _whole(self, crops: Sequence[FaceCrop], batch: Batch) -> Batch:
+        """The model's batch as enhancers see it: whole crops at their own side, however small the model draws."""
+        arrays = self._arrays(crops, batch.features.cpu().numpy())
+        return make_batch(arrays, resolution=None, masked=False, device=self._device)
+
+    def _arrays(self, crops: Sequence[FaceCrop], features: NDArray[np.float32]) -> CropArrays:
         nobody = np.full(len(crops), -1, np.int64)
         return CropArrays(
             images=np.stack([crop.image for crop in crops]),
             masks=np.stack([as_uint8_mask(crop.mask) for crop in crops]),
             landmarks=np.stack([_landmarks_of(crop) for crop in crops]),
-            features=self._features.vector(crops),
+            features=features,
             people=nobody,
             tracks=nobody,
         )
@@ -275,8 +280,7 @@ class FaceGenerator:
             masks_of_crops = torch.from_numpy(np.stack([crop.mask for crop in crops]))[:, None].to(self._device)
             generated = Generated(drawn, resampled(masks_of_crops, drawn.shape[-1]))
         if len(self._enhancers):
-            whole = batch if not self._model.masked else self._batch(crops, masked=False)
-            generated = self._enhancers.enhance(generated, whole)
+            generated = self._enhancers.enhance(generated, self._whole(crops, batch))
         return placed(generated, crops)
 
 
