@@ -26,7 +26,7 @@ _POSE_SEEN = (0.05, 0.95)
 """Of a person's values, sorted, those shares lie below the lowest and the highest that they are drawn with. Of the
 angles more is left out: they are measured by a mean face, and who is flatter than it seems to look up all the time."""
 _BETWEEN_PEOPLE = 1.2
-_MEASURED_BETWEEN_PEOPLE = (0.02, 0.2, 0.1, 0.1, 0.02)
+_MEASURED_BETWEEN_PEOPLE = (0.02, 0.2, 0.03, 0.03, 0.02)
 """Variance between people at rest, of a standardized feature, and of what `measured` gives: open eyes and closed lips
 are much the same in all, and a head that looks ahead has no yaw."""
 _CLOSED_COUNT = 10.0
