@@ -52,7 +52,7 @@ def test_a_loop_of_ones_own_learns_one_person_from_features(people, tmp_path):
     chosen = ("--model", "latent:preset=small", "--features", "landmarks:points=5")
     told = run("own_loop", people[0], *chosen, "--steps", "20", cwd=tmp_path)
     first, last = (float(loss) for loss in re.findall(r"^step \d+, main: loss (\S+)$", told, re.MULTILINE))
-    assert last < first / 2
+    assert last < 0.7 * first
     assert read_provenance(tmp_path / "drawn.png") is not None
 
 

@@ -1,5 +1,6 @@
 """What blocks leave of a head."""
 
+import numpy as np
 import torch
 
 from mien import Session, SessionOptions, make_model
@@ -43,8 +44,8 @@ def test_inside_its_outline_nothing_of_the_head_shines_through():
         (face,) = session.detector.find(image)
         hidden = session.anonymize(image)
         at = face.landmarks.round().astype(int)
-        # Where the features are, each pixel is like its neighbor, but at the edges of blocks.
-        same = [(hidden[y, x] == hidden[y, x + 1]).all() for x, y in at if 0 <= y < len(image)]
-        assert sum(same) > 0.8 * len(same)
+        # Where the features are, each pixel is like its neighbor, but at the edges of blocks: a cubic sets them back.
+        apart = [np.abs(hidden[y, x].astype(int) - hidden[y, x + 1]).max() for x, y in at if 0 <= y < len(image)]
+        assert np.mean(np.array(apart) == 0) > 0.6 and np.mean(np.array(apart) <= 4) > 0.8
         corner = hidden[:2, :2]
         assert (corner == image[:2, :2]).all()
