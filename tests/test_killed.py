@@ -1,5 +1,5 @@
 """`kill -9` at any moment loses nothing: the next call goes on or begins anew, and its result is that of one that ran
-through. $MIEN_KILLS says how often each command is killed: 25 make 100 in all, in half an hour; 6 times if it is not said.
+through. $MIEN_KILLS says how often each command is killed: 25 make 100 in all, in half an hour; if it is not said, 6.
 """
 
 import hashlib
