@@ -30,7 +30,6 @@ from pathlib import Path
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 from mien import Registry, SessionOptions, TrainOptions, preprocess, swap, train
@@ -45,6 +44,7 @@ from mien.media.part import Part
 from mien.media.video_reader import VideoSource
 from mien.progress import Progress
 from mien.spread import spread_indices
+from mien_cli.demo.contact_sheet import spread_frames
 from mien_cli.progress import shown_on
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -163,7 +163,7 @@ def judged(
         original = out / "clips" / f"{driver.person}.mp4"
         if not original.exists():
             cut(driver, original)
-        columns, titles = [spread(original, SHOWN)], ["filmed"]
+        columns, titles = [spread_frames(original, SHOWN)], ["filmed"]
         for person in people:
             if person == driver.person:
                 continue
@@ -173,7 +173,7 @@ def judged(
             how = VideoOptions(references=references(person, out), every=driver.every)
             face = evaluate_video(original, result, options=how, progress=progress, registry=registry).faces[0]
             figures[f"{driver.person} as {person}"] = row_of(face)
-            columns.append(spread(result, SHOWN))
+            columns.append(spread_frames(result, SHOWN))
             titles.append(person)
         names = [f"frame {number}" for number in spread_indices(frame_count(original), SHOWN)]
         write_grid(out / f"{run.name}-{driver.person}.png", columns, titles, names, synthetic=None, cell_px=320)
@@ -205,16 +205,10 @@ def references(person: str, out: Path) -> tuple[Path, ...]:
     paths = tuple(out / "references" / f"{person}{number}.png" for number in range(REFERENCES))
     if not all(path.exists() for path in paths):
         paths[0].parent.mkdir(parents=True, exist_ok=True)
-        frames = spread(sorted((CLIPS / person).glob("*.mp4"))[0], REFERENCES + 2)[1:-1]
+        frames = spread_frames(sorted((CLIPS / person).glob("*.mp4"))[0], REFERENCES + 2)[1:-1]
         for path, image in zip(paths, frames, strict=True):
             write_image(path, image, synthetic=None)
     return paths
-
-
-def spread(clip: Path, count: int) -> list[NDArray[np.uint8]]:
-    """Frames spread over a clip."""
-    with VideoSource(clip) as video:
-        return [next(video.frames(n, n + 1)).image for n in spread_indices(len(video.frame_times()), count)]
 
 
 def frame_count(clip: Path) -> int:

@@ -51,10 +51,13 @@ def _tell(report: "DemoReport") -> None:
         ("seconds", ", ".join(f"{stage} {taken:.0f}" for stage, taken in report.seconds.items())),
         ("all together", duration(sum(report.seconds.values()))),
         ("frames with a face", f"{face.found:.0%} of the {face.frames} that were compared"),
-        ("nearer to E than to J", f"{whose.nearer_to_reference or 0:.0%} of the frames"),
+        (
+            f"nearer to {report.new_face} than to {report.old_face}",
+            f"{whose.nearer_to_reference or 0:.0%} of the frames",
+        ),
     ]
     limit = f"below {whose.same_person_below:g}: the same person"
-    for who, distance in (("E", whose.to_reference), ("J", whose.to_original)):
+    for who, distance in ((report.new_face, whose.to_reference), (report.old_face, whose.to_original)):
         if distance is not None:
             rows.append((f"distance to {who}, median", f"{distance:.2f}   ({limit})"))
     follows = face.follows | ({} if face.motion is None else {"blink": face.motion.follows.get("blink", float("nan"))})

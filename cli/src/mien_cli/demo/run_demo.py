@@ -52,6 +52,10 @@ class DemoReport:
     sheet: Path
     faces: dict[str, int]
     """Person → faces in their dataset."""
+    new_face: str
+    """Who is drawn,"""
+    old_face: str
+    """over whom."""
     model: str
     """What drew them, as a plugin choice."""
     steps: int
@@ -141,6 +145,8 @@ def run_demo(
         anonymous=anonymous,
         sheet=sheet,
         faces={name: done.faces for name, done in made.items()},
+        new_face=NEW_FACE,
+        old_face=OLD_FACE,
         model=model,
         steps=trained.steps_here,
         seconds=seconds,

@@ -19,6 +19,7 @@ from mien.workers.pool import ONE_THREAD
 R = TypeVar("R")
 
 SCHEME = "ray"
+AUTO = "auto"
 _SECONDS_TO_ANSWER = 5.0
 _RETRIES = 5
 """How often a task is done again whose worker was lost."""
@@ -27,9 +28,9 @@ _RETRIES = 5
 class RayExecutor:
     """A `mien.workers.Executor` on a Ray cluster. A context manager: when it is left, the cluster is left."""
 
-    def __init__(self, address: str | None = None) -> None:
+    def __init__(self, address: str = AUTO) -> None:
         """address: of the cluster, as `ray.init` takes it: HOST:PORT, "auto" for the one that runs on this machine, or
-        ray://HOST:PORT from outside of it; None: one is started on this machine, for this call alone.
+        ray://HOST:PORT from outside of it. If no cluster runs on this machine, "auto" starts one for this call alone.
 
         Raises MienError if Ray is not installed, or the cluster does not answer.
         """
@@ -39,15 +40,15 @@ class RayExecutor:
         except ImportError as error:
             raise MienError("Ray is not installed.", "pip install 'mien-core[ray]'") from error
         _check_answers(address)
-        variables = dict.fromkeys(ONE_THREAD, "1")
+        how: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+        how["runtime_env"] = {"env_vars": dict.fromkeys(ONE_THREAD, "1")}
         try:
-            self._ray.init(
-                address=address,
-                include_dashboard=None if address else False,
-                log_to_driver=False,
-                logging_level="ERROR",
-                runtime_env={"env_vars": variables},
-            )
+            try:
+                self._ray.init(address=address, **how)
+            except ConnectionError:
+                if address != AUTO:
+                    raise
+                self._ray.init(address="local", include_dashboard=False, **how)
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             raise _no_answer(address, _first_line(error)) from error
         self._call = self._ray.remote(num_cpus=1, max_retries=_RETRIES)(_called)
@@ -101,28 +102,17 @@ def executor_on(where: str | None) -> Iterator[Executor | None]:
     scheme, _, rest = where.partition(":")
     if scheme != SCHEME:
         raise MienError(f"{where!r} is nothing that work can be done on.", "--on ray, or --on ray://HOST:10001")
-    with RayExecutor(_address(where, rest)) as executor:
+    if rest:
+        executor = RayExecutor(where if rest.startswith("//") else rest)
+    else:
+        executor = RayExecutor(os.environ.get("RAY_ADDRESS") or AUTO)
+    with executor:
         yield executor
 
 
-def _address(where: str, rest: str) -> str | None:
-    if rest.startswith("//"):
-        return where
-    return rest or (os.environ.get("RAY_ADDRESS") or ("auto" if _is_running() else None))
-
-
-def _is_running() -> bool:
-    """Whether a cluster runs on this machine: Ray notes its address when one is started."""
-    try:
-        services = importlib.import_module("ray._private.services")
-    except ImportError:
-        return False
-    return bool(services.find_gcs_addresses())
-
-
-def _check_answers(address: str | None) -> None:
+def _check_answers(address: str) -> None:
     """Ray would try for many minutes to reach a machine that is not there. Raises MienError."""
-    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host:
         return
     if not port.isdigit():
@@ -133,8 +123,8 @@ def _check_answers(address: str | None) -> None:
         raise _no_answer(address, _first_line(error)) from error
 
 
-def _no_answer(address: str | None, why: str) -> MienError:
-    where = f"at {address}" if address else "on this machine"
+def _no_answer(address: str, why: str) -> MienError:
+    where = "on this machine" if address == AUTO else f"at {address}"
     return MienError(f"No Ray cluster answers {where}: {why}.", "ray status --address HOST:PORT")
 
 
