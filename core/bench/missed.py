@@ -131,7 +131,7 @@ def main() -> None:
                             if options.save:
                                 options.save.mkdir(parents=True, exist_ok=True)
                                 name = f"{source.path.stem}-{loss.kind}-{loss.share:.2f}-{index}-{number}.png"
-                                write_image(options.save / name, image, synthetic=None)
+                                write_image(options.save / name, image, synthetic=read_provenance(output))
             left[loss] += here
             hidden[loss] += report.frames_hidden
             frames += report.frames if loss is losses[0] else 0

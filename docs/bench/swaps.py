@@ -41,6 +41,7 @@ from mien.geometry.alignment import AlignmentConfig
 from mien.media.grid import write_grid
 from mien.media.images import write_image
 from mien.media.part import Part
+from mien.media.provenance import read_provenance
 from mien.media.video_reader import VideoSource
 from mien.progress import Progress
 from mien.spread import spread_indices
@@ -163,7 +164,7 @@ def judged(
         original = out / "clips" / f"{driver.person}.mp4"
         if not original.exists():
             cut(driver, original)
-        columns, titles = [spread_frames(original, SHOWN)], ["filmed"]
+        columns, titles, made = [spread_frames(original, SHOWN)], ["filmed"], None
         for person in people:
             if person == driver.person:
                 continue
@@ -174,9 +175,10 @@ def judged(
             face = evaluate_video(original, result, options=how, progress=progress, registry=registry).faces[0]
             figures[f"{driver.person} as {person}"] = row_of(face)
             columns.append(spread_frames(result, SHOWN))
+            made = read_provenance(result)
             titles.append(person)
         names = [f"frame {number}" for number in spread_indices(frame_count(original), SHOWN)]
-        write_grid(out / f"{run.name}-{driver.person}.png", columns, titles, names, synthetic=None, cell_px=320)
+        write_grid(out / f"{run.name}-{driver.person}.png", columns, titles, names, synthetic=made, cell_px=320)
     return figures
 
 
