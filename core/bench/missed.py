@@ -28,6 +28,7 @@ from mien.anonymization.search import FaceSearch, default_extractors, search_ima
 from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
 from mien.media.discovery import find_sources
 from mien.media.images import read_image, write_image
+from mien.media.provenance import read_provenance
 from mien.media.video_reader import VideoSource
 
 UNCHANGED = 4.0
