@@ -1,6 +1,7 @@
 """The one place where faces become a model's batch: for training, previews, evaluation, swapping and anonymizing."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -33,9 +34,77 @@ class CropArrays:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def arrays(self) -> "list[NDArray[np.generic]]":
+        """All arrays that are there."""
+        values = (getattr(self, part.name) for part in fields(self))
+        return [value for value in values if value is not None]
+
+    def tensors(self, device: torch.device | str = "cpu") -> "CropTensors":
+        """The same as tensors on a device; 8 bit travel as 8 bit.
+
+        To a CUDA card they go through memory that is not paged, and the caller's stream does not wait for it.
+        """
+        host = CropTensors(
+            images=_tensor(self.images),
+            masks=_tensor(self.masks),
+            landmarks=_tensor(self.landmarks),
+            features=_tensor(self.features),
+            people=_tensor(self.people),
+            tracks=_tensor(self.tracks),
+            encodings=None if self.encodings is None else _tensor(self.encodings),
+        )
+        if torch.device(device).type != "cuda":
+            return host.each(lambda tensor: tensor.to(device))
+        return host.each(lambda tensor: tensor.pin_memory().to(device, non_blocking=True))
+
+
+@dataclass(frozen=True, slots=True)
+class CropTensors:
+    """What `CropArrays` holds, as tensors of the same dtypes and shapes on one device."""
+
+    images: Tensor
+    masks: Tensor
+    landmarks: Tensor
+    features: Tensor
+    people: Tensor
+    tracks: Tensor
+    encodings: Tensor | None = None
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "CropTensors":
+        """The same with each tensor changed."""
+        return CropTensors(
+            images=change(self.images),
+            masks=change(self.masks),
+            landmarks=change(self.landmarks),
+            features=change(self.features),
+            people=change(self.people),
+            tracks=change(self.tracks),
+            encodings=None if self.encodings is None else change(self.encodings),
+        )
+
+    @classmethod
+    def joined(cls, parts: "Sequence[CropTensors]") -> "CropTensors":
+        """The rows of all parts, one after the other."""
+        return cls(
+            images=torch.cat([part.images for part in parts]),
+            masks=torch.cat([part.masks for part in parts]),
+            landmarks=torch.cat([part.landmarks for part in parts]),
+            features=torch.cat([part.features for part in parts]),
+            people=torch.cat([part.people for part in parts]),
+            tracks=torch.cat([part.tracks for part in parts]),
+            encodings=None
+            if parts[0].encodings is None
+            else torch.cat([part.encodings for part in parts if part.encodings is not None]),
+        )
+
+    def rows(self, chosen: Tensor) -> "CropTensors":
+        """The chosen rows, int64 (n,) on the same device, in new memory."""
+        return self.each(lambda tensor: tensor.index_select(0, chosen))
+
 
 def make_batch(
-    crops: CropArrays,
+    crops: CropArrays | CropTensors,
     *,
     resolution: int | None,
     masked: bool,
@@ -46,34 +115,34 @@ def make_batch(
 ) -> Batch:
     """Make a batch of crops. What is 8 bit travels to the device as 8 bit, and is resampled there.
 
-    resolution: side of the images that the model gets, in pixels; None: as the crops are. masked: whether images are
-    black where the mask is 0. stage, progress, around: as of `Batch`. The images are channels last in memory.
+    crops: tensors are on their device already, which is then the batch's. resolution: side of the images that the model
+    gets, in pixels; None: as the crops are. masked: whether images are black where the mask is 0. stage, progress,
+    around: as of `Batch`. The images are channels last in memory.
     """
-    size = crops.images.shape[1]
+    given = crops.tensors(device) if isinstance(crops, CropArrays) else crops
+    size = given.images.shape[1]
     wanted = resolution or size
-    images = torch.from_numpy(np.ascontiguousarray(crops.images)).to(device).permute(0, 3, 1, 2).float()
-    images = resampled(images.div_(127.5).sub_(1), wanted)
-    masks = torch.from_numpy(np.ascontiguousarray(crops.masks))[:, None].to(device).float()
-    masks = resampled(masks.div_(255), wanted)
+    images = resampled(given.images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1), wanted)
+    masks = resampled(given.masks[:, None].float().div_(255), wanted)
     if masked:
         images = images.add_(1).mul_(masks).sub_(1)
-    # With pixel centers at integers, p′ = (p + ½)·k − ½ for the scale k.
-    landmarks = torch.from_numpy(np.ascontiguousarray(crops.landmarks)).to(device)
-    landmarks = (landmarks + 0.5) * (wanted / size) - 0.5
     return Batch(
         images=images,
         masks=masks,
-        features=torch.from_numpy(np.ascontiguousarray(crops.features)).to(device),
-        people=torch.from_numpy(np.ascontiguousarray(crops.people)).to(device),
-        landmarks=landmarks,
-        tracks=torch.from_numpy(np.ascontiguousarray(crops.tracks)).to(device),
-        encodings=None
-        if crops.encodings is None
-        else torch.from_numpy(np.ascontiguousarray(crops.encodings)).to(device),
+        features=given.features,
+        people=given.people,
+        # With pixel centers at integers, p′ = (p + ½)·k − ½ for the scale k.
+        landmarks=(given.landmarks + 0.5) * (wanted / size) - 0.5,
+        tracks=given.tracks,
+        encodings=given.encodings,
         around=around,
         stage=stage,
         progress=progress,
     )
+
+
+def _tensor(values: NDArray[np.generic]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values))
 
 
 def resampled(images: Tensor, side: int) -> Tensor:

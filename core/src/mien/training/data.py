@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from mien.geometry.expression import expression
 from mien.plugins.feature_set import FeatureSet
 from mien.spread import spread
 from mien.tracking.recognizer import Recognizer
-from mien.training.batch import CropArrays, make_batch
+from mien.training.batch import CropArrays, CropTensors, make_batch
 from mien.training.options import TrainOptions
 from mien.training.recognition import recognize_by
 from mien.training.sampling import Split, StepSampler, repeat_rare, split
@@ -37,6 +38,19 @@ class BatchRows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @classmethod
+    def between(cls, start: int, end: int) -> "BatchRows":
+        """All rows from start on, before end."""
+        return cls(np.arange(start, end, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCrops:
+    """The crops that a batch is made of, and, for a model with a window, those around them; as `Batch.around`."""
+
+    faces: CropArrays | CropTensors
+    around: CropArrays | CropTensors | None = None
 
 
 class TrainingData:
@@ -60,6 +74,7 @@ class TrainingData:
         self.features = features
         self.encodings = recognizer.key if recognizer and "reference" in of_model.targets else None
         self._recognizer = recognizer
+        self._opened: dict[tuple[str, str], NDArray[Any]] = {}
         self._check()
         self.splits = [
             training_split(dataset, options.held_out, hold_out_people="known" not in of_model.targets)
@@ -147,25 +162,21 @@ class TrainingData:
         device: torch.device | str = "cpu",
     ) -> Batch:
         """Gather a batch for a model. resolution: side of its images; None: that of the crops."""
-        around = None
-        if any(model.window):
-            near = BatchRows(self._window_rows(rows.rows, *model.window))
-            around = make_batch(
-                self._arrays(near.rows, model.alignment),
-                resolution=resolution,
-                masked=model.masked,
-                device=device,
-                stage=stage,
-            )
-        return make_batch(
-            self._arrays(rows.rows, model.alignment),
-            resolution=resolution,
-            masked=model.masked,
-            device=device,
-            stage=stage,
-            progress=progress,
-            around=around,
-        )
+        return batch_of(self.crops_for(rows, model), model, resolution, progress, stage, device)
+
+    @property
+    def faces(self) -> int:
+        """How many faces there are, those held out among them."""
+        return int(self._starts[-1])
+
+    def crops_for(self, rows: BatchRows, model: Model) -> BatchCrops:
+        """What a batch of those rows is made of."""
+        around = self.rows_around(rows, model)
+        return BatchCrops(self.crops_of(rows, model), None if around is None else self.crops_of(around, model))
+
+    def rows_around(self, rows: BatchRows, model: Model) -> BatchRows | None:
+        """For a model with a window: the rows of `Batch.around`."""
+        return BatchRows(self._window_rows(rows.rows, *model.window)) if any(model.window) else None
 
     def crops_of(self, rows: BatchRows, model: Model) -> CropArrays:
         """The whole crops of a batch for a model, as they are stored, or as the model wants them cut."""
@@ -196,7 +207,7 @@ class TrainingData:
         parts = [(dataset, own, at) for dataset, own, at in self._by_dataset(rows)]
 
         def gathered(read: str) -> NDArray[np.generic]:
-            found = [(np.asarray(getattr(dataset, read)()[own]), at) for dataset, own, at in parts]
+            found = [(np.asarray(self._stored(dataset, read)[own]), at) for dataset, own, at in parts]
             result = np.empty((len(rows), *found[0][0].shape[1:]), found[0][0].dtype)
             for values, at in found:
                 result[at] = values
@@ -204,7 +215,7 @@ class TrainingData:
 
         tracks = np.full(len(rows), -1, np.int64)
         for number, (dataset, own, at) in enumerate(parts):
-            of_dataset = dataset.tracks()[own]
+            of_dataset = self._stored(dataset, "tracks")[own]
             # A track's number counts within its dataset.
             tracks[at] = np.where(of_dataset < 0, -1, of_dataset * len(self.datasets) + number)
         if alignment is not None and alignment != self.datasets[0].info.alignment:
@@ -221,6 +232,13 @@ class TrainingData:
             tracks=tracks,
             encodings=None if self.encodings is None else self._encodings(rows),
         )
+
+    def _stored(self, dataset: Dataset, read: str) -> NDArray[Any]:
+        """crops, masks, landmarks or tracks of a dataset, opened once."""
+        key = (str(dataset.path), read)
+        if key not in self._opened:
+            self._opened[key] = getattr(dataset, read)()
+        return self._opened[key]
 
     @staticmethod
     def _recut(
@@ -278,7 +296,7 @@ class TrainingData:
         """int64 (N·(before + 1 + after),): the rows of each row's track around it; where it ends, the nearest."""
         result = np.empty((len(rows), before + 1 + after), np.int64)
         for dataset, own, at in self._by_dataset(rows):
-            tracks = dataset.tracks()
+            tracks = self._stored(dataset, "tracks")
             start = rows[at[0]] - own[0]
             for row, place in zip(own, at, strict=True):
                 of_track = np.flatnonzero(tracks == tracks[row]) if tracks[row] >= 0 else np.array([row])
@@ -340,6 +358,29 @@ class TrainingData:
                         f"{first.path} and {dataset.path} were preprocessed with another {what}: {theirs} and {mine}.",
                         f"mien preprocess {dataset.path} --again --extractor {first.info.extractor}",
                     )
+
+
+def batch_of(
+    crops: BatchCrops,
+    model: Model,
+    resolution: int | None,
+    progress: float = 1.0,
+    stage: int = -1,
+    device: torch.device | str = "cpu",
+) -> Batch:
+    """Make a model's batch of crops, as `TrainingData.batch` does of rows."""
+    around = None
+    if crops.around is not None:
+        around = make_batch(crops.around, resolution=resolution, masked=model.masked, device=device, stage=stage)
+    return make_batch(
+        crops.faces,
+        resolution=resolution,
+        masked=model.masked,
+        device=device,
+        stage=stage,
+        progress=progress,
+        around=around,
+    )
 
 
 def training_split(dataset: Dataset, held_out: float, *, hold_out_people: bool) -> Split:

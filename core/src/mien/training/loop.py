@@ -21,11 +21,11 @@ from mien.progress import Progress
 from mien.training import checkpoints
 from mien.training.checkpoints import TrainingState
 from mien.training.data import BatchRows, TrainingData
+from mien.training.feed import ActiveStage, BatchFeed
 from mien.training.held_out_expression import HeldOutExpression
 from mien.training.metrics import MetricsLog
 from mien.training.options import TrainOptions
 from mien.training.previews import write_preview
-from mien.training.sampling import StepSampler
 from mien.training.stopping import StopRequest
 from mien.training.weights import WEIGHTS, write_weights
 
@@ -45,15 +45,6 @@ class Phase:
     optimizer: Optimizer
     parameters: list[nn.Parameter]
     schedule: ReduceLROnPlateau
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveStage:
-    """A stage of the model, its number, and which faces come in each of its steps."""
-
-    number: int
-    of_model: Stage
-    sampler: StepSampler
 
 
 class Loop:
@@ -112,6 +103,16 @@ class Loop:
 
         Raises MienError if a loss is not finite, with the step, the faces and the last good checkpoint.
         """
+        accelerator = self._accelerator
+        place = accelerator.process_index, accelerator.num_processes
+        with BatchFeed(self._data, self._model, self._options, accelerator.device, *place) as feed:
+            why = self._train(stop, feed)
+        self.checkpoint()
+        accelerator.wait_for_everyone()  # or the first to leave takes the others' connection with it
+        accelerator.end_training()
+        return why
+
+    def _train(self, stop: StopRequest, feed: BatchFeed) -> str:
         options, began = self._options, time.monotonic()
         seconds_before = self._at.seconds
         metrics = MetricsLog(self._accelerator, self._run, self._at.step)
@@ -125,7 +126,7 @@ class Loop:
                 break
             began_step = time.monotonic()
             try:
-                figures = self._step(stage)
+                figures = self._step(stage, feed)
             except NonFiniteLoss as error:
                 self._go_back(error)
                 metrics = MetricsLog(self._accelerator, self._run, self._at.step)
@@ -148,9 +149,6 @@ class Loop:
                 why = f"{stop.by_signal} was received" if stop.by_signal else f"{options.minutes:g} minutes are over"
                 break
             stage = self._stage() if self._at.stage_step == 0 else stage
-        self.checkpoint()
-        self._accelerator.wait_for_everyone()  # or the first to leave takes the others' connection with it
-        self._accelerator.end_training()
         return why
 
     def checkpoint(self) -> None:
@@ -173,14 +171,13 @@ class Loop:
             for buffer in self._model.buffers():
                 buffer.copy_(broadcast(buffer))
 
-    def _step(self, stage: ActiveStage) -> dict[str, float]:
+    def _step(self, stage: ActiveStage, feed: BatchFeed) -> dict[str, float]:
         """One iteration: each phase in turn. Returns losses and gradient norms; raises NonFiniteLoss before a step."""
         self._seed()
         self._wrapped.train()
-        options, figures = self._options, dict[str, float]()
-        rows = [self._rows(stage, part) for part in range(options.accumulate)]
-        progress = self._at.stage_step / stage.of_model.steps if stage.of_model.steps else 1.0
-        batches = [self._batch(picked, stage, progress) for picked in rows]
+        figures = dict[str, float]()
+        fed = feed.take(stage, self._at.stage_step)
+        batches = fed.batches
         for phase in self._phases:
             with only_training(self._model, phase.parameters):
                 phase.optimizer.zero_grad(set_to_none=True)
@@ -196,7 +193,7 @@ class Loop:
                 finite = np.isfinite([*figures.values(), norm]).all()
                 scaling = self._accelerator.scaler is not None  # fp16: the scaler skips overflowing steps by itself
                 if self._any_process(not finite and not (scaling and np.isfinite(figures["loss"]))):
-                    described = "; ".join(self._data.describe(picked) for picked in rows)
+                    described = "; ".join(self._data.describe(picked) for picked in fed.rows)
                     raise NonFiniteLoss(
                         f"phase {phase.name}, {_described(figures, norm)}, faces (row numbers) {described}"
                     )
@@ -215,14 +212,9 @@ class Loop:
         key = [self._options.seed, self._accelerator.process_index, self._at.step, self._at.rollbacks]
         torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
-    def _rows(self, stage: ActiveStage, part: int) -> BatchRows:
-        number = self._at.stage_step * self._options.accumulate + part
-        number = number * self._accelerator.num_processes + self._accelerator.process_index
-        return BatchRows(stage.sampler.rows(number))
-
-    def _batch(self, rows: BatchRows, stage: ActiveStage, progress: float = 1.0) -> Batch:
+    def _batch(self, rows: BatchRows, stage: ActiveStage) -> Batch:
         return self._data.batch(
-            rows, self._model, stage.of_model.resolution, progress, stage.number, self._accelerator.device
+            rows, self._model, stage.of_model.resolution, 1.0, stage.number, self._accelerator.device
         )
 
     def _stage(self) -> ActiveStage | None:

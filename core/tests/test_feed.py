@@ -1,0 +1,137 @@
+"""Batches made ahead are those that would be made in line."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mien.contracts.model import Batch, Model, ModelInputs, Stage
+from mien.contracts.target import Target
+from mien.dataset import Dataset
+from mien.plugins.feature_set import FeatureSet
+from mien.plugins.registry import Registry
+from mien.training import TrainOptions
+from mien.training.data import BatchRows, TrainingData
+from mien.training.device_data import belongs_on_device
+from mien.training.feed import ActiveStage, BatchFeed
+
+CPU = torch.device("cpu")
+
+
+class Watching(Model):
+    """Looks at the frames before and after, too."""
+
+    window = (1, 1)
+    masked = True
+
+    def __init__(self, stages: list[Stage]) -> None:
+        super().__init__(None, ModelInputs(("E", "J"), 0, 1, np.zeros(0, np.float32), np.zeros((0, 0), np.float32)))
+        self.planned = stages
+
+    def stages(self) -> list[Stage]:
+        return self.planned
+
+    def generate(self, batch: Batch, target: Target) -> torch.Tensor:
+        return batch.images
+
+
+@pytest.fixture(scope="module")
+def data(people: list[Path]) -> TrainingData:
+    datasets = [Dataset.open(path) for path in people]
+    return TrainingData(datasets, FeatureSet("landmarks:points=5", Registry()), TrainOptions())
+
+
+def active(data: TrainingData, model: Model, number: int = 0) -> ActiveStage:
+    stage = model.stages()[number]
+    return ActiveStage(number, stage, data.sampler(model, stage, 0, number, 0))
+
+
+def assert_same(first: Batch, second: Batch) -> None:
+    for name in ("images", "masks", "features", "people", "landmarks", "tracks"):
+        mine, theirs = getattr(first, name), getattr(second, name)
+        assert torch.equal(mine.nan_to_num(), theirs.nan_to_num()), name
+    assert (first.stage, first.progress) == (second.stage, second.progress)
+    assert (first.around is None) == (second.around is None)
+    if first.around is not None and second.around is not None:
+        assert_same(first.around, second.around)
+
+
+@pytest.mark.parametrize("data_on", ["host", "device"])
+def test_what_is_fed_is_what_its_rows_give(data: TrainingData, data_on: str) -> None:
+    model = Watching([Stage(24, 4, 6), Stage(64, 2)])
+    options = TrainOptions(data_on=data_on, accumulate=2)
+    with BatchFeed(data, model, options, CPU, process=1, processes=2) as feed:
+        assert feed.data_on_device == (data_on == "device")
+        for number, steps in ((0, range(6)), (1, range(3))):
+            stage, again = active(data, model, number), active(data, model, number)
+            for step in steps:
+                fed = feed.take(stage, step)
+                assert len(fed.batches) == 2
+                for part, (rows, batch) in enumerate(zip(fed.rows, fed.batches, strict=True)):
+                    assert rows.rows.tolist() == again.sampler.rows((2 * step + part) * 2 + 1).tolist()
+                    progress = step / 6 if number == 0 else 1.0
+                    expected = data.batch(rows, model, stage.of_model.resolution, progress, number)
+                    assert_same(batch, expected)
+
+
+def test_whatever_was_made_ahead_the_step_that_is_asked_for_comes(data: TrainingData) -> None:
+    model = Watching([Stage(16, 4)])
+    with BatchFeed(data, model, TrainOptions(), CPU, 0, 1) as feed:
+        first = active(data, model)
+        assert feed.take(first, 0).rows[0].rows.tolist() == first.sampler.rows(0).tolist()
+        assert feed.take(first, 7).rows[0].rows.tolist() == first.sampler.rows(7).tolist()
+        # After a rollback the next step has the number that was made ahead, and other faces.
+        other = ActiveStage(0, model.stages()[0], data.sampler(model, model.stages()[0], 0, 0, 1))
+        assert feed.take(other, 8).rows[0].rows.tolist() == other.sampler.rows(8).tolist()
+
+
+def test_one_iteration_is_made_ahead_and_no_thread_is_left(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[BatchRows] = []
+    finished = threading.Event()
+    crops_for = TrainingData.crops_for
+
+    def noted(self: TrainingData, rows: BatchRows, model: Model) -> object:
+        made.append(rows)
+        result = crops_for(self, rows, model)
+        if len(made) == 2:
+            finished.set()
+        return result
+
+    monkeypatch.setattr(TrainingData, "crops_for", noted)
+    model = Watching([Stage(16, 4)])
+    before = threading.active_count()
+    with BatchFeed(data, model, TrainOptions(data_on="host"), CPU, 0, 1) as feed:
+        feed.take(active(data, model), 0)
+        assert finished.wait(10), "the next one is made without being asked for"
+    assert len(made) == 2 and threading.active_count() == before
+
+
+def test_what_fails_ahead_is_raised_where_it_is_wanted(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Watching([Stage(16, 4)])
+    with BatchFeed(data, model, TrainOptions(), CPU, 0, 1) as feed:
+        stage = active(data, model)
+
+        def gone(*_: object) -> None:
+            raise OSError("the disk is gone")
+
+        monkeypatch.setattr(TrainingData, "crops_for", gone)
+        with pytest.raises(OSError, match="the disk is gone"):
+            feed.take(stage, 0)
+
+
+def test_faces_lie_on_a_processor_only_if_that_is_asked_for(data: TrainingData) -> None:
+    model = Watching([Stage(16, 4)])
+    assert not belongs_on_device("auto", data, model, CPU)
+    assert not belongs_on_device("host", data, model, CPU)
+    assert belongs_on_device("device", data, model, CPU)
+
+
+def test_faces_go_to_a_card_that_has_room_for_them(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, card = Watching([Stage(16, 4)]), torch.device("cuda", 0)
+    side = data.datasets[0].info.size
+    taken = data.faces * (4 * side**2 + 68 * 2 * 4 + 10 * 4 + 8 + 8)
+    for free, fits in ((5 * taken, True), (5 * taken - 1, False)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 2 * free))
+        assert belongs_on_device("auto", data, model, card) == fits
