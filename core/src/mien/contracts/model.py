@@ -49,6 +49,9 @@ class Batch:
     """Which of `Model.stages()` is being trained; the last one (-1) when nothing is."""
     progress: float = 1.0
     """How much of the stage is done, in [0, 1]; 1 when nothing is being trained."""
+    counts: tuple[int, ...] | None = None
+    """How many faces of each person there are, in the order of `ModelInputs.people`, known without asking the device;
+    None: not counted. See `rows_of_people`."""
 
     def __len__(self) -> int:
         return int(self.images.shape[0])
@@ -72,6 +75,18 @@ class Batch:
             around=None if self.around is None else self.around.to(device, memory_format),
         )
 
+    def rows_of_people(self, people: int) -> list[Tensor]:
+        """The rows of each of so many people, in the order of the batch: int64 (n,) each, on the batch's device.
+
+        Waits for the device only if the batch's faces were not counted when it was made.
+        """
+        counts = self.counts
+        if counts is None or len(counts) != people:
+            known = self.people[self.people >= 0]
+            counts = tuple(torch.bincount(known, minlength=people).tolist())
+        order = torch.argsort(self.people, stable=True)
+        return list(torch.split(order[len(self) - sum(counts) :], list(counts)))
+
     def rows(self, chosen: Tensor) -> "Batch":
         """The chosen rows: a bool (N,) or int64 index tensor."""
         around = self.around
@@ -89,6 +104,7 @@ class Batch:
             tracks=self.tracks[chosen] if len(self.tracks) else self.tracks,
             encodings=None if self.encodings is None else self.encodings[chosen],
             around=around,
+            counts=None,
         )
 
 

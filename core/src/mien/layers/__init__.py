@@ -9,6 +9,7 @@ from mien.layers.adversarial import with_instance_noise as with_instance_noise
 from mien.layers.average import MovingAverage as MovingAverage
 from mien.layers.conditions import FeatureDistribution as FeatureDistribution
 from mien.layers.conditions import StandardizedFeatures as StandardizedFeatures
+from mien.layers.constants import constant as constant
 from mien.layers.convolution import NEGATIVE_SLOPE as NEGATIVE_SLOPE
 from mien.layers.convolution import Convolution as Convolution
 from mien.layers.convolution import Upscale as Upscale

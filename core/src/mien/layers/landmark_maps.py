@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mien.layers.constants import constant
+
 _LINES: tuple[tuple[Sequence[int], ...], ...] = (
     (range(17),),  # jaw
     (range(17, 22), range(22, 27)),  # brows
@@ -47,8 +49,10 @@ def near_lines(landmarks: Tensor, size: int, side: int, strokes: Sequence[Sequen
     known = torch.isfinite(points).all(dim=(1, 2)) if len(points) else points.new_zeros(0, dtype=torch.bool)
     points = torch.where(known[:, None, None], points, torch.zeros_like(points))
     line = torch.arange(side, device=points.device, dtype=torch.float32)
-    starts = torch.cat([points[:, list(stroke)[:-1]] for stroke in strokes], 1)
-    ends = torch.cat([points[:, list(stroke)[1:]] for stroke in strokes], 1)
+    starts, ends = (
+        points.index_select(1, constant([number for stroke in strokes for number in list(stroke)[part]], points.device))
+        for part in (slice(None, -1), slice(1, None))
+    )
     return torch.exp(_square_distance(starts, ends, line) / (-2 * deviation**2)) * known[:, None, None]
 
 

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from mien.layers.constants import constant
+
 _REACH, _SIGMA = 5, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
 _LUMA = (0.299, 0.587, 0.114)
@@ -20,7 +22,7 @@ def masked_dissimilarity(generated: Tensor, wanted: Tensor, masks: Tensor, scale
     masks has no part in the result, both images are the wanted one there. The values are those of torchmetrics, whose
     convolutions take a processor some twenty times as long as these products with a band matrix.
     """
-    luma = torch.tensor(_LUMA, device=generated.device)[:, None, None]
+    luma = constant(_LUMA, generated.device)[:, None, None]
     with torch.autocast(generated.device.type, enabled=False):  # differences of squares need the precision
         second = ((wanted.float() + 1) / 2 * luma).sum(1, keepdim=True)
         first = ((generated.float() + 1) / 2 * luma).sum(1, keepdim=True)

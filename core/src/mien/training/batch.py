@@ -112,12 +112,13 @@ def make_batch(
     stage: int = -1,
     progress: float = 1.0,
     around: Batch | None = None,
+    counts: tuple[int, ...] | None = None,
 ) -> Batch:
     """Make a batch of crops. What is 8 bit travels to the device as 8 bit, and is resampled there.
 
     crops: tensors are on their device already, which is then the batch's. resolution: side of the images that the model
     gets, in pixels; None: as the crops are. masked: whether images are black where the mask is 0. stage, progress,
-    around: as of `Batch`. The images are channels last in memory.
+    around, counts: as of `Batch`. The images are channels last in memory.
     """
     given = crops.tensors(device) if isinstance(crops, CropArrays) else crops
     size = given.images.shape[1]
@@ -138,6 +139,7 @@ def make_batch(
         around=around,
         stage=stage,
         progress=progress,
+        counts=counts,
     )
 
 

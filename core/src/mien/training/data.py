@@ -28,6 +28,7 @@ from mien.training.sampling import Split, StepSampler, repeat_rare, split
 
 _ROWS_PER_CHUNK = 4096
 _FACES_PER_FIT_BATCH = 64
+_MOST_COUNTED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class BatchCrops:
 
     faces: CropArrays | CropTensors
     around: CropArrays | CropTensors | None = None
+    counts: tuple[int, ...] | None = None
+    """As `Batch.counts`."""
 
 
 class TrainingData:
@@ -172,7 +175,15 @@ class TrainingData:
     def crops_for(self, rows: BatchRows, model: Model) -> BatchCrops:
         """What a batch of those rows is made of."""
         around = self.rows_around(rows, model)
-        return BatchCrops(self.crops_of(rows, model), None if around is None else self.crops_of(around, model))
+        crops = self.crops_of(rows, model)
+        return BatchCrops(crops, None if around is None else self.crops_of(around, model), self.counts(rows))
+
+    def counts(self, rows: BatchRows) -> tuple[int, ...] | None:
+        """How many faces of each person the rows hold; None: there are too many people to count at each step."""
+        if len(self.people) > _MOST_COUNTED:
+            return None
+        people = self._known_people(rows.rows)
+        return tuple(np.bincount(people[people >= 0], minlength=len(self.people)).tolist())
 
     def rows_around(self, rows: BatchRows, model: Model) -> BatchRows | None:
         """For a model with a window: the rows of `Batch.around`."""
@@ -380,6 +391,7 @@ def batch_of(
         stage=stage,
         progress=progress,
         around=around,
+        counts=crops.counts,
     )
 
 

@@ -31,6 +31,7 @@ class DeviceData:
         return BatchCrops(
             self._all.rows(self._index(rows)),
             None if around is None else self._all.rows(self._index(around)),
+            self._data.counts(rows),
         )
 
     def _index(self, rows: BatchRows) -> torch.Tensor:

@@ -1,9 +1,7 @@
 """The loop: stages, phases and "loss". It knows no model's name and no loss but that one."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,6 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Tensor, nn
-from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mien.contracts.model import Batch, Model, Stage
@@ -23,6 +20,7 @@ from mien.training.checkpoints import TrainingState
 from mien.training.data import BatchRows, TrainingData
 from mien.training.feed import ActiveStage, BatchFeed
 from mien.training.held_out_expression import HeldOutExpression
+from mien.training.iteration import Iteration, NonFiniteLoss, Phase
 from mien.training.metrics import MetricsLog
 from mien.training.options import TrainOptions
 from mien.training.previews import write_preview
@@ -31,20 +29,6 @@ from mien.training.weights import WEIGHTS, write_weights
 
 _VALIDATION_FACES = 128
 _PREVIEW_FACES = 8
-
-
-class NonFiniteLoss(Exception):
-    """A loss or a gradient is not finite."""
-
-
-@dataclass(slots=True)
-class Phase:
-    """One optimizer's part of an iteration."""
-
-    name: str
-    optimizer: Optimizer
-    parameters: list[nn.Parameter]
-    schedule: ReduceLROnPlateau
 
 
 class Loop:
@@ -80,11 +64,13 @@ class Loop:
             Phase(
                 name,
                 optimizer,
+                bare,
                 [parameter for group in optimizer.param_groups for parameter in group["params"]],
                 ReduceLROnPlateau(bare, factor=options.plateau_factor, patience=options.plateau_patience),
             )
             for (name, bare), optimizer in zip(made, optimizers, strict=True)
         ]
+        self._iteration = Iteration(accelerator, model, wrapped, self._phases, choice, options.clip)
         self._at = TrainingState()
 
     @property
@@ -126,7 +112,7 @@ class Loop:
                 break
             began_step = time.monotonic()
             try:
-                figures = self._step(stage, feed)
+                figures = self._step(stage, feed, stop.wanted)
             except NonFiniteLoss as error:
                 self._go_back(error)
                 metrics = MetricsLog(self._accelerator, self._run, self._at.step)
@@ -145,7 +131,8 @@ class Loop:
             self._report(metrics, log, stage)
             if self._at.step % options.steps_per_checkpoint == 0:
                 self.checkpoint()
-            if self._any_process(stop.wanted):
+            alone = self._accelerator.num_processes == 1
+            if stop.wanted if alone else self._iteration.asked_to_stop:  # all have to stop at the same step
                 why = f"{stop.by_signal} was received" if stop.by_signal else f"{options.minutes:g} minutes are over"
                 break
             stage = self._stage() if self._at.stage_step == 0 else stage
@@ -171,41 +158,15 @@ class Loop:
             for buffer in self._model.buffers():
                 buffer.copy_(broadcast(buffer))
 
-    def _step(self, stage: ActiveStage, feed: BatchFeed) -> dict[str, float]:
-        """One iteration: each phase in turn. Returns losses and gradient norms; raises NonFiniteLoss before a step."""
+    def _step(self, stage: ActiveStage, feed: BatchFeed, stop: bool) -> dict[str, float]:
+        """One iteration. Returns losses and gradient norms; raises NonFiniteLoss before weights are spoilt."""
         self._seed()
-        self._wrapped.train()
-        figures = dict[str, float]()
         fed = feed.take(stage, self._at.stage_step)
-        batches = fed.batches
-        for phase in self._phases:
-            with only_training(self._model, phase.parameters):
-                phase.optimizer.zero_grad(set_to_none=True)
-                for part, batch in enumerate(batches):
-                    with self._gradients_stay_here(part + 1 < len(batches)):
-                        losses = guarded_losses(self._wrapped, self._choice, batch, phase.name)
-                        self._accelerator.backward(losses["loss"] / len(batches))
-                    for name, value in losses.items():
-                        key = name if name == "loss" or len(self._phases) == 1 else f"{phase.name}/{name}"
-                        figures[key] = figures.get(key, 0.0) + float(value.detach()) / len(batches)
-                # Without a limit this only measures: the norm tells whether every gradient is finite.
-                norm = float(self._clip(phase.parameters))
-                finite = np.isfinite([*figures.values(), norm]).all()
-                scaling = self._accelerator.scaler is not None  # fp16: the scaler skips overflowing steps by itself
-                if self._any_process(not finite and not (scaling and np.isfinite(figures["loss"]))):
-                    described = "; ".join(self._data.describe(picked) for picked in fed.rows)
-                    raise NonFiniteLoss(
-                        f"phase {phase.name}, {_described(figures, norm)}, faces (row numbers) {described}"
-                    )
-                phase.optimizer.step()
-                self._model.after_step(phase.name)
-                figures[f"{phase.name}/gradient_norm" if len(self._phases) > 1 else "gradient_norm"] = norm
-        return figures
-
-    def _clip(self, parameters: list[nn.Parameter]) -> Tensor:
-        limit = self._options.clip if self._options.clip is not None else float("inf")
-        norm: Tensor = self._accelerator.clip_grad_norm_(parameters, limit)
-        return norm
+        try:
+            return self._iteration.run(fed.batches, stop=stop)
+        except NonFiniteLoss as error:
+            rows = "; ".join(self._data.describe(picked) for picked in fed.rows)
+            raise NonFiniteLoss(f"{error}, faces (row numbers) {rows}") from error
 
     def _seed(self) -> None:
         """Random numbers are a function of seed, process and step: nothing that happened before can change them."""
@@ -228,16 +189,6 @@ class Loop:
     def _faces_per_step(self, stage: Stage) -> int:
         batches = self._options.accumulate * int(self._accelerator.num_processes)
         return stage.batch_size * batches
-
-    def _gradients_stay_here(self, stay: bool) -> AbstractContextManager[None]:
-        return self._accelerator.no_sync(self._wrapped) if stay else nullcontext()
-
-    def _any_process(self, here: bool) -> bool:
-        """Whether it is so in any process: all have to stop, or go back, at the same step."""
-        if self._accelerator.num_processes == 1:
-            return here
-        flag = torch.tensor([float(here)], device=self._accelerator.device)
-        return float(self._accelerator.reduce(flag, "sum")[0]) > 0
 
     def _report(self, metrics: MetricsLog, log: "_Averages", stage: ActiveStage) -> None:
         step, options = self._at.step, self._options
@@ -322,20 +273,6 @@ class Loop:
         self._progress.start("training", total)
 
 
-@contextmanager
-def only_training(model: nn.Module, parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Let only these of a model's parameters ask for gradients, as in one phase of an iteration."""
-    mine = set(map(id, parameters))
-    others = [p for p in model.parameters() if p.requires_grad and id(p) not in mine]
-    for parameter in others:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in others:
-            parameter.requires_grad_(True)
-
-
 class _Averages:
     """Means of figures since the last line of the log."""
 
@@ -366,7 +303,3 @@ def check_stages(stages: Sequence[Stage], data: TrainingData) -> None:
         raise MienError("A stage of the model before the last has no end.", "Mend Model.stages().")
     for dataset in data.datasets:
         dataset.require_size(max((stage.resolution for stage in stages), default=0))
-
-
-def _described(figures: dict[str, float], norm: float) -> str:
-    return ", ".join([*(f"{name} {value:.4g}" for name, value in figures.items()), f"gradient norm {norm:.4g}"])

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mien.contracts.model import Batch, Model
-from mien.training.loop import only_training
+from mien.training.iteration import only_training
 
 _REPETITIONS = 10
 _WARM_UP = 2

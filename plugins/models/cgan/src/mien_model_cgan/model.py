@@ -117,7 +117,7 @@ class Cgan(AdversarialModel):
 
     def _drawn_conditions(self, batch: Batch) -> Tensor:
         if self.config.drawn_from == "faces":
-            return self._conditions(batch.features[torch.randperm(len(batch))])
+            return self._conditions(batch.features[torch.randperm(len(batch), device=batch.features.device)])
         return self._conditions(self.distribution.draw(len(batch)))
 
     def _inputs(self, conditions: Tensor) -> Tensor:

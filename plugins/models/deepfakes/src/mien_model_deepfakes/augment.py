@@ -13,9 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
+from mien.layers import constant
+
 _GRID = 5
 _OFFSETS_MEASURED_AT_PX = 128
 _TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
+_FROM_YIQ = torch.linalg.inv(torch.tensor(_TO_YIQ)).tolist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def jitter_colors(images: Tensor, strengths: Strengths) -> Tensor:
         for strength in (strengths.brightness, strengths.contrast, strengths.saturation)
     )
     images = images * brightness
-    gray = (images * torch.tensor(_TO_YIQ[0], device=device)[:, None, None]).sum(1, keepdim=True)
+    gray = (images * constant(_TO_YIQ[0], device)[:, None, None]).sum(1, keepdim=True)
     images = (images - gray.mean((2, 3), keepdim=True)) * contrast + gray.mean((2, 3), keepdim=True)
     images = (images - gray) * saturation + gray
     if strengths.hue:
@@ -129,12 +132,12 @@ def jitter_colors(images: Tensor, strengths: Strengths) -> Tensor:
 
 
 def _turn_hue(images: Tensor, angle: Tensor) -> Tensor:
-    to_yiq = torch.tensor(_TO_YIQ, device=images.device)
+    to_yiq, from_yiq = constant(_TO_YIQ, images.device), constant(_FROM_YIQ, images.device)
     turn = torch.zeros(len(angle), 3, 3, device=images.device)
     turn[:, 0, 0] = 1
     turn[:, 1, 1] = turn[:, 2, 2] = angle.cos()
     turn[:, 1, 2], turn[:, 2, 1] = -angle.sin(), angle.sin()
-    return torch.einsum("nij,njhw->nihw", torch.linalg.inv(to_yiq) @ turn @ to_yiq, images)
+    return torch.einsum("nij,njhw->nihw", from_yiq @ turn @ to_yiq, images)
 
 
 def _random_affine(count: int, strengths: Strengths, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

@@ -107,13 +107,13 @@ class Deepfakes(Model):
         example = augment(batch.images, batch.masks, Strengths(**settings), weights)
         codes = self.encoder(example.shown)  # both people in one pass
         losses: Losses = {}
-        for number, (name, decoder) in enumerate(zip(self.inputs.people, self.decoders, strict=True)):
-            mine = batch.people == number
-            if not bool(mine.any()):
+        rows_of_people = batch.rows_of_people(len(self.decoders))
+        for name, decoder, rows in zip(self.inputs.people, self.decoders, rows_of_people, strict=True):
+            if not len(rows):
                 continue
-            parts = reconstruction_losses(
-                decoder(codes[mine]), example.wanted[mine], example.weights[mine], self.config
-            )
+            drawn = decoder(codes.index_select(0, rows))
+            wanted, weights = example.wanted.index_select(0, rows), example.weights.index_select(0, rows)
+            parts = reconstruction_losses(drawn, wanted, weights, self.config)
             losses |= {f"{part}/{name}": value for part, value in parts.items()}
         return {"loss": torch.stack(list(losses.values())).sum() / len(self.decoders), **losses}
 
