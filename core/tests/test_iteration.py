@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,14 +70,14 @@ def batch_of(count: int = 4) -> Batch:
     return Batch(images, torch.ones(count, 1, 8, 8), torch.zeros(count, 0), torch.zeros(count, dtype=torch.int64))
 
 
-def iteration_of(model: Model, *, deferred: bool, clip: float | None = None) -> Iteration:
+def iteration_of(model: Model, *, deferred: bool, clip: float | None = None, **more: Any) -> Iteration:
     phases = []
     accelerator = Accelerator(cpu=True)
     for name in model.phases:
         bare = model.optimizer(name)
         parameters = [p for group in bare.param_groups for p in group["params"]]
         phases.append(Phase(name, accelerator.prepare(bare), bare, parameters, ReduceLROnPlateau(bare)))
-    return Iteration(accelerator, model, model, phases, "players", clip, deferred=deferred)
+    return Iteration(accelerator, model, model, phases, "players", clip, deferred=deferred, **more)
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +130,42 @@ def test_the_gradients_of_parts_are_those_of_the_whole() -> None:
         iteration = iteration_of(Players(fused=True), deferred=True)
         norms.append(iteration.run(batches)["first/gradient_norm"])
     assert norms[0] == pytest.approx(norms[1], rel=1e-5)
+
+
+def test_what_cannot_be_compiled_is_computed_without_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(model: Model, **_: object):
+        def call(*given: object) -> Losses:
+            model(*given)
+            torch.rand(1)
+            raise RuntimeError("no C++ compiler\nwas found")
+
+        call._orig_mod = model  # type: ignore[attr-defined]
+        return call
+
+    monkeypatch.setattr(torch, "compile", broken)
+    told: list[str] = []
+    plain, model = Players(fused=True), Players(fused=True)
+    for one in (plain, model):
+        torch.manual_seed(1)
+        iteration = iteration_of(one, deferred=False, compiled=one is model, say=told.append)
+        iteration.run([batch_of()])
+        iteration.run([batch_of()])
+    assert not iteration.compiled and len(told) == 1
+    assert "cannot be compiled" in told[0] and "no C++ compiler" in told[0]
+    assert all(torch.equal(mine, model.state_dict()[name]) for name, mine in plain.state_dict().items())
+
+
+def test_stages_that_blend_in_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object):
+        def call(*_: object) -> Losses:
+            raise AssertionError
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", refused)
+    iteration = iteration_of(Players(fused=True), deferred=False, compiled=True)
+    iteration.run([batch_of()], fade=True)
+    assert iteration.compiled
 
 
 class Waits(TorchDispatchMode):

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from mien.plugins.registry import Registry
 from mien.training import TrainOptions, resume, train
 from mien.training.data import TrainingData
 from mien.training.run import TrainedRun
+from mien.training.trainer import resolved_compile
 
 MODELS = [name for name in Registry().names("model") if Registry().load("model", name).stages is not Model.stages]
 """Those that the loop trains; the others draw as they are, or are fitted."""
@@ -131,6 +133,41 @@ def test_a_run_stopped_before_its_first_validation_goes_on_past_it(
         train("tiny", people[:1], tmp_path / run, options=options, registry=tiny)
     resume(tmp_path / "parts", steps=10, registry=tiny)
     assert digest(tmp_path / "whole") == digest(tmp_path / "parts")
+
+
+@pytest.mark.long
+def test_a_compiled_run_goes_on_exactly(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    pytest.importorskip("torch._inductor")
+    for run, steps, compile in (("whole", 6, True), ("parts", 3, True), ("plain", 6, False)):
+        options = TrainOptions(steps=steps, compile=compile, expression_faces=0)
+        train("tiny", people, tmp_path / run, options=options, registry=tiny)
+    resume(tmp_path / "parts", steps=6, registry=tiny)
+    assert digest(tmp_path / "whole") == digest(tmp_path / "parts")
+    progress = json.loads((tmp_path / "whole" / "checkpoints" / "00000006" / "progress.json").read_text())
+    assert progress["compiled"]
+    whole, plain = (load_file(tmp_path / run / "model.safetensors") for run in ("whole", "plain"))
+    assert all(torch.allclose(tensor, plain[name], atol=1e-2) for name, tensor in whole.items())
+
+
+@pytest.mark.parametrize(
+    ("options", "compiled"),
+    [
+        ({}, True),
+        ({"steps": 1000}, True),
+        ({"steps": 999}, False),
+        ({"minutes": 4.0}, False),
+        ({"minutes": 4.0, "compile": True}, True),
+        ({"compile": False}, False),
+    ],
+)
+def test_a_card_compiles_for_long_trainings(
+    options: dict[str, Any], compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if options.get("compile") is None:
+        assert not resolved_compile(TrainOptions(**options))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("mien.training.trainer.find_spec", lambda name: object())
+    assert resolved_compile(TrainOptions(**options)) == compiled
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from torch import Tensor
 def constant(values: Sequence[float] | Sequence[Sequence[float]], device: torch.device) -> Tensor:
     """float32, in the shape of the values; int64 of whole numbers. Not to be written into."""
     rows = tuple(tuple(row) if isinstance(row, Sequence) else row for row in values)
-    return _made(rows, device)
+    # What is compiled keeps the numbers by itself.
+    return torch.tensor(rows, device=device) if torch.compiler.is_compiling() else _made(rows, device)
 
 
 @cache

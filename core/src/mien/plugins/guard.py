@@ -123,7 +123,7 @@ def guarded_enhance(enhancer: "Enhancer", choice: str, images: "Tensor", batch: 
         return _checked_images(call, call.make(enhancer.enhance, images, batch), len(batch))
 
 
-def guarded_losses(model: "nn.Module", choice: str, batch: "Batch", phase: str) -> "Losses":
+def guarded_losses(model: "nn.Module | Callable[..., Any]", choice: str, batch: "Batch", phase: str) -> "Losses":
     """What `model(batch, phase)` returns: scalars by name, of them "loss" to step on. Whether they are finite is the
     caller's to ask, as that waits for the device.
 
@@ -131,7 +131,8 @@ def guarded_losses(model: "nn.Module", choice: str, batch: "Batch", phase: str) 
     """
     import torch
 
-    inner = cast("Model", getattr(model, "module", model))
+    inner = getattr(model, "_orig_mod", model)  # of what is compiled
+    inner = cast("Model", getattr(inner, "module", inner))
     call = _Call.of("model", inner, choice)
     with _unchanged(call, {"batch": batch}):
         losses = call.make(model, batch, phase)

@@ -1,9 +1,10 @@
 """One iteration: each phase's gradients and step, with one wait for the device at most where its optimizer can skip."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from accelerate import Accelerator, DistributedType
@@ -72,32 +73,48 @@ class Iteration:
         clip: float | None,
         *,
         deferred: bool | None = None,
+        compiled: bool = False,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """wrapped: the model as it is called. choice: which model it is, for an error message. clip: largest norm of a
-        phase's gradients. deferred: whether phases that can are looked at after the iteration; None: on a card."""
+        phase's gradients. deferred: whether phases that can are looked at after the iteration; None: on a card.
+        compiled: whether the losses are compiled; say: is told if that fails."""
         self._accelerator, self._model, self._wrapped = accelerator, model, wrapped
         self._phases, self._choice, self._clip = phases, choice, clip
         on_card = accelerator.device.type != "cpu"
         self._deferred = (on_card if deferred is None else deferred) and accelerator.scaler is None
         self._asked_to_stop = False
+        # Shapes are fixed: a graph for any shape would depend on which ones came before, and so on where a run began.
+        self._compiled = torch.compile(wrapped, dynamic=False) if compiled else None
+        self._compiles: set[tuple[str, int, int, int]] = set()
+        self._say = say
+
+    @property
+    def compiled(self) -> bool:
+        """Whether losses are compiled: as asked for, until it has failed."""
+        return self._compiled is not None
+
+    def do_not_compile(self) -> None:
+        """Call the model as it is from now on."""
+        self._compiled = None
 
     @property
     def asked_to_stop(self) -> bool:
         """Whether in any process the last iteration's `stop` was true."""
         return self._asked_to_stop
 
-    def run(self, batches: Sequence[Batch], *, stop: bool = False) -> dict[str, float]:
+    def run(self, batches: Sequence[Batch], *, stop: bool = False, fade: bool = False) -> dict[str, float]:
         """Each phase in turn, on all batches: losses and gradient norms, means over the batches.
 
-        stop: whether this process has been told to stop. Raises NonFiniteLoss, with the weights as they were before the
-        phase in which it happened.
+        stop: whether this process has been told to stop. fade: as of the stage: then each step has another graph, and
+        nothing is compiled. Raises NonFiniteLoss, with the weights as they were before the phase in which it happened.
         """
         self._wrapped.train()
         gathered = _Gathered()
         for phase in self._phases:
             with only_training(self._model, phase.parameters):
                 phase.optimizer.zero_grad(set_to_none=True)
-                self._backward(phase, batches, gathered)
+                gathered.values |= self._gradients(phase, batches, gathered.values.get("loss"), fade)
                 gathered.values[self._name(phase, "gradient_norm")] = self._norm(phase.parameters)
                 self._look_at(phase, gathered)
                 self._optimize(phase, gathered.bad.get(phase.name))
@@ -109,15 +126,51 @@ class Iteration:
                 raise NonFiniteLoss(_described(name, figures))
         return figures
 
-    def _backward(self, phase: Phase, batches: Sequence[Batch], gathered: _Gathered) -> None:
+    def _gradients(self, phase: Phase, batches: Sequence[Batch], loss: Tensor | None, fade: bool) -> dict[str, Tensor]:
+        """Add the gradients of a phase up; its figures. loss: of the phases before, which its own is added to."""
+        figures = self._compiled_backward(phase, batches) if self._compiled is not None and not fade else None
+        if figures is None:
+            figures = self._backward(self._wrapped, phase, batches)
+        if loss is not None:
+            figures["loss"] = loss + figures["loss"]
+        return figures
+
+    def _compiled_backward(self, phase: Phase, batches: Sequence[Batch]) -> dict[str, Tensor] | None:
+        """None if it cannot be compiled; then nothing has happened, and nothing is compiled any more."""
+        called = self._compiled
+        if called is None:
+            return None
+        first = batches[0]
+        graph = (phase.name, first.stage, len(first), first.size)
+        if graph in self._compiles:
+            return self._backward(called, phase, batches)
+        random_state = _random_state(self._accelerator.device)
+        try:
+            figures = self._backward(called, phase, batches)
+        # A compiler fails in any way; an error of the model itself comes again without it.
+        except Exception as error:
+            self._compiled, failed = None, error
+        else:
+            self._compiles.add(graph)
+            return figures
+        _restore(random_state, self._accelerator.device)
+        phase.optimizer.zero_grad(set_to_none=True)
+        figures = self._backward(self._wrapped, phase, batches)
+        why = str(failed).splitlines()[0] if str(failed) else type(failed).__name__
+        self._say(f"The losses cannot be compiled, and are computed without from here on, which is slower. {why}")
+        return figures
+
+    def _backward(self, called: Callable[..., Any], phase: Phase, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        figures: dict[str, Tensor] = {}
         for part, batch in enumerate(batches):
             with self._gradients_stay_here(part + 1 < len(batches)):
-                losses = guarded_losses(self._wrapped, self._choice, batch, phase.name)
+                losses = guarded_losses(called, self._choice, batch, phase.name)
                 self._accelerator.backward(losses["loss"] / len(batches))
             for name, value in losses.items():
                 key = "loss" if name == "loss" else self._name(phase, name)
                 share = value.detach().float() / len(batches)
-                gathered.values[key] = gathered.values[key] + share if key in gathered.values else share
+                figures[key] = figures[key] + share if key in figures else share
+        return figures
 
     def _name(self, phase: Phase, figure: str) -> str:
         return figure if len(self._phases) == 1 else f"{phase.name}/{figure}"
@@ -173,6 +226,17 @@ class Iteration:
             return flag
         summed: Tensor = self._accelerator.reduce(flag, "sum")
         return summed.clamp(max=1)
+
+
+def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:
+    card = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return torch.get_rng_state(), card
+
+
+def _restore(state: tuple[Tensor, Tensor | None], device: torch.device) -> None:
+    torch.set_rng_state(state[0])
+    if state[1] is not None:
+        torch.cuda.set_rng_state(state[1], device)
 
 
 def _described(phase: str, figures: dict[str, float]) -> str:

@@ -70,7 +70,16 @@ class Loop:
             )
             for (name, bare), optimizer in zip(made, optimizers, strict=True)
         ]
-        self._iteration = Iteration(accelerator, model, wrapped, self._phases, choice, options.clip)
+        self._iteration = Iteration(
+            accelerator,
+            model,
+            wrapped,
+            self._phases,
+            choice,
+            options.clip,
+            compiled=options.compile is True,
+            say=progress.say,
+        )
         self._at = TrainingState()
 
     @property
@@ -81,6 +90,8 @@ class Loop:
     def restore(self, checkpoint: Path) -> None:
         """Go on from a checkpoint, exactly. Raises MienError if it is damaged."""
         self._at = checkpoints.load(self._accelerator, checkpoint)
+        if not self._at.compiled:
+            self._iteration.do_not_compile()
         for phase in self._phases:
             phase.schedule.load_state_dict(self._at.schedules[phase.name])
 
@@ -146,6 +157,7 @@ class Loop:
         if newest and is_of_this_step and weights.exists() and weights.stat().st_mtime_ns >= newest.stat().st_mtime_ns:
             return
         self._share_buffers()
+        self._at.compiled = self._iteration.compiled or self._options.compile is not True
         self._at.schedules = {phase.name: dict(phase.schedule.state_dict()) for phase in self._phases}
         checkpoints.save(self._accelerator, self._run, self._at, self._options.checkpoints_kept)
         if self._accelerator.is_main_process:
@@ -163,7 +175,7 @@ class Loop:
         self._seed()
         fed = feed.take(stage, self._at.stage_step)
         try:
-            return self._iteration.run(fed.batches, stop=stop)
+            return self._iteration.run(fed.batches, stop=stop, fade=stage.of_model.fade)
         except NonFiniteLoss as error:
             rows = "; ".join(self._data.describe(picked) for picked in fed.rows)
             raise NonFiniteLoss(f"{error}, faces (row numbers) {rows}") from error

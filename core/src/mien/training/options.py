@@ -47,6 +47,10 @@ class TrainOptions(PluginConfig):
     """When a loss or gradient is not finite: stop, or go back to the last checkpoint and on with other faces."""
     rollbacks: int = Field(default=3, ge=0)
     """How many times on_nan=rollback goes back before it stops all the same."""
+    compile: bool | Literal["auto"] = "auto"
+    """Compile the model's losses (torch.compile), which takes a minute or so. auto: on a CUDA card with Triton, if
+    training is to last 1,000 steps and 5 minutes or more; what it came to is kept in run.toml. Stages that blend a
+    resolution in are never compiled. On a processor it needs a C++ compiler."""
     channels_last: bool = True
     """Keep images and weights channels last, which is faster on most processors and cards."""
     data_on: Literal["auto", "host", "device"] = "auto"

@@ -1,9 +1,11 @@
 """Beginning a run, and going on with one."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,6 +37,8 @@ from mien.training.options import TrainOptions
 from mien.training.run import DatasetRecord, PluginRecord, RunRecord, make_model
 from mien.training.stopping import StopRequest
 from mien.training.weights import WEIGHTS, load_weights
+
+_STEPS_WORTH_COMPILING, _MINUTES_WORTH_COMPILING = 1000, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ def train(
     """
     registry = registry or Registry()
     options = options or TrainOptions()
-    options = options.model_copy(update={"precision": resolved_precision(options.precision)})
+    resolved = {"precision": resolved_precision(options.precision), "compile": resolved_compile(options)}
+    options = options.model_copy(update=resolved)
     if (run / RECORD).exists():
         raise MienError(f"{run} holds a run already.", f"mien train --run {run} --resume")
     if not datasets:
@@ -276,6 +281,15 @@ def resolved_precision(wanted: str) -> str:
     able = torch.cpu.get_capabilities()
     native = any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return "bf16" if native else "no"
+
+
+def resolved_compile(options: TrainOptions) -> bool:
+    """Whether a run that begins with these options compiles its losses on this machine."""
+    if options.compile != "auto":
+        return options.compile
+    long_enough = (options.steps or math.inf) >= _STEPS_WORTH_COMPILING
+    long_enough = long_enough and (options.minutes or math.inf) >= _MINUTES_WORTH_COMPILING
+    return long_enough and torch.cuda.is_available() and find_spec("triton") is not None
 
 
 def _seeded_model(
