@@ -86,6 +86,15 @@ def test_an_animation_that_is_cut_off_says_so(tmp_path: Path) -> None:
         list(open_video(tmp_path / "cut.png").frames())
 
 
+def test_frames_too_large_for_the_format_are_told(tmp_path: Path) -> None:
+    frames = [Image.new("1", (16384, 1), number % 2) for number in range(2)]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:], duration=100)
+    with pytest.raises(MienError, match="16384×1 px cannot be written as WEBP") as error:
+        written_again(tmp_path / "a.png", tmp_path / "b.webp")
+    assert error.value.fix == "Use one of .png."
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png"]
+
+
 def test_a_format_that_holds_no_animation_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MienError, match=r"not written as \.jpg"):
         written_again(animated(tmp_path / "a.gif"), tmp_path / "b.jpg")

@@ -55,6 +55,7 @@ def written(source: Path, target: Path, **options: Any) -> tuple[VideoSource, tu
         ("libx265", ".mkv", ".mkv"),
         ("libx265", ".mp4", ".webm"),
         ("libsvtav1", ".mp4", ".mp4"),
+        ("libx265", ".mp4", ".m4v"),
     ],
 )
 def test_ten_bits_stay_ten_bits(codec: str, origin: str, suffix: str, tmp_path: Path) -> None:

@@ -39,6 +39,13 @@ def test_content_tells_more_than_the_suffix(tmp_path: Path) -> None:
     assert [source.kind for source in find_sources([tmp_path])] == ["video", "image", "image"]
 
 
+def test_jpegs_one_after_the_other_are_a_video(tmp_path: Path) -> None:
+    stream = write(tmp_path / "camera.mjpeg", JPEG * 3)
+    (found,) = find_sources([stream])
+    assert found.kind == "video"
+    assert len(list(VideoSource(stream).frames())) == 3
+
+
 def test_hidden_and_other_files_are_passed_over_in_a_folder(tmp_path: Path) -> None:
     for name in (".hidden.jpg", ".git/a.jpg", "a/.b/c.jpg"):
         write(tmp_path / name, JPEG)

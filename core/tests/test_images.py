@@ -2,7 +2,9 @@
 
 import io
 import struct
+import warnings
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from mien.errors import MienError
+from mien.media.image_formats import _formats
 from mien.media.images import (
     LABELLED_SUFFIXES,
     TRANSPARENT_SUFFIXES,
@@ -193,6 +196,34 @@ def test_an_image_too_large_for_its_format_leaves_nothing_behind(tmp_path: Path)
     with pytest.raises(MienError, match="17000×1"):
         write_image(tmp_path / "p.webp", np.zeros((1, 17000, 3), np.uint8), synthetic=None)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.xpm", "a.ico", "a.png"])
+def test_a_damaged_image_is_told_whoever_reads_it(name: str, tmp_path: Path) -> None:
+    """Pillow's decoders raise SyntaxError, ValueError, struct.error and more."""
+    heads = {
+        ".xpm": b'/* XPM */\n"4 4 1 1",\n"a x nothing",\n',
+        ".ico": b"\0\0\1\0\7\0\0",
+        ".png": b"\x89PNG\r\n\x1a\n\0\0\0\0abc",
+    }
+    (tmp_path / name).write_bytes(heads[Path(name).suffix])
+    with pytest.raises(MienError, match=name):
+        read_image(tmp_path / name)
+    with suppress(MienError):  # FFmpeg may take it for an image that says nothing
+        assert read_provenance(tmp_path / name) is None
+
+
+def test_what_pillow_warns_of_is_not_shown_without_a_name(tmp_path: Path) -> None:
+    image = Image.fromarray(gradient())
+    image.save(tmp_path / "a.tif", tiffinfo={315: "Somebody with a name"})
+    data, artist = (tmp_path / "a.tif").read_bytes(), struct.pack("<HHI", 315, 2, 21)
+    assert data.count(artist) == 1
+    (tmp_path / "a.tif").write_bytes(data.replace(artist, struct.pack("<HHI", 315, 2, 2**31 - 1)))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        _formats.cache_clear()
+        read_image(tmp_path / "a.tif")
+    assert not told
 
 
 def test_provenance_is_not_read_out_of_another_program_s_packet(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_sound_that_a_file_cannot_hold_is_encoded_anew(name: str, suffix: str, c
             levels.append(np.concatenate([values.mean(0) for values in heard]).std() / scale)
             lengths.append(sum(values.shape[-1] for values in heard) / container.streams.audio[0].rate)
     assert levels[1] == pytest.approx(levels[0], rel=0.1)
-    assert lengths[1] == pytest.approx(lengths[0], abs=0.15)
+    assert lengths[0] - 0.001 < lengths[1] < lengths[0] + 0.03  # what the decoder keeps until the end is there, too
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

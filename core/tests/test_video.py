@@ -177,6 +177,19 @@ def test_a_cut_is_noticed_where_no_packet_is_broken_too(name: str, share: float,
     assert len(list(video.frames(0, len(video.frame_times())))) == len(video.frame_times())
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_a_long_last_frame_is_no_cut(suffix: str, tmp_path: Path) -> None:
+    """Where frames are decoded in another order, the last time of decoding is that of a frame long before."""
+    video = VideoSource(CLIPS / "target_J_2s_audio.mp4")
+    with VideoSink(tmp_path / f"a{suffix}", video, synthetic=None, sound=False) as sink:
+        for frame in video.frames(0, 8):
+            late = 6 if frame.index == 7 else 0
+            sink.write(frame.image, frame.pts + round(late / video.time_base), frame.duration)
+    again = VideoSource(tmp_path / f"a{suffix}")
+    again.check_whole()
+    assert len(list(again.frames())) == 8
+
+
 def test_a_frame_that_is_damaged_within_is_named_and_none_is_made_up(tmp_path: Path) -> None:
     source = CLIPS / "target_J_2s_audio.mp4"
     with av.open(str(source)) as container:

@@ -123,12 +123,12 @@ class AnimationSink(VideoSink):
     """
 
     def __init__(self, path: Path, like: AnimationSource, *, synthetic: Provenance | None) -> None:
-        writable = PAGE_SUFFIXES if like.is_paged else ANIMATION_SUFFIXES
-        if path.suffix.lower() not in writable:
+        self._writable = PAGE_SUFFIXES if like.is_paged else ANIMATION_SUFFIXES
+        if path.suffix.lower() not in self._writable:
             raise MienError(
                 f"{path}: {'pages' if like.is_paged else 'animations'} are not written as "
                 f"{path.suffix or 'a file without suffix'}.",
-                f"Use one of {', '.join(writable)}.",
+                f"Use one of {', '.join(self._writable)}.",
             )
         self.path, self.notes = path, like.notes
         self._animation, self._synthetic = like, synthetic
@@ -158,13 +158,14 @@ class AnimationSink(VideoSink):
         if any(image.mode == "RGBA" for image in self._images):  # one mode for all of them
             self._images = [image.convert("RGBA") for image in self._images]
         encoded = io.BytesIO()
-        self._images[0].save(
-            encoded,
-            written_as,
-            save_all=True,
-            append_images=self._images[1:],
-            **options,
-        )
+        try:
+            self._images[0].save(encoded, written_as, save_all=True, append_images=self._images[1:], **options)
+        except (OSError, ValueError, RuntimeError) as error:  # what Pillow's and libwebp's writers raise
+            width, height = self._images[0].size
+            raise MienError(
+                f"{self.path}: frames of {width}×{height} px cannot be written as {written_as}: {error}.",
+                f"Use one of {', '.join(suffix for suffix in self._writable if suffix != self.path.suffix.lower())}.",
+            ) from error
         data = encoded.getvalue()
         if written_as == "WEBP" and self._images[0].mode == "RGBA":
             data = _with_alpha_flag(data)

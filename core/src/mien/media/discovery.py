@@ -67,6 +67,8 @@ _PERHAPS_VIDEO_SUFFIXES = frozenset(
     ]
 )
 """Of files that may be something else too: sound, a text. Whether they hold images is tried."""
+_JPEG_STREAM_SUFFIXES = (".mjpeg", ".mjpg")
+"""Of JPEGs, one after the other; the first bytes are those of one."""
 _UNSUPPORTED_SUFFIXES = frozenset(
     {
         ".raw",
@@ -198,7 +200,7 @@ def _source(path: Path) -> Source | None:
         is_media = suffix in media_suffixes
         return Source(path, "unreadable", f"it cannot be opened: {error.strerror}") if is_media else None
     kind = _kind_by_content(head)
-    if kind == "image" and _is_animated(head, path):
+    if kind == "image" and (suffix in _JPEG_STREAM_SUFFIXES or _is_animated(head, path)):
         kind = "video"
     if suffix in _UNSUPPORTED_SUFFIXES:
         return Source(path, "unreadable", f"{suffix} of this kind is not read; convert it to .png, .jpg or .mp4")

@@ -1,6 +1,7 @@
 """Which image files Pillow reads: its own formats, and HEIF by a plugin of its own."""
 
 import os
+import warnings
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -136,4 +137,6 @@ def _formats() -> tuple[str, ...]:
 
     register_heif_opener()
     Image.init()
+    # Pillow warns of damaged tags and the like without saying of which file; what matters is an error or a note.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     return tuple(name for name in Image.ID if name not in _NOT_PIXELS)

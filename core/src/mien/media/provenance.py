@@ -14,7 +14,6 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 import av
-from PIL import Image
 
 from mien.errors import MienError
 from mien.media.image_formats import open_image
@@ -106,7 +105,9 @@ def read_provenance(path: Path) -> Provenance | None:
             texts = [image.info.get("xmp"), image.info.get("XML:com.adobe.xmp"), image.getexif().get(_TIFF_XMP_TAG)]
     except FileNotFoundError:
         raise MienError(f"There is no file {path}.", f"ls {path.parent}") from None
-    except (OSError, Image.DecompressionBombError):  # no image, so it may be a video
+    except MienError:
+        raise
+    except Exception:  # no image, whatever the decoders of damaged ones raise: it may be a video
         texts = list(_video_metadata(path))
     found = (from_xmp(text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)) for text in texts)
     return next((provenance for provenance in found if provenance), None)
@@ -132,7 +133,8 @@ def from_xmp(text: str) -> Provenance | None:
 def _video_metadata(path: Path) -> list[str]:
     try:
         with av.open(str(path.absolute()), options={"export_xmp": "1"}, metadata_errors="replace") as container:
-            shows_anything = any(stream.width for stream in container.streams.video)
+            # Of a stream that nobody decodes there is no codec context.
+            shows_anything = any(one.codec_context and one.codec_context.width for one in container.streams.video)
             metadata = list(container.metadata.values())
     except (av.error.FFmpegError, OSError) as error:
         raise MienError(f"{path} is neither an image nor a video: {error}.", f"file {path}") from error

@@ -266,6 +266,7 @@ class _SoundEncoder:
     def __init__(self, track: Track) -> None:
         self._track = track
         self._graph: av.filter.Graph | None = None
+        self._over: Fraction | None = None
 
     def encoded(self, packet: "Packet[Any]") -> "Iterator[Packet[Any]]":
         """What comes out when a packet went in; one that does not decode is passed over."""
@@ -273,17 +274,28 @@ class _SoundEncoder:
             frames = cast("Sequence[AudioFrame]", packet.decode())
         except av.error.FFmpegError:
             return
-        for frame in frames:
-            graph = self._graph = self._graph or self._made_for(frame)
-            graph.push(frame)
-            yield from self._pulled(graph)
+        yield from self._of_frames(frames)
 
     def rest(self) -> "Iterator[Packet[Any]]":
-        """What is left at the end."""
+        """What is left at the end, in the decoder too."""
+        with suppress(av.error.FFmpegError):
+            yield from self._of_frames(self._track.stream.codec_context.decode(None))
         if self._graph is not None:
             self._graph.push(None)
             yield from self._pulled(self._graph)
             yield from self._track.target.encode(None)
+
+    def _of_frames(self, frames: "Sequence[AudioFrame]") -> "Iterator[Packet[Any]]":
+        unit = self._track.stream.time_base
+        for frame in frames:
+            frame.time_base = unit
+            if frame.pts is None and self._over is not None:  # decoders say none of what comes last
+                frame.pts = round(self._over / unit)
+            if frame.pts is not None:
+                self._over = frame.pts * unit + Fraction(frame.samples, frame.sample_rate)
+            graph = self._graph = self._graph or self._made_for(frame)
+            graph.push(frame)
+            yield from self._pulled(graph)
 
     def _pulled(self, graph: "av.filter.Graph") -> "Iterator[Packet[Any]]":
         while True:

@@ -43,8 +43,9 @@ def index_of(container: InputContainer, stream: VideoStream) -> VideoIndex:
     clock = TimelineReader(container, stream.index)
     end_seconds = 0.0
     for packet in container.demux():
-        if packet.dts is not None:
-            end_seconds = max(end_seconds, float((packet.dts + (packet.duration or 0)) * packet.time_base))
+        due = [time for time in (packet.dts, packet.pts) if time is not None]
+        if due:
+            end_seconds = max(end_seconds, float((max(due) + (packet.duration or 0)) * packet.time_base))
         if packet.size:
             clock.add(packet)
             if packet.stream_index == stream.index:

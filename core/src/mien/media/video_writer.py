@@ -228,7 +228,8 @@ class VideoSink:
             options["movie_timescale"] = str(common if common <= _LARGEST_TIMESCALE else max(rates, default=1000))
             options["movflags"] = "+faststart"
             options["write_tmcd"] = "1" if self._keeps_titles and timecode_of(source) else "0"
-        return av.open(url_of(path), "w", options=options)
+        # By its suffix, FFmpeg would write a .m4v for an old player, which takes no HEVC.
+        return av.open(url_of(path), "w", format="mp4" if path.suffix.lower() == ".m4v" else None, options=options)
 
     def _metadata(self) -> dict[str, str]:
         kept = kept_titles(self._like.metadata) if self._keeps_titles else {}
