@@ -31,7 +31,25 @@ class Phase:
     bare: Optimizer
     """As the model made it."""
     parameters: list[nn.Parameter]
-    schedule: ReduceLROnPlateau
+    plateau: ReduceLROnPlateau
+    rates: list[float] = field(default_factory=list)
+    """The learning rate of each group of parameters, before it is multiplied with a schedule's factor."""
+
+    def __post_init__(self) -> None:
+        """Take the rates as they are."""
+        self.read_rates()
+
+    def read_rates(self) -> None:
+        """Take the optimizer's rates for those that a factor is multiplied with."""
+        self.rates = [float(group["lr"]) for group in self.bare.param_groups]
+
+    def multiply_rates(self, factor: float) -> None:
+        """Step with the rates times that from now on."""
+        for group, rate in zip(self.bare.param_groups, self.rates, strict=True):
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate * factor)
+            else:
+                group["lr"] = rate * factor
 
     @property
     def can_skip(self) -> bool:

@@ -24,6 +24,7 @@ from mien.training.iteration import Iteration, NonFiniteLoss, Phase
 from mien.training.metrics import MetricsLog
 from mien.training.options import TrainOptions
 from mien.training.previews import write_preview
+from mien.training.schedule import rate_factor
 from mien.training.stopping import StopRequest
 from mien.training.weights import WEIGHTS, write_weights
 
@@ -93,7 +94,8 @@ class Loop:
         if not self._at.compiled:
             self._iteration.do_not_compile()
         for phase in self._phases:
-            phase.schedule.load_state_dict(self._at.schedules[phase.name])
+            phase.plateau.load_state_dict(self._at.schedules[phase.name])
+            phase.read_rates()
 
     def run(self, stop: StopRequest) -> str:
         """Train until told to stop; returns why it stopped. A checkpoint is written at the end.
@@ -158,7 +160,8 @@ class Loop:
             return
         self._share_buffers()
         self._at.compiled = self._iteration.compiled or self._options.compile is not True
-        self._at.schedules = {phase.name: dict(phase.schedule.state_dict()) for phase in self._phases}
+        self._at.schedules = {phase.name: dict(phase.plateau.state_dict()) for phase in self._phases}
+        self._multiply_rates(1.0)
         checkpoints.save(self._accelerator, self._run, self._at, self._options.checkpoints_kept)
         if self._accelerator.is_main_process:
             write_weights(self._run, self._model)
@@ -173,12 +176,17 @@ class Loop:
     def _step(self, stage: ActiveStage, feed: BatchFeed, stop: bool) -> dict[str, float]:
         """One iteration. Returns losses and gradient norms; raises NonFiniteLoss before weights are spoilt."""
         self._seed()
+        self._multiply_rates(rate_factor(self._options, self._at.step))
         fed = feed.take(stage, self._at.stage_step)
         try:
             return self._iteration.run(fed.batches, stop=stop, fade=stage.of_model.fade)
         except NonFiniteLoss as error:
             rows = "; ".join(self._data.describe(picked) for picked in fed.rows)
             raise NonFiniteLoss(f"{error}, faces (row numbers) {rows}") from error
+
+    def _multiply_rates(self, factor: float) -> None:
+        for phase in self._phases:
+            phase.multiply_rates(factor)
 
     def _seed(self) -> None:
         """Random numbers are a function of seed, process and step: nothing that happened before can change them."""
@@ -207,7 +215,8 @@ class Loop:
         if step % options.steps_per_validation == 0:
             self._validate(metrics, stage)
         if step % options.steps_per_log == 0:
-            rates = {f"learning_rate/{p.name}": float(p.optimizer.param_groups[0]["lr"]) for p in self._phases}
+            factor = rate_factor(options, step - 1)
+            rates = {f"learning_rate/{phase.name}": phase.rates[0] * factor for phase in self._phases}
             figures = {**log.take(), **rates, "stage": float(self._at.stage), "seconds": self._at.seconds}
             metrics.add(step, figures)
         if step % options.steps_per_preview == 0:
@@ -225,8 +234,10 @@ class Loop:
             torch.manual_seed(self._options.seed)  # the same warps every time: losses of two steps can be compared
             losses = guarded_losses(self._wrapped, self._choice, batch, phase.name)
             figures |= {f"validation/{phase.name}/{name}": float(value) for name, value in losses.items()}
-            if self._model.lowers_rate_on_plateau:
-                phase.schedule.step(self._mean_over_processes(losses["loss"]))
+            if self._model.lowers_rate_on_plateau and self._options.schedule == "plateau":
+                phase.multiply_rates(1.0)
+                phase.plateau.step(self._mean_over_processes(losses["loss"]))
+                phase.read_rates()
         figures |= self._follows()
         metrics.add(self._at.step, figures)
 

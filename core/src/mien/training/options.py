@@ -39,6 +39,13 @@ class TrainOptions(PluginConfig):
     """Steps from one checkpoint to the next: what kill -9 can lose at most."""
     checkpoints_kept: int = Field(default=2, ge=1)
     """Older checkpoints are removed."""
+    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
+    """How the learning rate falls: when the loss on held-out faces no longer does; along a cosine, down to 1 % of it at
+    the end; or not at all. A model whose loss does not tell how good it is has no plateau."""
+    warmup: int = Field(default=0, ge=0)
+    """Over so many steps the learning rate rises at the beginning, under any schedule."""
+    schedule_steps: int | None = Field(default=None, ge=1)
+    """Where a cosine ends; none: where `steps` say or the model's stages end. It is kept when a run goes on further."""
     plateau_patience: int = Field(default=10, ge=0)
     """Validations without a new best loss after which the learning rate is lowered."""
     plateau_factor: float = Field(default=0.5, gt=0, le=1)

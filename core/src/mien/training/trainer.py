@@ -35,6 +35,7 @@ from mien.training.held_out_expression import HeldOutExpression
 from mien.training.loop import Loop, check_stages
 from mien.training.options import TrainOptions
 from mien.training.run import DatasetRecord, PluginRecord, RunRecord, make_model
+from mien.training.schedule import with_schedule_steps
 from mien.training.stopping import StopRequest
 from mien.training.weights import WEIGHTS, load_weights
 
@@ -99,6 +100,7 @@ def train(
     data = _data([Path(path) for path in datasets], features, options, registry, of_model, recognizer)
     accelerator = _accelerator(options, run)
     made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
+    options = with_schedule_steps(options, list(made.stages()))
     check_stages(made.stages(), data)  # before there is a run that would be in the way of the next call
     record = RunRecord(
         mien_version=version("mien-core"),
