@@ -44,6 +44,17 @@ def test_settings_reach_the_model_and_the_training(mien, people, tmp_path):
     )
 
 
+def test_a_learning_rate_is_suggested_and_drawn(mien, people, tmp_path):
+    run = mien("train", TINY, *people, "--set", "model.batch_size=2", "--find-lr", tmp_path / "rates.png")
+    assert run.exit_code == 0, run.stderr
+    assert "Tried" in run.stdout and "--set model.learning_rate=" in run.stdout
+    assert (tmp_path / "rates.png").is_file()
+    neither = mien("train", TINY, *people)
+    assert neither.exit_code == 2 and "--run RUN" in neither.stderr
+    both = mien("train", TINY, *people, "--find-lr", tmp_path / "rates.png", "--run", tmp_path / "run")
+    assert both.exit_code == 2 and "leaves no run" in both.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [

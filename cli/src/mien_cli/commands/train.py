@@ -14,7 +14,7 @@ from mien_cli.progress import duration, shown_on
 from mien_cli.settings import settings_of, table_of
 
 if TYPE_CHECKING:
-    from mien.training import TrainOptions, TrainReport
+    from mien.training import LearningRates, TrainOptions, TrainReport
 
 _LIST = "mien train --list-options"
 
@@ -28,14 +28,15 @@ def _list_options(wanted: bool) -> None:
 
 
 def train(
-    run: Annotated[
-        Path, typer.Option("--run", metavar="RUN", help="Folder of the run: record, checkpoints, metrics, previews.")
-    ],
     model: Annotated[
         str | None, typer.Argument(metavar="MODEL", help="A model, as deepfakes or deepfakes:preset=small.")
     ] = None,
     datasets: Annotated[
         list[Path] | None, typer.Argument(metavar="DATASET", help="Preprocessed datasets, one for each person.")
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="RUN", help="Folder of the run: record, checkpoints, metrics, previews."),
     ] = None,
     features: Annotated[
         str, typer.Option(metavar="SPEC", help="What the model draws from, as landmarks:points=28+thumbnail:size=8.")
@@ -73,6 +74,14 @@ def train(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with RUN, exactly as if it had not stopped.")] = False,
+    find_lr: Annotated[
+        Path | None,
+        typer.Option(
+            "--find-lr",
+            metavar="PLOT",
+            help="Try rising learning rates for 100 steps, draw the losses there and suggest one. Leaves no run.",
+        ),
+    ] = None,
     _list: Annotated[
         bool,
         typer.Option("--list-options", callback=_list_options, is_eager=True, help="List what --set train.KEY takes."),
@@ -85,6 +94,7 @@ def train(
       mien train deepfakes:preset=small anna ben --run anna-ben --minutes 30
       mien train latent anna --run anna-latent --features landmarks+thumbnail
       mien train --run anna-ben --resume --minutes 30
+      mien train latent anna --features landmarks+thumbnail --find-lr rates.png
       accelerate launch -m mien_cli train deepfakes anna ben --run anna-ben
     """
     # When the command runs, so that `mien --help` need not wait for torch.
@@ -93,9 +103,13 @@ def train(
 
     # Under `accelerate launch` every process runs this; the first one talks.
     first = os.environ.get("RANK", "0") == "0"
+    if find_lr is not None and (run is not None or resume):
+        raise MienError("--find-lr leaves no run, and goes on with none.", "Leave out --run and --resume.")
+    if find_lr is None and run is None:
+        raise MienError("It was not said where the run is to be.", "--run RUN, in this command")
     with shown_on(messages()) as shown:
         progress = shown if first else Silent()
-        if resume:
+        if run is not None and resume:
             if model or features or recognizer or settings or seed is not None or precision:
                 raise MienError(
                     f"{run} keeps its model, datasets and settings; only when to stop can be said anew.",
@@ -109,17 +123,46 @@ def train(
             of_model, of_training = _by_owner(settings or [])
             named = {"seed": seed, "precision": precision, "steps": steps, "minutes": minutes, "on_nan": on_nan}
             of_training |= {key: str(value) for key, value in named.items() if value is not None}
-            report = training.train(
-                PluginChoice(choice.name, {**choice.settings, **of_model}),
-                datasets or [],
-                run,
-                features=features,
-                recognizer=recognizer,
-                options=_options(of_training),
-                progress=progress,
-            )
-    if first:
+            chosen = PluginChoice(choice.name, {**choice.settings, **of_model})
+            options = _options(of_training)
+            if run is None:
+                rates = training.find_learning_rate(
+                    chosen,
+                    datasets or [],
+                    features=features,
+                    recognizer=recognizer,
+                    options=options,
+                    progress=progress,
+                )
+            else:
+                report = training.train(
+                    chosen,
+                    datasets or [],
+                    run,
+                    features=features,
+                    recognizer=recognizer,
+                    options=options,
+                    progress=progress,
+                )
+    if not first:
+        return
+    if find_lr is not None:
+        rates.plot(find_lr)
+        _suggest(rates, find_lr)
+    else:
         _tell(report)
+
+
+def _suggest(rates: "LearningRates", plot: Path) -> None:
+    """What the loss did at which rate, and what to set."""
+    console = results()
+    lowest, highest = rates.rates[0], rates.rates[-1]
+    console.print(f"Tried {len(rates.rates)} learning rates from {lowest:.0e} to {highest:.1e}; see {plot}.")
+    if rates.suggested is None:
+        console.print("The loss falls at none of them.")
+    else:
+        console.print(f"Suggested: {rates.suggested:g}, a tenth of where the loss is lowest.")
+        console.print(Text(f"--set model.learning_rate={rates.suggested:g}", "cyan"), soft_wrap=True)
 
 
 def _by_owner(texts: list[str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -4,13 +4,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mien.training.find_rate import LearningRates as LearningRates
+    from mien.training.find_rate import find_learning_rate as find_learning_rate
     from mien.training.options import TrainOptions as TrainOptions
     from mien.training.trainer import TrainReport as TrainReport
     from mien.training.trainer import resume as resume
     from mien.training.trainer import train as train
 
-_HOMES = {"TrainOptions": "options", "TrainReport": "trainer", "resume": "trainer", "train": "trainer"}
-__all__ = ["TrainOptions", "TrainReport", "resume", "train"]
+_HOMES = {
+    "LearningRates": "find_rate",
+    "TrainOptions": "options",
+    "TrainReport": "trainer",
+    "find_learning_rate": "find_rate",
+    "resume": "trainer",
+    "train": "trainer",
+}
+__all__ = ["LearningRates", "TrainOptions", "TrainReport", "find_learning_rate", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:

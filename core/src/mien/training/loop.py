@@ -1,7 +1,7 @@
 """The loop: stages, phases and "loss". It knows no model's name and no loss but that one."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -102,14 +102,24 @@ class Loop:
 
         Raises MienError if a loss is not finite, with the step, the faces and the last good checkpoint.
         """
-        accelerator = self._accelerator
-        place = accelerator.process_index, accelerator.num_processes
-        with BatchFeed(self._data, self._model, self._options, accelerator.device, *place) as feed:
+        with self._feed() as feed:
             why = self._train(stop, feed)
         self.checkpoint()
-        accelerator.wait_for_everyone()  # or the first to leave takes the others' connection with it
-        accelerator.end_training()
+        self._accelerator.wait_for_everyone()  # or the first to leave takes the others' connection with it
+        self._accelerator.end_training()
         return why
+
+    def _feed(self) -> BatchFeed:
+        accelerator = self._accelerator
+        place = accelerator.process_index, accelerator.num_processes
+        return BatchFeed(self._data, self._model, self._options, accelerator.device, *place)
+
+    def _count(self, stage: ActiveStage) -> None:
+        """One step more is done."""
+        self._at.step += 1
+        self._at.stage_step += 1
+        if stage.of_model.steps is not None and self._at.stage_step >= stage.of_model.steps:
+            self._at.stage, self._at.stage_step = self._at.stage + 1, 0
 
     def _train(self, stop: StopRequest, feed: BatchFeed) -> str:
         options, began = self._options, time.monotonic()
@@ -125,22 +135,19 @@ class Loop:
                 break
             began_step = time.monotonic()
             try:
-                figures = self._step(stage, feed, stop.wanted)
+                figures = self._step(stage, feed, stop=stop.wanted)
             except NonFiniteLoss as error:
                 self._go_back(error)
                 metrics = MetricsLog(self._accelerator, self._run, self._at.step)
                 log = _Averages()
                 stage = self._stage()
                 continue
-            self._at.step += 1
-            self._at.stage_step += 1
+            self._count(stage)
             self._at.seconds = seconds_before + time.monotonic() - began
             faces = self._faces_per_step(stage.of_model)
             log.add(figures, faces, time.monotonic() - began_step)
             shown = {"loss": round(figures["loss"], 4), "faces_per_second": round(log.faces_per_second, 1)}
             self._progress.advance(1, **shown, **self._shown)
-            if stage.of_model.steps is not None and self._at.stage_step >= stage.of_model.steps:
-                self._at.stage, self._at.stage_step = self._at.stage + 1, 0
             self._report(metrics, log, stage)
             if self._at.step % options.steps_per_checkpoint == 0:
                 self.checkpoint()
@@ -150,6 +157,24 @@ class Loop:
                 break
             stage = self._stage() if self._at.stage_step == 0 else stage
         return why
+
+    def ramp(self, rates: Sequence[float]) -> Iterator[float]:
+        """Train a step at each learning rate, and yield its loss. Ends before the first that is not finite, and where
+        the stages do."""
+        self._progress.start("learning rates", len(rates))
+        stage = self._stage()
+        with self._feed() as feed:
+            for rate in rates:
+                if stage is None:
+                    return
+                try:
+                    figures = self._step(stage, feed, stop=False, factor=rate / self._phases[0].rates[0])
+                except NonFiniteLoss:
+                    return
+                self._count(stage)
+                self._progress.advance(1, rate=f"{rate:.1e}", loss=round(figures["loss"], 4))
+                stage = self._stage() if self._at.stage_step == 0 else stage
+                yield figures["loss"]
 
     def checkpoint(self) -> None:
         """Write a checkpoint and RUN/model.safetensors, unless this step has one. Raises MienError on a full disk."""
@@ -173,10 +198,15 @@ class Loop:
             for buffer in self._model.buffers():
                 buffer.copy_(broadcast(buffer))
 
-    def _step(self, stage: ActiveStage, feed: BatchFeed, stop: bool) -> dict[str, float]:
-        """One iteration. Returns losses and gradient norms; raises NonFiniteLoss before weights are spoilt."""
+    def _step(
+        self, stage: ActiveStage, feed: BatchFeed, *, stop: bool, factor: float | None = None
+    ) -> dict[str, float]:
+        """One iteration. Returns losses and gradient norms; raises NonFiniteLoss before weights are spoilt.
+
+        factor: of the learning rates; None: the schedule's.
+        """
         self._seed()
-        self._multiply_rates(rate_factor(self._options, self._at.step))
+        self._multiply_rates(rate_factor(self._options, self._at.step) if factor is None else factor)
         fed = feed.take(stage, self._at.stage_step)
         try:
             return self._iteration.run(fed.batches, stop=stop, fade=stage.of_model.fade)

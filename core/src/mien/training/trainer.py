@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from mien.contracts.model import Batch, Model
-from mien.contracts.plugin import read_config
+from mien.contracts.plugin import PluginConfig, read_config
 from mien.dataset import Dataset, DatasetInfo
 from mien.errors import MienError
 from mien.plugins.choice import PluginChoice, parse_choice, parse_choices
@@ -86,22 +86,11 @@ def train(
     Raises MienError if RUN exists, a plugin or a dataset is missing or does not fit, or a loss is not finite.
     """
     registry = registry or Registry()
-    options = options or TrainOptions()
-    resolved = {"precision": resolved_precision(options.precision), "compile": resolved_compile(options)}
-    options = options.model_copy(update=resolved)
     if (run / RECORD).exists():
         raise MienError(f"{run} holds a run already.", f"mien train --run {run} --resume")
-    if not datasets:
-        raise MienError("No dataset was named.", f"mien train {model} DATASET --run {run}")
-    choice = parse_choice(model) if isinstance(model, str) else model
-    loaded, config = registry.configure("model", choice)
-    of_model = cast(type[Model], loaded)
-    recognizer = _recognizer(of_model, recognizer or of_model.recognizer, registry)
-    data = _data([Path(path) for path in datasets], features, options, registry, of_model, recognizer)
-    accelerator = _accelerator(options, run)
-    made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
-    options = with_schedule_steps(options, list(made.stages()))
-    check_stages(made.stages(), data)  # before there is a run that would be in the way of the next call
+    begun = _begin(model, datasets, run, features, recognizer, options or TrainOptions(), registry)
+    choice, config, of_model, recognizer = begun.choice, begun.config, type(begun.model), begun.recognizer
+    data, accelerator, made, options = begun.data, begun.accelerator, begun.model, begun.options
     record = RunRecord(
         mien_version=version("mien-core"),
         torch_version=str(torch.__version__),
@@ -137,6 +126,63 @@ def train(
         record.write(run)
     accelerator.wait_for_everyone()
     return _run_loop(accelerator, made, choice.name, data, options, run, None, progress or Silent(), registry)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What a training begins with."""
+
+    choice: PluginChoice
+    config: PluginConfig
+    recognizer: str | None
+    data: TrainingData
+    accelerator: Accelerator
+    model: Model
+    options: TrainOptions
+
+
+def _begin(
+    model: str | PluginChoice,
+    datasets: Sequence[Path],
+    run: Path,
+    features: str,
+    recognizer: str | None,
+    options: TrainOptions,
+    registry: Registry,
+) -> _Begun:
+    """Everything up to the first step, but the run's record: what fails here leaves no run in the way."""
+    resolved = {"precision": resolved_precision(options.precision), "compile": resolved_compile(options)}
+    options = options.model_copy(update=resolved)
+    if not datasets:
+        raise MienError("No dataset was named.", f"mien train {model} DATASET --run {run}")
+    choice = parse_choice(model) if isinstance(model, str) else model
+    loaded, config = registry.configure("model", choice)
+    of_model = cast(type[Model], loaded)
+    recognizer = _recognizer(of_model, recognizer or of_model.recognizer, registry)
+    data = _data([Path(path) for path in datasets], features, options, registry, of_model, recognizer)
+    accelerator = _accelerator(options, run)
+    made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
+    options = with_schedule_steps(options, list(made.stages()))
+    check_stages(made.stages(), data)
+    return _Begun(choice, config, recognizer, data, accelerator, made, options)
+
+
+def loop_for(
+    model: str | PluginChoice,
+    datasets: Sequence[Path],
+    folder: Path,
+    *,
+    features: str,
+    recognizer: str | None,
+    options: TrainOptions,
+    progress: Progress,
+    registry: Registry,
+) -> Loop:
+    """The loop of a training that leaves no run: arguments as of `train`. folder: where it may write. Raises MienError
+    as `train`; it has to be called within `global_state_restored`."""
+    begun = _begin(model, datasets, folder, features, recognizer, options, registry)
+    _fit(begun.model.to(begun.accelerator.device), begun.choice.name, begun.data, progress)
+    return Loop(begun.accelerator, begun.model, begun.choice.name, begun.data, begun.options, folder, progress)
 
 
 @leaving_global_state
