@@ -6,7 +6,10 @@ from mien.contracts.hooks import PluginSpec, hookimpl
 @hookimpl
 def register_models() -> list[PluginSpec]:
     """What it sees, green, or nothing that is finite."""
-    return [PluginSpec("mirror", f"{__name__}.model:Mirror", "what it sees", contract=2)]
+    return [
+        PluginSpec("mirror", f"{__name__}.model:Mirror", "what it sees", contract=2),
+        PluginSpec("echo", f"{__name__}.model:Echo", "what it sees and saw", contract=2),
+    ]
 
 
 @hookimpl

@@ -45,3 +45,14 @@ class Mirror(Model):
         green = torch.tensor([-1.0, 1.0, -1.0])[:, None, None].expand_as(batch.images)
         drawn = torch.stack([batch.images * self.weight, green, batch.images * float("nan")])
         return drawn[cast(Known, target).people, torch.arange(len(batch))]
+
+
+class Echo(Mirror):
+    """The same of two frames before and one after, in their mean."""
+
+    window = (2, 1)
+
+    def generate(self, batch: Batch, target: Target) -> Tensor:
+        """See `mien.Model.generate`."""
+        around = cast(Batch, batch.around)
+        return super().generate(batch, target) / 2 + around.images.unflatten(0, (len(batch), -1)).mean(1) / 2

@@ -15,7 +15,7 @@ from mien.anonymization.search import FaceSearch
 from mien.contracts.face import Face, Landmarks, RgbImage
 from mien.geometry.alignment import align
 from mien.inference.session import Session
-from mien.inference.video import as_shown
+from mien.inference.square_pixels import as_shown
 from mien.media.video_reader import Frame, VideoSource
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.reidentification import is_encoded, joined_by_encodings, joined_by_place, seen_in

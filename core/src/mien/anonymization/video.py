@@ -23,7 +23,8 @@ from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.report import AnonymizedFile, Check, FrameRange, as_ranges
 from mien.inference.session import Session
-from mien.inference.video import FRAMES_AHEAD, as_shown, as_stored
+from mien.inference.square_pixels import as_shown, as_stored
+from mien.inference.video import FRAMES_AHEAD
 from mien.media.animation import open_sink, open_video
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink

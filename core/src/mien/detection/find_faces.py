@@ -22,7 +22,8 @@ from mien.errors import MienError
 from mien.geometry.alignment import align
 from mien.inference.detector import FaceDetector
 from mien.inference.jobs import failure_of
-from mien.inference.video import as_shown, followed
+from mien.inference.square_pixels import as_shown
+from mien.inference.video import followed
 from mien.media.animation import open_video
 from mien.media.discovery import Source, find_sources
 from mien.media.images import load_file

@@ -14,7 +14,7 @@ from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, FaceCrop, Mask, RgbImage
 from mien.contracts.model import Batch, Generated, to_uint8_images
 from mien.geometry.alignment import as_uint8_mask, can_align, cut, points_of, similarity_to_crop
-from mien.inference.target import FaceTarget, as_target
+from mien.inference.target import FaceTarget, as_target, facts_of_target
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.guard import guarded_blend, guarded_generate
@@ -146,6 +146,15 @@ class FaceGenerator:
         generator = copy(self)
         generator._own_targets = targets
         return generator
+
+    def facts_of_targets(self) -> tuple[object, ...]:
+        """Whom it draws, as values that are equal for the same people; their `repr` says them."""
+        return tuple(fact for target in self._own_targets for fact in facts_of_target(target))
+
+    @property
+    def device_type(self) -> str:
+        """On what faces are drawn: "cpu", "cuda", …"""
+        return self._device.type
 
     def can_draw(self, face: TrackedFace) -> bool:
         """Whether it is surely a face, and its points suffice to cut it out as the model's alignment needs it."""

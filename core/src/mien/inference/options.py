@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mien.inference.segment_length import SEGMENT_SECONDS
 from mien.media.part import WHOLE, Part
 from mien.media.video_writer import DEFAULT_QUALITY
 
@@ -35,6 +36,8 @@ class SessionOptions:
     """Whether the sound of videos is kept. When anonymizing, `AnonymizeOptions.sound` has to say so too."""
     part: Part = WHOLE
     """Of videos: from when to when."""
+    segment_seconds: float = SEGMENT_SECONDS
+    """Of videos that are swapped: how long the segments are, about, in which longer ones are drawn."""
     overwrite: bool = False
     """Whether files that are there may be replaced."""
     credentials: bool = True

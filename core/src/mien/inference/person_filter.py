@@ -2,7 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import TypeAlias
@@ -30,6 +30,18 @@ Distances: TypeAlias = NDArray[np.float64]
 """float64 (P,): how far a face lies from each person."""
 
 
+@dataclass(slots=True)
+class PeopleOfTracks:
+    """What is known of the tracks of a video, up to a frame; it can be pickled."""
+
+    detections: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    """Track → in how many frames it was measured."""
+    distances: dict[int, deque[Distances]] = field(default_factory=dict)
+    """Track → how far it was from each person, the last times that it was compared."""
+    waiting: deque[tuple[Frame, list[TrackedFace]]] = field(default_factory=deque)
+    """Frames that are in, and have not gone out."""
+
+
 class PersonFilter:
     """Picks the faces of the people whom images show, an image each.
 
@@ -49,6 +61,10 @@ class PersonFilter:
                     "Give one image of each person: --person IMAGE, with a --to NAME for each",
                 )
 
+    def facts(self) -> tuple[object, ...]:
+        """Values by which it is known whether two calls pick the same people."""
+        return (self._recognizer.record, self._recognizer.same_person_below, self._references.tobytes())
+
     def of_image(self, image: RgbImage, faces: Sequence[TrackedFace]) -> list[TrackedFace]:
         """The people's faces in an image, each with the number of its person as `TrackedFace.method`.
 
@@ -63,30 +79,39 @@ class PersonFilter:
         So a face that turns away stays who it is, also where its landmarks are not known. Each frame comes out once
         `FIRST_COMPARISONS` − 1 more have come in.
         """
-        detections: defaultdict[int, int] = defaultdict(int)
-        distances: defaultdict[int, deque[Distances]] = defaultdict(lambda: deque(maxlen=DISTANCES_KEPT))
-        waiting: deque[tuple[Frame, list[TrackedFace]]] = deque()
-
-        def chosen() -> tuple[Frame, list[TrackedFace]]:
-            frame, faces = waiting.popleft()
-            compared = [face for face in faces if distances[face.track]]
-            medians = [np.asarray(np.median(distances[face.track], axis=0)) for face in compared]
-            return frame, list(self._chosen(compared, medians))
-
+        known = PeopleOfTracks()
         for frame, faces in frames:
-            compared: list[TrackedFace] = []
-            for face in (face for face in faces if face.landmarks is not None and not face.interpolated):
-                number = detections[face.track]
-                if number < FIRST_COMPARISONS or number % FRAMES_PER_COMPARISON == 0:
-                    compared.append(face)
-                detections[face.track] += 1
-            for face, distance in zip(compared, self._distances(frame.image, compared), strict=True):
-                distances[face.track].append(distance)
-            waiting.append((frame, faces))
-            if len(waiting) == FIRST_COMPARISONS:
-                yield chosen()
-        while waiting:
-            yield chosen()
+            yield from self.add(known, frame, faces)
+        yield from self.rest(known)
+
+    def add(
+        self, known: "PeopleOfTracks", frame: Frame, faces: list[TrackedFace]
+    ) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+        """The next frame of a video comes in, and one goes out if `FIRST_COMPARISONS` − 1 came in after it.
+
+        known: what is known of the video's tracks; this frame is added to it.
+        """
+        compared: list[TrackedFace] = []
+        for face in (face for face in faces if face.landmarks is not None and not face.interpolated):
+            number = known.detections[face.track]
+            if number < FIRST_COMPARISONS or number % FRAMES_PER_COMPARISON == 0:
+                compared.append(face)
+            known.detections[face.track] += 1
+        for face, distance in zip(compared, self._distances(frame.image, compared), strict=True):
+            known.distances.setdefault(face.track, deque(maxlen=DISTANCES_KEPT)).append(distance)
+        known.waiting.append((frame, faces))
+        return iter([self._next_of(known)] if len(known.waiting) == FIRST_COMPARISONS else [])
+
+    def rest(self, known: "PeopleOfTracks") -> Iterator[tuple[Frame, list[TrackedFace]]]:
+        """No frame comes any more: those that are still in go out."""
+        while known.waiting:
+            yield self._next_of(known)
+
+    def _next_of(self, known: "PeopleOfTracks") -> tuple[Frame, list[TrackedFace]]:
+        frame, faces = known.waiting.popleft()
+        compared = [face for face in faces if face.track in known.distances]
+        medians = [np.asarray(np.median(known.distances[face.track], axis=0)) for face in compared]
+        return frame, list(self._chosen(compared, medians))
 
     def _chosen(self, faces: Sequence[TrackedFace], distances: Sequence[Distances]) -> Iterator[TrackedFace]:
         """The faces that are one of the people, the nearest of whom each is. distances: of each face to each person."""

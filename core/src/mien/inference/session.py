@@ -22,6 +22,7 @@ from mien.inference.options import SessionOptions
 from mien.inference.person_filter import PersonFilter
 from mien.inference.plugins_used import plugins_used
 from mien.inference.report import FileReport
+from mien.inference.segment_length import check_segment_seconds
 from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
 from mien.media.credentials import Signer
 from mien.media.images import read_image
@@ -69,6 +70,7 @@ class Session:
     quality: int
     sound: bool
     part: Part
+    segment_seconds: float
     threads: int
     clock: Stopwatch
     progress: Progress = field(default_factory=Silent)
@@ -91,6 +93,7 @@ class Session:
         person whose faces are drawn anew is unreadable or shows no face, or several.
         """
         registry, options, progress = registry or Registry(), options or SessionOptions(), progress or Silent()
+        check_segment_seconds(options.segment_seconds)
         trained = open_run(run, registry)
         clock = Stopwatch()
         threads = options.threads or os.cpu_count() or 1
@@ -135,6 +138,7 @@ class Session:
             quality=options.quality,
             sound=options.sound,
             part=options.part,
+            segment_seconds=options.segment_seconds,
             threads=threads,
             clock=clock,
             progress=progress,
@@ -150,6 +154,11 @@ class Session:
     def targets(self) -> frozenset[TargetKind]:
         """Whom the run's model can draw."""
         return self.run.model.targets
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """How many frames before and after a face its model needs."""
+        return self.run.model.window
 
     # Arrays in memory
 
@@ -239,7 +248,7 @@ class Session:
         Returns what came of it. Raises MienError if the video is damaged, a plugin fails, or it cannot be written.
         """
         from mien.inference.jobs import list_jobs, open_whole
-        from mien.inference.video import swap_video
+        from mien.inference.segmented_video import swap_video
 
         (job,) = list_jobs(source, output, overwrite=True)
         video = open_whole(source, self.part)

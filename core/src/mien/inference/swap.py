@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mien.errors import MienError
 from mien.inference.blender_selection import AUTO, candidates_for, choose_blender
@@ -11,9 +12,11 @@ from mien.inference.images import swap_image, swap_images
 from mien.inference.jobs import FileTask, Job, elsewhere, list_jobs, run_jobs
 from mien.inference.options import SessionOptions
 from mien.inference.report import FileReport, SwapReport
+from mien.inference.segmented_video import SegmentTask, SegmentWorkers, swap_video
+from mien.inference.segments import is_long
 from mien.inference.session import Session
 from mien.inference.target import FaceTarget
-from mien.inference.video import swap_video
+from mien.media.animation import open_video
 from mien.media.discovery import passed_over
 from mien.media.part import Part
 from mien.media.video_writer import check_quality
@@ -44,11 +47,13 @@ def swap(
     options: how, see `SessionOptions`; its blender may be "auto": the best of those installed, as `choose_blender`
     finds it, with a sheet that shows them all beside the output, or in it if it is a folder. None: the defaults.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
-    executor: what does the files of a folder, one to a task, as `mien.workers.cluster.RayExecutor`; its workers see the
-    same files under the same paths. The results are those of this machine. None: this process does them. It does not
-    choose a blender: "auto" compares here first.
+    executor: what does the files of a folder, one to a task, and long videos, a segment to a task, as
+    `mien.workers.cluster.RayExecutor`; its workers see the same files under the same paths. The results are those of
+    this machine. None: this process does them. It does not choose a blender: "auto" compares here first.
 
-    What is drawn is labelled as synthetic (see `mien.media.provenance`). Each file appears whole or not at all.
+    What is drawn is labelled as synthetic (see `mien.media.provenance`). Each file appears whole or not at all. A video
+    that is longer than one and a half of `options.segment_seconds` is drawn in segments: when this is interrupted, even
+    killed, the same call goes on after the last whole one, and its result is that of a call that ran through.
 
     Returns what came of each file, how long it took, and which blender was taken.
     Raises MienError, with nothing lost: for a quality off its scale; a run that is missing, untrained or needs a plugin
@@ -76,11 +81,18 @@ def swap(
     if candidates:
         comparison = choose_blender(jobs, session, candidates)
         session = session.blending_with(comparison.chosen)
-    if executor is not None and source.is_dir():
+    workers = None
+    if executor is not None:
         init = SwapInit(registry, run, to, tuple(reference), replace(options, blender=session.blender))
-        files = elsewhere(executor, init, jobs, output, session.progress)
+        workers = SegmentWorkers(executor, init)
+    if executor is not None and source.is_dir():
+        long = [job for job in jobs if _is_long(job, session)]
+        short = [job for job in jobs if job not in long]
+        files = elsewhere(executor, init, short, output, session.progress) if short else ()
+        files += _done(long, source, output, session, options.part, workers) if long else ()
+        files = tuple(sorted(files, key=lambda file: file.source))
     else:
-        files = _done(jobs, source, output, session, options.part)
+        files = _done(jobs, source, output, session, options.part, workers)
     return SwapReport(
         files=files,
         seconds=time.perf_counter() - start,
@@ -92,7 +104,14 @@ def swap(
     )
 
 
-def _done(jobs: Sequence[Job], source: Path, output: Path, session: Session, part: Part) -> tuple[FileReport, ...]:
+def _done(
+    jobs: Sequence[Job],
+    source: Path,
+    output: Path,
+    session: Session,
+    part: Part,
+    workers: SegmentWorkers | None = None,
+) -> tuple[FileReport, ...]:
     return run_jobs(
         jobs,
         source,
@@ -100,14 +119,23 @@ def _done(jobs: Sequence[Job], source: Path, output: Path, session: Session, par
         FileReport,
         image=lambda job: swap_image(job, session),
         images=lambda images: swap_images(images, session),
-        video=lambda job, video: swap_video(job, video, session),
+        video=lambda job, video: swap_video(job, video, session, workers),
         part=part,
     )
 
 
+def _is_long(job: Job, session: Session) -> bool:
+    """Whether a file is a video of several segments; one that cannot be read is none."""
+    try:
+        return job.source.kind == "video" and is_long(open_video(job.source.path), session.segment_seconds)
+    except MienError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class SwapInit:
-    """What a worker that swaps the files of a folder is initialised with; a `mien.workers.WorkerInit`."""
+    """What a worker that swaps the files of a folder, or segments of a video, is initialised with; a
+    `mien.workers.WorkerInit`."""
 
     registry: Registry
     run: Path | str
@@ -115,13 +143,15 @@ class SwapInit:
     reference: tuple[Path, ...]
     options: SessionOptions
 
-    def make_worker(self) -> Callable[[FileTask, Callable[[object], None]], FileReport]:
-        """Open the run, once for all files. Raises MienError as `swap` does."""
+    def make_worker(self) -> Callable[[FileTask | SegmentTask, Callable[[object], None]], Any]:
+        """Open the run, once for all tasks. Raises MienError as `swap` does."""
         options = replace(self.options, threads=1)
         session = Session.open(self.run, options=options, registry=self.registry)
         session = session.drawing(*_targets(session, self.to, self.reference))
 
-        def do(task: FileTask, report: Callable[[object], None]) -> FileReport:
+        def do(task: FileTask | SegmentTask, report: Callable[[object], None]) -> Any:
+            if not isinstance(task, FileTask):
+                return task.do(session)
             folder, output = task.folders
             (done,) = _done([task.job], folder, output, session, options.part)
             return done

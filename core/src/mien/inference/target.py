@@ -57,6 +57,14 @@ def as_target(people: Sequence[FaceTarget]) -> Target:
     return Reference(torch.tensor([numbers[id(reference)] for reference in given]), tuple(different))
 
 
+def facts_of_target(target: FaceTarget) -> tuple[object, ...]:
+    """Values by which it is known whether two calls draw the same person."""
+    if not isinstance(target, ReferencePerson):
+        return (target.kind, target.index if isinstance(target, KnownPerson) else target.id)
+    shown = (target.given.encoding, target.given.faces.images)
+    return (target.kind, *(tensor.cpu().numpy().tobytes() for tensor in shown))
+
+
 def synthetic_id(seed: int, file: str, person: int) -> int:
     """The number of the synthetic person as whom a person of a file is drawn, in [0, 2⁶³).
 

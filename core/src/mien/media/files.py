@@ -19,6 +19,7 @@ _IN_THE_WAY = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
 _TOO_LARGE = {errno.EFBIG, errno.ENAMETOOLONG}
 _LONGEST_NAME_BYTES = 255
 _REPLACED = "old"
+_PARTS = "parts"
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<marks>[a-z.]+)-(?P<node>[0-9a-f]{6})-(?P<pid>[0-9]+)(?:\.[^-]*)?")
 _CLOCKS_DIFFER_SECONDS = 2.0
 
@@ -29,20 +30,20 @@ def temporary(path: Path, mark: str) -> Path:
     path: may be such a path itself. mark: what it is for, in a word. `remove_leftovers` knows it by its name.
     """
     above = _TEMPORARY.fullmatch(path.name)
-    name = above["name"] if above else hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
+    name = above["name"] if above else _short(path)
     return path.with_name(_hidden(name, f"{above['marks']}.{mark}" if above else mark) + path.suffix)
 
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what processes of this machine that have ended, as by `kill -9`, left half written in a folder.
 
-    What a process is still at work on stays, and so does what one of another machine has written. A folder that was to
-    be replaced, and is gone from its place, is put back. Raises nothing.
+    What a process is still at work on stays, and so does what one of another machine has written, and the folders of
+    `parts_folder`. A folder that was to be replaced, and is gone from its place, is put back. Raises nothing.
     """
     with suppress(OSError):
         left = [(path, found) for path in folder.iterdir() if (found := _TEMPORARY.fullmatch(path.name))]
         for path, found in left:
-            if found["node"] != _node() or _is_at_work(int(found["pid"]), path):
+            if found["marks"] == _PARTS or not _is_left(path, found):
                 continue
             target = folder / found["name"]
             with suppress(OSError):
@@ -52,6 +53,51 @@ def remove_leftovers(folder: Path) -> None:
                     shutil.rmtree(path, ignore_errors=True)
                 else:
                     path.unlink(missing_ok=True)
+
+
+def parts_folder(path: Path) -> Path:
+    """A hidden folder beside a path for the parts of what is to stand there, until it does.
+
+    What is in such a folder of a process of this machine that has ended is taken over. Raises MienError if it cannot be
+    made.
+    """
+    name = _short(path)
+    folder = path.with_name(_hidden(name, _PARTS))
+    with writing_to(path):
+        if not folder.exists():
+            for left in _parts_left(path.parent, name):
+                with suppress(OSError):  # another process was quicker
+                    os.replace(left, folder)
+                    break
+        folder.mkdir(parents=True, exist_ok=True)
+    remove_parts(path, but=folder)
+    remove_leftovers(folder)
+    return folder
+
+
+def remove_parts(path: Path, *, but: Path | None = None) -> None:
+    """Remove what processes of this machine that have ended left of `parts_folder`. Raises nothing."""
+    for left in _parts_left(path.parent, _short(path)):
+        if left != but:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _parts_left(parent: Path, name: str) -> list[Path]:
+    """Those of one path, the newest first."""
+    with suppress(OSError):
+        found = [(path, _TEMPORARY.fullmatch(path.name)) for path in parent.glob(f".{name}.{_PARTS}-*")]
+        left = [path for path, parsed in found if parsed and _is_left(path, parsed)]
+        return sorted(left, key=lambda path: path.stat().st_mtime, reverse=True)
+    return []
+
+
+def _short(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
+
+
+def _is_left(path: Path, found: re.Match[str]) -> bool:
+    """Whether who wrote it was a process of this machine, and has ended."""
+    return found["node"] == _node() and not _is_at_work(int(found["pid"]), path)
 
 
 def _hidden(name: str, marks: str) -> str:

@@ -197,6 +197,18 @@ class VideoSource:
         return self._file_times()[self._first : self._stop]
 
     @property
+    def end(self) -> int:
+        """When the last frame is over, in units of `time_base`."""
+        return [*self._file_times(), self._file_end()][-1 if self._stop is None else self._stop]
+
+    def key_frames(self) -> list[int]:
+        """Numbers of the frames at which decoding can begin, as far as the file tells them; ascending."""
+        index = self._index()
+        at_keys = set(index.keyframes) if index.stored is not None else set()
+        stored = (index.stored or [])[self._first : self._stop]
+        return [number for number, time in enumerate(stored) if time in at_keys]
+
+    @property
     def damage(self) -> str | None:
         """Why the file ends too early; None if nothing is missing, or it is after a part."""
         return self._damage_of_file() if self._stop is None else None

@@ -1,48 +1,37 @@
 """Writing a video, whole or not at all: new images with the times, colors, sound and titles of their source."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from math import floor, lcm
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 import av
-import numpy as np
-from av.codec.context import Flags
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
-from mien.geometry.pixel_shape import in_square_pixels, size_in_square_pixels
 from mien.media.credentials import remove_sidecar
-from mien.media.deep_images import merged
 from mien.media.files import whole_file
+from mien.media.image_encoder import WORST_QUALITY, ImageEncoder
 from mien.media.part import timecode_after
 from mien.media.provenance import Provenance
 from mien.media.titles import kept_titles, lost_titles
 from mien.media.tracks import Tracks, label, timecode_of
-from mien.media.video_reader import CONVERSION, Frame, VideoSource, url_of
+from mien.media.video_parts import decoding_times, packets_of, shown_order
+from mien.media.video_reader import Frame, VideoSource, url_of
 
 WRITABLE_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 """What `VideoSink` can write."""
-BEST_QUALITY, WORST_QUALITY, DEFAULT_QUALITY = 0, 51, 18
-"""On x264's scale of constant rate factors: 18 looks like the original, and 6 more are about half as many bytes."""
-_WORST_VP9_QUALITY = 63
-_ENCODER_THREADS = 4  # fixed, since x264's output depends on it
+BEST_QUALITY, DEFAULT_QUALITY = 0, 18
+"""On x264's scale of constant rate factors, which ends at `WORST_QUALITY`: 18 looks like the original, and 6 more are
+about half as many bytes."""
 _MP4_SUFFIXES = (".mp4", ".m4v", ".mov")
 _LARGEST_TIMESCALE = 2**31 - 1
-# Macroblock-tree rate control is off since, in the build that PyAV brings, it decides differently from run to run.
-_X264_OPTIONS = {"preset": "superfast", "mbtree": "0"}
-_H264, _HEVC, _VP9, _AV1 = "libx264", "libx265", "libvpx-vp9", "libsvtav1"
-_AV1_OPTIONS = {"preset": "9", "svtav1-params": "lp=1"}
-_X265_OPTIONS = {"preset": "superfast", "x265-params": "log-level=none"}
-_VP9_OPTIONS = {"deadline": "good", "cpu-used": "5", "row-mt": "1", "tile-columns": "1", "b": "0"}
 
 
 def check_quality(quality: int) -> None:
@@ -98,14 +87,8 @@ class VideoSink:
         self.path = path
         self._like = like
         self._synthetic = synthetic
-        self._quality = quality
         self._keeps_sound, self._keeps_titles = sound, titles
-        # FFmpeg writes the shape of pixels into a .webm only if it is told otherwise than PyAV can.
-        self._is_stretched = path.suffix.lower() == ".webm" and like.pixel_shape != 1
-        shape = float(like.pixel_shape) if self._is_stretched else 1.0
-        self._width, self._height = size_in_square_pixels(like.width, like.height, shape)
-        # The VP9 that PyAV brings has 8 bits, and its AV1 even sides.
-        self._is_deep = like.bits > 8 and not (path.suffix.lower() == ".webm" and (self._width % 2 or self._height % 2))
+        self._encoder = ImageEncoder(like, path.suffix, quality)
         self.notes: tuple[str, ...] = ()
         """What of the source is left out or changed, besides its images; each as a sentence without its end."""
         self._stack = ExitStack()
@@ -126,7 +109,7 @@ class VideoSink:
             timecode = timecode_after(said, self._like.first_frame, self._like.rate) if said else None
             if timecode and self._keeps_titles:
                 self._output.metadata["timecode"] = timecode
-            self._video = self._video_stream()
+            self._video = self._encoder.add_to(self._output)
             label(source.streams[self._like.stream_index], self._video, titles=self._keeps_titles)
             tracks = self._tracks = Tracks(
                 source,
@@ -144,7 +127,7 @@ class VideoSink:
             self._copy_chapters(source, origin, tracks)
             if said and not (timecode and self._keeps_titles):
                 tracks.notes.append("the timecode is left out")
-            self.notes = (*self._like.notes, *self._lost_color(), *tracks.notes)
+            self.notes = (*self._like.notes, *self._encoder.lost_color(), *tracks.notes)
             self._rest = tracks.packets(origin)
             self._write_header()
             self._next_packet = next(self._rest, None)
@@ -159,22 +142,33 @@ class VideoSink:
 
         Raises MienError if the disk is full.
         """
-        if image.shape != (self._like.height, self._like.width, 3):
-            raise ValueError(f"a frame of shape {image.shape} in a video of {self._like.width}×{self._like.height}")
-        if self._is_deep:
-            in_16_bits = (
-                image.astype(np.uint16) * 257
-                if before is None or before.deep is None
-                else (merged(image, before.image, before.deep))
-            )
-            frame = VideoFrame.from_ndarray(np.ascontiguousarray(self._sized(in_16_bits)), format="rgb48le")
-        else:
-            frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(self._sized(image)), format="rgb24")
+        frame = self._encoder.frame(self._video, image, before)
         frame.pts, frame.time_base, frame.duration = pts - self._origin, self._like.time_base, duration
-        self._mux(self._video.encode(self._in_source_colors(frame)))
+        self._mux(self._video.encode(frame))
 
-    def _sized(self, image: NDArray[Any]) -> NDArray[Any]:
-        return in_square_pixels(image, float(self._like.pixel_shape)) if self._is_stretched else image
+    def write_parts(self, parts: Sequence[Path]) -> None:
+        """Add all frames as they are encoded already, in the parts of a `PartSink`, which follow each other.
+
+        So not one of them is encoded a second time. It is instead of `write`.
+
+        Raises MienError if the disk is full.
+        """
+        times = self._like.frame_times()
+        ends = [*times[1:], self._like.end]
+        orders = [shown_order(part) for part in parts]
+        if sum(map(len, orders)) != len(times):
+            raise ValueError(f"{sum(map(len, orders))} images in parts of a video of {len(times)}")
+        ahead = max(at - number for order in orders for at, number in enumerate(order))
+        dts = iter(decoding_times(times, ahead))
+        first = 0
+        for part, order in zip(parts, orders, strict=True):
+            for packet, number in zip(packets_of(part), order, strict=True):
+                pts = times[first + number]
+                packet.stream, packet.time_base = self._video, self._like.time_base
+                packet.pts, packet.dts = pts - self._origin, next(dts) - self._origin
+                packet.duration = ends[first + number] - pts
+                self._mux([packet])
+            first += len(order)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -242,49 +236,6 @@ class VideoSink:
         kept = {key: text for key, text in kept.items() if key.lower() not in marks}
         return kept | {key: "\n".join(filter(None, [said.get(key), mark])) for key, mark in marks.items()}
 
-    def _video_stream(self) -> VideoStream:
-        like = self._like
-        encoder, quality, options = self._encoder()
-        stream = cast(
-            VideoStream, self._output.add_stream(encoder, rate=like.rate, options={**options, "crf": str(quality)})
-        )
-        context = stream.codec_context
-        context.width, context.height = self._width, self._height
-        in_webm = self.path.suffix.lower() == ".webm"
-        context.pix_fmt = "yuv420p" if encoder == _AV1 else _pixel_format(like, any_size=in_webm)
-        if self._is_deep:
-            context.pix_fmt += "10le"
-        if encoder == _HEVC and self.path.suffix.lower() in _MP4_SUFFIXES:
-            context.codec_tag = "hvc1"  # by which Apple's players know it
-        context.sample_aspect_ratio = Fraction(1) if self._is_stretched else like.pixel_shape
-        context.time_base = stream.time_base = like.time_base
-        context.thread_count, context.thread_type = _ENCODER_THREADS, "FRAME"
-        context.flags |= Flags.frame_duration
-        context.color_range, context.colorspace = like.color.range, like.color.stored_space
-        context.color_primaries, context.color_trc = like.color.primaries, like.color.transfer
-        return stream
-
-    def _lost_color(self) -> list[str]:
-        lost = []
-        if self._is_stretched:
-            lost.append(f"its pixels are made square: {self._width}×{self._height} px")
-        bits = 10 if self._is_deep else 8
-        if self._like.bits > bits:
-            lost.append(f"{self._like.bits} bits a channel became {bits}")
-        if self._like.hdr.x265_params() and (not self._is_deep or self.path.suffix.lower() == ".webm"):
-            lost.append("what the source says of its display and brightness (HDR metadata) is left out")
-        return lost
-
-    def _encoder(self) -> tuple[str, int, dict[str, str]]:
-        """What encodes the images, the quality on its own scale, and its options."""
-        of_webm = round(self._quality * _WORST_VP9_QUALITY / WORST_QUALITY)
-        if self.path.suffix.lower() == ".webm":
-            return (_AV1, max(1, of_webm), _AV1_OPTIONS) if self._is_deep else (_VP9, of_webm, _VP9_OPTIONS)
-        if self._is_deep:
-            params = _X265_OPTIONS["x265-params"] + self._like.hdr.x265_params()
-            return _HEVC, self._quality, {**_X265_OPTIONS, "x265-params": params}
-        return _H264, self._quality, _X264_OPTIONS
-
     def _copy_chapters(self, source: InputContainer, origin: Fraction, tracks: Tracks) -> None:
         chapters = source.chapters()
         if not self._keeps_titles:
@@ -315,16 +266,6 @@ class VideoSink:
                 "Use .mkv, or leave the sound out with --no-sound.",
             ) from error
 
-    def _in_source_colors(self, frame: VideoFrame) -> VideoFrame:
-        like, context = self._like, self._video.codec_context
-        return frame.reformat(
-            format=context.pix_fmt,
-            dst_colorspace=like.color.matrix(like.height),
-            dst_color_range=like.color.range or ColorRange.MPEG,
-            interpolation=CONVERSION,
-            threads=1,
-        )
-
     def _mux(self, packets: "list[Packet[VideoStream]]") -> None:
         for packet in packets:
             if packet.dts is not None:
@@ -351,15 +292,3 @@ class VideoSink:
                 return
             self._write_packet(packet)
             self._next_packet = next(self._rest, None)
-
-
-def _pixel_format(like: VideoSource, *, any_size: bool) -> str:
-    """The 8-bit format that keeps as much of the colors' resolution as the source has."""
-    if like.pixel_format.startswith(("yuv444", "yuvj444", "yuva444", "gbr", "rgb", "bgr", "p410", "p416")):
-        return "yuv444p"
-    half_height = not like.pixel_format.startswith(
-        ("yuv422", "yuvj422", "yuva422", "nv16", "nv20", "p210", "p216", "v210", "y210")
-    )
-    if not any_size and (like.width % 2 or (half_height and like.height % 2)):
-        return "yuv444p"
-    return "yuv420p" if half_height else "yuv422p"

@@ -152,7 +152,16 @@ def untracked(faces: Sequence[Face]) -> list[TrackedFace]:
 
 
 def follow(found: Iterable[tuple[Frame, Sequence[Face]]]) -> Iterator[tuple[Frame, list[TrackedFace]]]:
-    """Follow the faces of successive frames by their boxes; each frame comes out once `LOOK_AHEAD_FRAMES` more are in.
+    """Follow the faces of successive frames, as a `Tracker` does; each frame comes out once `LOOK_AHEAD_FRAMES` more
+    are in."""
+    tracker = Tracker()
+    for frame, faces in found:
+        yield from tracker.add(frame, faces)
+    yield from tracker.rest()
+
+
+class Tracker:
+    """Follows the faces of successive frames by their boxes.
 
     - A face belongs to the track whose last box is nearest, if it can have come from there (`MAX_STEP`, `MAX_GROWTH`).
       Otherwise it begins a new one.
@@ -165,36 +174,54 @@ def follow(found: Iterable[tuple[Frame, Sequence[Face]]]) -> Iterator[tuple[Fram
       distance in time, and with how far the face is from the middle between the two, compared with `JITTER` or
       `BOX_JITTER`: what turns or halts is hardly averaged. So are the landmarks that tell the expression, each part of
       the face by its own motion compared with `PART_JITTER`: a blink stays a blink while the head rests.
+
+    It can be pickled between two frames.
     """
-    window: deque[_Entry] = deque()
-    tracks: dict[int, _Track] = {}
-    sure: set[int] = set()
-    begun = 0
-    waiting = 0
-    for position, (frame, faces) in enumerate(found):
-        tracks = {number: track for number, track in tracks.items() if position - track.found[-1] <= MAX_GAP_FRAMES + 1}
+
+    def __init__(self) -> None:
+        self._window: deque[_Entry] = deque()
+        self._tracks: dict[int, _Track] = {}
+        self._sure: set[int] = set()
+        self._begun = 0
+        self._waiting = 0
+        self.frames_in = 0
+        """How many frames have come in."""
+
+    def add(self, frame: Frame, faces: Sequence[Face]) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+        """The next frame comes in, and one goes out if `LOOK_AHEAD_FRAMES` came in after it."""
+        window, position = self._window, self.frames_in
+        self.frames_in += 1
+        self._tracks = tracks = {
+            number: track for number, track in self._tracks.items() if position - track.found[-1] <= MAX_GAP_FRAMES + 1
+        }
         window.append(_Entry(frame))
         for face, number in _matched(faces, tracks, position):
             if number is None:
-                number, begun = begun, begun + 1
+                number, self._begun = self._begun, self._begun + 1
                 tracks[number] = _Track(face.box, deque())
             ago = position - tracks[number].found[-1] if tracks[number].found else 0
             tracks[number].add(face.box, position)
             if face.score >= SURELY_A_FACE:
-                sure.add(number)
+                self._sure.add(number)
             window[-1].detections[number] = _Detection(face)
             if ago > 1 and tracks[number].share_found >= MIN_SHARE_FOUND:
                 _interpolate_faces(window, number, ago)
             if face.landmarks is not None:
                 _interpolate_landmarks(window, number)
-        waiting += 1
-        if waiting > LOOK_AHEAD_FRAMES:
-            yield _steadied(window, len(window) - waiting, sure)
-            waiting -= 1
-        while len(window) > waiting + WINDOW_FRAMES:
+        self._waiting += 1
+        ready = []
+        if self._waiting > LOOK_AHEAD_FRAMES:
+            ready.append(_steadied(window, len(window) - self._waiting, self._sure))
+            self._waiting -= 1
+        while len(window) > self._waiting + WINDOW_FRAMES:
             window.popleft()
-    for left in range(waiting, 0, -1):
-        yield _steadied(window, len(window) - left, sure)
+        return iter(ready)
+
+    def rest(self) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+        """No frame comes any more: those that are still in go out."""
+        while self._waiting:
+            self._waiting -= 1
+            yield _steadied(self._window, len(self._window) - self._waiting - 1, self._sure)
 
 
 def _matched(faces: Sequence[Face], tracks: dict[int, _Track], position: int) -> list[tuple[Face, int | None]]:

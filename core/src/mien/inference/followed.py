@@ -1,0 +1,145 @@
+"""The faces of a video, frame by frame: followed, chosen and counted, in a state that can be put down and taken up."""
+
+import io
+import pickle
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from mien.contracts.face import Face
+from mien.inference.person_filter import PeopleOfTracks
+from mien.inference.report import FileReport, as_ranges
+from mien.inference.session import Session
+from mien.inference.square_pixels import as_shown
+from mien.media.video_reader import Frame, VideoSource
+from mien.tracking.track_gaps import TrackGaps
+from mien.tracking.tracker import TrackedFace, Tracker
+
+FrameFaces: TypeAlias = tuple[Frame, list[TrackedFace]]
+"""A frame in square pixels, and its faces there that may be drawn anew."""
+_SAVED = {
+    "builtins": ("int", "set"),
+    "collections": ("defaultdict", "deque"),
+    "mien.contracts.face": ("Box", "Face"),
+    "mien.inference.followed": ("FollowedFaces",),
+    "mien.inference.person_filter": ("PeopleOfTracks",),
+    "mien.tracking.track_gaps": ("TrackGaps", "_Detection"),
+    "mien.tracking.tracker": ("TrackedFace", "Tracker", "_Detection", "_Entry", "_Track"),
+    "numpy": ("dtype", "ndarray"),
+    "numpy._core.multiarray": ("_reconstruct", "scalar"),
+    "numpy._core.numeric": ("_frombuffer",),
+}
+"""What a saved state is made of."""
+
+
+class FollowedFaces:
+    """What is known of a video's faces up to a frame. It can be saved between two frames (`saved`)."""
+
+    def __init__(self) -> None:
+        self._tracker, self._people, self._gaps = Tracker(), PeopleOfTracks(), TrackGaps()
+        self._frames = self._undrawn = self._interpolated = self._faces = 0
+        self._no_face: list[int] = []
+        self._found_people: set[int] = set()
+
+    @property
+    def frames_in(self) -> int:
+        """How many frames have come in: the number of the next one."""
+        return self._tracker.frames_in
+
+    def over(
+        self, found: Iterable[tuple[Frame, Sequence[Face]]], session: Session, video: VideoSource
+    ) -> Iterator[FrameFaces]:
+        """The next frames of a video with their faces, those that may be drawn anew.
+
+        found: the frames from number `frames_in` on, up to the last, with what was found in each.
+        """
+        shape = float(video.pixel_shape)
+        for frame, faces in found:
+            for tracked in self._tracker.add(frame, faces):
+                yield from self._chosen(as_shown(*tracked, shape), session)
+        for tracked in self._tracker.rest():
+            yield from self._chosen(as_shown(*tracked, shape), session)
+        if session.person_filter:
+            for chosen in session.person_filter.rest(self._people):
+                yield self._counted(chosen, session)
+
+    def report(self, source: VideoSource, session: Session) -> FileReport:
+        """What came of all frames up to now; without an output."""
+        return FileReport(
+            source=source.path,
+            output=None,
+            frames=self._frames,
+            faces=self._faces,
+            interpolated=self._interpolated,
+            undrawn=self._undrawn,
+            no_face=as_ranges(self._no_face),
+            partial=as_ranges(sorted(set(self._gaps.frames).difference(self._no_face))),
+            notes=session.not_found(self._found_people),
+        )
+
+    def _chosen(self, tracked: FrameFaces, session: Session) -> Iterator[FrameFaces]:
+        if session.person_filter is None:
+            yield self._counted(tracked, session)
+            return
+        for chosen in session.person_filter.add(self._people, *tracked):
+            yield self._counted(chosen, session)
+
+    def _counted(self, chosen: FrameFaces, session: Session) -> FrameFaces:
+        frame, found = chosen
+        drawn = session.generator.drawable(found)
+        self._frames += 1
+        self._faces += len(drawn)
+        self._undrawn += len(found) - len(drawn)
+        self._interpolated += sum(face.interpolated for face in drawn)
+        self._found_people.update(face.method for face in found)
+        self._gaps.add(frame.index, found)
+        if not drawn:
+            self._no_face.append(frame.index)
+        return chosen
+
+
+def saved(state: Any) -> bytes:
+    """A state as bytes, in which frames stand by their numbers; see `restored`."""
+    numbers: set[int] = set()
+    file = io.BytesIO()
+
+    class FramePickler(pickle.Pickler):
+        def persistent_id(self, thing: Any) -> tuple[int, bool] | None:
+            if not isinstance(thing, Frame):
+                return None
+            numbers.add(thing.index)
+            return thing.index, thing.stored is not None
+
+    FramePickler(file, pickle.HIGHEST_PROTOCOL).dump(state)
+    return pickle.dumps((sorted(numbers), file.getvalue()), pickle.HIGHEST_PROTOCOL)
+
+
+def restored(data: bytes, video: VideoSource, *, deep: bool) -> Any:
+    """What was saved, with the frames of a video read again. deep: see `VideoSource.frames`."""
+    numbers, state = _StateUnpickler(data, {}, 1.0).load()
+    frames: Mapping[int, Frame] = {}
+    if numbers:
+        read = video.frames(numbers[0], numbers[-1] + 1, deep=deep, only=numbers)
+        frames = {frame.index: frame for frame in read}
+    return _StateUnpickler(state, frames, float(video.pixel_shape)).load()
+
+
+class _StateUnpickler(pickle.Unpickler):
+    """Reads what `saved` gives, and makes nothing else, whatever a file asks for."""
+
+    def __init__(self, data: bytes, frames: Mapping[int, Frame], pixel_shape: float) -> None:
+        super().__init__(io.BytesIO(data))
+        self._frames, self._pixel_shape = frames, pixel_shape
+        self._shown: dict[int, Frame] = {}
+
+    def persistent_load(self, pid: tuple[int, bool]) -> Frame:
+        number, is_shown = pid
+        if not is_shown:
+            return self._frames[number]
+        if number not in self._shown:
+            self._shown[number], _ = as_shown(self._frames[number], [], self._pixel_shape)
+        return self._shown[number]
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name in _SAVED.get(module, ()):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} is no part of a saved state")
