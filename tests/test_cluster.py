@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,12 @@ def test_two_nodes_give_the_same_and_a_lost_one_costs_its_part_alone(cluster: An
         assert [file.source for file in there.files] == [file.source for file in here.files]
         assert [file.failure for file in there.files] == [file.failure for file in here.files]
         assert files_of(tmp_path / "swapped_there") == files_of(tmp_path / "swapped")
+
+        long = replace(options, segment_seconds=0.6)
+        swap(tmp_path / "run", sources[0], tmp_path / "long.mp4", options=long)
+        there = swap(tmp_path / "run", sources[0], tmp_path / "long_there.mp4", options=long, executor=executor)
+        assert there.frames == 72
+        assert (tmp_path / "long_there.mp4").read_bytes() == (tmp_path / "long.mp4").read_bytes()
 
         progress = LosingANode()
         preprocess(tmp_path / "lost", sources=sources, options=OPTIONS, executor=executor, progress=progress)

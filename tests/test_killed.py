@@ -137,22 +137,24 @@ def commands(datasets: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
         return not path.exists() or path.stat().st_size > 10_000
 
     alike = ("--extractor", "blazeface", "--overwrite", "--no-credentials", "--end", "1")
+    long = ("--segment", "0.5", "--extractor", "blazeface", "--overwrite", "--no-credentials")
     return {
         "preprocess": Command(
             lambda dataset: ("preprocess", dataset, *PREPROCESS), state_of_dataset, lambda dataset: True
         ),
         "train": trained,
         "swap": Command(lambda out: ("swap", run, J, out, "--to", "E", *alike), digest, file),
+        "swap long": Command(lambda out: ("swap", run, E, out, "--to", "J", *long), digest, file),
         "anonymize": Command(lambda out: ("anonymize", J, out, "--with", "blocks", *alike), digest, file),
     }
 
 
-@pytest.mark.parametrize("name", ["preprocess", "train", "swap", "anonymize"])
+@pytest.mark.parametrize("name", ["preprocess", "train", "swap", "swap long", "anonymize"])
 def test_killed_at_any_moment_nothing_is_lost(
     name: str, commands: dict[str, Command], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command, dice = commands[name], random.Random(name)
-    suffix = ".mp4" if name in ("swap", "anonymize") else ""
+    suffix = "" if name in ("preprocess", "train") else ".mp4"
     reference = tmp_path / "reference" / f"out{suffix}"
     reference.parent.mkdir()
     seconds = run_through(command, reference)

@@ -18,6 +18,7 @@ from mien.errors import MienError
 from mien.inference.followed import restored, saved
 from mien.inference.report import FileReport
 from mien.inference.segments import segments_of
+from mien.media.files import NothingCanBeWritten, temporary
 from mien.media.part import Part
 from mien.media.video_parts import decoding_times
 from mien.media.video_reader import VideoSource
@@ -169,6 +170,23 @@ def test_what_was_drawn_otherwise_is_dropped_and_said(runs: Runs, tmp_path: Path
     assert len(hidden_in(tmp_path)) == 1
     runs.swap(J, target)  # as a whole
     assert hidden_in(tmp_path) == []
+
+
+def test_a_full_disk_keeps_what_is_drawn(runs: Runs, tmp_path: Path) -> None:
+    """/dev/full refuses every write as a full disk does."""
+    runs.swap(J, tmp_path / "expected.mp4", segment_seconds=SHORT)
+    target = tmp_path / "out.mp4"
+    with pytest.raises(Stopped):
+        runs.swap(J, target, progress=Heard(stop_after=20), segment_seconds=SHORT)
+    (folder,) = hidden_in(tmp_path)
+    full = temporary(folder / "0001.nut", "partial")
+    full.symlink_to("/dev/full")
+    with pytest.raises(NothingCanBeWritten, match=r"1 of 4 segments of it are drawn, and stay") as raised:
+        runs.swap(J, target, segment_seconds=SHORT)
+    assert str(target) in raised.value.message and str(folder) not in raised.value.message
+    assert not full.is_symlink()
+    runs.swap(J, target, segment_seconds=SHORT)
+    assert target.read_bytes() == (tmp_path / "expected.mp4").read_bytes()
 
 
 def test_workers_draw_the_same(runs: Runs, tmp_path: Path) -> None:

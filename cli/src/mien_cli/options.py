@@ -21,6 +21,15 @@ Quality = Annotated[
     int | None,
     typer.Option(metavar="0…51", help="Of videos: 0 is best, 51 smallest (x264's CRF).", rich_help_panel=HOW),
 ]
+Segment = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Of videos: how long the segments are in which a longer one is drawn; 60 by default. A call that was "
+        "interrupted goes on after the last whole one.",
+        rich_help_panel=HOW,
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(

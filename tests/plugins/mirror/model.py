@@ -55,4 +55,7 @@ class Echo(Mirror):
     def generate(self, batch: Batch, target: Target) -> Tensor:
         """See `mien.Model.generate`."""
         around = cast(Batch, batch.around)
-        return super().generate(batch, target) / 2 + around.images.unflatten(0, (len(batch), -1)).mean(1) / 2
+        return (
+            super().generate(batch, target) / 2
+            + around.images.reshape(len(batch), -1, *batch.images.shape[1:]).mean(1) / 2
+        )

@@ -20,6 +20,7 @@ from mien_cli.options import (
     Overwrite,
     PrivateKey,
     Quality,
+    Segment,
     Source,
     Start,
     Threads,
@@ -96,6 +97,7 @@ def swap(
         typer.Option(metavar="SPEC", help="Enhancers of drawn faces, joined by +.", rich_help_panel=HOW),
     ] = "",
     quality: Quality = None,
+    segment: Segment = None,
     threads: Threads = None,
     on: On = None,
     device: Device = None,
@@ -109,7 +111,9 @@ def swap(
     What is drawn is labelled as synthetic.
     Of a folder, files that fail are listed at the end, and the exit code is 1.
     --blender auto tries blenders on some faces of INPUT and shows them in OUTPUT.blenders.png.
-    --on does the files of a folder on a cluster, with the same results.
+    A video that takes more than a minute and a half is drawn in segments of a minute: if the call is interrupted, even
+    killed, the same command goes on after the last whole one.
+    --on does files of a folder, and segments of long videos, on a cluster, with the same results.
 
     [bold]Examples[/bold]
 
@@ -123,6 +127,7 @@ def swap(
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import SessionOptions
     from mien import swap as run_swap
+    from mien.inference.segment_length import SEGMENT_SECONDS
     from mien.media.part import Part
     from mien.media.video_writer import DEFAULT_QUALITY
     from mien.workers.cluster import executor_on
@@ -138,6 +143,7 @@ def swap(
         person=tuple(person or ()),
         sound=sound,
         part=Part.between(start, end),
+        segment_seconds=SEGMENT_SECONDS if segment is None else segment,
         overwrite=overwrite,
         credentials=credentials,
         certificate=certificate,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.contracts.face import Face
+from mien.errors import MienError
 from mien.inference.followed import FollowedFaces, FrameFaces, restored, saved
 from mien.inference.jobs import Job
 from mien.inference.report import FileReport
@@ -112,12 +113,13 @@ def swap_video(job: Job, video: VideoSource, session: Session, workers: SegmentW
         try:
             report = _drawn(job, video, session, segments, kept, workers)
             sink.write_parts([kept.part(number) for number in range(len(segments))])
-        except NothingCanBeWritten as error:
-            said = error.message.replace(str(kept.part(kept.done)), str(job.output))
-            error.message = (
-                f"{said} {kept.done} of {len(segments)} segments of {job.output} are drawn, and stay: "
-                "when there is room, the same command goes on after them."
-            )
+        except MienError as error:
+            error.message = error.message.replace(str(kept.part(kept.done)), str(job.output))
+            if isinstance(error, NothingCanBeWritten):
+                error.message += (
+                    f" {kept.done} of {len(segments)} segments of it are drawn, and stay: when there is room, the "
+                    "same command goes on after them."
+                )
             raise
     kept.remove()
     return replace(report, output=job.output, notes=(*sink.notes, *report.notes))

@@ -87,7 +87,8 @@ def swap(
         workers = SegmentWorkers(executor, init)
     if executor is not None and source.is_dir():
         long = [job for job in jobs if _is_long(job, session)]
-        short = [job for job in jobs if job not in long]
+        of_segments = {job.source.path for job in long}
+        short = [job for job in jobs if job.source.path not in of_segments]
         files = elsewhere(executor, init, short, output, session.progress) if short else ()
         files += _done(long, source, output, session, options.part, workers) if long else ()
         files = tuple(sorted(files, key=lambda file: file.source))
