@@ -76,10 +76,13 @@ def parts_folder(path: Path) -> Path:
 
 
 def remove_parts(path: Path, *, but: Path | None = None) -> None:
-    """Remove what processes of this machine that have ended left of `parts_folder`. Raises nothing."""
-    for left in _parts_left(path.parent, _short(path)):
-        if left != but:
-            shutil.rmtree(left, ignore_errors=True)
+    """Remove the `parts_folder` of this process, and those of others of this machine that have ended. Raises nothing.
+
+    but: one that stays.
+    """
+    own = path.with_name(_hidden(_short(path), _PARTS))
+    for left in {own, *_parts_left(path.parent, _short(path))} - {but}:
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _parts_left(parent: Path, name: str) -> list[Path]:
