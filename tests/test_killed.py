@@ -144,12 +144,12 @@ def commands(datasets: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
         ),
         "train": trained,
         "swap": Command(lambda out: ("swap", run, J, out, "--to", "E", *alike), digest, file),
-        "swap long": Command(lambda out: ("swap", run, E, out, "--to", "J", *long), digest, file),
+        "segments": Command(lambda out: ("swap", run, E, out, "--to", "J", *long), digest, file),
         "anonymize": Command(lambda out: ("anonymize", J, out, "--with", "blocks", *alike), digest, file),
     }
 
 
-@pytest.mark.parametrize("name", ["preprocess", "train", "swap", "swap long", "anonymize"])
+@pytest.mark.parametrize("name", ["preprocess", "train", "swap", "segments", "anonymize"])
 def test_killed_at_any_moment_nothing_is_lost(
     name: str, commands: dict[str, Command], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
