@@ -4,6 +4,7 @@ Where the square lies is a template's say (`mien.geometry.templates`); with a ma
 original study's four crops are folded into one transform, so that an image is resampled once each way.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar, cast
@@ -163,6 +164,8 @@ def mask_back(mask: NDArray[Pixel], from_crop: FaceCrop, to_crop: FaceCrop) -> N
 
 def can_align(face: Face, config: AlignmentConfig) -> bool:
     """Whether a face has the points that the template needs."""
+    if config.template == "landmarks":  # of most calls; the others are asked
+        return face.landmarks is not None
     try:
         place(config.template, face.landmarks, points_of(face))
     except UnknownPointsError:
@@ -335,13 +338,16 @@ def compose(second: Affine, first: Affine) -> Affine:
 
 def inverse(matrix: Affine) -> Affine:
     """The transform back."""
-    linear = np.linalg.inv(matrix[:, :2])
-    return np.column_stack([linear, -linear @ matrix[:, 2]])
+    (a, b, right), (c, d, down) = matrix.tolist()
+    determinant = a * d - b * c
+    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return np.array([[a, b, -a * right - b * down], [c, d, -c * right - d * down]])
 
 
 def scale_of(matrix: Affine) -> float:
     """How much larger a similarity makes things."""
-    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    (a, b, _), (c, d, _) = matrix.tolist()
+    return math.sqrt(abs(a * d - b * c))
 
 
 def covered_region(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> SceneRegion:
@@ -457,8 +463,10 @@ def _shrunk(image: NDArray[Pixel], matrix: Affine, size: tuple[int, int], block:
 
 
 def _reaches_over_border(to_crop: Affine, size: tuple[int, int], scene_shape: tuple[int, ...]) -> bool:
+    (a, b, left), (c, d, top) = inverse(to_crop).tolist()
     right, bottom = size[0] - 1, size[1] - 1
-    corners = np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]], np.float32)
-    at = transform_points(inverse(to_crop), corners)
+    corners = ((0, 0), (right, 0), (right, bottom), (0, bottom))
     height, width = scene_shape[:2]
-    return bool((at < 0).any() or (at > (width - 1, height - 1)).any())
+    return not all(
+        0 <= a * x + b * y + left <= width - 1 and 0 <= c * x + d * y + top <= height - 1 for x, y in corners
+    )

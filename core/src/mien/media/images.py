@@ -1,7 +1,8 @@
 """Reading and writing images: every format and mode that people have, upright, as RGB."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,10 @@ def read_image(path: Path) -> RgbImage:
     Raises MienError naming the file and the reason if it is missing, empty, no image, damaged anywhere, larger than
     Pillow's limit against decompression bombs, or of 32-bit numbers, whose range nobody can know.
     """
-    return load_file(path).image
+    with _opened(path) as image:
+        _load(image, path)
+        ImageOps.exif_transpose(image, in_place=True)
+        return as_rgb(image)
 
 
 def load_file(path: Path, *, deep: bool = False) -> LoadedFile:
@@ -85,19 +89,25 @@ def load_file(path: Path, *, deep: bool = False) -> LoadedFile:
 
     deep: whether one of 16 bits a channel is read in 16 bits too.
     """
+    with _opened(path) as image:
+        notes, is_deep = _left_out(image), has_16_bits(image)
+        _load(image, path)
+        exif, orientation = _kept_exif(image.getexif()), orientation_of(image.getexif())
+        ImageOps.exif_transpose(image, in_place=True)
+        shown, alpha = as_rgb(image), alpha_of(image)
+        in_16_bits = None
+        if deep and is_deep and not _other_profile(image):
+            in_16_bits = read_deep(path, orientation, alpha, image.size)
+        return LoadedFile(shown, exif, notes, alpha, is_deep, in_16_bits)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image, not loaded yet. Whatever is raised in the block is an error of the file."""
     try:
         with open_image(path) as image:
-            notes, is_deep = _left_out(image), has_16_bits(image)
-            image.load()
-            exif, orientation = _kept_exif(image.getexif()), orientation_of(image.getexif())
-            if image.format in _JPEG_FORMATS and _ends_in_gray(image):
-                _refuse_gray_filling(path)
-            ImageOps.exif_transpose(image, in_place=True)
-            shown, alpha = as_rgb(image), alpha_of(image)
-            in_16_bits = None
-            if deep and is_deep and not _other_profile(image):
-                in_16_bits = read_deep(path, orientation, alpha, image.size)
-            return LoadedFile(shown, exif, notes, alpha, is_deep, in_16_bits)
+            yield image
+            return
     except UnidentifiedImageError:
         reason = "it is empty" if path.stat().st_size == 0 else "it is not an image of a known format"
     except FileNotFoundError:
@@ -110,6 +120,12 @@ def load_file(path: Path, *, deep: bool = False) -> LoadedFile:
     except Exception as error:
         reason = _in_words(error)
     raise MienError(f"{path} cannot be read: {reason}.", "Leave it out, or export it again from its origin.")
+
+
+def _load(image: Image.Image, path: Path) -> None:
+    image.load()
+    if image.format in _JPEG_FORMATS and _ends_in_gray(image):
+        _refuse_gray_filling(path)
 
 
 def lost_in(file: LoadedFile, path: Path) -> tuple[str, ...]:
@@ -246,6 +262,8 @@ def as_rgb(image: Image.Image) -> RgbImage:
 def _as_array(image: Image.Image) -> RgbImage:
     """An RGB image as an array, some rows at a time: at once, Pillow makes another copy of it on the way."""
     width, height = image.size
+    if height <= _ROWS_AT_ONCE:
+        return np.array(image)
     pixels = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, _ROWS_AT_ONCE):
         bottom = min(top + _ROWS_AT_ONCE, height)
@@ -280,8 +298,9 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _ends_in_gray(image: Image.Image) -> bool:
     """Whether the last pixels are of the one gray with which libjpeg fills what is missing, without an error."""
     width, height = image.size
-    last = np.asarray(image.crop((max(0, width - _JPEG_BLOCK_PX), height - 1, width, height)))
-    return bool(np.isin(last, _JPEG_FILLING).all())
+    last = image.crop((max(0, width - _JPEG_BLOCK_PX), height - 1, width, height))
+    darkest, brightest = _JPEG_FILLING
+    return all(darkest <= low and high <= brightest for low, high in map(Image.Image.getextrema, last.split()))
 
 
 def _refuse_gray_filling(path: Path) -> None:

@@ -11,7 +11,7 @@ import math
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -271,9 +271,12 @@ def _read_only(value: Any, views: dict[int, Any] | None = None) -> Any:
             view.flags.writeable = False
             views[id(value)] = view
         return views[id(value)]
-    if isinstance(value, Face | FaceCrop):
-        parts = {part.name: getattr(value, part.name) for part in fields(value)}
-        return replace(value, **{name: _read_only(part, views) for name, part in parts.items()})
+    if isinstance(value, Face):
+        landmarks, points = (_read_only(part, views) for part in (value.landmarks, value.points))
+        return Face(value.box, landmarks, value.score, points)
+    if isinstance(value, FaceCrop):
+        parts = (value.image, value.mask, value.landmarks, value.to_crop, value.scene, value.points)
+        return FaceCrop(*(_read_only(part, views) for part in parts))
     if isinstance(value, Mapping):
         return {key: _read_only(part, views) for key, part in value.items()}
     if isinstance(value, list | tuple):
