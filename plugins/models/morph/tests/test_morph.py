@@ -21,6 +21,7 @@ from mien.tracking.recognizer import Recognizer
 from mien.training.batch import CropArrays, make_batch
 from mien.training.run import make_model, untrained
 from mien_model_morph import openpeople
+from mien_model_morph.appearance import appearance
 from mien_model_morph.bank import FittedPerson
 from mien_model_morph.model import Morph
 from mien_model_morph.person import LARGEST_SHARE, mixture
@@ -93,6 +94,43 @@ def test_the_same_number_is_the_same_person_in_every_model(model: Morph, crop: F
     other = untrained("morph").model
     assert np.array_equal(drawn(model, batch_of(crop)), drawn(other, batch_of(crop)))
     assert np.abs(drawn(model, batch_of(crop), 1) - drawn(model, batch_of(crop), 2).astype(float)).mean() > 1
+
+
+def test_synthetic_people_do_not_look_like_siblings(model: Morph, crop: FaceCrop) -> None:
+    """Mixtures of a few people do: to a recognizer they are one person."""
+    recognizer = Recognizer(Registry(), "encoding")
+
+    def nearest(of: Morph) -> float:
+        crops = [align(drawn(of, batch_of(crop), number), crop.landmarks) for number in range(6)]
+        encodings = recognizer.encode(crops)
+        distances = np.linalg.norm(encodings[:, None] - encodings, axis=-1)
+        return float(distances[np.triu_indices(len(crops), 1)].min())
+
+    mixed = untrained("morph:looks=0").model
+    assert isinstance(mixed, Morph)
+    assert nearest(model) > 0.3 > nearest(mixed)
+
+
+def test_looks_are_fixed_by_the_number_and_the_same_left_and_right() -> None:
+    at_rest = np.full((256, 256, 3), (60, 12, 16), np.float32)
+    texture, shape = appearance().moved(7, at_rest, 1.0)
+    again, same = appearance().moved(7, at_rest, 1.0)
+    assert np.array_equal(texture, again) and np.array_equal(shape, same)
+    assert np.abs(texture - texture[:, ::-1]).mean() < 0.02
+    other, _ = appearance().moved(8, at_rest, 1.0)
+    assert np.abs(texture - other).mean() > 0.5 and np.abs(shape[:17]).max() == 0
+
+
+def test_the_brows_of_whoever_is_drawn_over_do_not_stay(model: Morph, crop: FaceCrop) -> None:
+    """Their tails lie at the temples, where what is darker than skin is taken for hair, and stays."""
+    dark = crop.image.copy()
+    tails = crop.landmarks[[17, 26]] + 0.5 * (crop.landmarks[[17, 26]] - crop.landmarks[[18, 25]])
+    for x, y in tails:
+        cv2.circle(dark, (round(float(x)), round(float(y))), crop.size // 50, (20, 14, 10), -1)
+    generated = model.generate(batch_of(replace(crop, image=dark)), Synthetic(torch.tensor([1])))
+    mask = generated.masks[0, 0].numpy()
+    places = np.round((tails + 0.5) * (mask.shape[0] / crop.size) - 0.5).astype(int)
+    assert min(mask[y, x] for x, y in places) > 0.8
 
 
 def test_nothing_of_the_original_but_its_light_is_drawn(model: Morph, crop: FaceCrop) -> None:

@@ -6,7 +6,7 @@ two pictures can be mixed pixel by pixel.
 """
 
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -146,3 +146,19 @@ def triangles() -> NDArray[np.int64]:
     corners = [[known[tuple(c)] for c in triangle] for triangle in found if all(tuple(c) in known for c in triangle)]
     order = sorted(corners, key=lambda c: (max(c) < _INNER, min(c) >= 27, sorted(c)))
     return np.array(order, np.int64)
+
+
+@cache
+def skin_and_face() -> NDArray[np.float32]:
+    """What of the frame is skin, without eyes, brows and mouth, and what is face: float32 (256, 256, 2) in [0, 1]."""
+    points = frame_points()
+    face = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
+    middle = points[27:36].mean(0)
+    cv2.fillConvexPoly(face, np.round(middle + 0.88 * (outline(points) - middle)).astype(np.int32), 255)
+    skin = face.copy()
+    for part in (slice(17, 22), slice(22, 27), slice(36, 42), slice(42, 48), slice(48, 60)):
+        hole = np.zeros_like(face)
+        cv2.fillConvexPoly(hole, cv2.convexHull(np.round(points[part]).astype(np.int32)), 255)
+        skin[cv2.dilate(hole, np.ones((9, 9), np.uint8)) > 0] = 0
+    both = np.stack([skin, face], axis=-1).astype(np.float32) / np.float32(255)
+    return cast(NDArray[np.float32], cv2.GaussianBlur(both, (0, 0), 2))

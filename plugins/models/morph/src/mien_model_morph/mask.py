@@ -19,26 +19,50 @@ _ABOVE = 0.3, 0.55
 _BESIDE = 0.72, 0.95
 """From where on skin is looked for, and from where on only skin is face: heights above the eyes, and ways to the side,
 in distances between the eyes."""
+_BROW_HEIGHT, _TAIL = 0.3, 0.6
+"""How high a brow is, in distances between the eyes, and by how much it is longer than its landmarks, of the way
+between the last two."""
 _NARROWER = -0.5, -1.7, 0.65
 """From this height on a face becomes narrower, down to that height, where it is so much of what it was."""
 
 
 def face_mask(
-    points: NDArray[np.float64], pose: Pose, scene: NDArray[np.float32], light: Light, side: int
+    points: NDArray[np.float64],
+    landmarks: NDArray[np.float64],
+    pose: Pose,
+    scene: NDArray[np.float32],
+    light: Light,
+    side: int,
 ) -> NDArray[np.float32]:
     """The mask of a face: float32 (side, side) in [0, 1].
 
-    points: (P, 2), by `all_points`, in an image of that side. scene: the original as `coarse` makes it, CIELab.
-    light: that on its skin. As the masks of maskers do, it reaches over the outline by what blenders take back.
+    points: (P, 2), by `all_points`, in an image of that side. landmarks: (68, 2), of the face that is drawn over.
+    scene: the original as `coarse` makes it, CIELab. light: that on its skin. As the masks of maskers do, it reaches
+    over the outline by what blenders take back.
     """
     scale = COARSE_PX / side
     small = np.zeros((COARSE_PX, COARSE_PX), np.uint8)
     at = (outline(points) + 0.5) * scale - 0.5
     cv2.fillPoly(small, [np.round(at * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    face = small.astype(np.float32) / 255 * (1 - _other(pose, scene, light, side))
+    face = small.astype(np.float32) / 255 * (1 - _other(pose, scene, light, side) * (1 - _brows(landmarks, pose, side)))
     reach = round(_REACH * COARSE_PX) | 1
     wide = cv2.dilate(face, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     return cast(NDArray[np.float32], cv2.resize(cv2.GaussianBlur(wide, (0, 0), 0.7), (side, side)))
+
+
+def _brows(landmarks: NDArray[np.float64], pose: Pose, side: int) -> NDArray[np.float32]:
+    """Where the brows of the face that is drawn over are, which are hair and yet face: float32 (48, 48) in [0, 1]."""
+    scale = COARSE_PX / side
+    brows = np.zeros((COARSE_PX, COARSE_PX), np.uint8)
+    wide = max(round(_BROW_HEIGHT * pose.scale * scale), 1)
+    for outer, *inner in (landmarks[17:22], landmarks[26:21:-1]):
+        tail = outer + _TAIL * (outer - inner[0])  # landmarks end before the brow does
+        at = (np.array([tail, outer, *inner]) + 0.5) * scale - 0.5
+        reach = 100 * COARSE_PX  # OpenCV counts in 16 bits and a fraction
+        cv2.polylines(
+            brows, [np.round(np.clip(at, -reach, reach) * 16).astype(np.int32)], False, 255, wide, cv2.LINE_AA, 4
+        )
+    return cast(NDArray[np.float32], cv2.GaussianBlur(brows.astype(np.float32) / np.float32(255), (0, 0), 0.7))
 
 
 def _other(pose: Pose, scene: NDArray[np.float32], light: Light, side: int) -> NDArray[np.float32]:

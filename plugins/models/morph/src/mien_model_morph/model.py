@@ -4,7 +4,6 @@ Somebody known is drawn with their own photographs, somebody who does not exist 
 """
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any, ClassVar, cast
 
 import cv2
@@ -22,7 +21,7 @@ from mien.geometry.alignment import AlignmentConfig
 from mien.geometry.pose import mean_shape
 from mien.imaging.color import to_lab
 from mien_model_morph.bank import BankPerson, FittedPerson, fitted_bank, openpeople_bank
-from mien_model_morph.frame import FRAME_PX, all_points, frame_points, outline, pose_of
+from mien_model_morph.frame import all_points, pose_of, skin_and_face
 from mien_model_morph.gaze import iris_offsets
 from mien_model_morph.known import Drivers, KnownPerson
 from mien_model_morph.light import COARSE_PX, relight
@@ -45,11 +44,15 @@ class MorphConfig(PluginConfig):
     """How many people of the bank each synthetic person is mixed of. More of them are more alike. A run of fewer people
     mixes openpeople's instead."""
     shape: float = Field(default=1.3, ge=0.0, le=3.0)
-    """How far features are moved by what sets the synthetic person apart from the mean of the bank; 0: they stay where
-    the original has them."""
+    """How far features are moved by what sets the synthetic person apart from the mean of the bank, or by their own
+    looks; 0: they stay where the original has them."""
     exaggeration: float = Field(default=1.5, ge=1.0, le=2.0)
-    """How far a mixture's texture is moved away from the mean of the bank, in which all mixtures would be alike. 1: it
-    is the plain average of its people."""
+    """How far the texture of a mixture of a run's people is moved away from the mean of them all, in which all mixtures
+    would be alike. 1: it is the plain average of its people."""
+    looks: float = Field(default=1.0, ge=0.0, le=2.0)
+    """How far a mixture of openpeople's few people, who would all look like sisters and brothers, is moved to looks of
+    its own, in standard deviations of some hundred people who never existed. 0: not at all; then it is exaggerated as
+    those of a run's people are."""
     pictures: int = Field(default=64, ge=1, le=1024)
     """In `mien train`: how many pictures of each person a bank keeps; those whose expressions and poses differ most."""
 
@@ -138,11 +141,11 @@ class Morph(Model):
         drawn = _remap(closed(person.texture(frontal, pose), points), x, y)
         # Every so many pixels will do for what is smooth.
         few = ((np.arange(COARSE_PX) + 0.5) * side / COARSE_PX).astype(int)
-        skin, face = np.moveaxis(_remap(_skin_and_face(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
+        skin, face = np.moveaxis(_remap(skin_and_face(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
         scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
         lit, light = relight(drawn, scene, skin, face)
         image = cast(NDArray[np.float32], cv2.cvtColor(as_sharp(lit, original, face), cv2.COLOR_LAB2RGB))
-        return image, face_mask(points, pose, scene, light, side)
+        return image, face_mask(points, landmarks, pose, scene, light, side)
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """As torch's. What was drawn from before is forgotten."""
@@ -169,10 +172,13 @@ class Morph(Model):
 
     def _synthetic_person(self, number: int) -> SyntheticPerson:
         config, bank = self.config, self._banked()
-        if len(bank) < config.people:
+        own = len(self.owners) > 0 and len(bank) >= config.people
+        if not own:
             bank = openpeople_bank()
         weights = mixture(number, len(bank), config.people)
-        return SyntheticPerson(bank, weights, config.exaggeration, config.shape)
+        if own or config.looks == 0:
+            return SyntheticPerson.exaggerated(bank, weights, config.exaggeration, config.shape)
+        return SyntheticPerson.with_looks(bank, weights, number, config.looks, config.shape)
 
     def _banked(self) -> list[BankPerson]:
         if self._bank is None:
@@ -186,22 +192,6 @@ class Morph(Model):
 
 def _remap(frame: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
     return cast(NDArray[np.float32], cv2.remap(frame, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-
-
-@cache
-def _skin_and_face() -> NDArray[np.float32]:
-    """What of the frame is skin, without eyes, brows and mouth, and what is face: float32 (256, 256, 2) in [0, 1]."""
-    points = frame_points()
-    face = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
-    middle = points[27:36].mean(0)
-    cv2.fillConvexPoly(face, np.round(middle + 0.88 * (outline(points) - middle)).astype(np.int32), 255)
-    skin = face.copy()
-    for part in (slice(17, 22), slice(22, 27), slice(36, 42), slice(42, 48), slice(48, 60)):
-        hole = np.zeros_like(face)
-        cv2.fillConvexPoly(hole, cv2.convexHull(np.round(points[part]).astype(np.int32)), 255)
-        skin[cv2.dilate(hole, np.ones((9, 9), np.uint8)) > 0] = 0
-    both = np.stack([skin, face], axis=-1).astype(np.float32) / np.float32(255)
-    return cast(NDArray[np.float32], cv2.GaussianBlur(both, (0, 0), 2))
 
 
 def _known(landmarks: NDArray[np.float64], side: int) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien_model_morph.appearance import appearance
 from mien_model_morph.bank import BankPerson
 from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, measures_of, shares
 from mien_model_morph.frame import FRAME_PX, Pose, frame_points
@@ -53,27 +54,49 @@ def mixture(number: int, people: int, count: int) -> dict[int, float]:
 
 
 class SyntheticPerson:
-    """Somebody who does not exist, by the shares of the bank's people."""
+    """Somebody who does not exist, by the shares of the bank's people. Made by `exaggerated` or `with_looks`."""
 
     def __init__(
-        self, bank: Sequence[BankPerson], weights: dict[int, float], exaggeration: float, moved: float
+        self,
+        parts: Sequence[tuple[BankPerson, float]],
+        difference: NDArray[np.float64],
+        added: NDArray[np.float32],
     ) -> None:
-        """exaggeration: the texture is the mean of the bank plus so many times what the mixture differs from it by.
-
-        moved: by how much of that difference the features lie elsewhere than those of the face that is drawn over.
-        """
-        self._parts = [(bank[person], weight) for person, weight in sorted(weights.items())]
-        everybody = np.mean([person.shape for person in bank], axis=0)
-        self.shape: NDArray[np.float64] = sum(
-            (weight * person.shape for person, weight in self._parts), np.zeros((68, 2))
-        )
-        """float64 (68, 2): what the face looks like from the front, in distances between the eyes."""
-        self.difference = moved * _by_feature(self.shape - everybody, everybody)
+        """parts: people of the bank, with their shares. difference, added: the attributes."""
+        self._parts = parts
+        self.shape: NDArray[np.float64] = _mixed_shape(parts)
+        """float64 (68, 2): what the mixture looks like from the front, in distances between the eyes."""
+        self.difference = difference
         """float64 (68, 2): by how much the features are moved, in distances between the eyes."""
-        everybody_at_rest = sum((person.texture(person.rest) / np.float32(len(bank)) for person in bank), _nothing())
-        at_rest = sum((np.float32(weight) * person.texture(person.rest) for person, weight in self._parts), _nothing())
-        self._exaggeration = np.float32(exaggeration - 1) * (at_rest - everybody_at_rest) * _without_openings()
+        self.added = added
         """float32 (256, 256, 3), CIELab: what is added to the mixture, whatever the face does."""
+
+    @classmethod
+    def exaggerated(
+        cls, bank: Sequence[BankPerson], weights: dict[int, float], exaggeration: float, moved: float
+    ) -> "SyntheticPerson":
+        """A mixture moved away from the mean of the bank.
+
+        exaggeration: the texture is that mean plus so many times what the mixture differs from it by. moved: by how
+        much of that difference the features lie elsewhere than those of the face that is drawn over.
+        """
+        parts = _parts(bank, weights)
+        everybody = np.mean([person.shape for person in bank], axis=0)
+        at_rest = sum((person.texture(person.rest) / np.float32(len(bank)) for person in bank), _nothing())
+        added = np.float32(exaggeration - 1) * (_mixed_at_rest(parts) - at_rest) * _without_openings()
+        return cls(parts, moved * _by_feature(_mixed_shape(parts) - everybody, everybody), added)
+
+    @classmethod
+    def with_looks(
+        cls, bank: Sequence[BankPerson], weights: dict[int, float], number: int, strength: float, moved: float
+    ) -> "SyntheticPerson":
+        """A mixture moved to looks of its own: see `Appearance.moved`.
+
+        moved: how far the features are moved for it, 1: as far as `strength` says.
+        """
+        parts = _parts(bank, weights)
+        added, difference = appearance().moved(number, _mixed_at_rest(parts), strength)
+        return cls(parts, moved * _by_feature(difference, np.mean([person.shape for person in bank], axis=0)), added)
 
     def points(self, landmarks: NDArray[np.float64], frontal: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:
         """Where this person's landmarks lie as they do what a face does: float64 (68, 2), in its pixels.
@@ -88,7 +111,7 @@ class SyntheticPerson:
         frontal: (68, 2), in distances between the eyes. pose: that of the face; the bank looks to the front.
         """
         wanted = measures_of(frontal[None])[0]
-        return mixed_texture(lambda part: self._textures(wanted, part), self._exaggeration)
+        return mixed_texture(lambda part: self._textures(wanted, part)) + self.added
 
     def _textures(self, wanted: NDArray[np.float64], part: int) -> list[tuple[NDArray[np.float32], float]]:
         """Pictures in the common frame that a part of the face is mixed of, with their shares; sum 1."""
@@ -102,17 +125,27 @@ class SyntheticPerson:
         return result
 
 
+def _parts(bank: Sequence[BankPerson], weights: dict[int, float]) -> list[tuple[BankPerson, float]]:
+    return [(bank[person], weight) for person, weight in sorted(weights.items())]
+
+
+def _mixed_shape(parts: Sequence[tuple[BankPerson, float]]) -> NDArray[np.float64]:
+    return np.asarray(sum((weight * person.shape for person, weight in parts), np.zeros((68, 2))))
+
+
+def _mixed_at_rest(parts: Sequence[tuple[BankPerson, float]]) -> NDArray[np.float32]:
+    return np.asarray(sum((np.float32(weight) * person.texture(person.rest) for person, weight in parts), _nothing()))
+
+
 def mixed_texture(
     of_part: Callable[[int], Sequence[tuple[NDArray[np.float32], float]]],
-    added: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """A face in the common frame: float32 (256, 256, 3), CIELab.
 
-    of_part: gives the textures, as large, that a part of the face is mixed of, with their shares, of sum 1. added: as
-    large; what is added to the skin.
+    of_part: gives the textures, as large, that a part of the face is mixed of, with their shares, of sum 1.
     """
     skin = of_part(SKIN)
-    drawn = _nothing() if added is None else added.copy()
+    drawn = _nothing()
     _add(skin, (slice(None), slice(None)), drawn)
     for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
         where, share = _window(part)
