@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
@@ -300,7 +300,8 @@ def _ends_in_gray(image: Image.Image) -> bool:
     width, height = image.size
     last = image.crop((max(0, width - _JPEG_BLOCK_PX), height - 1, width, height))
     darkest, brightest = _JPEG_FILLING
-    return all(darkest <= low and high <= brightest for low, high in map(Image.Image.getextrema, last.split()))
+    extrema = (cast(tuple[int, int], band.getextrema()) for band in last.split())
+    return all(darkest <= low and high <= brightest for low, high in extrema)
 
 
 def _refuse_gray_filling(path: Path) -> None:
