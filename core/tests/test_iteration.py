@@ -1,6 +1,7 @@
 """One iteration: when it looks at whether its numbers are finite, and what becomes of the weights."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +9,24 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mien.contracts.model import Batch, Losses, Model, ModelInputs, Stage
+from mien.contracts.model import Batch, Losses, Model, ModelInputs, Sampling, Stage
 from mien.contracts.target import Target
 from mien.dataset import Dataset
+from mien.errors import MienError
 from mien.layers import MovingAverage
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.training import TrainOptions
 from mien.training.data import TrainingData
 from mien.training.global_state import global_state_restored
-from mien.training.iteration import Iteration, NonFiniteLoss, Phase, only_training
+from mien.training.iteration import Iteration, NonFiniteLoss, Phase, in_parts, only_training
 from mien.training.run import make_model
 from mien.training.weights import load_weights, saved_state
 
@@ -166,6 +170,48 @@ def test_stages_that_blend_in_are_not_compiled(monkeypatch: pytest.MonkeyPatch) 
     iteration = iteration_of(Players(fused=True), deferred=False, compiled=True)
     iteration.run([batch_of()], fade=True)
     assert iteration.compiled
+
+
+class Large(Players):
+    """Has memory for so many faces."""
+
+    memory = 4
+
+    def forward(self, batch: Batch, phase: str) -> Losses:
+        if len(batch) > self.memory:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore words.")
+        return super().forward(batch, phase)
+
+
+def test_a_batch_that_is_too_large_for_the_memory_is_computed_in_parts() -> None:
+    told: list[str] = []
+    large, whole = Large(fused=True), Players(fused=True)
+    iterations = [iteration_of(model, deferred=False, say=told.append) for model in (large, whole)]
+    for _ in range(3):
+        figures = [iteration.run([batch_of(10)]) for iteration in iterations]
+    assert iterations[0].parts == 4 and len(told) == 2 and "10 faces at once" in told[0]
+    assert figures[0] == pytest.approx(figures[1], rel=1e-4)
+    wanted = whole.state_dict()
+    assert all(torch.allclose(mine, wanted[name], atol=1e-5) for name, mine in large.state_dict().items())
+
+
+def test_what_is_too_large_for_two_faces_is_told() -> None:
+    model = Large(fused=True)
+    model.memory = 1
+    with pytest.raises(
+        MienError, match=r"does not suffice for \d faces: CUDA out of memory. Tried to allocate 2.00 GiB."
+    ):
+        iteration_of(model, deferred=False).run([batch_of(8)])
+
+
+@given(st.integers(2, 40), st.integers(1, 8), st.sampled_from(["pairs", "balanced"]))
+def test_parts_hold_all_rows_in_order_and_keep_pairs(half: int, parts: int, sampling: Sampling) -> None:
+    batch = replace(batch_of(2 * half), people=torch.arange(2 * half))
+    found = in_parts(batch, parts, sampling)
+    assert torch.equal(torch.cat([part.people for part in found]), batch.people)
+    assert len(found) <= parts and max(map(len, found)) - min(map(len, found)) <= 2
+    if sampling == "pairs":
+        assert all(int(part.people[0]) % 2 == 0 and len(part) % 2 == 0 for part in found)
 
 
 class Waits(TorchDispatchMode):

@@ -124,6 +124,27 @@ def test_a_number_that_is_not_finite_stops_any_model_or_sends_it_back(
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5]
 
 
+def test_a_run_whose_batches_are_computed_in_parts_goes_on_exactly(
+    people: list[Path], tiny: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = Registry.load(tiny, "model", "tiny")
+    forward = loaded.forward
+
+    def short_of_memory(self: Model, batch: Batch, phase: str) -> Losses:
+        if self.training and len(batch) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, batch, phase)
+
+    monkeypatch.setattr(loaded, "forward", short_of_memory)
+    for run, steps in (("whole", 4), ("parts", 2)):
+        train("tiny", people, tmp_path / run, options=TrainOptions(steps=steps, **FREQUENT), registry=tiny)
+    monkeypatch.setattr(loaded, "forward", forward)
+    resume(tmp_path / "parts", steps=4, registry=tiny)
+    assert digest(tmp_path / "whole") == digest(tmp_path / "parts")
+    lines = [json.loads(line) for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
+    assert {line["batch_parts"] for line in lines if "loss" in line} == {2.0}
+
+
 def test_a_run_stopped_before_its_first_validation_goes_on_past_it(
     people: list[Path], tiny: Registry, tmp_path: Path
 ) -> None:

@@ -127,7 +127,7 @@ def guarded_losses(model: "nn.Module | Callable[..., Any]", choice: str, batch: 
     """What `model(batch, phase)` returns: scalars by name, of them "loss" to step on. Whether they are finite is the
     caller's to ask, as that waits for the device.
 
-    model: a `Model`, or what wraps one. Raises MienError for a fault of the plugin.
+    model: a `Model`, or what wraps one. Raises MienError for a fault of the plugin, and torch.OutOfMemoryError.
     """
     import torch
 
@@ -135,7 +135,7 @@ def guarded_losses(model: "nn.Module | Callable[..., Any]", choice: str, batch: 
     inner = cast("Model", getattr(inner, "module", inner))
     call = _Call.of("model", inner, choice)
     with _unchanged(call, {"batch": batch}):
-        losses = call.make(model, batch, phase)
+        losses = call.make(model, batch, phase, passing=(torch.OutOfMemoryError,))
     if not isinstance(losses, dict) or "loss" not in losses:
         raise call.fault(f"returned {_described(losses)} in phase {phase!r} instead of a dict with 'loss'")
     for name, value in losses.items():
@@ -163,10 +163,12 @@ class _Call:
     def of(cls, kind: str, plugin: Plugin, choice: str) -> "_Call":
         return cls(kind, choice, plugin.origin)
 
-    def make(self, method: Callable[..., T], *arguments: Any) -> T:
+    def make(self, method: Callable[..., T], *arguments: Any, passing: tuple[type[Exception], ...] = ()) -> T:
+        """passing: errors that the caller deals with."""
+        passed: tuple[type[Exception], ...] = (MienError, *passing)
         try:
             return method(*arguments)
-        except MienError:
+        except passed:
             raise
         # SystemExit too: some libraries exit where they should raise.
         except (Exception, SystemExit) as error:

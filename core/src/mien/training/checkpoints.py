@@ -35,6 +35,8 @@ class TrainingState(BaseModel):
     """How many times the run went back because of a number that was not finite; part of the faces' order."""
     seconds: float = 0.0
     """Time trained, over all calls."""
+    parts: int = 1
+    """In so many parts each batch is computed, since the device's memory did not suffice for it."""
     compiled: bool = True
     """False once compiling has failed: the run goes on without."""
     schedules: dict[str, dict[str, Any]] = {}

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -13,7 +14,8 @@ from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from mien.contracts.model import Batch, Model
+from mien.contracts.model import Batch, Model, Sampling
+from mien.errors import MienError
 from mien.plugins.guard import guarded_losses
 
 
@@ -106,6 +108,16 @@ class Iteration:
         self._compiled = torch.compile(wrapped, dynamic=False) if compiled else None
         self._compiles: set[tuple[str, int, int, int]] = set()
         self._say = say
+        self._parts = 1
+
+    @property
+    def parts(self) -> int:
+        """In how many parts each batch is computed, as the device's memory does not suffice for all of it at once."""
+        return self._parts
+
+    def compute_in(self, parts: int) -> None:
+        """Compute each batch in so many parts from now on; what they give is added up before a step."""
+        self._parts = parts
 
     @property
     def compiled(self) -> bool:
@@ -146,9 +158,18 @@ class Iteration:
 
     def _gradients(self, phase: Phase, batches: Sequence[Batch], loss: Tensor | None, fade: bool) -> dict[str, Tensor]:
         """Add the gradients of a phase up; its figures. loss: of the phases before, which its own is added to."""
-        figures = self._compiled_backward(phase, batches) if self._compiled is not None and not fade else None
-        if figures is None:
-            figures = self._backward(self._wrapped, phase, batches)
+        figures = None
+        while figures is None:
+            chunks = [chunk for batch in batches for chunk in in_parts(batch, self._parts, self._model.sampling)]
+            try:
+                figures = self._compiled_backward(phase, chunks) if self._compiled is not None and not fade else None
+                if figures is None:
+                    figures = self._backward(self._wrapped, phase, chunks)
+            except torch.OutOfMemoryError as error:
+                self._halve(batches, error)
+                phase.optimizer.zero_grad(set_to_none=True)
+            if figures is None:  # not before the error, and all that it holds on to, is gone
+                torch.cuda.empty_cache()
         if loss is not None:
             figures["loss"] = loss + figures["loss"]
         return figures
@@ -165,6 +186,8 @@ class Iteration:
         random_state = _random_state(self._accelerator.device)
         try:
             figures = self._backward(called, phase, batches)
+        except torch.OutOfMemoryError:
+            raise
         # A compiler fails in any way; an error of the model itself comes again without it.
         except Exception as error:
             self._compiled, failed = None, error
@@ -180,15 +203,34 @@ class Iteration:
 
     def _backward(self, called: Callable[..., Any], phase: Phase, batches: Sequence[Batch]) -> dict[str, Tensor]:
         figures: dict[str, Tensor] = {}
+        faces = sum(map(len, batches))
         for part, batch in enumerate(batches):
+            weight = len(batch) / faces
             with self._gradients_stay_here(part + 1 < len(batches)):
                 losses = guarded_losses(called, self._choice, batch, phase.name)
-                self._accelerator.backward(losses["loss"] / len(batches))
+                self._accelerator.backward(losses["loss"] * weight)
             for name, value in losses.items():
                 key = "loss" if name == "loss" else self._name(phase, name)
-                share = value.detach().float() / len(batches)
+                share = value.detach().float() * weight
                 figures[key] = figures[key] + share if key in figures else share
         return figures
+
+    def _halve(self, batches: Sequence[Batch], error: torch.OutOfMemoryError) -> None:
+        """Compute in twice as many parts from now on. Raises MienError if that cannot be."""
+        faces = max(map(len, batches))
+        self._parts *= 2
+        why = str(error).splitlines()[0]
+        fix = f"mien plugins show {self._choice}   (which lists model.size, model.batch_size and its like, for --set)"
+        if self._accelerator.num_processes > 1:  # the others wait for its gradients of the whole batch
+            raise MienError(f"The device's memory does not suffice for a batch of {faces} faces: {why}", fix)
+        if self._parts > faces // 2:
+            raise MienError(
+                f"The device's memory does not suffice for {-(-2 * faces // self._parts)} faces: {why}", fix
+            )
+        self._say(
+            f"The device's memory does not suffice for {faces} faces at once. From here on each batch is computed in "
+            f"{self._parts} parts, whose gradients are added up before a step."
+        )
 
     def _name(self, phase: Phase, figure: str) -> str:
         return figure if len(self._phases) == 1 else f"{phase.name}/{figure}"
@@ -244,6 +286,16 @@ class Iteration:
             return flag
         summed: Tensor = self._accelerator.reduce(flag, "sum")
         return summed.clamp(max=1)
+
+
+def in_parts(batch: Batch, parts: int, sampling: Sampling) -> list[Batch]:
+    """A batch in so many parts of about the same length; two rows that are a pair stay together."""
+    if parts == 1:
+        return [batch]
+    unit = 2 if sampling == "pairs" else 1
+    ends = [unit * round(part * (len(batch) // unit) / parts) for part in range(parts + 1)]
+    rows = torch.arange(len(batch), device=batch.people.device)
+    return [batch.rows(rows[start:end]) for start, end in pairwise(ends) if end > start]
 
 
 def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:

@@ -91,6 +91,7 @@ class Loop:
     def restore(self, checkpoint: Path) -> None:
         """Go on from a checkpoint, exactly. Raises MienError if it is damaged."""
         self._at = checkpoints.load(self._accelerator, checkpoint)
+        self._iteration.compute_in(self._at.parts)
         if not self._at.compiled:
             self._iteration.do_not_compile()
         for phase in self._phases:
@@ -102,8 +103,14 @@ class Loop:
 
         Raises MienError if a loss is not finite, with the step, the faces and the last good checkpoint.
         """
-        with self._feed() as feed:
-            why = self._train(stop, feed)
+        try:
+            with self._feed() as feed:
+                why = self._train(stop, feed)
+        except torch.OutOfMemoryError as error:
+            raise MienError(
+                f"The device's memory does not suffice to train this model: {str(error).splitlines()[0]}",
+                f"mien plugins show {self._choice}   (which lists model.preset, model.size and its like, for --set)",
+            ) from error
         self.checkpoint()
         self._accelerator.wait_for_everyone()  # or the first to leave takes the others' connection with it
         self._accelerator.end_training()
@@ -184,6 +191,7 @@ class Loop:
         if newest and is_of_this_step and weights.exists() and weights.stat().st_mtime_ns >= newest.stat().st_mtime_ns:
             return
         self._share_buffers()
+        self._at.parts = self._iteration.parts
         self._at.compiled = self._iteration.compiled or self._options.compile is not True
         self._at.schedules = {phase.name: dict(phase.plateau.state_dict()) for phase in self._phases}
         self._multiply_rates(1.0)
@@ -248,13 +256,15 @@ class Loop:
             factor = rate_factor(options, step - 1)
             rates = {f"learning_rate/{phase.name}": phase.rates[0] * factor for phase in self._phases}
             figures = {**log.take(), **rates, "stage": float(self._at.stage), "seconds": self._at.seconds}
+            if self._iteration.parts > 1:
+                figures["batch_parts"] = float(self._iteration.parts)
             metrics.add(step, figures)
         if step % options.steps_per_preview == 0:
             self.preview(stage)
 
     @torch.no_grad()
     def _validate(self, metrics: MetricsLog, stage: ActiveStage) -> None:
-        held_out = self._data.held_out(_VALIDATION_FACES)
+        held_out = self._data.held_out(_VALIDATION_FACES // self._iteration.parts)
         if held_out is None:
             return
         self._wrapped.eval()
