@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mien import PreprocessOptions, SessionOptions, preprocess, swap, train
+from mien import PreprocessOptions, SessionOptions, anonymize, preprocess, swap, train
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.progress import Silent
@@ -94,6 +94,14 @@ def test_two_nodes_give_the_same_and_a_lost_one_costs_its_part_alone(cluster: An
         assert [file.source for file in there.files] == [file.source for file in here.files]
         assert [file.failure for file in there.files] == [file.failure for file in here.files]
         assert files_of(tmp_path / "swapped_there") == files_of(tmp_path / "swapped")
+
+        hidden = SessionOptions(extractor="blazeface", credentials=False)
+        anonymize(folder, tmp_path / "hidden", method="blocks", session=hidden)
+        anonymize(folder, tmp_path / "hidden_there", method="blocks", session=hidden, executor=executor)
+        assert len(files_of(tmp_path / "hidden")) == 2
+        assert files_of(tmp_path / "hidden_there") == files_of(tmp_path / "hidden")
+        with pytest.raises(MienError, match="by one process"):
+            anonymize(folder, tmp_path / "drawn", method="morph", session=hidden, executor=executor)
 
         long = replace(options, segment_seconds=0.6)
         swap(tmp_path / "run", sources[0], tmp_path / "long.mp4", options=long)

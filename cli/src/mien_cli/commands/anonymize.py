@@ -15,6 +15,7 @@ from mien_cli.options import (
     Credentials,
     Device,
     End,
+    On,
     Output,
     Overwrite,
     PrivateKey,
@@ -183,6 +184,7 @@ def anonymize(
     end: End = None,
     quality: Quality = None,
     threads: Threads = None,
+    on: On = None,
     device: Device = None,
     credentials: Credentials = True,
     certificate: Certificate = None,
@@ -195,6 +197,7 @@ def anonymize(
     Titles, places and other metadata are left out; the output is labelled as synthetic.
     Hair, clothes, voices and places identify people, too: look at OUTPUT before you publish it.
     Files that fail or are rejected are listed at the end, and the exit code is 1.
+    --on does the files of a folder on a cluster, if nobody synthetic is drawn, as with blocks, blur or solid.
 
     [bold]Examples[/bold]
 
@@ -213,6 +216,7 @@ def anonymize(
     from mien import anonymize as run_anonymize
     from mien.media.part import Part
     from mien.media.video_writer import DEFAULT_QUALITY
+    from mien.workers.cluster import executor_on
 
     session = SessionOptions(
         extractor=extractor,
@@ -241,9 +245,16 @@ def anonymize(
         max_verified=max_verified,
         sound=sound,
     )
-    with shown_on(messages()) as progress:
+    with shown_on(messages()) as progress, executor_on(on) as executor:
         report = run_anonymize(
-            source, output, method=method, seed=seed, options=options, session=session, progress=progress
+            source,
+            output,
+            method=method,
+            seed=seed,
+            options=options,
+            session=session,
+            progress=progress,
+            executor=executor,
         )
     console = results()
     console.print(_summary(report))

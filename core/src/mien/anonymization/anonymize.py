@@ -1,9 +1,9 @@
 """An image, a video or a folder, with faces hidden or new ones drawn, and no frame that shows who was there."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.anonymization.images import anonymize_image, anonymize_images
@@ -18,7 +18,7 @@ from mien.anonymization.treatment import DOUBT, Treatment
 from mien.anonymization.verification import LeakSearch
 from mien.anonymization.video import anonymize_video
 from mien.errors import MienError
-from mien.inference.jobs import list_jobs, run_jobs
+from mien.inference.jobs import FileTask, Job, elsewhere, list_jobs, run_jobs
 from mien.inference.options import SessionOptions
 from mien.inference.plugins_used import plugins_used
 from mien.inference.report import AnonymizedFile, AnonymizeReport
@@ -32,6 +32,7 @@ from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import KEPT
 from mien.training.run import TrainedRun
+from mien.workers import Executor
 from mien.workers.threads import computing_with
 
 
@@ -45,6 +46,7 @@ def anonymize(
     session: SessionOptions | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
+    executor: Executor | None = None,
 ) -> AnonymizeReport:
     """Hide every face of an image, of a video, or of all of a folder, or draw it as somebody who does not exist.
 
@@ -64,84 +66,160 @@ def anonymize(
     found but has not the points that the model needs is hidden in every frame, and so is what only may be a face. Its
     recognizer also compares new faces with the original ones.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
+    executor: what does the files of a folder, one to a task, as with `mien.swap`; None: this process does them.
 
     No titles, places or other metadata are carried over. Whatever is drawn or hidden is labelled as synthetic.
 
     Returns what came of each file: faces drawn, synthetic people, frames hidden, and what the comparison said.
     Raises MienError, with nothing lost: as `mien.swap` does; for a recognizer that was named and cannot be used; for a
-    run whose model draws only people that it knows. For a single file also if it is refused.
+    run whose model draws only people that it knows; for an executor, where people have to be the same in all files. For
+    a single file also if it is refused.
     """
     how, options = session or SessionOptions(), options or AnonymizeOptions()
     check_quality(how.quality)
-    registry, progress = registry or Registry(), progress or Silent()
-    named_extractor = how.extractor
-    how = replace(how, extractor=named_extractor or default_extractors(registry))
     jobs = list_jobs(source, output, overwrite=how.overwrite, done="anonymized")
     check_seed(seed)
-    key = read_key(options.key) if options.key else None
-    rules = _rules(options)
-    chosen = method or rules.default.method or default_method(registry)
-    opened = Session.open(chosen, options=how, progress=progress, registry=registry)
-    opened.require("synthetic")
-    tells_apart, why_none = _recognizer(opened.run, how.recognizer, registry)
-    if tells_apart is None and (rules.people or key):
-        message, _, fix = why_none.partition("\n")
-        raise MienError(f"People cannot be told apart. {message}", fix)
-    methods, of_people = _methods(
-        rules, opened, replace(how, extractor=None, masker=None, blender=None, enhancers=""), registry
-    )
-    known = None
-    if rules.people and tells_apart:
-        finds_references = ExtractorSet(named_extractor or opened.run.extractor, registry)
-        known = KnownPeople.of_images([rule.images for rule in rules.people], tells_apart, finds_references)
-    treatment = Treatment(known, of_people, KEPT if rules.default.action == "keep" else DOUBT)
-    action = _action(methods, treatment, "by a key" if key else f"seed {seed}")
-    opened = opened.saying(action, is_generated=methods.draw_anybody)
-    for kind in ("model", "blender"):
-        opened = opened.using(kind, methods.plugins_used(kind))
-    if tells_apart:
-        opened = opened.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, registry))
-    is_exact = known is not None or methods.draw_anybody
-    search = FaceSearch.open(opened.detector, options.search, opened.threads, registry, exact=is_exact)
-    leak_search = LeakSearch.open(search, registry) if options.check else None
-    draws_synthetic = any(one.draws_synthetic for one in methods.methods)
-    start = time.perf_counter()
-    with (
-        computing_with(1),
-        _pseudonyms(seed, options.key, key, tells_apart, draws_synthetic and len(jobs) > 1) as pseudonyms,
-    ):
-        policy = Policy(
-            options=options,
-            seed=seed,
-            methods=methods,
-            treatment=treatment,
-            pseudonyms=pseudonyms,
-            recognizer=tells_apart,
-            search=search,
-            leak_search=leak_search,
-            source=source,
-            outputs=StagedOutput(output),
-        )
-        files = run_jobs(
-            jobs,
-            source,
-            output,
-            AnonymizedFile,
-            image=lambda job: anonymize_image(job, opened, policy),
-            images=lambda images: anonymize_images(images, opened, policy),
-            video=lambda job, video: anonymize_video(job, video, opened, policy),
-            part=how.part,
-        )
+    call = _Call(source, output, method, seed, options, how, registry or Registry())
+    progress = progress or Silent()
+    with call.opened(progress, several=len(jobs) > 1) as opened:
+        start = time.perf_counter()
+        if executor is not None and source.is_dir():
+            _check_independent(opened.policy, options, call)
+            files = elsewhere(executor, AnonymizeInit(call), jobs, output, progress)
+        else:
+            files = opened.done(jobs, source)
     return AnonymizeReport(
         files=files,
         seconds=time.perf_counter() - start,
-        stage_seconds=methods.stage_seconds(),
-        blender=opened.blender,
-        recognizer=tells_apart.record if tells_apart else None,
+        stage_seconds=opened.policy.methods.stage_seconds(),
+        blender=opened.session.blender,
+        recognizer=opened.policy.recognizer.record if opened.policy.recognizer else None,
         passed_over=tuple(passed_over(source)) if source.is_dir() else (),
         seed=seed,
-        not_checked="" if policy.verifier else why_none or "it was not asked for",
+        not_checked="" if opened.policy.verifier else opened.why_none or "it was not asked for",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Everything that is needed to anonymize the files of a call."""
+
+    session: Session
+    policy: Policy
+    why_none: str
+    """Why nothing tells people apart; empty if something does."""
+
+    def done(self, jobs: Sequence[Job], source: Path) -> tuple[AnonymizedFile, ...]:
+        """Anonymize files. source: what the jobs are of, a file or a folder."""
+        return run_jobs(
+            jobs,
+            source,
+            self.policy.outputs.root,
+            AnonymizedFile,
+            image=lambda job: anonymize_image(job, self.session, self.policy),
+            images=lambda images: anonymize_images(images, self.session, self.policy),
+            video=lambda job, video: anonymize_video(job, video, self.session, self.policy),
+            part=self.session.part,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What a call asks for."""
+
+    source: Path
+    output: Path
+    method: Path | str | None
+    seed: int
+    options: AnonymizeOptions
+    how: SessionOptions
+    registry: Registry
+
+    @contextmanager
+    def opened(self, progress: Progress, *, several: bool) -> Iterator[_Opened]:
+        """Open the methods and everything else. several: whether people may be in several files.
+
+        Raises MienError as `anonymize`.
+        """
+        registry, options = self.registry, self.options
+        named_extractor = self.how.extractor
+        how = replace(self.how, extractor=named_extractor or default_extractors(registry))
+        key = read_key(options.key) if options.key else None
+        rules = _rules(options)
+        chosen = self.method or rules.default.method or default_method(registry)
+        opened = Session.open(chosen, options=how, progress=progress, registry=registry)
+        opened.require("synthetic")
+        tells_apart, why_none = _recognizer(opened.run, how.recognizer, registry)
+        if tells_apart is None and (rules.people or key):
+            message, _, fix = why_none.partition("\n")
+            raise MienError(f"People cannot be told apart. {message}", fix)
+        methods, of_people = _methods(
+            rules, opened, replace(how, extractor=None, masker=None, blender=None, enhancers=""), registry
+        )
+        known = None
+        if rules.people and tells_apart:
+            finds_references = ExtractorSet(named_extractor or opened.run.extractor, registry)
+            known = KnownPeople.of_images([rule.images for rule in rules.people], tells_apart, finds_references)
+        treatment = Treatment(known, of_people, KEPT if rules.default.action == "keep" else DOUBT)
+        action = _action(methods, treatment, "by a key" if key else f"seed {self.seed}")
+        opened = opened.saying(action, is_generated=methods.draw_anybody)
+        for kind in ("model", "blender"):
+            opened = opened.using(kind, methods.plugins_used(kind))
+        if tells_apart:
+            opened = opened.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, registry))
+        is_exact = known is not None or methods.draw_anybody
+        search = FaceSearch.open(opened.detector, options.search, opened.threads, registry, exact=is_exact)
+        leak_search = LeakSearch.open(search, registry) if options.check else None
+        draws_synthetic = any(one.draws_synthetic for one in methods.methods)
+        with (
+            computing_with(1),
+            _pseudonyms(self.seed, options.key, key, tells_apart, draws_synthetic and several) as pseudonyms,
+        ):
+            policy = Policy(
+                options=options,
+                seed=self.seed,
+                methods=methods,
+                treatment=treatment,
+                pseudonyms=pseudonyms,
+                recognizer=tells_apart,
+                search=search,
+                leak_search=leak_search,
+                source=self.source,
+                outputs=StagedOutput(self.output),
+            )
+            yield _Opened(opened, policy, why_none)
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymizeInit:
+    """What a worker that anonymizes the files of a folder is initialised with; a `mien.workers.WorkerInit`."""
+
+    call: _Call
+
+    def make_worker(self) -> Callable[[FileTask, Callable[[object], None]], AnonymizedFile]:
+        """Open the methods, once for all files. Raises MienError as `anonymize` does."""
+        return _FolderWorker(replace(self.call, how=replace(self.call.how, threads=1)))
+
+
+class _FolderWorker:
+    """Anonymizes one file after the other."""
+
+    def __init__(self, call: _Call) -> None:
+        self._open = ExitStack()  # as long as the worker is there
+        self._opened = self._open.enter_context(call.opened(Silent(), several=False))
+
+    def __call__(self, task: FileTask, report: Callable[[object], None]) -> AnonymizedFile:
+        (done,) = self._opened.done([task.job], task.folders[0])
+        return done
+
+
+def _check_independent(policy: Policy, options: AnonymizeOptions, call: _Call) -> None:
+    """Raises MienError if what becomes of a file depends on the others."""
+    if options.key or any(method.draws_synthetic for method in policy.methods.methods):
+        raise MienError(
+            "Synthetic people are known again in all files of a folder by one process, so a cluster cannot draw them.",
+            f"mien anonymize {call.source} {call.output} --with blocks, which draws nobody; or leave out --on",
+        )
 
 
 def _rules(options: AnonymizeOptions) -> PeoplePolicy:
