@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from mien import PreprocessOptions, SessionOptions, anonymize, preprocess, swap, train
+from mien.geometry.alignment import AlignmentConfig
 from mien.media.video_reader import VideoSource
 from mien.workers import Executor
 from mien.workers.cluster import RayExecutor
@@ -49,7 +50,13 @@ def measure(folder: Path, options: argparse.Namespace, executor: Executor) -> No
     clips.mkdir()
     for number in range(options.copies):
         shutil.copy(options.clip, clips / f"{number}{options.clip.suffix}")
-    faces = PreprocessOptions(extractor="blazeface", features="landmarks:points=5", images=False, workers=CORES)
+    faces = PreprocessOptions(
+        extractor="blazeface",
+        features="landmarks:points=5",
+        images=False,
+        workers=CORES,
+        alignment=AlignmentConfig(size=128, margin=0.4),
+    )
     preprocess(folder / "dataset", sources=[options.clip], options=faces)
     train("morph", [folder / "dataset"], folder / "run")
     with VideoSource(options.clip) as video:
