@@ -170,7 +170,7 @@ def test_what_was_drawn_otherwise_is_dropped_and_said(runs: Runs, tmp_path: Path
         runs.swap(J, target, progress=Heard(stop_after=14), segment_seconds=SHORT)
     heard = Heard()
     runs.swap(J, target, progress=heard, quality=30, segment_seconds=SHORT)
-    assert [said.partition("is dropped")[2] for said in heard.said] == ["; it differs in: --quality."]
+    assert [said.partition("is dropped")[2] for said in heard.said] == ["; this call differs in --quality."]
     assert heard.drawn == FRAMES
     assert target.read_bytes() == expected.read_bytes()
     with pytest.raises(Stopped):
@@ -179,6 +179,20 @@ def test_what_was_drawn_otherwise_is_dropped_and_said(runs: Runs, tmp_path: Path
     assert len(hidden_in(tmp_path)) == 1
     runs.swap(J, target)  # as a whole
     assert hidden_in(tmp_path) == []
+
+
+def test_a_state_that_cannot_be_read_is_dropped_and_said(runs: Runs, tmp_path: Path) -> None:
+    runs.swap(J, tmp_path / "expected.mp4", segment_seconds=SHORT)
+    target = tmp_path / "out.mp4"
+    with pytest.raises(Stopped):
+        runs.swap(J, target, progress=Heard(stop_after=14), segment_seconds=SHORT)
+    (folder,) = hidden_in(tmp_path)
+    for state in folder.glob("*.state"):
+        state.write_bytes(state.read_bytes()[:100])
+    heard = Heard()
+    runs.swap(J, target, progress=heard, segment_seconds=SHORT)
+    assert heard.said[0].endswith("its state cannot be read.")
+    assert target.read_bytes() == (tmp_path / "expected.mp4").read_bytes()
 
 
 def test_a_full_disk_keeps_what_is_drawn(runs: Runs, tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ _SAVED = {
     "numpy._core.numeric": ("_frombuffer",),
 }
 """What a saved state is made of."""
+UNREADABLE = (pickle.UnpicklingError, EOFError, AttributeError, LookupError, TypeError, ValueError)
+"""What is raised for a state that is damaged, or was saved by another version."""
 
 
 class FollowedFaces:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mien.contracts.face import Face
 from mien.errors import MienError
-from mien.inference.followed import FollowedFaces, FrameFaces, restored, saved
+from mien.inference.followed import UNREADABLE, FollowedFaces, FrameFaces, restored, saved
 from mien.inference.jobs import Job
 from mien.inference.report import FileReport
 from mien.inference.segments import KeptSegments, facts_of, segments_of
@@ -113,6 +113,11 @@ def swap_video(job: Job, video: VideoSource, session: Session, workers: SegmentW
         try:
             report = _drawn(job, video, session, segments, kept, workers)
             sink.write_parts([kept.part(number) for number in range(len(segments))])
+        except (KeyboardInterrupt, SystemExit):
+            session.progress.say(
+                f"{job.output}: {kept.done} of {len(segments)} segments are drawn; the same command goes on after them."
+            )
+            raise
         except MienError as error:
             error.message = error.message.replace(str(kept.part(kept.done)), str(job.output))
             if isinstance(error, NothingCanBeWritten):
@@ -133,11 +138,15 @@ def _drawn(
     kept: KeptSegments,
     workers: SegmentWorkers | None,
 ) -> FileReport:
-    if kept.differs:
-        session.progress.say(
-            f"{job.output}: what an interrupted call has drawn is dropped; it differs in: {', '.join(kept.differs)}."
-        )
-    done = kept.done
+    known, held = FollowedFaces(), list[FrameFaces]()
+    if done := kept.done:
+        try:
+            known, held = restored(kept.state_after(done - 1), video, deep=True)
+        except UNREADABLE:
+            kept.drop("its state cannot be read")
+            done = 0
+    if kept.dropped:
+        session.progress.say(f"{job.output}: what an interrupted call has drawn is dropped; {kept.dropped}.")
     if done:
         session.progress.say(
             f"{job.output}: goes on after {done} of {len(segments)} segments, which are drawn already."
@@ -145,9 +154,6 @@ def _drawn(
     session.progress.start(video.path.name, len(video.frame_times()))
     if done:
         session.progress.advance(segments[done - 1].stop)
-    known, held = FollowedFaces(), list[FrameFaces]()
-    if done:
-        known, held = restored(kept.state_after(done - 1), video, deep=True)
     if done < len(segments):
         left = range(done, len(segments))
         if workers:

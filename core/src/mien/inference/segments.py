@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
@@ -89,16 +90,15 @@ class KeptSegments:
 
     def __init__(self, output: Path, facts: Mapping[str, str]) -> None:
         self._folder = parts_folder(output)
-        self.differs: tuple[str, ...] = ()
-        """By what the segments that were removed differ; empty if none was."""
+        self.dropped = ""
+        """Why segments were removed; empty if none was."""
         before = self._facts()
         if before != facts:
             if self.done:
                 names = [*facts, *(name for name in before if name not in facts)]
-                self.differs = tuple(name for name in names if before.get(name) != facts.get(name))
-            rmtree(self._folder, ignore_errors=True)
-            with whole_file(self._folder / _FACTS) as partial:
-                partial.write_text(json.dumps(facts, indent=1), "utf-8")
+                different = [name for name in names if before.get(name) != facts.get(name)]
+                self.dropped = f"this call differs in {', '.join(different)}"
+            self._begin_anew(facts)
 
     @property
     def done(self) -> int:
@@ -113,17 +113,34 @@ class KeptSegments:
         return self._folder / f"{number:04}{PART_SUFFIX}"
 
     def keep(self, number: int, state: bytes) -> None:
-        """A segment's part is whole. state: what is known of the video's faces after it."""
-        with whole_file(self._state(number)) as partial:
-            partial.write_bytes(state)
+        """A segment's part is whole. state: what is known of the video's faces after it.
+
+        Both are on the disk when this returns, whatever happens to the machine.
+        """
+        with self.part(number).open("rb") as part:
+            os.fsync(part.fileno())
+        with whole_file(self._state(number)) as partial, partial.open("wb") as file:
+            file.write(state)
+            file.flush()
+            os.fsync(file.fileno())
 
     def state_after(self, number: int) -> bytes:
         """What is known of the video's faces after a segment."""
         return self._state(number).read_bytes()
 
+    def drop(self, why: str) -> None:
+        """They are of no use, for that reason."""
+        self.dropped = why
+        self._begin_anew(self._facts())
+
     def remove(self) -> None:
         """They are not needed any more."""
         rmtree(self._folder, ignore_errors=True)
+
+    def _begin_anew(self, facts: Mapping[str, str]) -> None:
+        rmtree(self._folder, ignore_errors=True)
+        with whole_file(self._folder / _FACTS) as partial:
+            partial.write_text(json.dumps(facts, indent=1), "utf-8")
 
     def _state(self, number: int) -> Path:
         return self._folder / f"{number:04}{_STATE_SUFFIX}"
