@@ -215,3 +215,34 @@ def test_every_frame_has_a_timecode_of_its_own() -> None:
     for code, following in pairwise(codes):
         assert code is not None and timecode_after(code, 1, rate) == following
     assert not np.any([str(code).endswith(("00;00", "00;01")) and code[3:5] != "10" for code in codes if code])
+
+
+def test_of_a_part_is_preprocessed_what_is_shown_in_it(third_party: Any, tmp_path: Path) -> None:
+    clips = [DATA / "clips" / name for name in ("target_E_4s_silent.mp4", "single_frame.mp4")]
+    part = between(1, 2.5)
+    (tmp_path / "whole").mkdir()
+    whole = third_party.preprocess(tmp_path / "whole", sources=clips[:1]).dataset
+    made = third_party.preprocess(tmp_path / "part", sources=clips, part=part).dataset
+    video = VideoSource(clips[0])
+    wanted = range(
+        video.within(part).first_frame, video.within(part).first_frame + len(video.within(part).frame_times())
+    )
+    index, of_whole = made.index().to_pylist(), whole.index().to_pylist()
+    same = [row for row in of_whole if row["frame"] in wanted]
+    assert [row["frame"] for row in index] == list(wanted) == [row["frame"] for row in same]
+    assert [row["pts"] for row in index] == [row["pts"] for row in same]
+    assert (made.crops()[:] == whole.crops()[[row["frame"] for row in same]]).all()
+    (other,) = (row for row in made.dropped().to_pylist() if row["source"].endswith("single_frame.mp4"))
+    assert "shows no frame from 0:00:01.000 to 0:00:02.500" in other["dropped"]
+    assert third_party.preprocess(tmp_path / "part").up_to_date  # what is not said stays as it is
+    with pytest.raises(MienError, match=r"videos read from 0:00:01\.000 to 0:00:02\.500, and you asked for read from"):
+        third_party.preprocess(tmp_path / "part", part=between(0, None))
+    assert "--start 0:00:01.000 --end 0:00:02.500" in made.info.as_options()
+    again = third_party.preprocess(tmp_path / "part", again=True, sources=clips).dataset
+    assert again.info.part == Part() and len(again) > len(made)
+
+
+def test_a_video_that_is_cut_off_after_the_part_is_whole_in_it(third_party: Any, tmp_path: Path) -> None:
+    cut = DATA / "clips" / "truncated_faststart.mp4"
+    made = third_party.preprocess(tmp_path / "cut", sources=[cut], part=between(0, 0.5)).dataset
+    assert made.info.counts.unreadable == 0 and made.info.counts.read > 10

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mien_cli.console import messages, results
-from mien_cli.options import On
+from mien_cli.options import End, On, Start
 from mien_cli.progress import duration, shown_on
 from mien_cli.reporting import print_passed_over
 
@@ -53,6 +53,8 @@ def preprocess(
             "is no longer named drop out.",
         ),
     ] = None,
+    start: Start = None,
+    end: End = None,
     extractor: Annotated[
         str | None,
         typer.Option(metavar="SPEC", help="Extractor, or several joined with +; face_recognition by default."),
@@ -110,12 +112,14 @@ def preprocess(
 
       mien preprocess anna
       mien preprocess anna --from holiday.mp4 --keep-person anna.jpg
+      mien preprocess anna --from holiday.mp4 --start 1:05 --end 1:20.5
       mien preprocess anna --features landmarks+thumbnail:size=8
       mien preprocess family --people folders --alignment size=256,shift_y=0.1
       mien preprocess archive --on ray://head:10001
     """
     from mien import PreprocessOptions  # when the command runs: it loads OpenCV
     from mien import preprocess as run
+    from mien.media.part import Part
 
     options = PreprocessOptions(
         extractor=extractor,
@@ -126,6 +130,7 @@ def preprocess(
         recognizer=recognizer,
         largest=largest,
         people=people.value if people else None,
+        part=Part.between(start, end),
         copies=not no_copies,
         images=not no_images,
         workers=workers,

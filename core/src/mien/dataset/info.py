@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import writing_to
+from mien.media.part import Part, clock_of
 from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
 
 FORMAT_VERSION = 2
@@ -109,6 +110,15 @@ class DatasetInfo(BaseModel):
     """The person whose faces alone were kept."""
     sources: tuple[str, ...] | None
     """Absolute paths that the images came from; None: from raw/."""
+    start: str | None = None
+    """From when on videos were read, as H:MM:SS.mmm from their first frame; None: from that on."""
+    end: str | None = None
+    """Until when; None: to their end."""
+
+    @property
+    def part(self) -> Part:
+        """What of videos was read."""
+        return Part.between(self.start, self.end)
 
     @property
     def size(self) -> int:
@@ -129,6 +139,7 @@ class DatasetInfo(BaseModel):
             copies=bool(self.sizes) if copies is None else copies,
             images=self.images,
             keeps_person=self.keep_person is not None,
+            part=self.part,
         )
 
 
@@ -143,11 +154,15 @@ def options_of(
     copies: bool,
     images: bool,
     keeps_person: bool,
+    part: Part,
 ) -> str:
     """Options of `mien preprocess` that make a dataset so; the image of a person is left for the user to fill in."""
     named = {"--extractor": extractor, "--alignment": str(alignment), "--masker": masker, "--features": features}
     if people != "dataset":
         named["--people"] = people
+    for name, time in (("--start", part.start), ("--end", part.end)):
+        if time is not None:
+            named[name] = clock_of(time)
     flags = {
         "--largest": largest,
         "--no-copies": not copies,

@@ -36,6 +36,7 @@ from mien.dataset.people import follow_boxes, people_by_encodings, people_of_fol
 from mien.dataset.recipe import Recipe
 from mien.dataset.statistics import moments_of
 from mien.media.files import whole_file, writing_to
+from mien.media.part import clock_of
 from mien.tracking.recognizer import Recognizer
 
 _ROWS_AT_ONCE = 256
@@ -108,6 +109,8 @@ def _write_faces(
         recognizer=recipe.recognizer,
         keep_person=recipe.keep_person,
         sources=sources,
+        start=None if recipe.part.start is None else clock_of(recipe.part.start),
+        end=None if recipe.part.end is None else clock_of(recipe.part.end),
     )
     write_info(new, info)
     return info

@@ -8,6 +8,7 @@ from typing import Any
 from mien.contracts.plugin import read_config
 from mien.dataset.info import People
 from mien.geometry.alignment import AlignmentConfig
+from mien.media.part import WHOLE, Part
 
 _WITH_FOREHEAD = {"margin": 0.1, "shift_y": 0.08}
 """The study's crop, with a margin of 0.05, ends right above the brows: no masker could set new ones in."""
@@ -57,6 +58,8 @@ class PreprocessOptions:
     """Whether small copies of the crops are written, black around the face, of 2, 4, … up to 128 px, as arrays."""
     images: bool = True
     """Whether those copies are written as PNG, too."""
+    part: Part = WHOLE
+    """Of videos: from when to when they are read. The whole: as in the dataset; for a new one, all of them."""
     workers: int | None = None
     """How many processes; None: one per core."""
     again: bool = False

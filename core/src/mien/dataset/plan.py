@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mien.dataset.chunk import Chunk, SourceFile
@@ -11,6 +12,7 @@ from mien.dataset.recipe import Recipe
 from mien.dataset.source_names import printable
 from mien.errors import MienError
 from mien.media.discovery import find_sources
+from mien.media.part import Part
 
 IMAGES_PER_CHUNK = 16
 FRAMES_PER_CHUNK = 64
@@ -62,13 +64,18 @@ def chunks_of(files: Sequence[SourceFile], recipe: Recipe) -> list[Chunk]:
     chunks: list[Chunk] = []
     images: list[SourceFile] = []
     for file in files:
+        ranges: Sequence[tuple[int, int] | None] = ()
+        if file.kind == "video":
+            try:
+                ranges = _frame_ranges(file, recipe.part)
+            except MienError as error:
+                file = replace(file, kind="unreadable", reason=error.message)
         if file.kind != "video":
             images.append(file)
         if images and (file.kind == "video" or len(images) == IMAGES_PER_CHUNK):
             chunks.append(_chunk(images, None, recipe))
             images = []
-        if file.kind == "video":
-            chunks += [_chunk([file], frames, recipe) for frames in _frame_ranges(file)]
+        chunks += [_chunk([file], frames, recipe) for frames in ranges]
     if images:
         chunks.append(_chunk(images, None, recipe))
     return chunks
@@ -84,7 +91,8 @@ def _chunk(files: Sequence[SourceFile], frames: tuple[int, int] | None, recipe: 
     return Chunk(recipe.key(identity, frames), tuple(files), frames)
 
 
-def _frame_ranges(file: SourceFile) -> list[tuple[int, int] | None]:
+def _frame_ranges(file: SourceFile, part: Part) -> Sequence[tuple[int, int] | None]:
+    """Ranges of the file's frames. Raises MienError if it shows none in that part."""
     from mien.media.animation import open_video  # loads PyAV, which images do without
 
     try:
@@ -92,5 +100,7 @@ def _frame_ranges(file: SourceFile) -> list[tuple[int, int] | None]:
             count = len(video.frame_times())
     except Exception:  # whatever it raises
         return [None]  # the worker meets the same error and notes it in the index
-    starts = range(0, count, FRAMES_PER_CHUNK)
-    return [(start, min(start + FRAMES_PER_CHUNK, count)) for start in starts] or [None]
+    wanted = video.within(part) if count else video
+    first, stop = wanted.first_frame, wanted.first_frame + len(wanted.frame_times())
+    starts = range(first, stop, FRAMES_PER_CHUNK)
+    return [(start, min(start + FRAMES_PER_CHUNK, stop)) for start in starts] or [None]

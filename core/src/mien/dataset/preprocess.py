@@ -17,6 +17,7 @@ from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
 from mien.media.discovery import passed_over
 from mien.media.files import writing_to
+from mien.media.part import WHOLE, Part, clock_of
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.masker_set import MaskerSet
@@ -153,7 +154,13 @@ def _recipe(info: DatasetInfo | None, options: PreprocessOptions, registry: Regi
         largest=info.largest if info else False,
         copies=bool(info.sizes) if info else False,
         images=info.images if info else False,
+        part=_to_the_millisecond(options.part) or (info.part if info else WHOLE),
     )
+
+
+def _to_the_millisecond(part: Part) -> Part:
+    """As the dataset will say it."""
+    return Part.between(*(None if time is None else clock_of(time) for time in (part.start, part.end)))
 
 
 def _with_features_of(recipe: Recipe, info: DatasetInfo, registry: Registry) -> Recipe:

@@ -21,6 +21,7 @@ from mien.dataset.info import (
 )
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
+from mien.media.part import WHOLE, Part, clock_of
 from mien.plugins.choice import parse_choices
 from mien.plugins.feature_set import FeatureSet, choice_text
 from mien.plugins.registry import Registry
@@ -46,6 +47,8 @@ class Recipe:
     """Whether the small copies are written at all."""
     images: bool
     """Whether they are written as images, too."""
+    part: Part = WHOLE
+    """What of videos is read."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -81,6 +84,7 @@ class Recipe:
             copies=self.copies,
             images=self.images,
             keeps_person=self.keep_person is not None,
+            part=self.part,
         )
 
     def key(self, *parts: object) -> str:
@@ -88,7 +92,7 @@ class Recipe:
         settings = [FORMAT_VERSION, mien.__version__, self.extractor, self.extractor_distribution]
         settings += [self.extractor_version, self.alignment.model_dump(), self.largest, self.images]
         settings += [record and record.model_dump() for record in (self.recognizer, self.keep_person)]
-        settings += [self.masker, self.masker_distributions, self.copies]
+        settings += [self.masker, self.masker_distributions, self.copies, *map(str, (self.part.start, self.part.end))]
         features = [(feature.choice, feature.distribution, feature.version) for feature in self.features]
         text = json.dumps([*settings, features, *parts])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -148,6 +152,7 @@ def refuse_another_recipe(path: Path, info: DatasetInfo, recipe: Recipe, detects
         ("faces of another person", _values(info.keep_person), _values(recipe.keep_person)),
         ("no small copies", bool(info.sizes), recipe.copies),
         ("no images in images/", info.images, recipe.images),
+        ("videos", _read_of(info.part), _read_of(recipe.part)),
     ]
     refuse_another_recognizer(path, info, recipe, detects)
     made_by = (f"{info.extractor_distribution} {info.extractor_version}", *info.masker_distributions)
@@ -181,6 +186,11 @@ def refuse_another_recognizer(path: Path, info: DatasetInfo, recipe: Recipe, det
         f"People were told apart in {path} by {held}, which cannot be compared with {asked}.",
         f"mien preprocess {path} --again{told_apart} --recognizer {now.choice}",
     )
+
+
+def _read_of(part: Part) -> str:
+    times = [(word, time) for word, time in (("from", part.start), ("to", part.end)) if time is not None]
+    return " ".join(["read", *(f"{word} {clock_of(time)}" for word, time in times)] if part else ["read as a whole"])
 
 
 def _values(encoding: StoredEncoding | None) -> tuple[float, ...] | None:
