@@ -278,7 +278,8 @@ def test_what_is_not_read_of_a_file_is_named(tmp_path: Path) -> None:
         (),
     ]
     assert [lost_in(file, Path("a.png")) for file in read[1:]] == [(), (), ()]
-    assert [lost_in(file, Path("a.TIF")) for file in read[1:]] == [(), ("16 bits a channel became 8",), ()]
+    assert [lost_in(file, Path("a.TIF")) for file in read[1:]] == [(), (), ()]
+    assert [lost_in(file, Path("a.webp")) for file in read[1:]] == [(), ("16 bits a channel became 8",), ()]
 
 
 def transparent(mode: str) -> Image.Image:
@@ -333,11 +334,12 @@ def deep_image(channels: int) -> np.ndarray:
     return np.stack([across, down, 65535 - across, opacity][:channels], axis=2).round().astype(np.uint16)
 
 
+@pytest.mark.parametrize("target", ["out.png", "out.tif"])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_16_bits_stay_16_bits_where_nothing_was_drawn(
-    channels: int, orientation: int, suffix: str, tmp_path: Path
+    channels: int, orientation: int, suffix: str, target: str, tmp_path: Path
 ) -> None:
     stored = deep_image(channels)
     source = tmp_path / f"in{suffix}"
@@ -354,12 +356,33 @@ def test_16_bits_stay_16_bits_where_nothing_was_drawn(
     assert np.abs((file.deep // 257).astype(int) - file.image).max() <= 1
     drawn = file.image.copy()
     drawn[10:20, 10:20] = (1, 2, 3)
-    write_image(tmp_path / "out.png", drawn, synthetic=MADE, exif=file.exif, like=file)
-    again = load_file(tmp_path / "out.png", deep=True)
+    write_image(tmp_path / target, drawn, synthetic=MADE, exif=file.exif, like=file)
+    again = load_file(tmp_path / target, deep=True)
     assert again.deep is not None and lost_in(again, Path("a.png")) == ()
     assert (again.deep[10:20, 10:20] == np.array([1, 2, 3]) * 257).all()
     again.deep[10:20, 10:20] = file.deep[10:20, 10:20]
     assert (again.deep == file.deep).all()
     assert len(np.unique(again.deep[..., 0])) > (25 if channels == 1 else 40)
     assert (again.alpha is None) == (file.alpha is None) == (channels < 4)
-    assert read_provenance(tmp_path / "out.png") == MADE
+    assert read_provenance(tmp_path / target) == MADE
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_tiff_of_16_bits_and_many_strips_is_read_by_others(channels: int, tmp_path: Path) -> None:
+    stored = np.random.default_rng(0).integers(0, 65536, (700, 401, channels)).astype(np.uint16)
+    stored[..., 3:] = 65535
+    stored[:5, :, 3:] = 0
+    (tmp_path / "in.png").write_bytes(cv2.imencode(".png", stored[..., [2, 1, 0, 3][:channels]])[1].tobytes())
+    file = load_file(tmp_path / "in.png", deep=True)
+    exif = Image.Exif()
+    exif.update({271: "Camera & Sons", 282: 300.0})
+    exif.get_ifd(0x8769).update({0x9003: "2024:05:01 10:00:00", 0x829A: 0.01})
+    write_image(tmp_path / "out.tif", file.image, synthetic=MADE, exif=exif, like=file)
+    again = cv2.imread(str(tmp_path / "out.tif"), cv2.IMREAD_UNCHANGED)
+    assert again is not None and again.dtype == np.uint16
+    assert (again[5:, :, :3][..., ::-1] == stored[5:, :, :3]).all()
+    with Image.open(tmp_path / "out.tif") as image:
+        assert image.getexif()[271] == "Camera & Sons" and image.getexif()[282] == 300
+        assert image.getexif().get_ifd(0x8769)[0x9003] == "2024:05:01 10:00:00"
+        assert (np.asarray(image.convert("RGB"))[5:] == stored[5:, :, :3] >> 8).all()
+    assert read_provenance(tmp_path / "out.tif") == MADE

@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 
 from mien import ExtractorSet, Registry
-from mien.anonymization.search import FaceSearch, default_extractors, follower_of, search_frame, search_image
+from mien.anonymization.search import (
+    STRIP_PX,
+    FaceSearch,
+    _views,
+    default_extractors,
+    follower_of,
+    search_frame,
+    search_image,
+)
 from mien.anonymization.verification import FRAMES_CHECKED, LeakSearch, frames_searched
-from mien.anonymization.views import View, in_square_pixels, in_stored_pixels, joined
+from mien.anonymization.views import EDGES, Edge, View, in_square_pixels, in_stored_pixels, joined
 from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
-from mien.geometry.boxes import center, growth, is_same_face
+from mien.geometry.boxes import center, edges, growth, is_same_face
 from mien.inference.detector import FaceDetector
 from mien.media.images import read_image
 from mien.media.video_reader import VideoSource
@@ -103,6 +111,44 @@ def test_a_face_that_the_border_cuts_through_is_found(extractors: ExtractorSet, 
         rest = np.ascontiguousarray(image[:, cut : cut + 250])
         part = Box(box.left - cut, box.top, box.right - cut, box.bottom)
         assert any(is_same_face(face.box, part) for face in search_frame(rest, extractors))
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_a_face_that_the_border_cuts_through_is_found_in_a_strip(extractors: ExtractorSet, edge: Edge) -> None:
+    """So large images are searched, whose mirrored view would take more memory than they do."""
+    image, boxes = crowd(extractors, FACE_PX)
+    left, top, right, bottom = (round(value) for value in edges(boxes[1]).ravel())
+    x, y = (left + right) // 2, round(top + {"top": 0.3, "bottom": 0.75}.get(edge, 0) * (bottom - top))
+    rest = {"left": image[:, x:], "right": image[:, :x], "top": image[y:], "bottom": image[:y]}[edge]
+    shift_x, shift_y = (x if edge == "left" else 0), (y if edge == "top" else 0)
+    part = Box(left - shift_x, top - shift_y, right - shift_x, bottom - shift_y)  # with what is beyond the border
+    found = View.along(edge, np.ascontiguousarray(rest), 120, 60).find(extractors.find_by_first)
+    assert any(is_same_face(face.box, part) for face in found)
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_what_the_inner_edge_of_a_strip_cuts_through_is_not_told_of(edge: Edge) -> None:
+    image = np.zeros((300, 400, 3), np.uint8)
+    places = {"left": (90, 150), "right": (310, 150), "top": (200, 90), "bottom": (200, 210)}
+    strip = View.along(edge, image, 100, 40)
+
+    def found_at(x: float, y: float) -> list[Face]:
+        in_strip = np.array([x, y]) - strip.to_image[:, 2]
+        return strip.find(lambda _: [Face(Box(*(in_strip - 15), *(in_strip + 15)), None, 0.9)])
+
+    x, y = places[edge]
+    assert found_at(x, y) == []
+    outwards = {"left": (-60, 0), "right": (60, 0), "top": (0, -60), "bottom": (0, 60)}[edge]
+    (face,) = found_at(x + outwards[0], y + outwards[1])
+    assert center(face.box) == pytest.approx((x + outwards[0], y + outwards[1]))
+
+
+@pytest.mark.parametrize("size", [(4000, 7000), (300, 7000), (9000, 6001)])
+def test_no_view_of_a_large_image_takes_much_memory(size: tuple[int, int]) -> None:
+    image = np.zeros((*size, 3), np.uint8)
+    views = list(_views(image, "image"))
+    assert all(view.image.nbytes < 50e6 for view in views)
+    assert sum(view.whole_in is not None for view in views) == (4 if min(size) > STRIP_PX else 0)
 
 
 def test_little_is_taken_for_a_face_where_none_is(extractors: ExtractorSet) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.anonymization.linking import Linker, SearchedFrame
-from mien.anonymization.views import View, in_square_pixels, in_stored_pixels, joined
+from mien.anonymization.views import EDGES, View, in_square_pixels, in_stored_pixels, joined
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Face, RgbImage
 from mien.errors import MienError
@@ -41,6 +41,10 @@ TURNED_SIDE_PX = {"image": 1280, "frame": 640}
 MIRRORED = 0.1
 """So much of its shorter side an image goes on beyond its border, mirrored: of a face that the border cuts through, the
 mirror completes the half that is there."""
+LARGE_SIDE_PX = 6000
+"""An image with a longer side above that is not searched mirrored as a whole, but smaller, and in strips"""
+STRIP_PX, BEYOND_PX = 640, 160
+"""that reach so far into the image, and so far beyond its border: larger faces are seen in the smaller view."""
 MIRRORED_IN_FRAMES = 0.03
 """The same for the frames of a video that are searched in full."""
 
@@ -93,12 +97,25 @@ def search_image(image: RgbImage, extractors: ExtractorSet, kind: Literal["image
     with an angle. kind: a frame is one of many, and large ones are enlarged less. Raises MienError for a fault of a
     plugin.
     """
-    faces, longer = extractors.extract(image), max(image.shape[:2])
-    views = [View.of(image, max(1.0, min(ENLARGED, ENLARGED_SIDE_PX[kind] / longer)), mirrored=MIRRORED)]
-    views += [View.of(image, min(1.0, TURNED_SIDE_PX[kind] / longer), quarter_turns=turns) for turns in (1, 2, 3)]
-    for view in views:
+    faces = extractors.extract(image)
+    for view in _views(image, kind):
         faces = joined(faces, view.find(extractors.find_by_first))
     return sorted(extractors.measure(image, faces), key=lambda face: -face.score)
+
+
+def _views(image: RgbImage, kind: Literal["image", "frame"]) -> Iterator[View]:
+    """One at a time. A whole view of a large image would take more memory than the image does: there, what the border
+    cuts through is searched in a smaller view, and in strips along the border at full size."""
+    longer = max(image.shape[:2])
+    if longer <= LARGE_SIDE_PX:
+        yield View.of(image, max(1.0, min(ENLARGED, ENLARGED_SIDE_PX[kind] / longer)), mirrored=MIRRORED)
+    else:
+        yield View.of(image, ENLARGED_SIDE_PX[kind] / longer, mirrored=MIRRORED)
+        if min(image.shape[:2]) > STRIP_PX:
+            for edge in EDGES:
+                yield View.along(edge, image, STRIP_PX, BEYOND_PX)
+    for turns in (1, 2, 3):
+        yield View.of(image, min(1.0, TURNED_SIDE_PX[kind] / longer), quarter_turns=turns)
 
 
 def search_frame(image: RgbImage, extractors: ExtractorSet) -> list[Face]:

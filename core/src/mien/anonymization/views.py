@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -22,6 +23,10 @@ _TURNED_BACK = (
 last column or row."""
 
 
+Edge = Literal["left", "top", "right", "bottom"]
+EDGES: tuple[Edge, ...] = ("left", "top", "right", "bottom")
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """An image resampled, turned by quarter turns and continued beyond its border."""
@@ -35,6 +40,8 @@ class View:
     is_mirrored: bool
     size: tuple[int, int]
     """Width and height of the image."""
+    whole_in: Box | None = None
+    """Of a strip: what is not in there whole is not told of, as it is seen better elsewhere."""
 
     @classmethod
     def of(cls, image: RgbImage, scale: float, *, quarter_turns: int = 0, mirrored: float = 0.0) -> "View":
@@ -57,6 +64,31 @@ class View:
         turned = np.ascontiguousarray(np.rot90(seen, quarter_turns)).astype(np.uint8, copy=False)
         return cls(turned, to_image, float(factors.mean()), quarter_turns, border > 0, (width, height))
 
+    @classmethod
+    def along(cls, edge: Edge, image: RgbImage, depth_px: int, beyond_px: int) -> "View":
+        """A strip along an edge of the image at its own size, which goes on beyond it, mirrored.
+
+        depth_px: how far into the image it reaches; beyond_px: how far beyond. Both are less than the image's sides.
+        """
+        height, width = image.shape[:2]
+        left, top, right, bottom = {
+            "left": (0, 0, depth_px, height),
+            "top": (0, 0, width, depth_px),
+            "right": (width - depth_px, 0, width, height),
+            "bottom": (0, height - depth_px, width, height),
+        }[edge]
+        # Each corner is in the strip above or below.
+        is_level = edge in ("top", "bottom")
+        above, below = beyond_px * (edge == "top"), beyond_px * (edge == "bottom")
+        before, after = beyond_px * (is_level or edge == "left"), beyond_px * (is_level or edge == "right")
+        part = np.ascontiguousarray(image[top:bottom, left:right])
+        strip = cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_REFLECT_101)
+        to_image = np.array([[1.0, 0, left - before], [0, 1, top - above]])
+        far = float(width + height)
+        whole_in = Box(left if edge == "right" else -far, top if edge == "bottom" else -far,
+                       right if edge == "left" else far, bottom if edge == "top" else far)  # fmt: skip
+        return cls(strip.astype(np.uint8, copy=False), to_image, 1.0, 0, True, (width, height), whole_in)
+
     def find(self, find: Callable[[RgbImage], Sequence[Face]]) -> list[Face]:
         """What is found in it, in pixels of the image, as far as it overlaps with the image.
 
@@ -66,6 +98,8 @@ class View:
         faces: list[Face] = []
         for face in map(self._in_image, find(self.image)):
             area = upright(face.box).area
+            if self.whole_in is not None and shared_area(face.box, self.whole_in) < area:
+                continue
             inside = shared_area(face.box, frame) / area if area > 0 else 0.0
             if inside > 0:
                 faces.append(replace(face, score=face.score * inside) if self.is_mirrored else face)

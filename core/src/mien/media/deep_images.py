@@ -1,18 +1,21 @@
-"""Images of 16 bits a channel, which Pillow reads and writes in 8: by OpenCV, with what else belongs into the file.
+"""Images of 16 bits a channel, which Pillow reads and writes in 8: read by OpenCV, written with what else belongs into
+the file: PNG by OpenCV, which takes no notes, TIFF strip by strip beside Pillow's directory.
 
 What was not drawn keeps its bits.
 """
 
+import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from mien.contracts.face import RgbImage
 from mien.media.transparency import Alpha, on_white
@@ -24,6 +27,10 @@ _ORIENTATION = 0x0112
 _PNG_HEAD_BYTES = 8 + 25
 """The signature, and the first chunk."""
 _COMPRESSION = 6
+_STRIP_BYTES = 2**18
+_LARGEST_TIFF_BYTES = 2**32 - 1
+_DEFLATE, _RGB, _DIFFERENCES, _NOT_MULTIPLIED = 8, 2, 2, 2  # as TIFF 6.0 and its supplements number them
+_COLORS = 3
 
 
 def has_16_bits(image: Image.Image) -> bool:
@@ -65,6 +72,49 @@ def encode_png(image: NDArray[np.uint16], chunks: Sequence[tuple[bytes, bytes]])
         raise OSError("OpenCV does not write it")
     data = encoded.tobytes()
     return data[:_PNG_HEAD_BYTES] + b"".join(_chunk(name, content) for name, content in chunks) + data[_PNG_HEAD_BYTES:]
+
+
+def encode_tiff(image: NDArray[np.uint16], tags: Mapping[int, Any]) -> bytes:
+    """A TIFF of 16 bits, in deflated strips: uint16 (H, W, 3) or (H, W, 4), RGB first.
+
+    tags: what else belongs into its directory, number → value, as Pillow takes them; a dict is a directory of its own.
+    Raises OSError if it cannot be written.
+    """
+    height, width, channels = image.shape
+    rows = max(1, _STRIP_BYTES // (2 * channels * width))
+    strips = [zlib.compress(_differences(image[top : top + rows])) for top in range(0, height, rows)]
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        directory[tag] = value
+    own = {
+        TiffImagePlugin.IMAGEWIDTH: width,
+        TiffImagePlugin.IMAGELENGTH: height,
+        TiffImagePlugin.BITSPERSAMPLE: (16,) * channels,
+        TiffImagePlugin.COMPRESSION: _DEFLATE,
+        TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: _RGB,
+        TiffImagePlugin.SAMPLESPERPIXEL: channels,
+        TiffImagePlugin.ROWSPERSTRIP: rows,
+        TiffImagePlugin.STRIPBYTECOUNTS: tuple(map(len, strips)),
+        TiffImagePlugin.STRIPOFFSETS: (0, *accumulate(map(len, strips[:-1]))),  # from the end of the directory
+        TiffImagePlugin.PREDICTOR: _DIFFERENCES,
+    }
+    if channels > _COLORS:
+        own[TiffImagePlugin.EXTRASAMPLES] = _NOT_MULTIPLIED
+    for tag, value in own.items():
+        directory[tag] = value
+    file = io.BytesIO()
+    directory.save(file)
+    if file.tell() + sum(map(len, strips)) > _LARGEST_TIFF_BYTES:
+        raise OSError("a TIFF holds 4 GB at most")
+    file.writelines(strips)
+    return file.getvalue()
+
+
+def _differences(rows: NDArray[np.uint16]) -> bytes:
+    """Each pixel less the one on its left, which is deflated better: TIFF's horizontal predictor."""
+    left = np.zeros_like(rows)
+    left[:, 1:] = rows[:, :-1]
+    return (rows - left).astype("<u2").tobytes()
 
 
 def merged(image: RgbImage, before: RgbImage, deep: NDArray[np.uint16]) -> NDArray[np.uint16]:

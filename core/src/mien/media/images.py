@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageErro
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.media.credentials import remove_sidecar
-from mien.media.deep_images import Deep, encode_png, has_16_bits, merged, orientation_of, read_deep
+from mien.media.deep_images import Deep, encode_png, encode_tiff, has_16_bits, merged, orientation_of, read_deep
 from mien.media.files import whole_file
 from mien.media.image_formats import open_image
 from mien.media.provenance import Provenance
@@ -36,7 +36,7 @@ WRITABLE_SUFFIXES = tuple(_FORMAT_OF_SUFFIX)
 """What `write_image` can write."""
 TRANSPARENT_SUFFIXES = (".png", ".webp", ".tif", ".tiff")
 """Those of them that hold transparency."""
-DEEP_SUFFIXES = (".png",)
+DEEP_SUFFIXES = (".png", ".tif", ".tiff")
 """Those of them that are written in 16 bits a channel."""
 LABELLED_SUFFIXES = tuple(suffix for suffix in _FORMAT_OF_SUFFIX if suffix != ".bmp")
 """Those of them that can say that they are synthetic."""
@@ -182,7 +182,8 @@ def write_image(
     alpha = like.alpha if like and path.suffix.lower() in TRANSPARENT_SUFFIXES else None
     try:
         if like and like.deep is not None and path.suffix.lower() in DEEP_SUFFIXES:
-            encoded.write(_as_deep_png(merged(image, like.image, like.deep), alpha, options))
+            encode = _as_deep_png if written_as == "PNG" else _as_deep_tiff
+            encoded.write(encode(merged(image, like.image, like.deep), alpha, options))
         else:
             as_pillow(image, alpha).save(encoded, written_as, **options)
     except (OSError, ValueError) as error:
@@ -240,6 +241,15 @@ def _as_deep_png(image: Deep, alpha: Alpha | None, options: dict[str, Any]) -> b
     if "exif" in options:
         chunks.append((b"eXIf", options["exif"].removeprefix(b"Exif\0\0")))
     return encode_png(image if alpha is None else with_alpha(image, alpha), chunks)
+
+
+def _as_deep_tiff(image: Deep, alpha: Alpha | None, options: dict[str, Any]) -> bytes:
+    """options: as `save_options` has them for TIFF."""
+    tags = options.get("tiffinfo", {})
+    known = {tag: tags[tag] for tag in tags if tag != _EXIF_DIRECTORY}
+    if isinstance(tags, Image.Exif) and (of_camera := tags.get_ifd(_EXIF_DIRECTORY)):
+        known[_EXIF_DIRECTORY] = dict(of_camera)
+    return encode_tiff(image if alpha is None else with_alpha(image, alpha), known)
 
 
 def as_rgb(image: Image.Image) -> RgbImage:

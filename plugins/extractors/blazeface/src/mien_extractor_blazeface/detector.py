@@ -65,8 +65,8 @@ class Detector:
         self._network = Network(layout.file, layout.side, layout.outputs, layout.enlarged)
         self._layout = layout
 
-    def detect(self, image: RgbImage, min_score: float) -> list[Detection]:
-        """One detection for each face, surest first."""
+    def detect(self, image: RgbImage, min_score: float, *, upside_down: bool = False) -> list[Detection]:
+        """One detection for each face, surest first. upside_down: of the image turned by 180 degrees, in its pixels."""
         side = self._network.side
         height, width = image.shape[:2]
         scale = side / max(height, width)
@@ -74,7 +74,8 @@ class Detector:
         # Down to nearly half the size a bilinear resampling leaves hardly a pixel out, and is ten times as fast.
         how = cv2.INTER_AREA if scale < 0.45 else cv2.INTER_LINEAR
         padded = np.zeros((*self._rows_and_columns(*size), 3), np.uint8)
-        padded[: size[1], : size[0]] = cv2.resize(image, size, interpolation=how)
+        resized = cv2.resize(image, size, interpolation=how)
+        padded[: size[1], : size[0]] = resized[::-1, ::-1] if upside_down else resized
         boxes, logits = self._network(padded, -1.0, 1.0)
         scores = probability(logits).ravel()
         sure = np.flatnonzero(scores >= min_score)

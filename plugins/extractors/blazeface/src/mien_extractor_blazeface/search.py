@@ -33,13 +33,17 @@ class ExtractorPool:
 
     def full(self, image: RgbImage, min_score: float, smallest_face_px: int) -> Iterator[list[Detection]]:
         """The same in tiles, too, and upside down."""
-        turned = np.ascontiguousarray(image[::-1, ::-1])
-        found = self._full_range.detect(image, min_score) + _turned(self._full_range.detect(turned, min_score), image)
+        found = self._both_ways(self._full_range, image, min_score)
         for left, top, side in tiles(image.shape[1], image.shape[0], smallest_face_px):
             found += self._in_tile(image, left, top, side, min_score)
         yield _surest_first(found)
-        found = self._short_range.detect(image, min_score) + _turned(self._short_range.detect(turned, min_score), image)
-        yield _surest_first(found)
+        yield _surest_first(self._both_ways(self._short_range, image, min_score))
+
+    @staticmethod
+    def _both_ways(detector: Detector, image: RgbImage, min_score: float) -> list[Detection]:
+        """What is found upright, and upside down."""
+        turned = detector.detect(image, min_score, upside_down=True)
+        return detector.detect(image, min_score) + _turned(turned, image)
 
     def _in_tile(self, image: RgbImage, left: int, top: int, side: int, min_score: float) -> list[Detection]:
         height, width = image.shape[:2]
