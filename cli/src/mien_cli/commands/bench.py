@@ -24,16 +24,20 @@ def bench(
     to: Annotated[str | None, typer.Option(metavar="PERSON", help="Whom the run draws.")] = None,
     frames: Annotated[int, typer.Option(metavar="N", min=1, help="Frames that go through each stage.")] = 48,
     repeats: Annotated[int, typer.Option(metavar="N", min=1, help="How often each is measured.")] = 3,
-    stages_only: Annotated[bool, typer.Option("--stages-only", help="Leave out whole jobs.")] = False,
+    no_training: Annotated[bool, typer.Option("--no-training", help="Leave out the training of models.")] = False,
+    stages_only: Annotated[
+        bool, typer.Option("--stages-only", help="Leave out the training of models and whole jobs.")
+    ] = False,
     json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there.")] = None,
     page: Annotated[Path | None, typer.Option(metavar="FILE", help="Write them there as a page of Markdown.")] = None,
     compare: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Figures of before, as JSON: print the ratios, too.")
     ] = None,
 ) -> None:
-    """Measure how long decoding, searching, drawing and each other stage take on this machine.
+    """Measure how long decoding, searching, drawing, training and each other stage take on this machine.
 
-    Stages are measured by themselves, in processor time; whole jobs with all cores, beside their slowest stage.
+    Stages are measured by themselves, in processor time; whole jobs with all cores, beside their slowest stage. A step
+    of training of each model is measured by itself and within the loop, beside what a large convolution reaches.
     Files that are there are replaced.
 
     [bold]Examples[/bold]
@@ -53,6 +57,7 @@ def bench(
         methods=tuple(methods) if methods else None,
         run=run,
         to=to,
+        training=not (no_training or stages_only),
         whole=not stages_only,
     )
     with shown_on(messages()) as progress:
@@ -73,6 +78,23 @@ def _print(report: "BenchReport", before: "BenchReport | None", console: Console
         ratio = _ratio(ratios.get((one.stage, one.what)))
         stages.add_row(one.stage, one.what, f"{one.milliseconds:.2f}", *([ratio] if before else []))
     console.print(stages)
+    if report.training:
+        columns = ("Training", "ms a step", "In the loop", "Share", "Faces/s", "GFLOP/s", "Peak", "Share", "MB")
+        training = Table(*columns, *(["Times before"] if before else []), box=None)
+        for model in report.training:
+            training.add_row(
+                model.what,
+                f"{model.bare_milliseconds:.1f}",
+                f"{model.loop_milliseconds:.1f}",
+                f"{model.share:.0%}",
+                f"{model.rate:.0f}",
+                f"{model.gflops:.0f}",
+                f"{model.peak_gflops:.0f}",
+                f"{model.share_of_peak:.0%}",
+                "–" if model.peak_memory_mb is None else f"{model.peak_memory_mb:.0f}",
+                *([_ratio(ratios.get(("training", model.what)))] if before else []),
+            )
+        console.print(training)
     if report.whole:
         head = ("Job", "Frames/s", "ms a frame", "Slowest stage", "Its limit", "Share", "Busy", "Attainable")
         whole = Table(*head, *(["Times before"] if before else []), box=None)

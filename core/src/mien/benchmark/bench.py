@@ -20,6 +20,7 @@ from mien.anonymization.policy import AnonymizeOptions
 from mien.anonymization.search import default_extractors, follower_of, search_frame
 from mien.benchmark.options import BenchOptions
 from mien.benchmark.report import BenchReport, Machine, StageTime, WholeTime
+from mien.benchmark.training import measured_trainings
 from mien.contracts.blender import Blender
 from mien.contracts.face import Face, FaceCrop, RgbImage
 from mien.contracts.masker import Masker
@@ -58,6 +59,8 @@ def bench(
 ) -> BenchReport:
     """Measure how long each stage of the work takes by itself on a clip with a face, and whole jobs with all cores.
 
+    Between them a step of training of each installed model is measured, by itself and within the loop.
+
     clip: a video with a face from its first frame on. options: None: the defaults. progress, registry: as of
     `mien.swap`.
 
@@ -75,6 +78,9 @@ def bench(
     stages = _Stages(video, options, registry, progress)
     with computing_with(1):
         stages.measure(methods)
+    images = [frame.image for frame in stages.frames]
+    trained = measured_trainings(images, registry, progress, stages.left_out) if options.training else ()
+    training = list(trained)
     whole = list(_whole(clip, video, options, methods, stages, registry, progress)) if options.whole else []
     return BenchReport(
         machine=machine,
@@ -83,6 +89,7 @@ def bench(
         height=video.height,
         frames=len(stages.frames),
         stages=stages.times,
+        training=training,
         whole=whole,
         peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_BYTES / 2**20,
         left_out=stages.left_out,

@@ -21,6 +21,8 @@ class BenchOptions:
     """A run with which the clip is swapped, too; None: none."""
     to: str | None = None
     """Whom the run draws; None: the only person that it knows."""
+    training: bool = True
+    """Whether a step of training of each installed model is measured, which takes some ten seconds each."""
     whole: bool = True
     """Whether whole jobs are measured: the clip anonymized, swapped and preprocessed."""
 

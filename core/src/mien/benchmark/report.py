@@ -76,6 +76,50 @@ class WholeTime(BaseModel):
         return self.processor_seconds / (cores * self.seconds)
 
 
+class TrainTime(BaseModel):
+    """Training of one model at its last stage, with all cores, or on the card."""
+
+    model_config = ConfigDict(frozen=True)
+
+    what: str
+    """The model, as a plugin choice."""
+    resolution: int
+    batch_size: int
+    precision: str
+    """no, bf16 or fp16."""
+    bare_milliseconds: _Positive
+    """A step by itself, all phases, on one batch again and again; the median."""
+    loop_milliseconds: _Positive
+    """A step within the loop: with its batches, checks and metrics; the median, measured between two halves of the
+    others."""
+    gflop: _Positive
+    """Multiplications and additions of a step, in 10⁹."""
+    peak_gflops: _Positive
+    """GFLOP/s of a large 3×3 convolution in the same precision."""
+    peak_memory_mb: float | None
+    """While the loop ran, in 2²⁰ bytes: of the card; without one, of the process. None: not known."""
+
+    @property
+    def share(self) -> float:
+        """How much of the bare step's speed the loop reaches."""
+        return self.bare_milliseconds / self.loop_milliseconds
+
+    @property
+    def rate(self) -> float:
+        """Faces a second, in the loop."""
+        return 1000 * self.batch_size / self.loop_milliseconds
+
+    @property
+    def gflops(self) -> float:
+        """GFLOP/s, in the loop."""
+        return 1000 * self.gflop / self.loop_milliseconds
+
+    @property
+    def share_of_peak(self) -> float:
+        """How much of the convolution peak that is."""
+        return self.gflops / self.peak_gflops
+
+
 class BenchReport(BaseModel):
     """All that was measured."""
 
@@ -88,6 +132,7 @@ class BenchReport(BaseModel):
     frames: int
     """Of the clip that were used for the stages."""
     stages: list[StageTime]
+    training: list[TrainTime] = []
     whole: list[WholeTime]
     peak_memory_mb: float
     """Of the process that measured, in 2²⁰ bytes."""
@@ -107,7 +152,8 @@ class BenchReport(BaseModel):
         """How much processor time each stage and whole job takes by what it took in another report.
 
         Those that stand in both: (stage, what) → ratio, 1 for as long; of a whole job the stage is "whole", and the
-        ratio is that of the processor time for a frame.
+        ratio is that of the processor time for a frame; of a training it is "training", and the ratio is that of the
+        time a face takes in the loop, on the clock.
         """
         own, other = (dict(_times(report)) for report in (self, before))
         return {key: time / other[key] for key, time in own.items() if key in other}
@@ -135,6 +181,23 @@ class BenchReport(BaseModel):
                 [(one.stage, f"`{one.what}`", f"{one.milliseconds:.2f}") for one in self.stages],
             ),
         ]
+        if self.training:
+            lines += [
+                "",
+                "## Training",
+                "",
+                f"A step of each model at its last stage, on the clip's faces, with all {cores} cores or on the card: "
+                "by itself, on one batch again and again, and within the loop, which also makes batches, looks whether "
+                "all numbers are finite and writes metrics. Medians of time on the clock, so other work on the machine "
+                "counts; the two were measured in turns. The peak is that of a large 3×3 convolution, forward and "
+                "backward, in the same precision; memory is the card's, or else that of the whole process.",
+                "",
+                *_table(
+                    ("model", "px", "faces a step", "precision", "ms a step, bare", "in the loop", "share", "faces/s",
+                     "GFLOP/s", "peak", "share of it", "memory, MB"),
+                    [_training_row(one) for one in self.training],
+                ),
+            ]  # fmt: skip
         if self.whole:
             lines += [
                 "",
@@ -160,8 +223,27 @@ class BenchReport(BaseModel):
 def _times(report: BenchReport) -> Iterator[tuple[tuple[str, str], float]]:
     for stage in report.stages:
         yield (stage.stage, stage.what), stage.milliseconds
+    for training in report.training:
+        yield ("training", training.what), training.loop_milliseconds / training.batch_size
     for whole in report.whole:
         yield ("whole", whole.what), 1000 * whole.processor_seconds / whole.frames
+
+
+def _training_row(one: TrainTime) -> tuple[str, ...]:
+    return (
+        f"`{one.what}`",
+        f"{one.resolution}",
+        f"{one.batch_size}",
+        one.precision,
+        f"{one.bare_milliseconds:.1f}",
+        f"{one.loop_milliseconds:.1f}",
+        f"{one.share:.0%}",
+        f"{one.rate:.0f}",
+        f"{one.gflops:.0f}",
+        f"{one.peak_gflops:.0f}",
+        f"{one.share_of_peak:.0%}",
+        "–" if one.peak_memory_mb is None else f"{one.peak_memory_mb:.0f}",
+    )
 
 
 def _whole_row(one: WholeTime, cores: int) -> tuple[str, ...]:

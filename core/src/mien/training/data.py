@@ -155,6 +155,11 @@ class TrainingData:
         """At most so many training rows, of each person alike and spread evenly."""
         return self._some([part.training for part in self.splits], most) or BatchRows(np.zeros(0, np.int64))
 
+    @staticmethod
+    def repeated(rows: BatchRows, count: int) -> BatchRows:
+        """So many rows: those that are there, again and again."""
+        return BatchRows(np.resize(rows.rows, count))
+
     def batch(
         self,
         rows: BatchRows,

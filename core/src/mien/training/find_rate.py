@@ -18,8 +18,9 @@ from mien.plugins.choice import PluginChoice, parse_choice
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.training.global_state import leaving_global_state
+from mien.training.loop import Loop
 from mien.training.options import TrainOptions
-from mien.training.trainer import loop_for
+from mien.training.trainer import begin
 
 _LOWEST, _HIGHEST = 1e-6, 1.0
 _SMOOTHING = 0.9
@@ -93,16 +94,10 @@ def find_learning_rate(
         update={"steps": None, "minutes": None, "schedule": "constant", "warmup": 0, "compile": False}
     )
     with tempfile.TemporaryDirectory() as folder:
-        loop = loop_for(
-            choice,
-            [Path(path) for path in datasets],
-            Path(folder),
-            features=features,
-            recognizer=recognizer,
-            options=options,
-            progress=progress or Silent(),
-            registry=registry,
-        )
+        begun = begin(choice, datasets, Path(folder), features, recognizer, options, registry)
+        told = progress or Silent()
+        begun.fit(told)
+        loop = Loop(begun.accelerator, begun.model, choice.name, begun.data, begun.options, Path(folder), told)
         rates = np.geomspace(_LOWEST, _HIGHEST, steps)
         smoothed: list[float] = []
         mean = 0.0

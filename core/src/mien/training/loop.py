@@ -165,6 +165,10 @@ class Loop:
             stage = self._stage() if self._at.stage_step == 0 else stage
         return why
 
+    def start_at(self, stage: int) -> None:
+        """Begin with a later stage, as to measure it."""
+        self._at.stage, self._at.stage_step = stage, 0
+
     def ramp(self, rates: Sequence[float]) -> Iterator[float]:
         """Train a step at each learning rate, and yield its loss. Ends before the first that is not finite, and where
         the stages do."""

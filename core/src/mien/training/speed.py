@@ -1,4 +1,4 @@
-"""How fast training is, as a share of what the processor's convolutions reach."""
+"""How fast training is, as a share of what the device's convolutions reach."""
 
 import statistics
 import time
@@ -26,14 +26,23 @@ def step_gflop(model: Model, batch: Batch) -> float:
     return float(counter.get_total_flops()) / 1e9
 
 
-def convolution_peak_gflops(dtype: torch.dtype, channels: int = 256, side: int = 32, count: int = 16) -> float:
-    """GFLOP/s of a 3×3 convolution on this processor, forward and backward, channels last; the median of some."""
-    layer = nn.Conv2d(channels, channels, 3, padding=1).to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    maps = torch.rand(count, channels, side, side, dtype=dtype).to(memory_format=torch.channels_last).requires_grad_()
+def convolution_peak_gflops(
+    dtype: torch.dtype,
+    channels: int = 256,
+    side: int = 32,
+    count: int = 16,
+    device: torch.device | str = "cpu",
+) -> float:
+    """GFLOP/s of a 3×3 convolution on this device, forward and backward, channels last; the median of some."""
+    layer = nn.Conv2d(channels, channels, 3, padding=1, device=device).to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    maps = torch.rand(count, channels, side, side, dtype=dtype, device=device)
+    maps = maps.to(memory_format=torch.channels_last).requires_grad_()
     seconds = []
     for _ in range(_REPETITIONS):
         began = time.perf_counter()
         layer(maps).sum().backward()
+        if maps.is_cuda:
+            torch.cuda.synchronize(maps.device)
         seconds.append(time.perf_counter() - began)
     gflop = 3 * 2 * count * side**2 * channels**2 * 9 / 1e9
     return gflop / statistics.median(seconds[_WARM_UP:])

@@ -88,7 +88,7 @@ def train(
     registry = registry or Registry()
     if (run / RECORD).exists():
         raise MienError(f"{run} holds a run already.", f"mien train --run {run} --resume")
-    begun = _begin(model, datasets, run, features, recognizer, options or TrainOptions(), registry)
+    begun = begin(model, datasets, run, features, recognizer, options or TrainOptions(), registry)
     choice, config, of_model, recognizer = begun.choice, begun.config, type(begun.model), begun.recognizer
     data, accelerator, made, options = begun.data, begun.accelerator, begun.model, begun.options
     record = RunRecord(
@@ -129,8 +129,8 @@ def train(
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    """What a training begins with."""
+class Beginning:
+    """What a training begins with, before its first step."""
 
     choice: PluginChoice
     config: PluginConfig
@@ -140,8 +140,12 @@ class _Begun:
     model: Model
     options: TrainOptions
 
+    def fit(self, progress: Progress) -> None:
+        """Move the model to the device, and fit what it learns without steps."""
+        _fit(self.model.to(self.accelerator.device), self.choice.name, self.data, progress)
 
-def _begin(
+
+def begin(
     model: str | PluginChoice,
     datasets: Sequence[Path],
     run: Path,
@@ -149,8 +153,11 @@ def _begin(
     recognizer: str | None,
     options: TrainOptions,
     registry: Registry,
-) -> _Begun:
-    """Everything up to the first step, but the run's record: what fails here leaves no run in the way."""
+) -> Beginning:
+    """Everything up to the first step, but the run's record: what fails here leaves no run in the way.
+
+    Arguments as of `train`. Raises MienError as it does; to be called within `global_state_restored`.
+    """
     resolved = {"precision": resolved_precision(options.precision), "compile": resolved_compile(options)}
     options = options.model_copy(update=resolved)
     if not datasets:
@@ -164,25 +171,7 @@ def _begin(
     made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
     options = with_schedule_steps(options, list(made.stages()))
     check_stages(made.stages(), data)
-    return _Begun(choice, config, recognizer, data, accelerator, made, options)
-
-
-def loop_for(
-    model: str | PluginChoice,
-    datasets: Sequence[Path],
-    folder: Path,
-    *,
-    features: str,
-    recognizer: str | None,
-    options: TrainOptions,
-    progress: Progress,
-    registry: Registry,
-) -> Loop:
-    """The loop of a training that leaves no run: arguments as of `train`. folder: where it may write. Raises MienError
-    as `train`; it has to be called within `global_state_restored`."""
-    begun = _begin(model, datasets, folder, features, recognizer, options, registry)
-    _fit(begun.model.to(begun.accelerator.device), begun.choice.name, begun.data, progress)
-    return Loop(begun.accelerator, begun.model, begun.choice.name, begun.data, begun.options, folder, progress)
+    return Beginning(choice, config, recognizer, data, accelerator, made, options)
 
 
 @leaving_global_state
