@@ -1,6 +1,7 @@
-"""What training on many cards costs, by arithmetic: what a step exchanges, and how long that takes.
+"""What many cards and many videos cost, by arithmetic: what a step of training exchanges, and what an archive takes.
 
     python core/bench/scaling.py
+    python core/bench/scaling.py --videos 1000000 --frames 1500 --cores 64
     python core/bench/scaling.py --faces-per-second deepfakes=5470 --faces-per-second latent=14624
 
 DDP exchanges the gradients of all trained parameters once a step, 4 bytes each. In a ring of n cards each sends and
@@ -29,7 +30,20 @@ def main() -> None:
     parser.add_argument("--link", type=float, nargs=2, default=(300.0, 25.0), metavar="GB/S",
                         help="of a card, within a machine and between machines")  # fmt: skip
     parser.add_argument("--faces-per-second", action="append", default=[], metavar="MODEL=N", help="on one card")
+    parser.add_argument("--videos", type=int, default=0, help="print what so many take, instead")
+    parser.add_argument("--frames", type=int, default=1500, help="of each, with one face")
+    parser.add_argument("--cores", type=int, default=64)
+    parser.add_argument(
+        "--preprocessed",
+        type=float,
+        default=23.0,
+        help="frames/s that a core preprocesses: by docs/performance.md, at 640×360 with blazeface",
+    )
+    parser.add_argument("--swapped", type=float, default=13.0, help="frames/s that a core swaps: the same, with morph")
     options = parser.parse_args()
+    if options.videos:
+        print_archive(options)
+        return
     speeds = {name: float(number) for name, _, number in (one.partition("=") for one in options.faces_per_second)}
     columns = ["model", "trained parameters", "faces a step", "gradients", "a step on one card"]
     columns += [f"{cards} cards {where}" for cards, where in CARDS.items()]
@@ -40,6 +54,19 @@ def main() -> None:
         if stages := list(model.stages()):
             cells = cells_of(model, stages[-1].batch_size, speeds.get(name), options.link)
             print("| " + " | ".join([f"`{name}`", *cells]) + " |", flush=True)
+
+
+def print_archive(options: argparse.Namespace) -> None:
+    """What an archive of videos takes: hours, and bytes of a dataset by the size of its crops."""
+    frames = options.videos * options.frames
+    print("| what | core hours | on so many cores |\n|---|---|---|")
+    for what, speed in (("preprocess", options.preprocessed), ("swap", options.swapped)):
+        hours = frames / speed / 3600
+        print(f"| `{what}` at {speed:g} frames/s a core | {hours:,.0f} | {hours / options.cores / 24:,.1f} days |")
+    print("\n| crops | bytes a face | dataset |\n|---|---|---|")
+    for side in (64, 128, 256):
+        face = side * side * (3 + 1) + 68 * 2 * BYTES  # image, mask and landmarks
+        print(f"| {side} px | {face:,} | {face * frames / 1e12:,.0f} TB |")
 
 
 def made(name: str, registry: Registry) -> Model:
