@@ -2,9 +2,7 @@
 
     python plugins/models/morph/tools/measure_openpeople.py
 
-Needs the extractor `blazeface`. The file that lies there was made with it as it was before it had the attention mesh:
-with that, small faces stay too much like those who were filmed (README, Figures). What may be drawn of a face was
-judged by eye; why something may not stands below.
+Needs the extractor `blazeface`. What may be drawn of a face was judged by eye; why something may not stands below.
 """
 
 import sys
