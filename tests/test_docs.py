@@ -358,3 +358,18 @@ def test_an_example_stands_on_the_page_and_has_its_test():
     tests = (REPOSITORY / "tests" / "test_examples.py").read_text(encoding="utf-8")
     for example in included:
         assert f'run("{example}"' in tests, f"no test runs {example}.py"
+
+
+def test_the_tests_that_the_page_of_files_names_are_there() -> None:
+    lines = (DOCS / "files.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("|") and ".py`" in line]
+    assert len(rows) == 14
+    for row in rows:
+        for one in row.rpartition(" | ")[2].split("; "):
+            names = re.findall(r"`([^`]+)`", one)
+            files = [name for name in names if name.endswith(".py")]
+            found = [path if "/" in path else f"core/tests/{path}" for path in files]
+            texts = [(REPOSITORY / path).read_text(encoding="utf-8") for path in found]
+            assert texts, row
+            for test in set(names) - set(files):
+                assert any(f"def {test}(" in text for text in texts), test

@@ -110,6 +110,16 @@ def test_the_rest_of_a_folder_is_told(tmp_path: Path) -> None:
     assert passed_over(tmp_path) == [*texts[:1], texts[1], texts[2], tmp_path / "e.m4a"]
 
 
+def test_of_a_folder_pipes_and_links_to_nowhere_are_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere.txt")
+    assert passed_over(tmp_path) == [tmp_path / "gone.txt", tmp_path / "pipe.jpg"]
+    (found,) = find_sources([tmp_path])
+    assert (found.path, found.kind) == (tmp_path / "gone.jpg", "unreadable")
+    assert found.reason == "it cannot be opened: No such file or directory"
+
+
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
     (found,) = find_sources([tmp_path / "pipe.mp4"])

@@ -143,8 +143,8 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
 
     - skipped if it or a subfolder above it is hidden (its name begins with a dot);
     - "unreadable", with a reason, if its format is one of cameras or drawing programs that is not read;
-    - passed over if neither bytes nor suffix are of an image or video (texts, archives, sound, …): `passed_over` tells
-      which.
+    - passed over if neither bytes nor suffix are of an image or video (texts, archives, sound, …), or if it is no file,
+      but a pipe or a device: `passed_over` tells which.
 
     A file that is named itself is never passed over: it is "unreadable" then. Links to files are followed, links to
     folders only if they are named themselves.
@@ -184,7 +184,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         files += [Path(parent, name) for name in names if not name.startswith(".")]
-    return (path for path in sorted(files) if path.is_file())
+    return iter(sorted(files))
 
 
 def _source(path: Path) -> Source | None:
