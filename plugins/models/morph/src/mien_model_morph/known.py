@@ -88,16 +88,7 @@ class KnownPerson:
             (RIGHT_EYE, (slice(42, 48),)),
             (MOUTH, (_MOUTH,)),
         ):
-            choices = person.choices[part]
-            shares = kernel(
-                wanted,
-                person.measures[choices],
-                angles,
-                person.angles[choices],
-                person.quality[choices],
-                part,
-                softness=2.0,
-            )
+            choices, shares = self._shares(wanted, angles, part, _SOFTER)
             mean = np.tensordot(shares, person.frontal[choices], 1)
             for group in groups:
                 shape[group] = mean[group]
@@ -115,10 +106,7 @@ class KnownPerson:
         person = self._person
 
         def of_part(part: int) -> list[tuple[NDArray[np.float32], float]]:
-            choices = person.choices[part]
-            shares = kernel(
-                wanted, person.measures[choices], angles, person.angles[choices], person.quality[choices], part
-            )
+            choices, shares = self._shares(wanted, angles, part)
             return [(person.texture(int(choices[n])), float(shares[n])) for n in np.flatnonzero(shares)]
 
         return mixed_texture(of_part)
