@@ -96,3 +96,11 @@ def test_only_what_was_drawn_changes() -> None:
     drawn[:8] = 200
     assert (merged(drawn, before, deep)[:8] == 200 * 257).all()
     assert (merged(drawn, before, deep)[8:] == deep[8:]).all()
+
+
+def test_the_encoders_print_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = deep_clip(tmp_path / "a.mkv", "libx265")
+    capfd.readouterr()
+    for suffix in (".mp4", ".webm"):
+        written(source, tmp_path / f"b{suffix}")
+    assert capfd.readouterr() == ("", "")

@@ -1,5 +1,6 @@
 """What encodes the images of a video: by which codec, in which colors and how well."""
 
+import os
 from fractions import Fraction
 from typing import Any, cast
 
@@ -24,6 +25,8 @@ _ENCODER_THREADS = 4  # fixed, since x264's output depends on it
 _X264_OPTIONS = {"preset": "superfast", "mbtree": "0"}
 _H264, _HEVC, _VP9, _AV1 = "libx264", "libx265", "libvpx-vp9", "libsvtav1"
 _AV1_OPTIONS = {"preset": "9", "svtav1-params": "lp=1"}
+_AV1_ERRORS_ALONE = ("SVT_LOG", "1")
+"""It prints twenty lines on its settings otherwise, and listens to its environment alone."""
 _X265_OPTIONS = {"preset": "superfast", "x265-params": "log-level=none"}
 _VP9_OPTIONS = {"deadline": "good", "cpu-used": "5", "row-mt": "1", "tile-columns": "1", "b": "0"}
 
@@ -48,6 +51,8 @@ class ImageEncoder:
         """Give a file that is not yet begun the stream of the images."""
         like = self._like
         encoder, quality, options = self._encoder()
+        if encoder == _AV1:
+            os.environ.setdefault(*_AV1_ERRORS_ALONE)
         stream = cast(VideoStream, output.add_stream(encoder, rate=like.rate, options={**options, "crf": str(quality)}))
         context = stream.codec_context
         context.width, context.height = self._width, self._height
