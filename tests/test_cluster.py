@@ -71,7 +71,7 @@ def test_two_nodes_give_the_same_and_a_lost_one_costs_its_part_alone(cluster: An
         assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
         class LosingANode(Silent):
-            """Kills a node when the first faces have come."""
+            """Kills a node when the first faces have come, or the first segment is drawn."""
 
             lost = False
 
@@ -108,6 +108,11 @@ def test_two_nodes_give_the_same_and_a_lost_one_costs_its_part_alone(cluster: An
         there = swap(tmp_path / "run", sources[0], tmp_path / "long_there.mp4", options=long, executor=executor)
         assert there.frames == 72
         assert (tmp_path / "long_there.mp4").read_bytes() == (tmp_path / "long.mp4").read_bytes()
+        progress = LosingANode()
+        swap(tmp_path / "run", sources[0], tmp_path / "lost.mp4", options=long, executor=executor, progress=progress)
+        assert progress.lost
+        assert (tmp_path / "lost.mp4").read_bytes() == (tmp_path / "long.mp4").read_bytes()
+        cluster.add_node(num_cpus=1)
 
         progress = LosingANode()
         preprocess(tmp_path / "lost", sources=sources, options=OPTIONS, executor=executor, progress=progress)
