@@ -77,7 +77,7 @@ class _Gathered:
 class Iteration:
     """Does one iteration after the other with a model and the optimizers of its phases.
 
-    On a card each phase's step is left out on the card itself if a loss or gradient of it, or of a phase before it, is
+    On a CUDA card each phase's step is left out there if a loss or gradient of it, or of a phase before it, is
     not finite, in any process. It is seen when the figures of the whole iteration are read. Where that cannot be, as
     with an optimizer that is not fused, with fp16, whose scaler looks for itself, and on a processor, where nothing
     waits, each phase is looked at before its step.
@@ -97,11 +97,11 @@ class Iteration:
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """wrapped: the model as it is called. choice: which model it is, for an error message. clip: largest norm of a
-        phase's gradients. deferred: whether phases that can are looked at after the iteration; None: on a card.
+        phase's gradients. deferred: whether phases that can are looked at after the iteration; None: on a CUDA card.
         compiled: whether the losses are compiled; say: is told if that fails."""
         self._accelerator, self._model, self._wrapped = accelerator, model, wrapped
         self._phases, self._choice, self._clip = phases, choice, clip
-        on_card = accelerator.device.type != "cpu"
+        on_card = accelerator.device.type == "cuda"
         self._deferred = (on_card if deferred is None else deferred) and accelerator.scaler is None
         self._asked_to_stop = False
         # Shapes are fixed: a graph for any shape would depend on which ones came before, and so on where a run began.
