@@ -1,5 +1,6 @@
 # make demo     a face swap on the clips that come along, end to end
 # make test     the tests (the quick ones alone: make test-fast; the long ones: make test-long)
+# make test-lowest   the quick tests with the lowest versions of all libraries that the metadata allow, in .venv-lowest
 # make lint     ruff and mypy
 # make docs     the documentation as a site, in site/; docs/cli.md anew: .venv/bin/python docs/tools/cli_pages.py
 # make results  docs/results.md anew: every model trained and evaluated, three quarters of an hour on two cores
@@ -12,9 +13,10 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 # A process of tests for each core, each with one thread of torch's: two threads on the same core wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist loadfile
-PROJECTS := $(shell find . -name pyproject.toml -not -path './$(VENV)/*')
+LOWEST := .venv-lowest
+PROJECTS := $(shell find . -name pyproject.toml -not -path './.venv*')
 
-.PHONY: demo test test-fast test-long lint docs results install
+.PHONY: demo test test-fast test-long test-lowest lint docs results install
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -28,6 +30,13 @@ test-fast: $(INSTALLED)
 
 test-long: $(INSTALLED)
 	$(PYTEST) -m long
+
+test-lowest:
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet -c constraints.txt -r requirements-build.txt
+	$(PYTHON) tests/lowest.py > $(LOWEST)/requirements.txt
+	$(LOWEST)/bin/pip install --quiet --no-build-isolation -r $(LOWEST)/requirements.txt
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/pytest -n auto --dist loadfile -m "not slow and not long"
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -109,6 +110,8 @@ def test_code_is_fenced(page):
 
 
 def test_the_pages_of_commands_are_what_the_commands_say():
+    if f"typer=={version('typer')}" not in (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        pytest.skip("each typer shows help in its own way; the page is that of the tested version")
     pages = loaded(DOCS / "tools" / "cli_pages.py")
     assert pages.page() == pages.PAGE.read_text(encoding="utf-8"), "Run: .venv/bin/python docs/tools/cli_pages.py"
 
