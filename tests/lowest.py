@@ -2,9 +2,10 @@
 
     python tests/lowest.py
 
-`make test-lowest` installs them. Every distribution of this checkout, as requirements.txt has them, and every library that
-their metadata name, in the lowest release line that all of them allow (numpy>=2.0 becomes numpy==2.0.*). What those libraries depend on themselves is left
-to pip. The tools that test are those of requirements-dev.txt, in the versions of constraints.txt.
+`make test-lowest` installs them. Every distribution of this checkout, as requirements.txt has them, and every library
+that their metadata name, in the lowest release line that all of them allow (numpy>=2.0 becomes numpy==2.0.*). What
+those libraries depend on themselves is left to pip. The tools that test are those of requirements-dev.txt, in the
+versions of constraints.txt.
 """
 
 import re
