@@ -32,6 +32,9 @@ def main() -> None:
     parser.add_argument("--extractor", default="face_recognition")
     parser.add_argument("--features", default=FEATURES)
     parser.add_argument("--workers", type=int, default=None, help="worker processes; one per core by default")
+    parser.add_argument(
+        "--no-copies", action="store_true", help="write the crops alone, without the study's small copies"
+    )
     parser.add_argument("--compare-with-dlib", action="store_true", help="count dlib's faces with one upsampling")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +74,8 @@ def preprocessing(dataset: Path, options: argparse.Namespace) -> list[str]:
     call = (
         "from pathlib import Path; from mien import PreprocessOptions, preprocess; "
         f"options = PreprocessOptions(extractor={options.extractor!r}, features={options.features!r}, "
-        f"workers={options.workers!r}); preprocess(Path({str(dataset)!r}), options=options)"
+        f"workers={options.workers!r}, copies={not options.no_copies!r}); "
+        f"preprocess(Path({str(dataset)!r}), options=options)"
     )
     return [sys.executable, "-c", call]
 

@@ -278,9 +278,14 @@ def hull_mask(points: NDArray[np.float32], size: int, dilation: float) -> Mask:
 
 def share_in_scene(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> Mask:
     """How much of each of the crop's pixels lies in the scene: float32 (S, S); 1 everywhere for most faces."""
-    if not _reaches_over_border(to_crop, (size, size), scene_shape):
+    if lies_in_scene(to_crop, size, scene_shape):
         return np.ones((size, size), np.float32)
     return as_mask(warp(np.full(scene_shape[:2], 255, np.uint8), to_crop, (size, size)))
+
+
+def lies_in_scene(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> bool:
+    """Whether all of the crop's pixels lie in the scene."""
+    return not _reaches_over_border(to_crop, (size, size), scene_shape)
 
 
 def as_mask(mask: NDArray[np.uint8]) -> Mask:

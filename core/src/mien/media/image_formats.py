@@ -67,6 +67,8 @@ _BYTES_PER_PIXEL = 20
 _LIMIT_LOCK = Lock()
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 _PAGED = "TIFF"
+_USUAL = ("JPEG", "PNG", "WEBP", "TIFF")
+"""They are tried first: Pillow asks one format after the other whether a file is of it."""
 _NOT_PIXELS = ("EPS", "WMF", "PDF", "MPEG", "HDF5", "GRIB", "BUFR", "STUB")
 
 
@@ -139,4 +141,5 @@ def _formats() -> tuple[str, ...]:
     Image.init()
     # Pillow warns of damaged tags and the like without saying of which file; what matters is an error or a note.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    return tuple(name for name in Image.ID if name not in _NOT_PIXELS)
+    known = [name for name in Image.ID if name not in _NOT_PIXELS]
+    return tuple(sorted(known, key=lambda name: name not in _USUAL))

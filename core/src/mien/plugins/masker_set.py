@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mien.contracts.face import FaceCrop
 from mien.contracts.masker import Masker
 from mien.errors import MienError
-from mien.geometry.alignment import as_mask, mask_back, recut, share_in_scene
+from mien.geometry.alignment import as_mask, lies_in_scene, mask_back, recut, share_in_scene
 from mien.plugins.choice import parse_choices
 from mien.plugins.feature_set import choice_text
 from mien.plugins.guard import guarded_mask
@@ -68,10 +68,8 @@ class MaskerSet:
                 masks = np.maximum(masks, _checked(plugin, masker, crops))
         masks = self.subtract(masks, crops)
         for row, crop in enumerate(crops):
-            if crop.scene is not None:
-                share = share_in_scene(crop.to_crop, crop.size, crop.scene.shape)
-                if not (share == 1).all():
-                    masks[row] = np.rint(masks[row] * share)
+            if crop.scene is not None and not lies_in_scene(crop.to_crop, crop.size, crop.scene.shape):
+                masks[row] = np.rint(masks[row] * share_in_scene(crop.to_crop, crop.size, crop.scene.shape))
         return masks
 
     def subtract(self, masks: Masks, crops: Sequence[FaceCrop]) -> Masks:
