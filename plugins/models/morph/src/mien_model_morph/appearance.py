@@ -32,6 +32,7 @@ _FARTHEST = 1.7
 _FOREHEAD = 34.0, 10.0
 """How far above the brows' landmarks the components fade out, from there on and down to there, pixels of the frame:
 above lies hair."""
+_DIGITS = 2
 _STREAM = 1 << 64
 """The random numbers of looks are others than those of mixtures."""
 
@@ -65,7 +66,9 @@ class Appearance:
         wanted = strength * self.spread * np.clip(random.standard_normal(len(self.spread)), -_FARTHEST, _FARTHEST)
         flat = self.components.reshape(len(self.components), -1)
         has = flat @ (looks_of(at_rest) - self.mean).reshape(-1)
-        texture = ((wanted - has).astype(np.float32) @ flat).reshape(SIDE, SIDE, 3) / _WEIGHTS
+        # Rounded: the last bits of such sums depend on how many threads have added them up.
+        along_each = np.round(wanted - has, _DIGITS).astype(np.float32)
+        texture = np.round((along_each @ flat).reshape(SIDE, SIDE, 3) / _WEIGHTS, _DIGITS)
         texture[..., 1:] *= _COLOR
         large = cast(NDArray[np.float32], cv2.resize(texture, (FRAME_PX, FRAME_PX), interpolation=cv2.INTER_CUBIC))
         along = np.clip(random.standard_normal(len(self.shape_spread)), -_FARTHEST, _FARTHEST)
