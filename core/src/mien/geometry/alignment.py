@@ -164,8 +164,6 @@ def mask_back(mask: NDArray[Pixel], from_crop: FaceCrop, to_crop: FaceCrop) -> N
 
 def can_align(face: Face, config: AlignmentConfig) -> bool:
     """Whether a face has the points that the template needs."""
-    if config.template == "landmarks":  # of most calls; the others are asked
-        return face.landmarks is not None
     try:
         place(config.template, face.landmarks, points_of(face))
     except UnknownPointsError:

@@ -64,8 +64,6 @@ class SyntheticPerson:
     ) -> None:
         """parts: people of the bank, with their shares. difference, added: the attributes."""
         self._parts = parts
-        self.shape: NDArray[np.float64] = _mixed_shape(parts)
-        """float64 (68, 2): what the mixture looks like from the front, in distances between the eyes."""
         self.difference = difference
         """float64 (68, 2): by how much the features are moved, in distances between the eyes."""
         self.added = added
