@@ -1,6 +1,5 @@
 """The light of a scene on a face that is drawn into it."""
 
-import cmath
 from functools import cache
 from typing import cast
 
@@ -12,7 +11,11 @@ COARSE_PX = 48
 """Light is measured on small copies of this side."""
 _LEAST_GAIN, _MOST_GAIN = 0.4, 1.1
 """By how much the contrast of lightness may change."""
-_MOST_CHROMA_GAIN = 1.1
+_AS_THE_SCENE = 0.7
+"""How far contrast becomes the scene's: the exponent of the ratio. With 1, dark brows would be as pale as those that
+they replace; a face in soft light is drawn too hard with 0."""
+_LEAST_LIGHT = 1e-3
+"""In linear RGB."""
 _OUTLIER = 2.5
 """What differs from the light by more than so many times what half of the skin does has no say in it: hair, glasses."""
 _WEIGHTS = np.array([1.0, 1.5, 1.5])
@@ -47,18 +50,17 @@ class Light:
             usual = max(_median(off, w), _LEAST_SPREAD)
             inliers = 1 / (1 + (off / (_OUTLIER * usual)) ** 4)
         self.chroma = complex(*np.average(values[:, 1:], axis=0, weights=count * inliers))
-        """The skin's mean color, CIELab's a and b as one number."""
+        """The skin's mean color, CIELab's a and b as one number: its length is how much color there is."""
         self._terms = smooth.shape[1]
         self._limits = np.percentile(self._smooth(smooth), (1, 99), axis=0)
 
-    def spread(self, lab: NDArray[np.float32], face: NDArray[np.float32]) -> NDArray[np.float64]:
-        """How much L, a and b of an image vary about the smooth part: standard deviations, float64 (3,).
+    def contrast(self, lab: NDArray[np.float32], face: NDArray[np.float32]) -> float:
+        """How much the lightness of an image varies about the smooth part: a standard deviation.
 
         face: float32 (S, S) in [0, 1], how much each pixel counts.
         """
-        rest = (lab - self.field(lab.shape[0])).astype(np.float64)
-        spread: NDArray[np.float64] = np.sqrt((rest**2 * face[..., None]).sum((0, 1)) / max(float(face.sum()), 1e-3))
-        return spread
+        rest = (lab[..., 0] - self.field(lab.shape[0])[..., 0]).astype(np.float64)
+        return float(np.sqrt((rest**2 * face).sum() / max(float(face.sum()), 1e-3)))
 
     def field(self, side: int) -> NDArray[np.float32]:
         """The smooth part as an image: float32 (side, side, 3), CIELab. Nowhere beyond what the skin shows."""
@@ -85,20 +87,32 @@ def relight(
 
     drawn: float32 (S, S, 3), CIELab. scene: the original, as `coarse` makes it. skin, face: as small, in [0, 1]: how
     much each pixel is skin, and how much it is face. Gray light makes a gray face.
+
+    Colors are those of other light, by J. von Kries, Chromatic Adaptation, 1902: linear red, green and blue are
+    multiplied by what the skin's are, so that teeth stay white. What differs from the skin does so about as strongly
+    as in the scene, in lightness and in color alike.
     """
-    small = coarse(drawn)
+    small, side = coarse(drawn), drawn.shape[0]
     ours, theirs = Light(small, skin), Light(scene, skin)
-    gain = theirs.spread(scene, face) / np.maximum(ours.spread(small, face), 1e-3)
-    lightness = float(np.clip(gain[0], _LEAST_GAIN, _MOST_GAIN))
-    # Colors fade as the skin's do, and turn with them: of a gray scene's face all becomes gray.
-    turn = theirs.chroma / ours.chroma if abs(ours.chroma) > 1e-3 else 0j
-    # Half of the turn: with all of it lips become mauve on rosy skin, with none of it the whites of eyes.
-    turn = cmath.rect(min(abs(turn), _MOST_CHROMA_GAIN), cmath.phase(turn) / 2)
-    mixed = np.array([[lightness, 0, 0], [0, turn.real, -turn.imag], [0, turn.imag, turn.real]], np.float32)
-    side = drawn.shape[0]
-    lit = cast(NDArray[np.float32], cv2.transform(drawn - ours.field(side), mixed))
-    lit += theirs.field(side)
+    ratio = theirs.contrast(scene, face) / max(ours.contrast(small, face), 1e-3)
+    contrast = np.float32(np.clip(ratio**_AS_THE_SCENE, _LEAST_GAIN, _MOST_GAIN))
+    colored = np.float32(min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0)) * min(contrast, np.float32(1))
+    gains = _linear(theirs.field(COARSE_PX)) / _linear(ours.field(COARSE_PX))
+    adapted = cv2.multiply(
+        cv2.cvtColor(drawn, cv2.COLOR_LAB2LRGB), cv2.resize(gains, (side, side), interpolation=cv2.INTER_LINEAR)
+    )
+    lit = cast(NDArray[np.float32], cv2.cvtColor(adapted, cv2.COLOR_LRGB2LAB))
+    lit[..., 0] = drawn[..., 0] - ours.field(side)[..., 0]
+    field = theirs.field(side)
+    lit[..., 1:] -= field[..., 1:]
+    lit *= np.array([contrast, colored, colored], np.float32)
+    lit += field
     return lit, theirs
+
+
+def _linear(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """CIELab as linear RGB, never black."""
+    return np.maximum(cv2.cvtColor(lab, cv2.COLOR_LAB2LRGB), np.float32(_LEAST_LIGHT))
 
 
 @cache
