@@ -2,8 +2,11 @@
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Literal
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -16,6 +19,7 @@ from mien.training import TrainOptions
 from mien.training.data import BatchRows, TrainingData
 from mien.training.device_data import belongs_on_device
 from mien.training.feed import ActiveStage, BatchFeed
+from mien.training.kept_faces import fit_in_memory
 
 CPU = torch.device("cpu")
 
@@ -59,11 +63,11 @@ def assert_same(first: Batch, second: Batch) -> None:
 
 
 @pytest.mark.parametrize("data_on", ["host", "device"])
-def test_what_is_fed_is_what_its_rows_give(data: TrainingData, data_on: str) -> None:
+def test_what_is_fed_is_what_its_rows_give(data: TrainingData, data_on: Literal["host", "device"]) -> None:
+    """To the bit, and in the same order in memory, by which convolutions are chosen."""
     model = Watching([Stage(24, 4, 6), Stage(64, 2)])
     options = TrainOptions(data_on=data_on, accumulate=2)
     with BatchFeed(data, model, options, CPU, process=1, processes=2) as feed:
-        assert feed.data_on_device == (data_on == "device")
         for number, steps in ((0, range(6)), (1, range(3))):
             stage, again = active(data, model, number), active(data, model, number)
             for step in steps:
@@ -74,6 +78,27 @@ def test_what_is_fed_is_what_its_rows_give(data: TrainingData, data_on: str) -> 
                     progress = step / 6 if number == 0 else 1.0
                     expected = data.batch(rows, model, stage.of_model.resolution, progress, number)
                     assert_same(batch, expected)
+                    assert batch.images.stride() == expected.images.stride()
+                    assert batch.masks.stride() == expected.masks.stride()
+            assert feed.data_on_device == (data_on == "device")
+
+
+def test_a_face_that_has_come_is_not_read_again(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    crops_of = TrainingData.crops_of
+
+    def noted(self: TrainingData, rows: BatchRows, model: Model) -> object:
+        read.extend(rows.rows.tolist())
+        return crops_of(self, rows, model)
+
+    monkeypatch.setattr(TrainingData, "crops_of", noted)
+    model = Watching([Stage(16, 32)])
+    with BatchFeed(data, model, TrainOptions(), CPU, 0, 1) as feed:
+        stage = active(data, model)
+        for step in range(0, 40, 2):  # nothing is made ahead of a step that is left out
+            feed.take(stage, step)
+    assert set(read) >= set(data.training_rows.tolist())
+    assert len(read) < 3 * len(set(read)), "but for those that were asked for again before they were there"
 
 
 def test_whatever_was_made_ahead_the_step_that_is_asked_for_comes(data: TrainingData) -> None:
@@ -116,16 +141,18 @@ def test_what_fails_ahead_is_raised_where_it_is_wanted(data: TrainingData, monke
         def gone(*_: object) -> None:
             raise OSError("the disk is gone")
 
-        monkeypatch.setattr(TrainingData, "crops_for", gone)
+        monkeypatch.setattr(TrainingData, "crops_of", gone)
         with pytest.raises(OSError, match="the disk is gone"):
             feed.take(stage, 0)
 
 
-def test_faces_lie_on_a_processor_only_if_that_is_asked_for(data: TrainingData) -> None:
-    model = Watching([Stage(16, 4)])
-    assert not belongs_on_device("auto", data, model, CPU)
-    assert not belongs_on_device("host", data, model, CPU)
-    assert belongs_on_device("device", data, model, CPU)
+def test_faces_are_kept_if_there_is_room_for_them(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = 2 * data.faces * 64**2 * 4 * 4
+    for free, fits in ((5 * taken, True), (5 * taken - 1, False)):
+        monkeypatch.setattr(psutil, "virtual_memory", lambda free=free: SimpleNamespace(available=free))
+        assert fit_in_memory("auto", data, 64, 2) == fits
+        assert fit_in_memory("device", data, 64, 2)
+        assert not fit_in_memory("host", data, 64, 2)
 
 
 def test_faces_go_to_a_card_that_has_room_for_them(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:

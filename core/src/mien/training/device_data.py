@@ -44,10 +44,13 @@ class DeviceData:
 def belongs_on_device(
     asked: Literal["auto", "host", "device"], data: TrainingData, model: Model, device: torch.device
 ) -> bool:
-    """Whether all faces are to lie on the device. auto: on a CUDA card of which they take a small share."""
+    """Whether all faces are to lie on the device, which is no processor. auto: on a CUDA card of which they take a
+    small share."""
+    if device.type == "cpu" or not data.faces:
+        return False
     if asked != "auto":
         return asked == "device"
-    if device.type != "cuda" or not data.faces:
+    if device.type != "cuda":
         return False
     one = data.crops_of(BatchRows.between(0, 1), model)
     taken = data.faces * sum(array.nbytes for array in one.arrays)

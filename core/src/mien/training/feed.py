@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from mien.contracts.model import Batch, Model, Stage
 from mien.errors import MienError
 from mien.training.data import BatchCrops, BatchRows, TrainingData, batch_of
 from mien.training.device_data import DeviceData, belongs_on_device
+from mien.training.kept_faces import KeptFaces, fit_in_memory
 from mien.training.options import TrainOptions
 from mien.training.sampling import StepSampler
 
@@ -41,6 +42,10 @@ class _Made:
     crops: list[BatchCrops]
     batches: list[Batch]
     ready: torch.cuda.Event | None = None
+    kept: KeptFaces | None = None
+    """Where faces of the stage are kept, on a processor."""
+    new: list[tuple[BatchRows, BatchCrops | None]] = field(default_factory=list)
+    """Of each batch, those that were not there when the thread looked."""
 
 
 class BatchFeed:
@@ -48,8 +53,9 @@ class BatchFeed:
 
     What was made ahead is thrown away if another iteration is asked for, as after a rollback.
 
-    On a processor the thread reads and gathers crops; on a CUDA card it copies them there, too, in a stream of its own,
-    and makes the batches. Use it as a context: at its end the thread is.
+    On a processor the thread reads those crops that have not come before, and faces are kept as the model gets them;
+    on a CUDA card it copies crops there, in a stream of its own, and makes the batches. Use it as a context: at its
+    end the thread is.
     """
 
     def __init__(
@@ -67,6 +73,8 @@ class BatchFeed:
         self._on_device = (
             DeviceData(data, model, device) if belongs_on_device(options.data_on, data, model, device) else None
         )
+        self._kept: KeptFaces | None = None
+        self._keeps: dict[int, bool] = {}
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         if self._stream is not None:  # what is on the card already has to be whole before the stream reads it
             self._stream.wait_stream(torch.cuda.current_stream(device))
@@ -75,8 +83,8 @@ class BatchFeed:
 
     @property
     def data_on_device(self) -> bool:
-        """Whether all faces lie in the device's memory."""
-        return self._on_device is not None
+        """Whether all faces lie in the device's memory, or come to lie there."""
+        return self._on_device is not None or self._kept is not None
 
     def __enter__(self) -> "BatchFeed":
         return self
@@ -97,6 +105,12 @@ class BatchFeed:
             for batch in made.batches:
                 _used_in(stream, batch)
             return FedBatches(made.rows, made.batches)
+        if made.kept is not None:
+            for rows, crops in made.new:
+                if crops is not None:
+                    made.kept.keep(rows, crops)
+            progress = _progress(stage, step)
+            return FedBatches(made.rows, [made.kept.batch(rows, progress, stage.number) for rows in made.rows])
         return FedBatches(made.rows, made.batches or self._batches(made.crops, stage, step))
 
     def _future(self, stage: ActiveStage, step: int) -> "Future[_Made]":
@@ -113,20 +127,39 @@ class BatchFeed:
     def _make(self, stage: ActiveStage, step: int) -> _Made:
         rows = [self._rows(stage, step, part) for part in range(self._options.accumulate)]
         source = self._on_device or self._data
+        kept = self._kept_for(stage)
+        if kept is not None:
+            return _Made(rows, [], [], kept=kept, new=[kept.missing(picked) for picked in rows])
         if self._stream is None:
             return _Made(rows, [source.crops_for(picked, self._model) for picked in rows], [])
         with torch.cuda.stream(self._stream):
             batches = self._batches([source.crops_for(picked, self._model) for picked in rows], stage, step)
             return _Made(rows, [], batches, self._stream.record_event())
 
+    def _kept_for(self, stage: ActiveStage) -> KeptFaces | None:
+        """Where the faces of a stage are kept, on a processor with room for them."""
+        resolution = stage.of_model.resolution
+        if resolution not in self._keeps:
+            self._keeps[resolution] = self._device.type == "cpu" and fit_in_memory(
+                self._options.data_on, self._data, resolution, self._processes
+            )
+        if not self._keeps[resolution]:
+            return None
+        if self._kept is None or self._kept.resolution != resolution:
+            self._kept = KeptFaces(self._data, self._model, resolution)
+        return self._kept
+
     def _rows(self, stage: ActiveStage, step: int, part: int) -> BatchRows:
         number = (step * self._options.accumulate + part) * self._processes + self._process
         return BatchRows(stage.sampler.rows(number))
 
     def _batches(self, crops: Sequence[BatchCrops], stage: ActiveStage, step: int) -> list[Batch]:
-        progress = step / stage.of_model.steps if stage.of_model.steps else 1.0
-        resolution = stage.of_model.resolution
+        progress, resolution = _progress(stage, step), stage.of_model.resolution
         return [batch_of(part, self._model, resolution, progress, stage.number, self._device) for part in crops]
+
+
+def _progress(stage: ActiveStage, step: int) -> float:
+    return step / stage.of_model.steps if stage.of_model.steps else 1.0
 
 
 def _used_in(stream: torch.cuda.Stream, batch: Batch) -> None:

@@ -61,8 +61,9 @@ class TrainOptions(PluginConfig):
     channels_last: bool = True
     """Keep images and weights channels last, which is faster on most processors and cards."""
     data_on: Literal["auto", "host", "device"] = "auto"
-    """Where the faces lie while training: read from the dataset for each step, or all of them in the memory of the
-    device. auto: on a CUDA card, if they take at most a fifth of its free memory. The result is the same."""
+    """Where the faces lie while training. host: they are read from the dataset for each step. device: all of them lie
+    in the memory of the card, or, on a processor, as the model gets them in its. auto: device, on a CUDA card or a
+    processor of whose free memory they take at most a fifth. The result is the same."""
     deterministic: bool = True
     """Use only algorithms that give the same result every time."""
     init_from: str | None = None
