@@ -3,13 +3,14 @@
 import json
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from mien import Dataset, Model, Registry, TrainedRun, TrainOptions, preprocess, resume, train
 from mien.dataset.options import PreprocessOptions
+from mien.geometry.alignment import AlignmentConfig
 from mien.plugins.feature_set import FeatureSet
 from mien.progress import Progress
 from mien.training.data import TrainingData
@@ -32,6 +33,10 @@ FEATURE_SETS = (
     BEST_REPORTED,
     f"{BEST_REPORTED}+histogram+encoding",
 )
+BY_EXPRESSION = "blendshapes"
+"""What the model `expression` is made for."""
+_WIDE = AlignmentConfig(size=256, margin=0.3, shift_y=0.1)
+"""How photographs are cut that are drawn with."""
 _WARM_UP_LINES = 3
 
 
@@ -45,6 +50,12 @@ class Experiment:
     people: tuple[str, ...]
     features: str
     minutes: float
+    from_photographs: bool = False
+    """Whether it draws with photographs, of wider crops, and has no steps."""
+
+    def dataset(self, work: Path, person: str) -> Path:
+        """The person's faces, as it is trained and evaluated on."""
+        return work / (f"{person}_wide" if self.from_photographs else person)
 
 
 def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
@@ -57,12 +68,15 @@ def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
     for name in registry.names("model"):
         loaded = registry.load("model", name)
         assert issubclass(loaded, Model)  # noqa: S101 (for the type checker)
-        if loaded.stages is Model.stages:
+        from_photographs = loaded.stages is Model.stages
+        if from_photographs and loaded.fit is Model.fit:
             continue
         choice = f"{name}:preset={PRESET}" if PRESET in loaded.Config.presets else name
         people = PEOPLE[: loaded.people[1]]
         features = (FEW if "synthetic" in loaded.targets else BEST_REPORTED) if loaded.needs_features else ""
-        yield Experiment(name, choice, people, features, minutes)
+        if name == "expression":
+            features = BY_EXPRESSION
+        yield Experiment(name, choice, people, features, minutes, from_photographs)
 
 
 def of_feature_sets(model: str, minutes: float) -> Iterator[Experiment]:
@@ -80,16 +94,18 @@ def of_conditioning(model: str, minutes: float) -> Iterator[Experiment]:
 
 
 def datasets(work: Path, progress: Progress, registry: Registry) -> None:
-    """The faces of both people, with every feature that an experiment draws from."""
-    keys = dict.fromkeys(choice for features in FEATURE_SETS for choice in features.split("+"))
+    """The faces of both people, with every feature that an experiment draws from; and cut wider."""
+    keys = dict.fromkeys(choice for features in (*FEATURE_SETS, BY_EXPRESSION) for choice in features.split("+"))
+    options = PreprocessOptions(extractor=EXTRACTOR, features="+".join(keys), images=False)
     for person in PEOPLE:
-        preprocess(
-            work / person,
-            sources=sorted((CLIPS / person).glob("*.mp4")),
-            options=PreprocessOptions(extractor=EXTRACTOR, features="+".join(keys), images=False),
-            progress=progress,
-            registry=registry,
-        )
+        for name, how in ((person, options), (f"{person}_wide", replace(options, features="", alignment=_WIDE))):
+            preprocess(
+                work / name,
+                sources=sorted((CLIPS / person).glob("*.mp4")),
+                options=how,
+                progress=progress,
+                registry=registry,
+            )
 
 
 def trained(experiment: Experiment, work: Path, progress: Progress, registry: Registry) -> Path:
@@ -99,7 +115,7 @@ def trained(experiment: Experiment, work: Path, progress: Progress, registry: Re
         minutes=experiment.minutes, held_out=HELD_OUT, steps_per_validation=100, steps_per_checkpoint=1000
     )
     if not (run / "run.toml").exists():
-        people = [work / person for person in experiment.people]
+        people = [experiment.dataset(work, person) for person in experiment.people]
         train(
             experiment.model,
             people,
@@ -109,7 +125,7 @@ def trained(experiment: Experiment, work: Path, progress: Progress, registry: Re
             progress=progress,
             registry=registry,
         )
-    elif (left := experiment.minutes - seconds_trained(run) / 60) > 0.1:
+    elif not experiment.from_photographs and (left := experiment.minutes - seconds_trained(run) / 60) > 0.1:
         resume(run, minutes=left, progress=progress, registry=registry)
     return run
 

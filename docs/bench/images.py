@@ -21,14 +21,19 @@ IMAGES = REPOSITORY / "docs" / "images" / "results"
 
 def strips(work: Path, name: str, experiments: Sequence[Experiment], person: str, drawn_as: str | None) -> None:
     """Some of a person's frames, and what each model and baseline draws of them as a person, or as synthetic people."""
+    baselines: dict[str, list[RgbImage]] = {}
     columns: dict[str, list[RgbImage]] = {}
-    for experiment in experiments:
+    for experiment in sorted(experiments, key=lambda experiment: experiment.from_photographs):
         evaluation = evaluation_of(work, experiment, person)
-        kept = strip(folder_of(work / "runs" / experiment.name, work / person))
+        kept = strip(folder_of(work / "runs" / experiment.name, experiment.dataset(work, person)))
         columns.setdefault("original", list(kept["original"]))
         columns[experiment.name] = list(kept[f"{drawn_as or ''}/{evaluation.model}"])
-    for baseline in evaluation.metrics_of(drawn_as, is_baseline=True):
-        columns[baseline.name.replace(" training face", "")] = list(kept[f"{drawn_as or ''}/{baseline.name}"])
+        if not baselines:
+            baselines = {
+                found.name.replace(" training face", ""): list(kept[f"{drawn_as or ''}/{found.name}"])
+                for found in evaluation.metrics_of(drawn_as, is_baseline=True)
+            }
+    columns |= baselines
     made = Provenance(version("mien-core"), "faces drawn to compare models", "several")
     labels = [f"{person} {number + 1}" for number in range(FACES)]
     write_grid(IMAGES / f"{name}.png", list(columns.values()), list(columns), labels, synthetic=made, cell_px=112)

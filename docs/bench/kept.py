@@ -28,7 +28,7 @@ def notes_of(work: Path) -> dict[str, object]:
 
 def evaluation_of(work: Path, experiment: Experiment, person: str) -> Evaluation:
     """The evaluation of a run on a person's faces. Exits if there is none yet."""
-    found = Evaluation.read(folder_of(work / "runs" / experiment.name, work / person))
+    found = Evaluation.read(folder_of(work / "runs" / experiment.name, experiment.dataset(work, person)))
     if found is None:
         raise SystemExit(f"{experiment.name} has not been evaluated on {person} yet: call this without --write")
     return found

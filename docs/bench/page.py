@@ -32,7 +32,8 @@ def write(
     IMAGES.mkdir(parents=True, exist_ok=True)
     known = [experiment for experiment in models if TARGET in evaluation_of(work, experiment, SCENE).drawn_as]
     synthetic = [experiment for experiment in models if None in evaluation_of(work, experiment, SCENE).drawn_as]
-    for experiment in models:
+    by_steps = [experiment for experiment in models if not experiment.from_photographs]
+    for experiment in by_steps:
         losses(work, experiment)
     conditioning(work, conditionings)
     strips(work, "swaps", known, SCENE, TARGET)
@@ -42,7 +43,7 @@ def write(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
     ).get_template("results.md.j2")
     text = template.render(
-        minutes=models[0].minutes,
+        minutes=by_steps[0].minutes,
         feature_minutes=features[0].minutes,
         conditioning_minutes=conditionings[0].minutes,
         held_out=HELD_OUT,
@@ -51,7 +52,7 @@ def write(
         own=evaluation_of(work, known[0], TARGET),
         other=evaluation_of(work, known[0], SCENE),
         many=BEST_REPORTED,
-        models=[experiment.name for experiment in models],
+        models=[experiment.name for experiment in by_steps],
         swaps=table(work, known, SCENE, TARGET, PERSON_COLUMNS),
         swaps_beaten=beaten(work, known, SCENE, TARGET),
         reconstruction=table(work, known, TARGET, TARGET, RECONSTRUCTION_COLUMNS),
@@ -64,7 +65,7 @@ def write(
         features_other=table(work, features, SCENE, TARGET, PERSON_COLUMNS, by_features=True),
         best_features=best_features(work, features),
         conditioned=conditioned(work, conditionings),
-        speeds=speeds(work, models),
+        speeds=speeds(work, by_steps),
     )
     with whole_file(PAGE) as partial:
         partial.write_text(text, encoding="utf-8")

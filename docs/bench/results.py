@@ -39,7 +39,7 @@ def main() -> None:
     """Train, evaluate and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("results-out"), help="where runs and evaluations are kept")
-    parser.add_argument("--minutes", type=float, default=4.0, help="training of each model")
+    parser.add_argument("--minutes", type=float, default=3.0, help="training of each model")
     parser.add_argument("--feature-minutes", type=float, default=1.0, help="training with each set of features")
     parser.add_argument("--conditioning-minutes", type=float, default=1.5, help="training with each conditioning")
     parser.add_argument("--faces", type=int, default=60, help="faces of each person to evaluate on, at most")
@@ -62,7 +62,7 @@ def main() -> None:
             note(given.work, "minutes_taken", (time.monotonic() - began) / 60)
         for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
             note(given.work, f"peak_{name}", convolution_peak_gflops(dtype))
-        for experiment in models:
+        for experiment in (experiment for experiment in models if not experiment.from_photographs):
             note(given.work, f"speed_{experiment.name}", _speed(experiment, given.work, registry))
     write(given.work, models, features, conditioning)
 

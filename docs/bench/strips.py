@@ -25,7 +25,7 @@ def evaluate_once(
     experiment: Experiment, work: Path, person: str, faces: int, progress: Progress, registry: Registry
 ) -> Evaluation:
     """The result of a run on the end of a person's clips; one of the same weights that is there already counts."""
-    run, dataset = work / "runs" / experiment.name, work / person
+    run, dataset = work / "runs" / experiment.name, experiment.dataset(work, person)
     folder = folder_of(run, dataset)
     known = Evaluation.read(folder)
     if known and known.weights == TrainedRun.open(run, registry).digest:
