@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("--people", choices=("filmed", "all"), default="filmed")
     parser.add_argument("--minutes", type=float, default=10.0, help="training of each model that is trained by steps")
     parser.add_argument("--extractor", default="blazeface", help="what finds the faces to be drawn")
+    parser.add_argument("--enhance", default="", help="what is done to drawn faces, as `mien swap --enhance`")
     parser.add_argument("--out", type=Path, default=Path("swaps-out"))
     given = parser.parse_args()
     registry, table = Registry(), {}
@@ -86,7 +87,8 @@ def main() -> None:
         drivers = list(clips(given.out))
         for model in given.model:
             run = trained(model, people, given.out, given.features, given.minutes, progress, registry)
-            table[model] = judged(run, people, drivers, given.out, given.extractor, progress, registry)
+            options = SessionOptions(extractor=given.extractor, enhancers=given.enhance, overwrite=True)
+            table[model] = judged(run, people, drivers, given.out, options, progress, registry)
             (given.out / "swaps.json").write_text(json.dumps(table, indent=1))
     for model, rows in table.items():
         print(f"\n{model}\n| swap | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 1)}")
@@ -154,7 +156,7 @@ def judged(
     people: list[str],
     drivers: list[Driver],
     out: Path,
-    extractor: str,
+    options: SessionOptions,
     progress: Progress,
     registry: Registry,
 ) -> dict[str, dict[str, float | None]]:
@@ -169,7 +171,6 @@ def judged(
             if person == driver.person:
                 continue
             result = out / "clips" / f"{run.name}-{driver.person}-{person}.mp4"
-            options = SessionOptions(extractor=extractor, overwrite=True)
             swap(run, original, result, person, options=options, progress=progress, registry=registry)
             how = VideoOptions(references=references(person, out), every=driver.every)
             face = evaluate_video(original, result, options=how, progress=progress, registry=registry).faces[0]

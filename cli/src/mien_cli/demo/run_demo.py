@@ -26,7 +26,7 @@ from mien.tracking.recognizer import Recognizer
 from mien.training.run import RunRecord
 from mien_cli.demo.contact_sheet import spread_frames, write_sheet
 
-MODEL = "morph"
+MODEL = "morph:pictures=40"
 METHOD = "morph"
 DRIVER, JUDGE = "blazeface", "face_recognition"
 """What finds the faces to be drawn, lids and lips included, and what finds them to be judged."""

@@ -20,6 +20,7 @@ from mien.contracts.model import Batch, Model
 from mien.contracts.plugin import PluginConfig, read_config
 from mien.dataset import Dataset, DatasetInfo
 from mien.errors import MienError
+from mien.layers.precision import computes_bf16
 from mien.plugins.choice import PluginChoice, parse_choice, parse_choices
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.guard import guarded_fit
@@ -313,11 +314,7 @@ def resolved_precision(wanted: str) -> str:
     """What "auto" stands for on this machine: bf16 where it is computed natively, otherwise no mixed precision."""
     if wanted != "auto":
         return wanted
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
-    able = torch.cpu.get_capabilities()
-    native = any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    return "bf16" if native else "no"
+    return "bf16" if computes_bf16("cuda" if torch.cuda.is_available() else "cpu") else "no"
 
 
 def resolved_compile(options: TrainOptions) -> bool:

@@ -282,7 +282,22 @@ def test_of_two_pictures_that_are_alike_the_sharper_one_is_kept(crop: FaceCrop) 
         person = FittedPerson(1)
         for image in images:
             person.add(image, crop.landmarks)
-        assert np.array_equal(person.textures[0], into_frame(crop.image, crop.landmarks.astype(np.float64)))
+        assert np.array_equal(
+            person.textures(restored=False)[0], into_frame(crop.image, crop.landmarks.astype(np.float64))
+        )
+
+
+def test_pictures_of_somebody_who_was_small_in_them_are_made_sharp(crop: FaceCrop) -> None:
+    small = cv2.resize(cv2.resize(crop.image, (96, 96), interpolation=cv2.INTER_AREA), crop.image.shape[:2])
+    sharp, soft = FittedPerson(1), FittedPerson(1)
+    sharp.add(crop.image, crop.landmarks)
+    soft.add(small, crop.landmarks)
+    assert soft.is_soft and not sharp.is_soft
+    left, restored = (
+        cv2.Laplacian(cv2.cvtColor(soft.textures(restored=restored)[0], cv2.COLOR_RGB2GRAY), cv2.CV_32F).std()
+        for restored in (False, True)
+    )
+    assert restored > 1.5 * left
 
 
 def bank_of(people: int, crop: FaceCrop, pictures: int = 24) -> Morph:

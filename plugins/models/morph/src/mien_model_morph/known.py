@@ -54,8 +54,8 @@ def at_rest(person: BankPerson, usual: NDArray[np.float64]) -> NDArray[np.float6
     """What a person's face measures at rest, float64 (6,): on the pictures on which it does what most people's do."""
     weights = likeness(usual, person.measures, SKIN)
     result = np.average(person.measures, axis=0, weights=weights)
-    # Eyes at rest are open.
-    result[_LID_MEASURES] = np.maximum(result, np.median(person.measures, axis=0))[_LID_MEASURES]
+    # Eyes at rest are open, and as far open left as right: what landmarks say of one in the shade is less.
+    result[_LID_MEASURES] = np.maximum(result, np.median(person.measures, axis=0))[_LID_MEASURES].mean()
     return np.asarray(result)
 
 

@@ -90,13 +90,13 @@ def relight(
 
     Colors are those of other light, by J. von Kries, Chromatic Adaptation, 1902: linear red, green and blue are
     multiplied by what the skin's are, so that teeth stay white. What differs from the skin does so about as strongly
-    as in the scene, in lightness and in color alike.
+    as in the scene, half of that in color.
     """
     small, side = coarse(drawn), drawn.shape[0]
     ours, theirs = Light(small, skin), Light(scene, skin)
     ratio = theirs.contrast(scene, face) / max(ours.contrast(small, face), 1e-3)
     contrast = np.float32(np.clip(ratio**_AS_THE_SCENE, _LEAST_GAIN, _MOST_GAIN))
-    colored = np.float32(min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0)) * min(contrast, np.float32(1))
+    colored = min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0) * np.sqrt(min(contrast, np.float32(1)))
     gains = _linear(theirs.field(COARSE_PX)) / _linear(ours.field(COARSE_PX))
     adapted = cv2.multiply(
         cv2.cvtColor(drawn, cv2.COLOR_LAB2LRGB), cv2.resize(gains, (side, side), interpolation=cv2.INTER_LINEAR)
