@@ -146,10 +146,11 @@ def commands(datasets: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
         "swap": Command(lambda out: ("swap", run, J, out, "--to", "E", *alike), digest, file),
         "segments": Command(lambda out: ("swap", run, E, out, "--to", "J", *long), digest, file),
         "anonymize": Command(lambda out: ("anonymize", J, out, "--with", "blocks", *alike), digest, file),
+        "anonymize_segments": Command(lambda out: ("anonymize", E, out, "--with", "blocks", *long), digest, file),
     }
 
 
-@pytest.mark.parametrize("name", ["preprocess", "train", "swap", "segments", "anonymize"])
+@pytest.mark.parametrize("name", ["preprocess", "train", "swap", "segments", "anonymize", "anonymize_segments"])
 def test_killed_at_any_moment_nothing_is_lost(
     name: str, commands: dict[str, Command], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

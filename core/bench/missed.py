@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 
 from mien import AnonymizeOptions, ExtractorSet, MienError, Registry, SessionOptions, anonymize
-from mien.anonymization.linking import SearchedFrame
+from mien.anonymization.linking import LinkedFrames, SearchedFrame
 from mien.anonymization.search import FaceSearch, default_extractors, search_image
 from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
 from mien.media.discovery import find_sources
@@ -58,8 +58,10 @@ def knocked_out(loss: Loss) -> Iterator[None]:
     search = FaceSearch.video
 
     @contextmanager
-    def lossy(self: FaceSearch, video: VideoSource) -> Iterator[Iterator[tuple[SearchedFrame, list[Face]]]]:
-        with search(self, video) as frames:
+    def lossy(
+        self: FaceSearch, video: VideoSource, linked: LinkedFrames | None = None
+    ) -> Iterator[Iterator[tuple[SearchedFrame, list[Face]]]]:
+        with search(self, video, linked) as frames:
             yield ((seen, loss.left(seen.frame.index, float(video.rate), faces)) for seen, faces in frames)
 
     with patch.object(FaceSearch, "video", lossy):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from mien.errors import MienError
-from mien.media.files import fitting, remove_leftovers, temporary, whole_file, whole_folder
+from mien.media.files import fitting, parts_folder, remove_leftovers, temporary, whole_file, whole_folder
 
 
 @pytest.fixture
@@ -301,3 +302,13 @@ def test_an_error_about_a_file_elsewhere_passes_as_it_is(tmp_path):
         partial.write_bytes(source.read_bytes())
     with pytest.raises(IsADirectoryError), whole_file(tmp_path / "out" / "x.bin") as partial:
         partial.write_bytes(Path("/etc").read_bytes())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+def test_a_folder_of_parts_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Also one that an earlier version made."""
+    folder = parts_folder(tmp_path / "new" / "out.mp4")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    folder.chmod(0o755)
+    assert parts_folder(tmp_path / "new" / "out.mp4") == folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700

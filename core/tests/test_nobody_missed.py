@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mien import AnonymizeOptions, ExtractorSet, Registry, anonymize
-from mien.anonymization.linking import SearchedFrame
+from mien.anonymization.linking import LinkedFrames, SearchedFrame
 from mien.anonymization.search import FaceSearch, default_extractors, search_image
 from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
 from mien.media.images import read_image, write_image
@@ -72,8 +72,10 @@ def test_nobody_is_left_as_they_were(
     search = FaceSearch.video
 
     @contextmanager
-    def lossy(self: FaceSearch, video: VideoSource) -> Iterator[Iterator[tuple[SearchedFrame, list[Face]]]]:
-        with search(self, video) as frames:
+    def lossy(
+        self: FaceSearch, video: VideoSource, linked: LinkedFrames | None = None
+    ) -> Iterator[Iterator[tuple[SearchedFrame, list[Face]]]]:
+        with search(self, video, linked) as frames:
             yield ((seen, kept(seen.frame.index, faces)) for seen, faces in frames)
 
     def kept(frame: int, faces: Sequence[Face]) -> list[Face]:

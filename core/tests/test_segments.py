@@ -16,8 +16,8 @@ import pytest
 from mien import SessionOptions, SwapReport, swap
 from mien.contracts.model import ModelInputs
 from mien.errors import MienError
-from mien.inference.followed import restored, saved
 from mien.inference.report import FileReport
+from mien.inference.saved_state import restored, saved
 from mien.inference.segments import segments_of
 from mien.media.files import NothingCanBeWritten, temporary
 from mien.media.part import Part
@@ -272,7 +272,7 @@ def test_a_state_makes_nothing_that_is_none_of_it() -> None:
             return (print, ("called",))
 
     video = VideoSource(J)
-    assert restored(saved({"a": np.arange(3)}), video, deep=False)["a"].tolist() == [0, 1, 2]
+    assert restored(saved({"a": np.arange(3)}), video, deep=False, made_of={})["a"].tolist() == [0, 1, 2]
     for data in (saved(Evil()), pickle.dumps(Evil())):
         with pytest.raises(pickle.UnpicklingError, match=r"builtins\.print"):
-            restored(data, video, deep=False)
+            restored(data, video, deep=False, made_of={})

@@ -20,6 +20,7 @@ from mien_cli.options import (
     Overwrite,
     PrivateKey,
     Quality,
+    Segment,
     Source,
     Start,
     Threads,
@@ -183,6 +184,7 @@ def anonymize(
     start: Start = None,
     end: End = None,
     quality: Quality = None,
+    segment: Segment = None,
     threads: Threads = None,
     on: On = None,
     device: Device = None,
@@ -197,6 +199,9 @@ def anonymize(
     Titles, places and other metadata are left out; the output is labelled as synthetic.
     Hair, clothes, voices and places identify people, too: look at OUTPUT before you publish it.
     Files that fail or are rejected are listed at the end, and the exit code is 1.
+    A video that takes more than a minute and a half is searched and drawn in segments of a minute: if the call is
+    interrupted, even killed, the same command goes on after the last whole one. Until then a hidden folder beside
+    OUTPUT holds what was found of the faces.
     --on does the files of a folder on a cluster, if nobody synthetic is drawn, as with blocks, blur or solid.
 
     [bold]Examples[/bold]
@@ -214,6 +219,7 @@ def anonymize(
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import AnonymizeOptions, SessionOptions
     from mien import anonymize as run_anonymize
+    from mien.inference.segment_length import SEGMENT_SECONDS
     from mien.media.part import Part
     from mien.media.video_writer import DEFAULT_QUALITY
     from mien.workers.cluster import executor_on
@@ -227,6 +233,7 @@ def anonymize(
         threads=threads,
         device=device,
         part=Part.between(start, end),
+        segment_seconds=SEGMENT_SECONDS if segment is None else segment,
         overwrite=overwrite,
         credentials=credentials,
         certificate=certificate,

@@ -3,14 +3,15 @@
 Of each frame only boxes and points are kept, about 2 kB a face, so that memory does not grow with the images.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.anonymization.linking import SearchedFrame
+from mien.anonymization.linking import LinkedFrames, SearchedFrame
 from mien.anonymization.search import FaceSearch
 from mien.contracts.face import Face, Landmarks, RgbImage
 from mien.geometry.alignment import align
@@ -21,7 +22,7 @@ from mien.tracking.recognizer import Recognizer
 from mien.tracking.reidentification import is_encoded, joined_by_encodings, joined_by_place, seen_in
 from mien.tracking.shots import shots_of
 from mien.tracking.track_gaps import TrackGaps
-from mien.tracking.tracker import KEPT, TrackedFace, follow
+from mien.tracking.tracker import KEPT, TrackedFace, Tracker
 
 Encoding = NDArray[np.float32]
 """float32 (D,)."""
@@ -67,60 +68,117 @@ class VideoAnalysis:
         return [index for index, faces in enumerate(self.faces) if not any(face.sure for face in faces)]
 
 
+@dataclass(frozen=True, slots=True)
+class AnalyzedFrame:
+    """A frame in which faces were followed, before people are told apart over the whole video."""
+
+    seconds: float
+    """When it is shown."""
+    signature: NDArray[np.int16]
+    """See `frame_signature`."""
+    is_wide: bool
+    """Whether it was searched from all sides."""
+    faces: Sequence[TrackedFace]
+    encodings: Mapping[int, Encoding]
+    """Track → encoding, of some faces."""
+
+
+class FollowedSearch:
+    """What is known of a video's faces up to a frame. It can be saved between two frames."""
+
+    def __init__(self) -> None:
+        self.linked = LinkedFrames()
+        self._tracker = Tracker()
+        self._followed: deque[tuple[NDArray[np.int16], bool, bool]] = deque()
+        """Of the frames that are in and have not gone out: the signature, whether a shot begins, and `is_wide`."""
+        self._detections: defaultdict[int, int] = defaultdict(int)
+
+    def over(
+        self,
+        searched: Iterable[tuple[SearchedFrame, Sequence[Face]]],
+        video: VideoSource,
+        session: Session,
+        recognizer: Recognizer | None,
+        encode_in: Collection[int],
+    ) -> Iterator[AnalyzedFrame]:
+        """The next frames of a video with their faces. searched: what `FaceSearch.video` gives for `linked`."""
+        for seen, found in searched:
+            self._followed.append((seen.signature, seen.begins_shot, seen.is_wide))
+            for frame, faces in self._tracker.add(seen.frame, found):
+                yield self._analyzed(frame, faces, video, session, recognizer, encode_in)
+        for frame, faces in self._tracker.rest():
+            yield self._analyzed(frame, faces, video, session, recognizer, encode_in)
+
+    def _analyzed(
+        self,
+        frame: Frame,
+        faces: Sequence[TrackedFace],
+        video: VideoSource,
+        session: Session,
+        recognizer: Recognizer | None,
+        encode_in: Collection[int],
+    ) -> AnalyzedFrame:
+        signature, begins_shot, is_wide = self._followed.popleft()
+        if begins_shot:
+            self._detections.clear()  # whoever is at a track's place after a cut may be somebody else
+        encodings: dict[int, Encoding] = {}
+        if recognizer:
+            chosen = [
+                face
+                for face in faces
+                if is_measured(face) and (frame.index in encode_in or is_encoded(self._detections[face.track]))
+            ]
+            if chosen:
+                with session.clock.running("check"):
+                    shown, of_shown = as_shown(frame, chosen, float(video.pixel_shape))
+                    values = encode(recognizer, shown.image, of_shown)
+                encodings = {face.track: value for face, value in zip(chosen, values, strict=True)}
+        for face in faces:
+            self._detections[face.track] += is_measured(face)
+        return AnalyzedFrame(float(frame.pts * video.time_base), signature, is_wide, faces, encodings)
+
+
+class KeptAnalysis(Protocol):
+    """Where the analysis of a video is kept as it goes on."""
+
+    def restored(self) -> tuple[list[AnalyzedFrame], FollowedSearch]:
+        """The first frames, and what was known after them."""
+
+    def keep(self, frames: Sequence[AnalyzedFrame], known: FollowedSearch) -> None:
+        """Another frame is analyzed. frames: all up to it."""
+
+
 def analyze(
     video: VideoSource,
     session: Session,
     search: FaceSearch,
     recognizer: Recognizer | None,
     encode_in: Collection[int] = (),
+    kept: KeptAnalysis | None = None,
 ) -> VideoAnalysis:
     """Find and follow the faces of all frames, and tell which of them are the same person.
 
     A face that was lost, or that comes back after a cut, is who it was before if its encodings say so; without a
     recognizer only within a shot, if it comes back near to its place (`TrackGaps`).
     encode_in: numbers of frames in which every face is encoded, apart from those that are needed to tell people apart.
+    kept: what of it is known already, and where it is kept as it goes on; None: nothing, nowhere.
     Raises MienError if a frame does not decode, or a plugin fails.
     """
-    session.progress.start(f"{video.path.name}: analyzing", len(video.frame_times()))
-    seconds: list[float] = []
-    signatures: list[NDArray[np.int16]] = []
-    tracked: list[list[TrackedFace]] = []
-    encodings: dict[int, dict[int, Encoding]] = {}
-    detections: defaultdict[int, int] = defaultdict(int)
-    faces_found = 0
-    begins: list[bool] = []
-    wide: list[int] = []
-
-    def found(frames: Iterable[tuple[SearchedFrame, list[Face]]]) -> Iterator[tuple[Frame, list[Face]]]:
-        for seen, faces in frames:
-            signatures.append(seen.signature)
-            begins.append(seen.begins_shot)
-            if seen.is_wide:
-                wide.append(seen.frame.index)
-            yield seen.frame, faces
-
-    with search.video(video) as searched:
-        for frame, faces in follow(found(searched)):
-            seconds.append(float(frame.pts * video.time_base))
-            tracked.append(faces)
-            if begins[frame.index]:
-                detections.clear()  # whoever is at a track's place after a cut may be somebody else
-            if recognizer:
-                chosen = [
-                    face
-                    for face in faces
-                    if is_measured(face) and (frame.index in encode_in or is_encoded(detections[face.track]))
-                ]
-                if chosen:
-                    with session.clock.running("check"):
-                        shown, of_shown = as_shown(frame, chosen, float(video.pixel_shape))
-                        values = encode(recognizer, shown.image, of_shown)
-                    encodings[frame.index] = {face.track: value for face, value in zip(chosen, values, strict=True)}
-            for face in faces:
-                detections[face.track] += is_measured(face)
-            faces_found += len(faces)
-            session.progress.advance(1, faces=faces_found)
-    return replace(_identified(seconds, shots_of(signatures), tracked, encodings, recognizer), wide=wide)
+    total = len(video.frame_times())
+    session.progress.start(f"{video.path.name}: analyzing", total)
+    frames, known = kept.restored() if kept else ([], FollowedSearch())
+    faces_found = sum(len(frame.faces) for frame in frames)
+    if frames:
+        session.progress.advance(len(frames), faces=faces_found)
+    if len(frames) < total:
+        with search.video(video, known.linked) as searched:
+            for frame in known.over(searched, video, session, recognizer, encode_in):
+                frames.append(frame)
+                if kept:
+                    kept.keep(frames, known)
+                faces_found += len(frame.faces)
+                session.progress.advance(1, faces=faces_found)
+    return _identified(frames, recognizer)
 
 
 def encode(recognizer: Recognizer, image: RgbImage, faces: Sequence[TrackedFace]) -> NDArray[np.float32]:
@@ -146,21 +204,17 @@ def is_sought(face: TrackedFace) -> bool:
     return face.sure and face.method != KEPT
 
 
-def _identified(
-    seconds: list[float],
-    shots: list[int],
-    tracked: list[list[TrackedFace]],
-    encodings: dict[int, dict[int, Encoding]],
-    recognizer: Recognizer | None,
-) -> VideoAnalysis:
+def _identified(analyzed: Sequence[AnalyzedFrame], recognizer: Recognizer | None) -> VideoAnalysis:
     """Tell people apart. A track that goes on over a cut, since faces are at one place before and after, is two."""
+    shots = shots_of([frame.signature for frame in analyzed])
+    encodings = {index: frame.encodings for index, frame in enumerate(analyzed) if frame.encodings}
     numbers: dict[tuple[int, int], int] = {}
 
     def tracklet(index: int, track: int) -> int:
         return numbers.setdefault((shots[index], track), len(numbers))
 
     tracklets = [_renamed(faces, {face.track: tracklet(index, face.track) for face in faces})
-                 for index, faces in enumerate(tracked)]  # fmt: skip
+                 for index, faces in enumerate(frame.faces for frame in analyzed)]  # fmt: skip
     sure = {face.track for faces in tracklets for face in faces if face.sure}
     tracklets = [[replace(face, sure=face.track in sure) for face in faces] for faces in tracklets]
     frames = seen_in([[face.track for face in faces] for faces in tracklets])
@@ -176,7 +230,7 @@ def _identified(
     of_people = [_renamed(faces, people) for faces in tracklets]
     partial, _ = _gaps(shots, [[face for face in faces if is_sought(face)] for faces in of_people])
     return VideoAnalysis(
-        seconds=seconds,
+        seconds=[frame.seconds for frame in analyzed],
         shots=shots,
         faces=of_people,
         people=len(set(people.values())),
@@ -185,6 +239,7 @@ def _identified(
             for index, of_frame in encodings.items()
         },
         partial=[index for index in partial if any(face.sure for face in of_people[index])],
+        wide=[index for index, frame in enumerate(analyzed) if frame.is_wide],
     )
 
 

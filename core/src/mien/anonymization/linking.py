@@ -1,9 +1,11 @@
 """The faces of a video's frames followed from frame to frame, and searched where they are missing."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from mien.geometry.boxes import (
     weighted_mean,
 )
 from mien.geometry.closeup import found_in_closeup
+from mien.geometry.pixel_shape import in_square_pixels
 from mien.media.video_reader import Frame
 from mien.workers.threads import ordered_map
 
@@ -40,8 +43,8 @@ class SearchedFrame:
     frame: Frame
     signature: NDArray[np.int16]
     """See `frame_signature`."""
-    view: RgbImage
-    """The frame in square pixels."""
+    pixel_shape: float
+    """See `VideoSource.pixel_shape`."""
     begins_shot: bool
     is_searched: bool
     """Whether it was searched in full."""
@@ -51,6 +54,31 @@ class SearchedFrame:
     """Whether the follower looked at it; where not, faces are taken to lie between those of the frames beside."""
     faces: list[Face] = field(default_factory=list)
     """In pixels of `view`."""
+    view: RgbImage = field(init=False)
+    """The frame in square pixels."""
+
+    def __post_init__(self) -> None:
+        """Make the view."""
+        self.view = in_square_pixels(self.frame.image, self.pixel_shape)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled without the view, which is made anew."""
+        return SearchedFrame, tuple(getattr(self, one.name) for one in fields(self) if one.init)
+
+
+@dataclass(slots=True)
+class LinkedFrames:
+    """The frames of a video that came in up to one of them and have not gone out; it can be pickled between two."""
+
+    frames_in: int = 0
+    """How many came in: the number of the next one."""
+    last_signature: NDArray[np.int16] | None = None
+    """Of the last one that came in."""
+    near: list[SearchedFrame] = field(default_factory=list)
+    start: int = 0
+    """Where in `near` the last full search was."""
+    done: deque[SearchedFrame] = field(default_factory=deque)
+    """These are to go out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +93,30 @@ class Linker:
     """Gives faces their landmarks, where it can."""
     threads: int
 
-    def over(self, frames: Iterable[SearchedFrame]) -> Iterator[SearchedFrame]:
-        """Frames go out when those up to the full search after the next are in."""
-        near: list[SearchedFrame] = []
-        start = 0
-        """Where in `near` the last full search was."""
+    def over(self, frames: Iterable[SearchedFrame], linked: LinkedFrames) -> Iterator[SearchedFrame]:
+        """Frames go out when those up to the full search after the next are in.
+
+        linked: what is known of the video by now; frames: those from number `frames_in` on.
+        """
         for seen in frames:
-            near.append(seen)
-            if len(near) - 1 == start or not seen.is_searched:
-                continue
-            if not seen.begins_shot:
-                self._link(near, start)
-            for done in near[:start]:
-                yield done
-            start, near = len(near) - 1 - start, near[start:]
-        for done in near:
-            yield done
+            self._take_in(seen, linked)
+            while linked.done:
+                yield linked.done.popleft()
+        linked.done.extend(linked.near)
+        linked.near, linked.start = [], 0
+        while linked.done:
+            yield linked.done.popleft()
+
+    def _take_in(self, seen: SearchedFrame, linked: LinkedFrames) -> None:
+        linked.frames_in, linked.last_signature = seen.frame.index + 1, seen.signature
+        linked.near.append(seen)
+        last = len(linked.near) - 1
+        if last == linked.start or not seen.is_searched:
+            return
+        if not seen.begins_shot:
+            self._link(linked.near, linked.start)
+        linked.done.extend(linked.near[: linked.start])
+        linked.near, linked.start = linked.near[linked.start :], last - linked.start
 
     def _link(self, near: list[SearchedFrame], start: int) -> None:
         """Follow the faces between two full searches, near[start] and the last, and in what was before."""

@@ -21,7 +21,7 @@ from mien.errors import MienError
 from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.report import Check
-from mien.inference.target import SyntheticPerson
+from mien.inference.target import FaceTarget, SyntheticPerson
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import TrackedFace
 
@@ -103,8 +103,11 @@ class Targets:
     def scene(self, image: RgbImage, faces: Iterable[TrackedFace], context: T) -> Scene[T]:
         """An image with those of its faces that are to be drawn, and can be."""
         drawn = self.methods.drawable(faces)
-        targets = [self.methods.methods[face.method].target or SyntheticPerson(self.ids[face.track]) for face in drawn]
-        return Scene(image, drawn, context, targets)
+        return Scene(image, drawn, context, [self.of(face) for face in drawn])
+
+    def of(self, face: TrackedFace) -> FaceTarget:
+        """As whom a face is drawn that is to be."""
+        return self.methods.methods[face.method].target or SyntheticPerson(self.ids[face.track])
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,9 @@ class Ids(Protocol):
     def number(self, file: str, person: int, encoding: NDArray[np.float32] | None) -> int:
         """That of somebody who was not there before: their number within a file, and their encoding if it is known."""
 
+    def fingerprint(self) -> bytes:
+        """What tells one choice of numbers from another, from which neither can be found."""
+
 
 @dataclass(frozen=True, slots=True)
 class BySeed:
@@ -45,6 +48,10 @@ class BySeed:
     def number(self, file: str, person: int, encoding: NDArray[np.float32] | None) -> int:
         """See `Ids.number`."""
         return synthetic_id(self.seed, file, person)
+
+    def fingerprint(self) -> bytes:
+        """See `Ids.fingerprint`; a seed is no secret."""
+        return str(self.seed).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,10 @@ class ByKey:
         """See `Ids.number`. Of somebody without an encoding it follows from the key, the file and the person."""
         who = f"{file}\0{person}".encode("utf-8", "surrogateescape") if encoding is None else encoding.tobytes()
         return int.from_bytes(_derived(self.key, b"mien: synthetic person", who)[:8]) >> 1
+
+    def fingerprint(self) -> bytes:
+        """See `Ids.fingerprint`."""
+        return _derived(self.key, b"mien: which key", b"")
 
 
 @dataclass(slots=True)
@@ -101,7 +112,9 @@ class Pseudonyms:
             if mean is not None:
                 if not known.encodings:
                     self.known.append(known)
-                if len(known.encodings) < ENCODINGS_KEPT:
+                # Once, also if a file is done again, as after an interrupted call.
+                is_new = not any(np.array_equal(mean, one) for one in known.encodings)
+                if is_new and len(known.encodings) < ENCODINGS_KEPT:
                     known.encodings.append(mean)
             numbers[person] = known.id
         return numbers

@@ -12,8 +12,8 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.anonymization.linking import Linker, SearchedFrame
-from mien.anonymization.views import EDGES, View, in_square_pixels, in_stored_pixels, joined
+from mien.anonymization.linking import LinkedFrames, Linker, SearchedFrame
+from mien.anonymization.views import EDGES, View, in_stored_pixels, joined
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Face, RgbImage
 from mien.errors import MienError
@@ -154,8 +154,12 @@ class FaceSearch:
             return search_image(image, extractors)
 
     @contextmanager
-    def video(self, video: VideoSource) -> Iterator[Iterator[tuple[SearchedFrame, list[Face]]]]:
+    def video(
+        self, video: VideoSource, linked: LinkedFrames | None = None
+    ) -> Iterator[Iterator[tuple[SearchedFrame, list[Face]]]]:
         """The frames of a video with all that may be faces in them, in pixels of the frame; in several threads.
+
+        linked: what is known of it by now, to go on after; None: nothing. It can be saved between two frames.
 
         What is guaranteed, of what the extractors can see:
 
@@ -173,26 +177,28 @@ class FaceSearch:
         is found around its place. What can be missed in mode "fast" is a face that is there for a shorter time and that
         the follower does not see.
         """
+        linked = linked or LinkedFrames()
         with (
-            closing(prefetched(self.detector.clock.over("decode", video.frames()), FRAMES_AHEAD)) as decoded,
+            closing(
+                prefetched(self.detector.clock.over("decode", video.frames(linked.frames_in)), FRAMES_AHEAD)
+            ) as decoded,
             closing(
                 ordered_map(
                     self._looked_at,
-                    _tasks(decoded, video, self.mode, exact=self.exact),
+                    _tasks(decoded, video, self.mode, linked.last_signature, exact=self.exact),
                     self.threads,
                     ahead_of(video.frame_bytes, self.threads),
                 )
             ) as looked_at,
         ):
             linker = Linker(self._search_in_full, self._find, self.measure, self.threads)
-            yield (_in_stored_pixels(seen, float(video.pixel_shape)) for seen in linker.over(looked_at))
+            yield (_in_stored_pixels(seen, float(video.pixel_shape)) for seen in linker.over(looked_at, linked))
 
     def _looked_at(self, task: "_Task") -> SearchedFrame:
-        view = in_square_pixels(task.frame.image, task.pixel_shape)
-        seen = SearchedFrame(task.frame, task.signature, view, task.begins_shot, task.in_full)
+        seen = SearchedFrame(task.frame, task.signature, task.pixel_shape, task.begins_shot, task.in_full)
         seen.is_wide, seen.is_looked_at = task.wide, task.in_full or task.look
         if self.follower is not None and seen.is_looked_at:
-            seen.faces = list(self.follower.find(view))
+            seen.faces = list(self.follower.find(seen.view))
         if task.in_full:
             self._search_in_full(seen, wide=task.wide)
         return seen
@@ -232,14 +238,18 @@ class _Task:
     wide: bool
 
 
-def _tasks(frames: Iterable[Frame], video: VideoSource, search: Search, *, exact: bool) -> Iterator[_Task]:
+def _tasks(
+    frames: Iterable[Frame], video: VideoSource, search: Search, before: NDArray[np.int16] | None, *, exact: bool
+) -> Iterator[_Task]:
+    """before: the signature of the frame before the first of these; None: there is none."""
     every = max(1, min(round(float(video.rate) * SECONDS_BETWEEN_SEARCHES), MAX_FRAMES_BETWEEN_SEARCHES))
     shape = float(video.pixel_shape)
     waiting: _Task | None = None
     last = len(video.frame_times()) - 1
     for frame in frames:
         signature = frame_signature(frame.image)
-        begins = waiting is None or is_cut(waiting.signature, signature)
+        begins = before is None or is_cut(before, signature)
+        before = signature
         if waiting is not None:
             yield replace(waiting, in_full=True) if begins else waiting
         is_end = begins or frame.index == last

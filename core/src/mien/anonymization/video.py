@@ -1,12 +1,14 @@
 """One video in two passes: analysis first, then new faces, and redaction where a face may have been missed."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from mien.anonymization.analysis import VideoAnalysis, analyze, is_sought
 from mien.anonymization.casting import FACES_TRIED, Seen
+from mien.anonymization.drawing import Drawing
+from mien.anonymization.kept_video import KeptVideo
 from mien.anonymization.policy import Policy, Targets
 from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redaction, with_leaks
 from mien.anonymization.treatment import FRAMES_PER_ENCODING, encodings_of, stacked
@@ -19,18 +21,19 @@ from mien.anonymization.verification import (
 )
 from mien.contracts.face import Box, Landmarks
 from mien.errors import MienError
-from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.report import AnonymizedFile, Check, FrameRange, as_ranges
+from mien.inference.segments import segments_of
 from mien.inference.session import Session
-from mien.inference.square_pixels import as_shown, as_stored
+from mien.inference.square_pixels import as_shown
 from mien.inference.video import FRAMES_AHEAD
 from mien.media.animation import open_sink, open_video
+from mien.media.files import remove_parts
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
 from mien.spread import spread_indices
 from mien.tracking.tracker import KEPT, TrackedFace
-from mien.workers.threads import ahead_of, computing_with, ordered_map, prefetched
+from mien.workers.threads import ahead_of, ordered_map, prefetched
 
 _MAX_RANGES = 10
 
@@ -38,25 +41,36 @@ _MAX_RANGES = 10
 def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Policy) -> AnonymizedFile:
     """Anonymize a video that is whole; the output appears when its new faces were compared with the original ones.
 
+    If it is long (`SessionOptions.segment_seconds`), what is found in its segments, and drawn of them, is kept until
+    then: the same call goes on after those that are whole.
+
     Raises MienError if a frame does not decode, a plugin fails, or the output cannot be written; and for a video in
     which a face was missed, if that is to be refused.
     """
     options, can_draw = policy.options, policy.methods.can_draw
     leaks_hidden = 0
-    with policy.outputs.draft(job.output) as draft:
+    segments = segments_of(video, session.segment_seconds)
+    with policy.outputs.draft(job.output) as draft, ExitStack() as stack:
         # Opened before anything is analyzed: what it cannot hold is known at once.
         with _sink(draft, video, session, policy) as sink:
             encode_in = _encoded_frames(len(video.frame_times()), policy)
-            analysis = policy.treatment.of_video(analyze(video, session, policy.search, policy.recognizer, encode_in))
+            unfinished = None
+            if len(segments) > 1:
+                unfinished = stack.enter_context(KeptVideo.opened(job, video, session, policy, segments, encode_in))
+            analysis = policy.treatment.of_video(
+                analyze(video, session, policy.search, policy.recognizer, encode_in, unfinished)
+            )
             targets = _targets(job, video, session, policy, analysis)
-            if options.missing == "refuse":
-                _refuse_missing(job, analysis)
+            if options.missing == "refuse" and (refused := _refused(job, analysis)):
+                if unfinished:
+                    unfinished.remove()
+                raise refused
             redaction = (
                 hide_undrawable(analysis, can_draw)
                 if options.missing == "keep"
                 else plan_redaction(analysis, options.margin_seconds, can_draw)
             )
-            _generate(sink, video, session, targets, analysis, redaction)
+            _draw(sink, Drawing(video, session, targets, analysis, redaction), unfinished)
         notes = sink.notes
         checked = _frames_to_search(analysis, redaction)
         leaks, check = _looked_at_again(draft, video, session, policy, analysis, redaction, checked)
@@ -64,10 +78,12 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
             leaks_hidden = sum(map(len, leaks.values()))
             redaction = with_leaks(redaction, analysis, leaks, checked)
             with _sink(draft, video, session, policy) as sink:
-                _generate(sink, video, session, targets, analysis, redaction)
+                _draw(sink, Drawing(video, session, targets, analysis, redaction), unfinished)
             leaks, check = _looked_at_again(draft, video, session, policy, analysis, redaction, checked)
         left = sum(map(len, leaks.values()))
         output, rejected, failure = policy.put_in_place(draft, job, check, left)
+    if not unfinished:
+        remove_parts(job.output)
     shown = [face for index, faces in enumerate(analysis.faces) if index not in redaction.whole for face in faces]
     kept = sum(face.method == KEPT for face in shown)
     drawn = policy.methods.drawable(shown)
@@ -133,7 +149,8 @@ def _sink(draft: Path, video: VideoSource, session: Session, policy: Policy) -> 
     return open_sink(draft, video, synthetic=session.provenance, quality=session.quality, sound=sound, titles=False)
 
 
-def _refuse_missing(job: Job, analysis: VideoAnalysis) -> None:
+def _refused(job: Job, analysis: VideoAnalysis) -> MienError | None:
+    """Why a video is not written in which a face was missed; None if none was."""
     at_fault = [
         f"{what} in frames {_shortened(as_ranges(frames))}"
         for what, frames in (
@@ -142,12 +159,13 @@ def _refuse_missing(job: Job, analysis: VideoAnalysis) -> None:
         )
         if frames
     ]
-    if at_fault:
-        raise MienError(
-            f"{job.source.path}: {', and '.join(at_fault)}; nothing was written.",
-            "another --extractor, or several joined by +, may find the faces; --missing hide hides those frames; "
-            "--missing keep leaves them as they are",
-        )
+    if not at_fault:
+        return None
+    return MienError(
+        f"{job.source.path}: {', and '.join(at_fault)}; nothing was written.",
+        "another --extractor, or several joined by +, may find the faces; --missing hide hides those frames; "
+        "--missing keep leaves them as they are",
+    )
 
 
 def _shortened(ranges: tuple[FrameRange, ...]) -> str:
@@ -155,34 +173,12 @@ def _shortened(ranges: tuple[FrameRange, ...]) -> str:
     return ", ".join(map(str, ranges[:_MAX_RANGES])) + more
 
 
-def _generate(
-    sink: VideoSink,
-    video: VideoSource,
-    session: Session,
-    targets: Targets,
-    analysis: VideoAnalysis,
-    redaction: Redaction,
-) -> None:
-    def scenes() -> Iterator[Scene[Frame]]:
-        for frame in decoded:
-            found = () if frame.index in redaction.whole else analysis.faces[frame.index]
-            frame, found = as_shown(frame, found, float(video.pixel_shape))
-            yield targets.scene(frame.image, found, frame)
-
-    session.progress.start(video.path.name, len(analysis.faces))
-    faces_generated = 0
-    with (
-        computing_with(max(1, session.threads // 2)),
-        closing(prefetched(session.clock.over("decode", video.frames(deep=True)), FRAMES_AHEAD)) as decoded,
-        targets.methods.redrawn(scenes(), FRAMES_AHEAD) as redrawn,
-    ):
-        for scene, image in redrawn:
-            with session.clock.running("encode"):
-                frame = scene.context
-                shown = redaction.hide(frame.index, as_stored(frame, image))
-                sink.write(shown, frame.pts, frame.duration, frame.stored or frame)
-            faces_generated += len(scene.faces)
-            session.progress.advance(1, faces=faces_generated)
+def _draw(sink: VideoSink, drawing: Drawing, kept: KeptVideo | None) -> None:
+    if kept:
+        sink.write_parts(kept.draw(drawing))
+    else:
+        drawing.session.progress.start(drawing.video.path.name, len(drawing.frames))
+        drawing.draw(sink, drawing.frames)
 
 
 def _frames_to_search(analysis: VideoAnalysis, redaction: Redaction) -> list[int]:

@@ -1,9 +1,7 @@
 """The faces of a video, frame by frame: followed, chosen and counted, in a state that can be put down and taken up."""
 
-import io
-import pickle
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from mien.contracts.face import Face
 from mien.inference.person_filter import PeopleOfTracks
@@ -16,21 +14,12 @@ from mien.tracking.tracker import TrackedFace, Tracker
 
 FrameFaces: TypeAlias = tuple[Frame, list[TrackedFace]]
 """A frame in square pixels, and its faces there that may be drawn anew."""
-_SAVED = {
-    "builtins": ("int", "set"),
-    "collections": ("defaultdict", "deque"),
-    "mien.contracts.face": ("Box", "Face"),
+MADE_OF = {
     "mien.inference.followed": ("FollowedFaces",),
     "mien.inference.person_filter": ("PeopleOfTracks",),
     "mien.tracking.track_gaps": ("TrackGaps", "_Detection"),
-    "mien.tracking.tracker": ("TrackedFace", "Tracker", "_Detection", "_Entry", "_Track"),
-    "numpy": ("dtype", "ndarray"),
-    "numpy._core.multiarray": ("_reconstruct", "scalar"),
-    "numpy._core.numeric": ("_frombuffer",),
 }
-"""What a saved state is made of."""
-UNREADABLE = (pickle.UnpicklingError, EOFError, AttributeError, LookupError, TypeError, ValueError)
-"""What is raised for a state that is damaged, or was saved by another version."""
+"""What `FollowedFaces` are made of, for `restored`."""
 
 
 class FollowedFaces:
@@ -97,51 +86,3 @@ class FollowedFaces:
         if not drawn:
             self._no_face.append(frame.index)
         return chosen
-
-
-def saved(state: Any) -> bytes:
-    """A state as bytes, in which frames stand by their numbers; see `restored`."""
-    numbers: set[int] = set()
-    file = io.BytesIO()
-
-    class FramePickler(pickle.Pickler):
-        def persistent_id(self, thing: Any) -> tuple[int, bool] | None:
-            if not isinstance(thing, Frame):
-                return None
-            numbers.add(thing.index)
-            return thing.index, thing.stored is not None
-
-    FramePickler(file, pickle.HIGHEST_PROTOCOL).dump(state)
-    return pickle.dumps((sorted(numbers), file.getvalue()), pickle.HIGHEST_PROTOCOL)
-
-
-def restored(data: bytes, video: VideoSource, *, deep: bool) -> Any:
-    """What was saved, with the frames of a video read again. deep: see `VideoSource.frames`."""
-    numbers, state = _StateUnpickler(data, {}, 1.0).load()
-    frames: Mapping[int, Frame] = {}
-    if numbers:
-        read = video.frames(numbers[0], numbers[-1] + 1, deep=deep, only=numbers)
-        frames = {frame.index: frame for frame in read}
-    return _StateUnpickler(state, frames, float(video.pixel_shape)).load()
-
-
-class _StateUnpickler(pickle.Unpickler):
-    """Reads what `saved` gives, and makes nothing else, whatever a file asks for."""
-
-    def __init__(self, data: bytes, frames: Mapping[int, Frame], pixel_shape: float) -> None:
-        super().__init__(io.BytesIO(data))
-        self._frames, self._pixel_shape = frames, pixel_shape
-        self._shown: dict[int, Frame] = {}
-
-    def persistent_load(self, pid: tuple[int, bool]) -> Frame:
-        number, is_shown = pid
-        if not is_shown:
-            return self._frames[number]
-        if number not in self._shown:
-            self._shown[number], _ = as_shown(self._frames[number], [], self._pixel_shape)
-        return self._shown[number]
-
-    def find_class(self, module: str, name: str) -> Any:
-        if name in _SAVED.get(module, ()):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"{module}.{name} is no part of a saved state")

@@ -37,7 +37,7 @@ class SessionOptions:
     part: Part = WHOLE
     """Of videos: from when to when."""
     segment_seconds: float = SEGMENT_SECONDS
-    """Of videos that are swapped: how long the segments are, about, in which longer ones are drawn."""
+    """Of videos: how long the segments are, about, in which longer ones are drawn."""
     overwrite: bool = False
     """Whether files that are there may be replaced."""
     credentials: bool = True

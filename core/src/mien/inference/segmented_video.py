@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mien.contracts.face import Face
-from mien.errors import MienError
-from mien.inference.followed import UNREADABLE, FollowedFaces, FrameFaces, restored, saved
+from mien.inference.followed import MADE_OF, FollowedFaces, FrameFaces
 from mien.inference.jobs import Job
 from mien.inference.report import FileReport
+from mien.inference.saved_state import UNREADABLE, restored, saved
 from mien.inference.segments import KeptSegments, facts_of, segments_of
 from mien.inference.session import Session
 from mien.inference.square_pixels import as_shown
@@ -111,20 +111,19 @@ def swap_video(job: Job, video: VideoSource, session: Session, workers: SegmentW
     ) as sink:
         kept = KeptSegments(job.output, facts_of(video, session, job.output.suffix, segments))
         try:
-            report = _drawn(job, video, session, segments, kept, workers)
-            sink.write_parts([kept.part(number) for number in range(len(segments))])
+            with kept.named(job.output):
+                report = _drawn(job, video, session, segments, kept, workers)
+                sink.write_parts([kept.part(number) for number in range(len(segments))])
         except (KeyboardInterrupt, SystemExit):
             session.progress.say(
                 f"{job.output}: {kept.done} of {len(segments)} segments are drawn; the same command goes on after them."
             )
             raise
-        except MienError as error:
-            error.message = error.message.replace(str(kept.part(kept.done)), str(job.output))
-            if isinstance(error, NothingCanBeWritten):
-                error.message += (
-                    f" {kept.done} of {len(segments)} segments of it are drawn, and stay: when there is room, the "
-                    "same command goes on after them."
-                )
+        except NothingCanBeWritten as error:
+            error.message += (
+                f" {kept.done} of {len(segments)} segments of it are drawn, and stay: when there is room, the same "
+                "command goes on after them."
+            )
             raise
     kept.remove()
     return replace(report, output=job.output, notes=(*sink.notes, *report.notes))
@@ -141,7 +140,7 @@ def _drawn(
     known, held = FollowedFaces(), list[FrameFaces]()
     if done := kept.done:
         try:
-            known, held = restored(kept.state_after(done - 1), video, deep=True)
+            known, held = restored(kept.state_after(kept.part(done - 1)), video, deep=True, made_of=MADE_OF)
         except UNREADABLE:
             kept.drop("its state cannot be read")
             done = 0
@@ -211,7 +210,7 @@ def _draw_here(
             segment = segments[number]
             with PartSink(kept.part(number), video, suffix=job.output.suffix, quality=session.quality) as sink:
                 draw(reader.read(segment), sink, session, segment)
-            kept.keep(number, reader.state)
+            kept.keep(kept.part(number), reader.state)
 
 
 def _draw_elsewhere(
@@ -239,7 +238,7 @@ def _draw_elsewhere(
         with closing(run_tasks(workers.executor, workers.init, tasks(), _SEGMENTS_DRAWN_AHEAD)) as steps:
             for step in steps:
                 if isinstance(step, TaskDone) and isinstance(step.task, DrawTask):
-                    kept.keep(step.task.number, states.pop(step.task.number))
+                    kept.keep(step.task.part, states.pop(step.task.number))
                     session.progress.advance(len(step.task.frames))
 
 

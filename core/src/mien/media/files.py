@@ -19,7 +19,7 @@ _IN_THE_WAY = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
 _TOO_LARGE = {errno.EFBIG, errno.ENAMETOOLONG}
 _LONGEST_NAME_BYTES = 255
 _REPLACED = "old"
-_PARTS = "parts"
+_PARTS, _PRIVATE = "parts", 0o700
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<marks>[a-z.]+)-(?P<node>[0-9a-f]{6})-(?P<pid>[0-9]+)(?:\.[^-]*)?")
 _CLOCKS_DIFFER_SECONDS = 2.0
 
@@ -56,7 +56,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def parts_folder(path: Path) -> Path:
-    """A hidden folder beside a path for the parts of what is to stand there, until it does.
+    """A hidden folder beside a path, which only its owner may enter, for the parts of what is to stand there.
 
     What is in such a folder of a process of this machine that has ended is taken over. Raises MienError if it cannot be
     made.
@@ -69,7 +69,8 @@ def parts_folder(path: Path) -> Path:
                 with suppress(OSError):  # another process was quicker
                     os.replace(left, folder)
                     break
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(_PRIVATE, parents=True, exist_ok=True)
+        folder.chmod(_PRIVATE)
     remove_parts(path, but=folder)
     remove_leftovers(folder)
     return folder

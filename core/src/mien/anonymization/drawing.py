@@ -1,0 +1,82 @@
+"""The second pass over a video: new faces in its frames, and what is hidden of them."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from mien.anonymization.analysis import VideoAnalysis
+from mien.anonymization.policy import Targets
+from mien.anonymization.redaction import Redaction
+from mien.inference.generator import Scene
+from mien.inference.kept_work import digest
+from mien.inference.session import Session
+from mien.inference.square_pixels import as_shown, as_stored
+from mien.inference.target import facts_of_target
+from mien.inference.video import FRAMES_AHEAD
+from mien.media.video_parts import PartSink
+from mien.media.video_reader import Frame, VideoSource
+from mien.media.video_writer import VideoSink
+from mien.workers.threads import computing_with, prefetched
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What becomes of the frames of a video."""
+
+    video: VideoSource
+    session: Session
+    targets: Targets
+    analysis: VideoAnalysis
+    redaction: Redaction
+
+    @property
+    def frames(self) -> range:
+        """All frames."""
+        return range(len(self.analysis.faces))
+
+    def draw(self, sink: VideoSink | PartSink, only: range) -> None:
+        """Draw some frames that follow each other, and write them.
+
+        Raises MienError if a frame does not decode, a plugin fails, or nothing can be written.
+        """
+        faces_generated = 0
+        around = self._around(only)
+        read = self.video.frames(around.start, around.stop, deep=True)
+        with (
+            computing_with(max(1, self.session.threads // 2)),
+            closing(prefetched(self.session.clock.over("decode", read), FRAMES_AHEAD)) as decoded,
+            self.targets.methods.redrawn(self._scenes(decoded), FRAMES_AHEAD) as redrawn,
+        ):
+            for scene, image in redrawn:
+                frame = scene.context
+                if frame.index not in only:
+                    continue
+                with self.session.clock.running("encode"):
+                    shown = self.redaction.hide(frame.index, as_stored(frame, image))
+                    sink.write(shown, frame.pts, frame.duration, frame.stored or frame)
+                faces_generated += len(scene.faces)
+                self.session.progress.advance(1, faces=faces_generated)
+
+    def digest(self, only: range) -> str:
+        """By what is drawn in some frames, given the video, its analysis, and how it is drawn: who, as whom, and what
+        is hidden."""
+        return digest(*map(self._facts, self._around(only)))
+
+    def _facts(self, index: int) -> tuple[object, ...]:
+        if index in self.redaction.whole:
+            return (index,)
+        drawn = self.targets.methods.drawable(self.analysis.faces[index])
+        whom = [(face.track, face.method, facts_of_target(self.targets.of(face))) for face in drawn]
+        return (index, whom, list(self.redaction.parts.get(index, ())))
+
+    def _around(self, only: range) -> range:
+        """Those frames, and those beside them that the methods need: what one draws in them, the next one sees."""
+        windows = [method.session.window for method in self.targets.methods.methods]
+        before, after = (sum(window[side] for window in windows) for side in (0, 1))
+        return range(max(0, only.start - before), min(only.stop + after, len(self.analysis.faces)))
+
+    def _scenes(self, decoded: Iterator[Frame]) -> Iterator[Scene[Frame]]:
+        for frame in decoded:
+            found = () if frame.index in self.redaction.whole else self.analysis.faces[frame.index]
+            frame, found = as_shown(frame, found, float(self.video.pixel_shape))
+            yield self.targets.scene(frame.image, found, frame)
