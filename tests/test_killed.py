@@ -136,8 +136,8 @@ def commands(datasets: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
     def file(path: Path) -> bool:
         return not path.exists() or path.stat().st_size > 10_000
 
-    alike = ("--extractor", "blazeface", "--overwrite", "--no-credentials", "--end", "1")
-    long = ("--segment", "0.5", "--extractor", "blazeface", "--overwrite", "--no-credentials")
+    plain = ("--extractor", "blazeface", "--overwrite", "--no-credentials")
+    long, alike = ("--segment", "0.5", *plain), (*plain, "--end", "1")
     return {
         "preprocess": Command(
             lambda dataset: ("preprocess", dataset, *PREPROCESS), state_of_dataset, lambda dataset: True
@@ -146,7 +146,7 @@ def commands(datasets: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
         "swap": Command(lambda out: ("swap", run, J, out, "--to", "E", *alike), digest, file),
         "segments": Command(lambda out: ("swap", run, E, out, "--to", "J", *long), digest, file),
         "anonymize": Command(lambda out: ("anonymize", J, out, "--with", "blocks", *alike), digest, file),
-        "anonymize_segments": Command(lambda out: ("anonymize", E, out, "--with", "blocks", *long), digest, file),
+        "anonymize_segments": Command(lambda out: ("anonymize", J, out, "--with", "blocks", *long), digest, file),
     }
 
 

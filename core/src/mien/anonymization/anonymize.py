@@ -70,8 +70,8 @@ def anonymize(
 
     A video that is longer than one and a half of `session.segment_seconds` is searched and drawn in segments: when this
     is interrupted, even killed, the same call goes on after the last whole one, and its result is that of a call that
-    ran through. Until then a hidden folder beside the output, which only its owner may enter, holds boxes, landmarks and
-    encodings of the faces that were filmed.
+    ran through. Until then a hidden folder beside the output, which only its owner may enter, holds boxes, landmarks
+    and encodings of the faces that were filmed.
 
     No titles, places or other metadata are carried over. Whatever is drawn or hidden is labelled as synthetic.
 

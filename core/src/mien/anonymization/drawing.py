@@ -16,6 +16,7 @@ from mien.inference.video import FRAMES_AHEAD
 from mien.media.video_parts import PartSink
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
+from mien.tracking.tracker import TrackedFace
 from mien.workers.threads import computing_with, prefetched
 
 
@@ -34,12 +35,12 @@ class Drawing:
         """All frames."""
         return range(len(self.analysis.faces))
 
-    def draw(self, sink: VideoSink | PartSink, only: range) -> None:
+    def draw(self, sink: VideoSink | PartSink, only: range, faces: int = 0) -> int:
         """Draw some frames that follow each other, and write them.
 
-        Raises MienError if a frame does not decode, a plugin fails, or nothing can be written.
+        faces: so many were drawn before. Returns how many have been by now. Raises MienError if a frame does not
+        decode, a plugin fails, or nothing can be written.
         """
-        faces_generated = 0
         around = self._around(only)
         read = self.video.frames(around.start, around.stop, deep=True)
         with (
@@ -54,20 +55,21 @@ class Drawing:
                 with self.session.clock.running("encode"):
                     shown = self.redaction.hide(frame.index, as_stored(frame, image))
                     sink.write(shown, frame.pts, frame.duration, frame.stored or frame)
-                faces_generated += len(scene.faces)
-                self.session.progress.advance(1, faces=faces_generated)
+                faces += len(scene.faces)
+                self.session.progress.advance(1, faces=faces)
+        return faces
 
     def digest(self, only: range) -> str:
-        """By what is drawn in some frames, given the video, its analysis, and how it is drawn: who, as whom, and what
-        is hidden."""
+        """By what is drawn in some frames, given the video and how it is drawn: who, where, as whom, and what is
+        hidden."""
         return digest(*map(self._facts, self._around(only)))
 
     def _facts(self, index: int) -> tuple[object, ...]:
         if index in self.redaction.whole:
             return (index,)
         drawn = self.targets.methods.drawable(self.analysis.faces[index])
-        whom = [(face.track, face.method, facts_of_target(self.targets.of(face))) for face in drawn]
-        return (index, whom, list(self.redaction.parts.get(index, ())))
+        faces = [(face.track, face.method, facts_of_target(self.targets.of(face)), _place(face)) for face in drawn]
+        return (index, faces, list(self.redaction.parts.get(index, ())))
 
     def _around(self, only: range) -> range:
         """Those frames, and those beside them that the methods need: what one draws in them, the next one sees."""
@@ -80,3 +82,8 @@ class Drawing:
             found = () if frame.index in self.redaction.whole else self.analysis.faces[frame.index]
             frame, found = as_shown(frame, found, float(self.video.pixel_shape))
             yield self.targets.scene(frame.image, found, frame)
+
+
+def _place(face: TrackedFace) -> str:
+    known = [points.tobytes() for points in (face.landmarks, face.steady) if points is not None]
+    return digest(face.steady_box, *known)

@@ -133,11 +133,12 @@ class KeptVideo:
         self._session.progress.start(self._video.path.name, len(drawing.frames))
         if len(left) < len(parts):
             self._session.progress.advance(len(drawing.frames) - sum(len(self._segments[number]) for number in left))
+        faces = 0
         for number in left:
             with PartSink(
                 parts[number], self._video, suffix=self._output.suffix, quality=self._session.quality
             ) as sink:
-                drawing.draw(sink, self._segments[number])
+                faces = drawing.draw(sink, self._segments[number], faces)
             self._drawn.keep(parts[number])
         return parts
 

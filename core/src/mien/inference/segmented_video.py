@@ -206,10 +206,11 @@ def _draw_here(
 ) -> None:
     with detected(video, session.detector, session.threads, known.frames_in) as found:
         reader = _SegmentReader(known.over(found, session, video), held, known, session.window)
+        faces = 0
         for number in left:
             segment = segments[number]
             with PartSink(kept.part(number), video, suffix=job.output.suffix, quality=session.quality) as sink:
-                draw(reader.read(segment), sink, session, segment)
+                faces = draw(reader.read(segment), sink, session, segment, faces)
             kept.keep(kept.part(number), reader.state)
 
 

@@ -42,9 +42,18 @@ def swap_whole_video(job: Job, video: VideoSource, session: Session) -> FileRepo
     return replace(report, output=job.output, notes=(*sink.notes, *report.notes))
 
 
-def draw(frames: Iterable[FrameFaces], sink: VideoSink | PartSink, session: Session, only: range | None = None) -> None:
-    """Draw the faces of successive frames, and write these. only: numbers of frames that are written; None: all."""
-    faces = 0
+def draw(
+    frames: Iterable[FrameFaces],
+    sink: VideoSink | PartSink,
+    session: Session,
+    only: range | None = None,
+    faces: int = 0,
+) -> int:
+    """Draw the faces of successive frames, and write these.
+
+    only: numbers of frames that are written; None: all. faces: so many were drawn before. Returns how many have been by
+    now.
+    """
     with session.redrawn(_scenes(frames, session), FRAMES_AHEAD) as blended:
         for scene, image in blended:
             frame = scene.context
@@ -54,6 +63,7 @@ def draw(frames: Iterable[FrameFaces], sink: VideoSink | PartSink, session: Sess
                 sink.write(as_stored(frame, image), frame.pts, frame.duration, frame.stored or frame)
             faces += len(scene.faces)
             session.progress.advance(1, faces=faces)
+    return faces
 
 
 @contextmanager
