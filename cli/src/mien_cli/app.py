@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mien_cli.errors import ErrorTellingGroup
+from mien_cli.errors import ErrorTellingGroup, Terminated
 
 COMMANDS = {
     "preprocess": "Swap faces",
@@ -66,9 +66,9 @@ def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
     return app
 
 
-def _end(number: int, _frame: object) -> None:
+def _end(_number: int, _frame: object) -> None:
     """End as if by Ctrl-C: nothing half done is left behind."""
-    raise SystemExit(128 + number)
+    raise Terminated
 
 
 def main() -> None:

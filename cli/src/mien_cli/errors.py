@@ -14,14 +14,19 @@ from mien.errors import MienError, MienWarning
 from mien_cli.console import messages
 
 EXIT_USER = 2
-EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_SIGNAL = 128
+"""A command that a signal ends exits with so much more than the signal's number."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came. It ends a command as Ctrl-C does, so no plugin can be taken for what raised it."""
 
 
 class ErrorTellingGroup(TyperGroup):
     """The group of all commands: tells MienError and Ctrl-C, and lets every other exception through as it is."""
 
     def invoke(self, ctx: Any) -> Any:  # the context's class is typer's own, and has no public name in every release
-        """Run the command. Exits with 2 on a MienError and with 130 on Ctrl-C."""
+        """Run the command. Exits with 2 on a MienError, with 130 on Ctrl-C and with 143 on SIGTERM."""
         with warnings.catch_warnings():
             warnings.showwarning = _shown(warnings.showwarning)
             return self._invoke(ctx)
@@ -32,9 +37,10 @@ class ErrorTellingGroup(TyperGroup):
         except MienError as error:
             tell(error, messages())
             raise typer.Exit(EXIT_USER) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interruption:
             messages().print("Interrupted.", style="yellow")
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+            number = signal.SIGTERM if isinstance(interruption, Terminated) else signal.SIGINT
+            raise typer.Exit(EXIT_SIGNAL + number) from None
 
 
 def _shown(otherwise: Callable[..., None]) -> Callable[..., None]:
