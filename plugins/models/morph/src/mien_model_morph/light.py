@@ -26,7 +26,8 @@ _LEAST_SPREAD = 1.5
 
 
 class Light:
-    """What is smooth of a face's colors: a polynomial of second order of lightness, planes of a and b, spreads."""
+    """What is smooth of a face's colors: a polynomial of second order of lightness, and of a and b a slope from left to
+    right, as of a lamp at one side. From top to bottom colors change by beards and makeup."""
 
     def __init__(self, lab: NDArray[np.float32], skin: NDArray[np.float32]) -> None:
         """lab: float32 (S, S, 3), CIELab. skin: float32 (S, S) in [0, 1], how much each pixel counts."""
@@ -43,7 +44,7 @@ class Light:
         inliers = 1 / (1 + (np.abs(values - middle) @ _WEIGHTS / _NEAR) ** 4)
         for _ in range(_ROUNDS):
             w = count * inliers
-            few = smooth[:, :3]
+            few = smooth[:, :2]
             self._of_l, self._of_ab = _least_squares(smooth, values[:, :1], w), _least_squares(few, values[:, 1:], w)
             rest = values - np.concatenate([smooth @ self._of_l, few @ self._of_ab], axis=1)
             off = np.abs(rest) @ _WEIGHTS
@@ -69,7 +70,7 @@ class Light:
         return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR))
 
     def _smooth(self, terms: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.concatenate([terms @ self._of_l, terms[:, :3] @ self._of_ab], axis=1)
+        return np.concatenate([terms @ self._of_l, terms[:, :2] @ self._of_ab], axis=1)
 
 
 def coarse(image: NDArray[np.float32]) -> NDArray[np.float32]:
