@@ -1,7 +1,6 @@
 """Soft faces come out sharper, in their own colors and in their place."""
 
 import cv2
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -10,11 +9,9 @@ from torch.nn.functional import avg_pool2d, interpolate
 from mien.contracts.model import Batch
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, align
-from mien.plugins.extractor_set import ExtractorSet
-from mien.plugins.registry import Registry
 from mien.testing import EnhancerContract, portraits
 from mien_enhancer_restore import restore
-from mien_enhancer_restore.restore import Restore, RestoreConfig, restored_face
+from mien_enhancer_restore.restore import Restore, RestoreConfig
 
 MIDDLE = slice(64, 192)
 
@@ -68,18 +65,6 @@ def test_as_much_is_restored_as_is_asked_for(soft: Tensor) -> None:
 def test_small_faces_are_enlarged_and_large_ones_keep_their_side(face: Tensor, side: int, becomes: int) -> None:
     result = enhanced(interpolate(face, size=(side, side), mode="bilinear", antialias=True), seen_px=32)
     assert result.shape == (1, 3, becomes, becomes) and float(result.abs().max()) <= 1
-
-
-def test_a_face_that_is_cut_out_and_restored_is_found_where_its_landmarks_say() -> None:
-    portrait = portraits()[1]
-    small = cv2.resize(portrait.image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    image, landmarks = restored_face(small, (portrait.landmarks.astype(np.float64) + 0.5) / 2 - 0.5)
-    assert image.shape == (288, 288, 3) and image.dtype == np.uint8
-    assert landmarks.min() > 20 and landmarks.max() < 268
-    framed = cv2.copyMakeBorder(image, 144, 144, 144, 144, cv2.BORDER_REPLICATE)
-    (found,) = ExtractorSet("blazeface", Registry()).extract(framed)
-    assert found.landmarks is not None
-    assert np.linalg.norm(found.landmarks - 144 - landmarks, axis=1).mean() < 8
 
 
 def test_weights_that_cannot_be_read_are_an_error_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from mien.contracts.target import Known, Synthetic
 from mien.errors import MienError
 from mien.geometry.alignment import align
 from mien.geometry.expression import expression
+from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
 from mien.testing.images import portraits
@@ -283,7 +284,7 @@ def test_of_two_pictures_that_are_alike_the_sharper_one_is_kept(crop: FaceCrop) 
         for image in images:
             person.add(image, crop.landmarks)
         assert np.array_equal(
-            person.textures(restored=False)[0], into_frame(crop.image, crop.landmarks.astype(np.float64))
+            person.textures(EnhancerSet("", Registry()))[0], into_frame(crop.image, crop.landmarks.astype(np.float64))
         )
 
 
@@ -294,8 +295,10 @@ def test_pictures_of_somebody_who_was_small_in_them_are_made_sharp(crop: FaceCro
     soft.add(small, crop.landmarks)
     assert soft.is_soft and not sharp.is_soft
     left, restored = (
-        cv2.Laplacian(cv2.cvtColor(soft.textures(restored=restored)[0], cv2.COLOR_RGB2GRAY), cv2.CV_32F).std()
-        for restored in (False, True)
+        cv2.Laplacian(
+            cv2.cvtColor(soft.textures(EnhancerSet(enhancers, Registry()))[0], cv2.COLOR_RGB2GRAY), cv2.CV_32F
+        ).std()
+        for enhancers in ("", "restore:seen_px=72")
     )
     assert restored > 1.5 * left
 

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
-LARGER = 4
 _CHANNELS, _GROWTH, _BLOCKS = 64, 32, 23
 _RESIDUAL = 0.2
 """How much of what a block has found is added to what it was given."""

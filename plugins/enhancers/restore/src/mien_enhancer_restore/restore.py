@@ -3,11 +3,8 @@
 from functools import cache
 from importlib import resources
 
-import cv2
-import numpy as np
 import safetensors.torch
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -18,17 +15,13 @@ from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
 from mien.layers.precision import computes_bf16
 from mien.training.batch import resampled
-from mien_enhancer_restore.network import LARGER, RestorationNetwork
+from mien_enhancer_restore.network import RestorationNetwork
 
 _FILE = "realesrgan.safetensors"
 _LUMA = (0.299, 0.587, 0.114)
 """ITU-R BT.601."""
 _LEAST_PX = 256
 """A smaller face is enlarged to this side."""
-_SEEN_PX = 72
-"""Side at which a face is looked at that fills its picture."""
-_ROOM = 0.22
-"""How much a picture reaches over the box of a face's landmarks, as a share of the box's larger side."""
 
 
 class RestoreConfig(PluginConfig):
@@ -66,32 +59,6 @@ class Restore(Enhancer):
             restored = _resized(_restored(self._network, _resized(image, self.config.seen_px)), side)
             enhanced[row] = (drawn + self.config.amount * _lightness(restored - drawn))[0].clamp(-1, 1)
         return enhanced
-
-
-def restored_face(
-    image: NDArray[np.uint8], landmarks: NDArray[np.float64]
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """A face cut out and sharp, uint8 (288, 288, 3), RGB, and its landmarks there, (68, 2).
-
-    image: uint8 (H, W, 3). landmarks: (68, 2) in its pixels; forehead and chin are inside of the result. Beyond the
-    image's border its edge is repeated. Raises MienError if the network's weights cannot be read.
-    """
-    low, high = landmarks.min(0), landmarks.max(0)
-    side = (1 + 2 * _ROOM) * float((high - low).max())
-    start = (low + high) / 2 - side / 2
-    scale = _SEEN_PX / side
-    to_small = np.array([[scale, 0, -scale * start[0]], [0, scale, -scale * start[1]]])
-    # Averages of what a pixel covers, where it becomes smaller.
-    blurred = cv2.GaussianBlur(image, (0, 0), max(0.45 / scale, 0.3)) if scale < 1 else image
-    small = cv2.warpAffine(
-        blurred, to_small, (_SEEN_PX, _SEEN_PX), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    given = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 127.5 - 1
-    drawn = _resized(given, LARGER * _SEEN_PX)
-    drawn = (drawn + _lightness(_restored(restoration_network().cpu(), given) - drawn))[0].clamp(-1, 1)
-    pixels = ((drawn + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    placed = landmarks @ to_small[:, :2].T + to_small[:, 2]
-    return pixels, (placed + 0.5) * LARGER - 0.5
 
 
 @torch.inference_mode()

@@ -20,6 +20,8 @@ from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.geometry.pose import mean_shape
 from mien.imaging.color import to_lab
+from mien.plugins.enhancer_set import EnhancerSet
+from mien.plugins.registry import Registry
 from mien_model_morph.bank import BankPerson, FittedPerson, fitted_bank, openpeople_bank
 from mien_model_morph.frame import all_points, pose_of, skin_and_face
 from mien_model_morph.gaze import iris_offsets
@@ -55,9 +57,9 @@ class MorphConfig(PluginConfig):
     those of a run's people are."""
     pictures: int = Field(default=64, ge=1, le=1024)
     """In `mien train`: how many pictures of each person a bank keeps; those whose expressions and poses differ most."""
-    restore: bool = True
-    """In `mien train`: whether the pictures of people who were small or out of focus are made sharp by the enhancer
-    `restore`, half a second to two each on a processor."""
+    restore: str = "restore:seen_px=72"
+    """In `mien train`: the enhancers by which the pictures of people who were small in them or out of focus are made
+    sharp, half a second to two each on a processor; none: they are left as they are."""
 
 
 class Morph(Model):
@@ -106,12 +108,15 @@ class Morph(Model):
                     kept.setdefault(person, FittedPerson(self.config.pictures)).add(image, at)
         if not kept:
             raise MienError("No face of the dataset has landmarks.", "mien preprocess DATASET --extractor blazeface")
+        registry = Registry()
+        left = EnhancerSet("", registry)
+        restored = left if self.config.restore == "none" else EnhancerSet(self.config.restore, registry)
         owners = [person for person in sorted(kept) for _ in kept[person].landmarks]
         device = self.owners.device
         self.owners = torch.tensor(owners, device=device)
         self.shapes = torch.from_numpy(np.concatenate([kept[person].landmarks for person in sorted(kept)])).to(device)
         textures = np.concatenate(
-            [kept[person].textures(restored=self.config.restore and kept[person].is_soft) for person in sorted(kept)]
+            [kept[person].textures(restored if kept[person].is_soft else left) for person in sorted(kept)]
         )
         self.textures = torch.from_numpy(textures).to(device)
         self._bank, self._drivers, self._people = None, None, {}
