@@ -48,6 +48,7 @@ def test_two_feature_sets_are_compared(people, tmp_path):
     assert (tmp_path / "sets" / "index.html").is_file()
 
 
+@pytest.mark.long
 def test_a_loop_of_ones_own_learns_one_person_from_features(people, tmp_path):
     chosen = ("--model", "latent:preset=small", "--features", "landmarks:points=5")
     told = run("own_loop", people[0], *chosen, "--steps", "20", cwd=tmp_path)
@@ -56,6 +57,7 @@ def test_a_loop_of_ones_own_learns_one_person_from_features(people, tmp_path):
     assert read_provenance(tmp_path / "drawn.png") is not None
 
 
+@pytest.mark.long
 def test_a_loop_of_ones_own_draws_each_of_two_people_as_both(people, tmp_path):
     run("own_loop", *people, "--steps", "2", "--out", "both.png", cwd=tmp_path)
     with Image.open(tmp_path / "both.png") as image:

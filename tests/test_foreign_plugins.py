@@ -85,6 +85,7 @@ def test_a_one_shot_swapper_draws_whoever_an_image_shows(portrait, other, tmp_pa
         session.anonymize(before)
 
 
+@pytest.mark.long
 def test_a_network_of_256_px_learns_from_pairs_with_a_recognizer_in_its_loss(portrait, other, people, tmp_path):
     sources = [path for dataset in people for path in sorted(map(Path, Dataset.open(dataset).info.sources or ()))]
     preprocess(

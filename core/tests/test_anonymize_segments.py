@@ -129,6 +129,7 @@ def mirrored(
         yield {"registry": registry, "people": PeoplePolicy(people=(swapped, hidden))}
 
 
+@pytest.mark.long
 def test_no_seam_can_be_seen(mirrored: dict[str, Any], tmp_path: Path) -> None:
     """To the bit: also a model with a window sees beyond the seams."""
     whole = run(TWO, tmp_path / "whole.mp4", segment_seconds=60, quality=LOSSLESS, **mirrored)
@@ -142,6 +143,7 @@ def test_no_seam_can_be_seen(mirrored: dict[str, Any], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+@pytest.mark.long
 def test_however_often_it_is_interrupted_the_result_is_that_of_one_call(
     mirrored: dict[str, Any], tmp_path: Path, suffix: str
 ) -> None:
@@ -171,6 +173,7 @@ def test_however_often_it_is_interrupted_the_result_is_that_of_one_call(
 
 
 @pytest.mark.parametrize("pixel_shape", [1, Fraction(4, 3)])
+@pytest.mark.long
 def test_a_search_that_goes_on_after_any_frame_finds_the_same(tmp_path: Path, pixel_shape: Fraction) -> None:
     """Over a cut, after which one of two is seen again, and where a face is lost; in pixels of any shape."""
     before, after = list(VideoSource(TWO).frames(0, 17)), list(VideoSource(J).frames(0, 20))
@@ -260,6 +263,7 @@ def test_killed_while_it_draws_only_what_is_missing_is_drawn(tmp_path: Path) -> 
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
+@pytest.mark.long
 def test_what_was_made_otherwise_is_dropped_and_said(
     tmp_path: Path, settings: dict[str, Any], differs_in: str, searched: int
 ) -> None:
@@ -287,6 +291,7 @@ def test_another_input_of_the_same_name_begins_anew(tmp_path: Path) -> None:
     assert hidden_in(tmp_path) == []
 
 
+@pytest.mark.long
 def test_with_a_key_who_came_before_the_interruption_is_who_they_were(tmp_path: Path) -> None:
     keys = [tmp_path / name for name in ("undisturbed.key", "project.key", "other.key")]
     create_key(keys[0])
@@ -313,6 +318,7 @@ def test_with_a_key_who_came_before_the_interruption_is_who_they_were(tmp_path: 
     assert hidden_in(tmp_path) == []
 
 
+@pytest.mark.long
 def test_a_face_that_only_the_check_sees_has_its_segments_drawn_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,6 +352,7 @@ def test_a_face_that_only_the_check_sees_has_its_segments_drawn_anew(
 
 
 @pytest.mark.parametrize("pieces", ["*.faces", "*.faces.state"])
+@pytest.mark.long
 def test_a_state_that_cannot_be_read_is_dropped_and_said(tmp_path: Path, pieces: str) -> None:
     run(J, tmp_path / "expected.mp4")
     interrupted(tmp_path / "out.mp4")
@@ -360,6 +367,7 @@ def test_a_state_that_cannot_be_read_is_dropped_and_said(tmp_path: Path, pieces:
     assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "expected.mp4").read_bytes()
 
 
+@pytest.mark.long
 def test_a_full_disk_keeps_what_is_found(tmp_path: Path) -> None:
     """/dev/full refuses every write as a full disk does."""
     run(J, tmp_path / "expected.mp4")

@@ -53,6 +53,7 @@ def recognized(casting, image, face):
     return encode(casting.recognizer, image, [face])
 
 
+@pytest.mark.long
 def test_who_is_chosen_is_far_enough_and_the_first_who_is(casting, seen):
     enough = ENOUGH * casting.recognizer.same_person_below
     for number in range(2):

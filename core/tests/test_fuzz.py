@@ -16,6 +16,7 @@ def fuzz(pictures: int, clips: int, seed: int) -> str:
     return run.stdout
 
 
+@pytest.mark.long
 def test_damaged_files_are_no_defect() -> None:
     table = fuzz(pictures=8, clips=4, seed=1)
     assert table.count("| `anonymize` |") == 4  # pictures and clips, alone and in a folder

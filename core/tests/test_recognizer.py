@@ -276,6 +276,7 @@ def test_a_dataset_keeps_one_person_by_the_recognizer_that_it_says(
     assert made().up_to_date, "what the dataset was made with goes before the default"
 
 
+@pytest.mark.long
 def test_people_are_grouped_by_the_recognizer_that_is_named(everything: Registry, tmp_path: Path) -> None:
     dataset = tmp_path / "party"
     (dataset / "raw").mkdir(parents=True)
@@ -299,6 +300,7 @@ def test_people_are_grouped_by_the_recognizer_that_is_named(everything: Registry
     assert "--again --people recognizer --recognizer angular" in error.fix
 
 
+@pytest.mark.long
 def test_a_recognizer_of_another_version_may_not_add_faces(
     everything: Registry, environment: Any, portrait: Path, tmp_path: Path
 ) -> None:

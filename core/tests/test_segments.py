@@ -214,6 +214,7 @@ def test_a_full_disk_keeps_what_is_drawn(runs: Runs, tmp_path: Path) -> None:
     assert target.read_bytes() == (tmp_path / "expected.mp4").read_bytes()
 
 
+@pytest.mark.long
 def test_workers_draw_the_same(runs: Runs, tmp_path: Path) -> None:
     """Also after an interrupted call that drew on its own."""
     runs.swap(J, tmp_path / "here.mp4", run="echo", segment_seconds=SHORT)

@@ -51,6 +51,7 @@ def test_a_result_that_is_the_original_keeps_everything(clip: Path, tmp_path: Pa
     assert dict(evaluation.rows())["flicker, of the original's"] == ["1.00"]
 
 
+@pytest.mark.long
 def test_the_page_shows_frames_of_both_and_curves_over_time(clip: Path, tmp_path: Path) -> None:
     evaluate_video(clip, clip, options=FAST, out=tmp_path)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
@@ -62,6 +63,7 @@ def test_the_page_shows_frames_of_both_and_curves_over_time(clip: Path, tmp_path
     assert np.abs(above[:, 70:].astype(int) - below[:, 70:]).max() == 0 and above[:, 70:].std() > 20
 
 
+@pytest.mark.long
 def test_envelopes_are_as_hifd_reads_them(clip: Path, tmp_path: Path) -> None:
     evaluate_video(clip, clip, options=FAST, out=tmp_path)
     for task, key in (("landmark", "points"), ("face_embedding", "embedding")):
@@ -73,6 +75,7 @@ def test_envelopes_are_as_hifd_reads_them(clip: Path, tmp_path: Path) -> None:
             assert len(envelope["predictions"]) == 24 and all(key in one for one in envelope["predictions"].values())
 
 
+@pytest.mark.long
 def test_blur_and_flicker_are_seen(write: Callable[[Callable[[RgbImage, int], RgbImage]], Path], clip: Path) -> None:
     def change(image: RgbImage, number: int) -> RgbImage:
         blurred = cv2.GaussianBlur(image, (0, 0), 1.5).astype(np.int16)

@@ -111,6 +111,7 @@ def test_a_face_that_fills_the_picture_is_found(extractor):
         assert overlap(face.box, moved(portrait.landmarks, (3 - left, 10 - top))) > 0.6
 
 
+@pytest.mark.long
 def test_a_small_face_beside_a_large_one_is_found(full):
     large, small = (resized(portrait, px) for portrait, px in zip(portraits(), (700, 20), strict=True))
     scene = side_by_side(large[0], small[0])

@@ -26,11 +26,15 @@ _LEAST_SPREAD = 1.5
 
 
 class Light:
-    """What is smooth of a face's colors: a polynomial of second order of lightness, and of a and b a slope from left to
-    right, as of a lamp at one side. From top to bottom colors change by beards and makeup."""
+    """What is smooth of a face's colors: a polynomial of second order of lightness, and planes of a and b."""
 
-    def __init__(self, lab: NDArray[np.float32], skin: NDArray[np.float32]) -> None:
-        """lab: float32 (S, S, 3), CIELab. skin: float32 (S, S) in [0, 1], how much each pixel counts."""
+    def __init__(self, lab: NDArray[np.float32], skin: NDArray[np.float32], *, downwards: bool = True) -> None:
+        """lab: float32 (S, S, 3), CIELab. skin: float32 (S, S) in [0, 1], how much each pixel counts.
+
+        downwards: whether a and b may change from top to bottom, too, as they do by beards, and not only from left to
+        right, as by lamps.
+        """
+        self._of_colors = 3 if downwards else 2
         basis = _basis(lab.shape[0])
         flat, weight = lab.reshape(-1, 3).astype(np.float64), skin.reshape(-1).astype(np.float64)
         here = weight > 0.02
@@ -44,7 +48,7 @@ class Light:
         inliers = 1 / (1 + (np.abs(values - middle) @ _WEIGHTS / _NEAR) ** 4)
         for _ in range(_ROUNDS):
             w = count * inliers
-            few = smooth[:, :2]
+            few = smooth[:, : self._of_colors]
             self._of_l, self._of_ab = _least_squares(smooth, values[:, :1], w), _least_squares(few, values[:, 1:], w)
             rest = values - np.concatenate([smooth @ self._of_l, few @ self._of_ab], axis=1)
             off = np.abs(rest) @ _WEIGHTS
@@ -70,7 +74,7 @@ class Light:
         return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR))
 
     def _smooth(self, terms: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.concatenate([terms @ self._of_l, terms[:, :2] @ self._of_ab], axis=1)
+        return np.concatenate([terms @ self._of_l, terms[:, : self._of_colors] @ self._of_ab], axis=1)
 
 
 def coarse(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -94,7 +98,7 @@ def relight(
     as in the scene, half of that in color.
     """
     small, side = coarse(drawn), drawn.shape[0]
-    ours, theirs = Light(small, skin), Light(scene, skin)
+    ours, theirs = Light(small, skin), Light(scene, skin, downwards=False)
     ratio = theirs.contrast(scene, face) / max(ours.contrast(small, face), 1e-3)
     contrast = np.float32(np.clip(ratio**_AS_THE_SCENE, _LEAST_GAIN, _MOST_GAIN))
     colored = min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0) * np.sqrt(min(contrast, np.float32(1)))
