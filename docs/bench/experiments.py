@@ -33,8 +33,8 @@ FEATURE_SETS = (
     BEST_REPORTED,
     f"{BEST_REPORTED}+histogram+encoding",
 )
-BY_EXPRESSION = "blendshapes"
-"""What the model `expression` is made for."""
+FEATURES_OF = {"expression": "blendshapes"}
+"""Of models that are made for others than the study's."""
 _WIDE = AlignmentConfig(size=256, margin=0.3, shift_y=0.1)
 """How photographs are cut that are drawn with."""
 _WARM_UP_LINES = 3
@@ -73,9 +73,8 @@ def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
             continue
         choice = f"{name}:preset={PRESET}" if PRESET in loaded.Config.presets else name
         people = PEOPLE[: loaded.people[1]]
-        features = (FEW if "synthetic" in loaded.targets else BEST_REPORTED) if loaded.needs_features else ""
-        if name == "expression":
-            features = BY_EXPRESSION
+        usual = FEW if "synthetic" in loaded.targets else BEST_REPORTED
+        features = FEATURES_OF.get(name, usual) if loaded.needs_features else ""
         yield Experiment(name, choice, people, features, minutes, from_photographs)
 
 
@@ -95,7 +94,8 @@ def of_conditioning(model: str, minutes: float) -> Iterator[Experiment]:
 
 def datasets(work: Path, progress: Progress, registry: Registry) -> None:
     """The faces of both people, with every feature that an experiment draws from; and cut wider."""
-    keys = dict.fromkeys(choice for features in (*FEATURE_SETS, BY_EXPRESSION) for choice in features.split("+"))
+    wanted = "+".join((*FEATURE_SETS, *FEATURES_OF.values()))
+    keys = dict.fromkeys(wanted.split("+"))
     options = PreprocessOptions(extractor=EXTRACTOR, features="+".join(keys), images=False)
     for person in PEOPLE:
         for name, how in ((person, options), (f"{person}_wide", replace(options, features="", alignment=_WIDE))):

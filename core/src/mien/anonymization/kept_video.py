@@ -57,31 +57,21 @@ class KeptVideo:
         """So many segments are analyzed, from the first on."""
         self._goes_on = self._count_drawn() > 0
 
-    @classmethod
     @contextmanager
-    def opened(
-        cls,
-        job: Job,
-        video: VideoSource,
-        session: Session,
-        policy: Policy,
-        segments: Sequence[range],
-        encode_in: Collection[int],
-    ) -> "Iterator[KeptVideo]":
+    def until_written(self) -> "Iterator[KeptVideo]":
         """It is removed when the block ends without an error. Otherwise it is said what stays, and where."""
-        kept = cls(job, video, session, policy, segments, encode_in)
         try:
-            with kept._found.named(job.output):
-                yield kept
+            with self._found.named(self._output):
+                yield self
         except BaseException as error:
-            if not kept._holds_work():
-                kept.remove()
+            if not self._holds_work():
+                self.remove()
             elif isinstance(error, NothingCanBeWritten):
-                error.message += f" {kept._what_stays()}"
+                error.message += f" {self._what_stays()}"
             else:
-                session.progress.say(f"{job.output}: {kept._what_stays()}")
+                self._session.progress.say(f"{self._output}: {self._what_stays()}")
             raise
-        kept.remove()
+        self.remove()
 
     def restored(self) -> tuple[list[AnalyzedFrame], FollowedSearch]:
         """See `KeptAnalysis`."""

@@ -56,7 +56,8 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
             encode_in = _encoded_frames(len(video.frame_times()), policy)
             unfinished = None
             if len(segments) > 1:
-                unfinished = stack.enter_context(KeptVideo.opened(job, video, session, policy, segments, encode_in))
+                work = KeptVideo(job, video, session, policy, segments, encode_in)
+                unfinished = stack.enter_context(work.until_written())
             analysis = policy.treatment.of_video(
                 analyze(video, session, policy.search, policy.recognizer, encode_in, unfinished)
             )

@@ -99,6 +99,9 @@ class Morph(Model):
         Of each person `pictures` are kept at most. Faces without landmarks are left out. Raises MienError if nobody is
         left.
         """
+        registry = Registry()  # before anything takes long
+        left = EnhancerSet("", registry)
+        restored = left if self.config.restore == "none" else EnhancerSet(self.config.restore, registry)
         kept: dict[int, FittedPerson] = {}
         for batch in faces:
             images = to_uint8_images(batch.images)
@@ -108,9 +111,6 @@ class Morph(Model):
                     kept.setdefault(person, FittedPerson(self.config.pictures)).add(image, at)
         if not kept:
             raise MienError("No face of the dataset has landmarks.", "mien preprocess DATASET --extractor blazeface")
-        registry = Registry()
-        left = EnhancerSet("", registry)
-        restored = left if self.config.restore == "none" else EnhancerSet(self.config.restore, registry)
         owners = [person for person in sorted(kept) for _ in kept[person].landmarks]
         device = self.owners.device
         self.owners = torch.tensor(owners, device=device)
