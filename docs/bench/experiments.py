@@ -55,7 +55,7 @@ class Experiment:
 
     def dataset(self, work: Path, person: str) -> Path:
         """The person's faces, as it is trained and evaluated on."""
-        return work / (f"{person}_wide" if self.from_photographs else person)
+        return work / "wide" / person if self.from_photographs else work / person
 
 
 def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
@@ -98,9 +98,9 @@ def datasets(work: Path, progress: Progress, registry: Registry) -> None:
     keys = dict.fromkeys(wanted.split("+"))
     options = PreprocessOptions(extractor=EXTRACTOR, features="+".join(keys), images=False)
     for person in PEOPLE:
-        for name, how in ((person, options), (f"{person}_wide", replace(options, features="", alignment=_WIDE))):
+        for folder, how in ((work, options), (work / "wide", replace(options, features="", alignment=_WIDE))):
             preprocess(
-                work / name,
+                folder / person,
                 sources=sorted((CLIPS / person).glob("*.mp4")),
                 options=how,
                 progress=progress,
