@@ -320,6 +320,8 @@ def erode_and_feather(
 
 def _ramp(face: NDArray[np.bool_], start_px: float, width_px: float) -> Mask:
     """From 0 at that depth inside of the face smoothly to 1: float32 (S, S)."""
+    if start_px + max(width_px, 1.0) <= 1.0:  # every pixel of the face lies a whole one inside
+        return face.astype(np.float32)
     around = np.pad(face.astype(np.uint8), 1)
     depth = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     # An erosion is a kernel's width, as that of a hull's dilation: it takes half of that from each side.

@@ -33,7 +33,7 @@ class MaskerSet:
     def __init__(self, text: str, registry: Registry) -> None:
         self.maskers: list[tuple[InstalledPlugin, Masker]] = []
         """Each with the distribution and version that it comes from, in the order of the text."""
-        choices: list[str] = []
+        self._choices = choices = list[str]()
         for choice in parse_choices(text):
             masker = cast(Masker, registry.create("masker", choice))
             self.maskers.append((registry.find("masker", choice.name), masker))
@@ -63,9 +63,9 @@ class MaskerSet:
         a masker needs the scene, or another cut, and the crop cannot give it.
         """
         masks = _no_masks(crops)
-        for plugin, masker in self.maskers:
+        for (_, masker), choice in zip(self.maskers, self._choices, strict=True):
             if not masker.subtracts:
-                masks = np.maximum(masks, _checked(plugin, masker, crops))
+                masks = np.maximum(masks, _checked(choice, masker, crops))
         masks = self.subtract(masks, crops)
         for row, crop in enumerate(crops):
             if crop.scene is not None and not lies_in_scene(crop.to_crop, crop.size, crop.scene.shape):
@@ -80,13 +80,13 @@ class MaskerSet:
         than `MOST_TOGETHER` of it, the later ones take nothing. Raises MienError as `mask`.
         """
         rest = masks
-        for plugin, masker in self.maskers:
+        for (_, masker), choice in zip(self.maskers, self._choices, strict=True):
             if masker.subtracts and len(masks):
                 in_front = [
                     cv2.resize(mask, (masks.shape[2], masks.shape[1]), interpolation=cv2.INTER_LINEAR_EXACT)
                     if mask.shape != masks.shape[1:]
                     else mask
-                    for mask in _checked(plugin, masker, crops)
+                    for mask in _checked(choice, masker, crops)
                 ]
                 less = cast(Masks, _less(rest, np.stack(in_front).astype(np.uint8)))
                 # Each bounds by itself how much it takes; what one adds to another's may not be too much with it.
@@ -116,18 +116,18 @@ def _no_masks(crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
     return np.zeros((len(crops), size, size), np.uint8)
 
 
-def _checked(plugin: InstalledPlugin, masker: Masker, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
-    """What one masker says, in the space of the crops."""
+def _checked(choice: str, masker: Masker, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
+    """What one masker says, in the space of the crops. choice: as the user would type it."""
     if not crops:
         return _no_masks(crops)
     if masker.needs_scene and any(crop.scene is None for crop in crops):
         raise MienError(
-            f"The masker {plugin.spec.name!r} looks at the image around a face, and there is only its crop.",
+            f"The masker {choice!r} looks at the image around a face, and there is only its crop.",
             "Put the images back that the dataset was made from, or leave the masker out.",
         )
     alignment = masker.alignment
     cuts = crops if alignment is None else [recut(crop, alignment) for crop in crops]
-    masks = guarded_mask(masker, choice_text(plugin.spec.name, masker.config), cuts)
+    masks = guarded_mask(masker, choice, cuts)
     if alignment is None:
         return masks
     return np.stack([mask_back(mask, at, crop) for mask, at, crop in zip(masks, cuts, crops, strict=True)])

@@ -1,5 +1,6 @@
 """Faces followed over the frames of a video: held steady, and not lost when the extractor misses them for a moment."""
 
+import math
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,8 @@ PART_JITTER = 0.003
 """The same for a part of a face that is held steady alone. A lid that closes moves by seven times that."""
 _PARTS = (slice(0, 17), slice(17, 22), slice(22, 27), slice(27, 36), LEFT_EYE, RIGHT_EYE, slice(48, 68))
 """Jaw, brows, nose, eyes and mouth, which move one without the other."""
+_PART_STARTS = np.array([part.start for part in _PARTS])
+_PART_SIZES = np.array([part.stop - part.start for part in _PARTS])
 MAX_STEP = 0.5
 """A face moves less than this share of its size from one frame to the next; over a gap, less than twice that."""
 MAX_GROWTH = 1.5
@@ -351,22 +354,20 @@ def _steady_parts(
     here: Landmarks, pairs: Sequence[tuple[Landmarks | None, Landmarks | None]], jitter_px: float
 ) -> Landmarks:
     """The landmarks, each part of the face steadied by its own motion."""
-    steadied = [
-        _steady_points(
-            here[part],
-            [
-                (None if earlier is None else earlier[part], None if later is None else later[part])
-                for earlier, later in pairs
-            ],
-            jitter_px,
-        )
-        for part in _PARTS
-    ]
-    return np.concatenate(steadied)
+    total, weights = here.astype(np.float64), np.ones(len(_PARTS))
+    for distance, (earlier, later) in enumerate(pairs, 1):
+        if earlier is None or later is None:
+            break
+        between = (earlier.astype(np.float64) + later) / 2
+        moved = np.sqrt(np.add.reduceat(((here - between) ** 2).sum(1), _PART_STARTS) / _PART_SIZES)
+        of_parts = 2 * np.array([_weight(distance, float(by)) for by in moved / jitter_px])
+        total += np.repeat(of_parts, _PART_SIZES)[:, None] * between
+        weights += of_parts
+    return (total / np.repeat(weights, _PART_SIZES)[:, None]).astype(np.float32)
 
 
 def _weight(frames_away: int, moved: float) -> float:
-    return float(np.exp(-((frames_away / WINDOW_FRAMES) ** 2) / 2 - moved**2 / 2))
+    return math.exp(-((frames_away / WINDOW_FRAMES) ** 2) / 2 - moved**2 / 2)
 
 
 def _between(start: Face, end: Face, share: float) -> Face:
