@@ -22,6 +22,11 @@ _LUMA = (0.299, 0.587, 0.114)
 """ITU-R BT.601."""
 _LEAST_PX = 256
 """A smaller face is enlarged to this side."""
+_KEPT = 0.5
+"""Of the side that the network sees, the side at which the image stays what it was. With 1, what is drawn is hardly
+sharper than the image."""
+_ROUNDS = 3
+"""After so many rounds of back projection, less than a hundredth is left of what is to go."""
 
 
 class RestoreConfig(PluginConfig):
@@ -37,7 +42,7 @@ class RestoreConfig(PluginConfig):
 class Restore(Enhancer):
     """Draws a face sharp that is blurred, grainy, compressed or was small, by the network of Real-ESRGAN.
 
-    Of the original it sees nothing. Faces smaller than 256 px are enlarged to that side. On a processor a face takes
+    Of the original it sees nothing. Seen at half of `seen_px`, the face stays what it was. Faces smaller than 256 px are enlarged to that side. On a processor a face takes
     seconds; it is meant for a graphics card, and for what is drawn once.
     """
 
@@ -56,8 +61,10 @@ class Restore(Enhancer):
         enhanced = torch.empty(len(images), 3, side, side, device=images.device)
         for row, image in enumerate(images.float()[:, None]):
             drawn = _resized(image, side)
-            restored = _resized(_restored(self._network, _resized(image, self.config.seen_px)), side)
-            enhanced[row] = (drawn + self.config.amount * _lightness(restored - drawn))[0].clamp(-1, 1)
+            seen_px = self.config.seen_px
+            restored = _resized(_restored(self._network, _resized(image, seen_px)), side)
+            added = _only_finer(_lightness(restored - drawn), round(seen_px * _KEPT))
+            enhanced[row] = (drawn + self.config.amount * added)[0].clamp(-1, 1)
         return enhanced
 
 
@@ -74,6 +81,19 @@ def _lightness(difference: Tensor) -> Tensor:
     """What of a difference, (1, 3, S, S), is one of lightness: colors stay, as the network would paint teeth golden."""
     weights = torch.tensor(_LUMA, device=difference.device)
     return (difference * weights[:, None, None]).sum(1, keepdim=True)
+
+
+def _only_finer(difference: Tensor, coarse_px: int) -> Tensor:
+    """What of a difference, (1, 1, S, S), averages to nothing over the pixels of an image of that side: light eyes do
+    not become dark ones.
+
+    By back projection: M. Irani and S. Peleg, Improving Resolution by Image Registration, CVGIP 1991.
+    """
+    side = difference.shape[-1]
+    for _ in range(_ROUNDS if side > coarse_px else 0):
+        coarse = resampled(difference, coarse_px)
+        difference = difference - interpolate(coarse, size=(side, side), mode="bicubic", align_corners=False)
+    return difference
 
 
 def _resized(image: Tensor, side: int) -> Tensor:

@@ -14,6 +14,9 @@ _LEAST_GAIN, _MOST_GAIN = 0.4, 1.1
 _AS_THE_SCENE = 0.7
 """How far contrast becomes the scene's: the exponent of the ratio. With 1, dark brows would be as pale as those that
 they replace; a face in soft light is drawn too hard with 0."""
+_MORE_COLOR = 1.0
+"""By how much more a and b of a pixel may differ from the skin's than in their own light: where that has hardly any
+blue, what is made of it is noise, and lips would become mauve."""
 _LEAST_LIGHT = 1e-3
 """In linear RGB."""
 _OUTLIER = 2.5
@@ -94,8 +97,8 @@ def relight(
     much each pixel is skin, and how much it is face. Gray light makes a gray face.
 
     Colors are those of other light, by J. von Kries, Chromatic Adaptation, 1902: linear red, green and blue are
-    multiplied by what the skin's are, so that teeth stay white. What differs from the skin does so about as strongly
-    as in the scene, half of that in color.
+    multiplied by what the skin's are, so that teeth stay white; but none differs more from the skin's for it. What
+    differs from the skin does so about as strongly as in the scene, half of that in color.
     """
     small, side = coarse(drawn), drawn.shape[0]
     ours, theirs = Light(small, skin), Light(scene, skin, downwards=False)
@@ -107,9 +110,12 @@ def relight(
         cv2.cvtColor(drawn, cv2.COLOR_LAB2LRGB), cv2.resize(gains, (side, side), interpolation=cv2.INTER_LINEAR)
     )
     lit = cast(NDArray[np.float32], cv2.cvtColor(adapted, cv2.COLOR_LRGB2LAB))
-    lit[..., 0] = drawn[..., 0] - ours.field(side)[..., 0]
+    off = drawn - ours.field(side)
     field = theirs.field(side)
-    lit[..., 1:] -= field[..., 1:]
+    lit -= field
+    lit[..., 0] = off[..., 0]
+    most = np.abs(off[..., 1:]) + np.float32(_MORE_COLOR)
+    np.clip(lit[..., 1:], -most, most, out=lit[..., 1:])
     lit *= np.array([contrast, colored, colored], np.float32)
     lit += field
     return lit, theirs
