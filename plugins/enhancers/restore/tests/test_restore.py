@@ -73,3 +73,11 @@ def test_weights_that_cannot_be_read_are_an_error_with_what_to_do(monkeypatch: p
     with pytest.raises(MienError, match=r"cannot read its network nothing.safetensors") as error:
         Restore()
     assert "mien-enhancer-restore" in (error.value.fix or "")
+
+
+def test_seen_small_the_face_is_what_it_was(soft: Tensor) -> None:
+    drawn = enhanced(soft, seen_px=64)
+    inside = slice(8, 24)
+    small, before = (avg_pool2d(images.mean(1, keepdim=True), 8)[0, 0, inside, inside] for images in (drawn, soft))
+    assert float((small - before).abs().max()) < 0.06
+    assert float((small - before).abs().mean()) < 0.01

@@ -49,3 +49,11 @@ def test_in_gray_light_all_is_gray() -> None:
     gray[..., 1:] = 0
     lit, _ = relight(face((1, 1, 1), (slice(60, 68), TEETH)), gray, EVERYWHERE, EVERYWHERE)
     assert np.abs(lit[..., 1:]).max() < 1
+
+
+def test_lips_filmed_in_light_without_blue_do_not_become_mauve() -> None:
+    lips = (slice(60, 72), (0.4, 0.15, 0.16))
+    ours = face((1.0, 0.75, 0.3), lips)
+    lit, _ = relight(ours, coarse(face((1, 1, 1))), EVERYWHERE, EVERYWHERE)
+    before, after = (image[66, 48, 1:] - image[44, 48, 1:] for image in (ours, lit))
+    assert (np.abs(after) < np.abs(before) + 3).all(), (before, after)

@@ -42,8 +42,9 @@ class RestoreConfig(PluginConfig):
 class Restore(Enhancer):
     """Draws a face sharp that is blurred, grainy, compressed or was small, by the network of Real-ESRGAN.
 
-    Of the original it sees nothing. Seen at half of `seen_px`, the face stays what it was. Faces smaller than 256 px are enlarged to that side. On a processor a face takes
-    seconds; it is meant for a graphics card, and for what is drawn once.
+    Of the original it sees nothing. Seen at half of `seen_px`, the face stays what it was. Faces smaller than 256 px
+    are enlarged to that side. On a processor a face takes seconds; it is meant for a graphics card, and for what is
+    drawn once.
     """
 
     Config = RestoreConfig

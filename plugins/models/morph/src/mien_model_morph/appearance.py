@@ -32,6 +32,10 @@ _FARTHEST = 1.7
 _FOREHEAD = 34.0, 10.0
 """How far above the brows' landmarks the components fade out, from there on and down to there, pixels of the frame:
 above lies hair."""
+_PALER = 0.5
+"""By how much brows may become paler than they are, of the way to the skin's lightness;"""
+_BROW_PX = 14.0
+"""so far above their landmarks, in the frame, and half as far below."""
 _DIGITS = 2
 _STREAM = 1 << 64
 """The random numbers of looks are others than those of mixtures."""
@@ -74,7 +78,7 @@ class Appearance:
         along = np.clip(random.standard_normal(len(self.shape_spread)), -_FARTHEST, _FARTHEST)
         shape = np.zeros((68, 2))
         shape[17:] = np.tensordot(strength * self.shape_spread * along, self.shapes, 1)
-        return large * _outside_of_openings(), shape
+        return _no_paler_brows(large, at_rest) * _outside_of_openings(), shape
 
 
 @cache
@@ -92,6 +96,16 @@ def appearance() -> Appearance:
         stored["shapes"].astype(np.float32),
         stored["shape_spread"],
     )
+
+
+def _no_paler_brows(added: NDArray[np.float32], at_rest: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is added to a texture, (256, 256, 3), less what would make it paler than the skin where brows may be: the
+    brows of a mixture do not lie where those of the looks do, and between them there would be a pale band."""
+    around = Light(coarse(at_rest), _skin()).field(FRAME_PX)[..., 0]
+    most = _PALER * np.clip(around - at_rest[..., 0], 0, None)
+    result = added.copy()
+    result[..., 0] -= _at_brows() * np.clip(added[..., 0] - most, 0, None)
+    return result
 
 
 def looks_of(lab: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -126,6 +140,18 @@ def _face() -> NDArray[np.float32]:
 def _skin() -> NDArray[np.float32]:
     """What of the frame is skin, as small as light is measured on: float32 (48, 48)."""
     return coarse(np.ascontiguousarray(skin_and_face()[..., 0]))
+
+
+@cache
+def _at_brows() -> NDArray[np.float32]:
+    """1 where brows may be, with what is between and above them: float32 (256, 256)."""
+    points = frame_points()
+    here = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
+    up = np.array([0, -_BROW_PX])
+    brows = np.concatenate([points[17:27] + up, points[17:27] - up / 2])
+    cv2.fillConvexPoly(here, cv2.convexHull(np.round(brows).astype(np.int32)), 255)
+    here[int(points[36:48, 1].min()) :] = 0
+    return cast(NDArray[np.float32], cv2.GaussianBlur(here.astype(np.float32) / np.float32(255), (0, 0), 3.0))
 
 
 @cache

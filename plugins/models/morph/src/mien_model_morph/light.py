@@ -14,9 +14,10 @@ _LEAST_GAIN, _MOST_GAIN = 0.4, 1.1
 _AS_THE_SCENE = 0.7
 """How far contrast becomes the scene's: the exponent of the ratio. With 1, dark brows would be as pale as those that
 they replace; a face in soft light is drawn too hard with 0."""
-_MORE_COLOR = 1.0
-"""By how much more a and b of a pixel may differ from the skin's than in their own light: where that has hardly any
-blue, what is made of it is noise, and lips would become mauve."""
+_MORE_COLOR, _IF_LIGHTER = 1.0, 0.3
+"""By how much more a and b of a pixel may differ from the skin's than in their own light, and so much of its lightness
+above the skin's more: where light has hardly any blue, what is made of it is noise, and lips would become mauve; what
+is white is sure."""
 _LEAST_LIGHT = 1e-3
 """In linear RGB."""
 _OUTLIER = 2.5
@@ -109,13 +110,13 @@ def relight(
     adapted = cv2.multiply(
         cv2.cvtColor(drawn, cv2.COLOR_LAB2LRGB), cv2.resize(gains, (side, side), interpolation=cv2.INTER_LINEAR)
     )
-    lit = cast(NDArray[np.float32], cv2.cvtColor(adapted, cv2.COLOR_LRGB2LAB))
-    off = drawn - ours.field(side)
     field = theirs.field(side)
-    lit -= field
-    lit[..., 0] = off[..., 0]
-    most = np.abs(off[..., 1:]) + np.float32(_MORE_COLOR)
-    np.clip(lit[..., 1:], -most, most, out=lit[..., 1:])
+    lit = cv2.subtract(cv2.cvtColor(adapted, cv2.COLOR_LRGB2LAB), field)
+    off = cv2.subtract(drawn, ours.field(side))
+    lightness = off[..., :1]
+    most = np.abs(off) + (np.maximum(np.float32(_IF_LIGHTER) * lightness, 0) + np.float32(_MORE_COLOR))
+    lit = cast(NDArray[np.float32], cv2.min(cv2.max(lit, -most), most))
+    lit[..., :1] = lightness
     lit *= np.array([contrast, colored, colored], np.float32)
     lit += field
     return lit, theirs
