@@ -45,7 +45,9 @@ def test_after_another_alignment(here: Path) -> None:
     assert mien(other).exit_code == 0
 
 
-@pytest.mark.parametrize("more", [("--masker", "hull:dilation=0.2"), ("--largest",)])
+@pytest.mark.parametrize(
+    "more", [("--masker", "hull:dilation=0.2"), pytest.param(("--largest",), marks=pytest.mark.long)]
+)
 def test_after_another_way_of_making_a_dataset(here: Path, more: tuple[str, ...]) -> None:
     follow(mien((*MADE, *more)))
     assert mien((*MADE, *more)).exit_code == 0
@@ -64,6 +66,7 @@ def test_a_model_that_draws_from_features_that_were_not_measured(here: Path) -> 
     assert mien([*train, "--run", "third"]).exit_code == 0  # what was measured before is still there
 
 
+@pytest.mark.long
 def test_a_dataset_whose_crops_are_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert mien((*MADE, "--alignment", "size=32")).exit_code == 0

@@ -233,6 +233,7 @@ run(J, Path(sys.argv[1]), progress=Killed(), check=True)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 def test_killed_while_it_draws_only_what_is_missing_is_drawn(tmp_path: Path) -> None:
     undisturbed = run(J, tmp_path / "undisturbed.mp4", check=True)
@@ -277,6 +278,7 @@ def test_what_was_made_otherwise_is_dropped_and_said(
     assert hidden_in(tmp_path) == []
 
 
+@pytest.mark.long
 def test_another_input_of_the_same_name_begins_anew(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     clip.write_bytes(J.read_bytes())

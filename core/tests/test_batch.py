@@ -58,8 +58,10 @@ def anna(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return dataset
 
 
-@pytest.mark.parametrize("side", [72, 40], ids=["as it is", "a fraction"])
-@pytest.mark.parametrize("shown_whole", [False, True], ids=["black around", "whole"])
+@pytest.mark.parametrize(
+    ("side", "shown_whole"),
+    [(40, False), *(pytest.param(*one, marks=pytest.mark.long) for one in ((72, False), (72, True), (40, True)))],
+)
 def test_the_model_sees_one_face_the_same_bit_for_bit(
     registry: Registry, anna: Path, tmp_path: Path, side: int, shown_whole: bool
 ) -> None:

@@ -64,7 +64,7 @@ def test_who_is_chosen_is_far_enough_and_the_first_who_is(casting, seen):
         assert chosen == order[first]
 
 
-@pytest.mark.parametrize("name", ["in.png", "in.mp4"])
+@pytest.mark.parametrize("name", ["in.png", pytest.param("in.mp4", marks=pytest.mark.long)])
 def test_anonymizing_draws_people_who_are_far_enough(tmp_path, seen, name):
     source, output = tmp_path / name, tmp_path / f"out{Path(name).suffix}"
     if name == "in.png":

@@ -111,7 +111,7 @@ def assert_nothing_is_lost(source: Path, target: Path) -> None:
         assert fact.what in there or is_said, f"{fact.what} is neither in {target.name} nor in {sink.notes}"
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", pytest.param(".webm", marks=pytest.mark.long)])
 @pytest.mark.parametrize("source", VIDEOS, ids=lambda path: path.name)
 def test_of_videos_as_people_have_them(source: Path, suffix: str, tmp_path: Path) -> None:
     assert_nothing_is_lost(source, tmp_path / f"out{suffix}")

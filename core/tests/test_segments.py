@@ -113,7 +113,7 @@ def hidden_in(folder: Path) -> list[Path]:
     return list(folder.glob(".*"))
 
 
-@pytest.mark.parametrize("run", ["mirror", "echo"])
+@pytest.mark.parametrize("run", ["mirror", pytest.param("echo", marks=pytest.mark.long)])
 def test_no_seam_can_be_seen(runs: Runs, tmp_path: Path, run: str) -> None:
     """To the bit: faces are followed over seams, and a model with a window sees beyond them."""
     whole = runs.swap(J, tmp_path / "whole.mp4", run=run, quality=LOSSLESS)
@@ -128,7 +128,9 @@ def test_no_seam_can_be_seen(runs: Runs, tmp_path: Path, run: str) -> None:
     assert hidden_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+@pytest.mark.parametrize(
+    "suffix", [".mp4", pytest.param(".mkv", marks=pytest.mark.long), pytest.param(".webm", marks=pytest.mark.long)]
+)
 def test_however_often_it_is_interrupted_the_result_is_that_of_one_call(
     runs: Runs, tmp_path: Path, suffix: str
 ) -> None:

@@ -368,7 +368,7 @@ def wait_for_checkpoint(run: Path, process: subprocess.Popen) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("asked", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM])
 def test_a_signal_writes_a_checkpoint_and_tells_how_to_go_on(
     asked: signal.Signals, people: list[Path], tiny: Registry, environment, tmp_path: Path
 ) -> None:
@@ -453,6 +453,7 @@ def launch(tmp_path: Path, environment: dict[str, str], *arguments: str) -> None
     assert ended.returncode == 0, ended.stderr[-3000:]
 
 
+@pytest.mark.long
 def test_two_processes_hold_the_same_weights_and_share_the_faces(
     people: list[Path], tiny: Registry, environment, tmp_path: Path
 ) -> None:

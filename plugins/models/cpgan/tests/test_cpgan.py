@@ -124,6 +124,7 @@ def digest(run: Path) -> str:
     return hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
 
 
+@pytest.mark.long
 def test_resumed_in_the_middle_of_a_fade_it_goes_on_exactly(people: list[Path], tmp_path: Path) -> None:
     faded = {}
     for run, steps in (("whole", 6), ("parts", 3)):

@@ -34,7 +34,7 @@ LOWER_LIP = [55, 56, 57, 58, 59, 65, 66, 67]
 
 class TestMorph(ModelContract):
     name = "morph"
-    small = {"size": 64}
+    small = {"size": 64, "restore": "none"}
 
 
 @pytest.fixture(scope="module")
