@@ -24,15 +24,20 @@ PLUGINS = Path(__file__).parent / "tests" / "plugins"
 
 SLOW = [line for line in (Path(__file__).parent / "tests" / "slow.txt").read_text().splitlines() if line[:1] != "#"]
 """Files and tests that `make test-fast` leaves out."""
+IN_ANOTHER_PROCESS = "_in_another_process"
+"""What the contract's checks are called that start Python once more for each plugin. They are long ones, but for
+those of the plugins in core/tests, one of each kind."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what tests/slow.txt lists, before pytest chooses by marks."""
+    """Mark what tests/slow.txt lists and what is long, before pytest chooses by marks."""
     for item in items:
         test = item.nodeid.partition("[")[0]
         if any(test == line or test.startswith(f"{line}::") for line in SLOW):
             item.add_marker(pytest.mark.slow)
+        if test.endswith(IN_ANOTHER_PROCESS) and not test.startswith("core/"):
+            item.add_marker(pytest.mark.long)
 
 
 class Environment:

@@ -39,6 +39,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_after_another_alignment(here: Path) -> None:
     other = (*MADE, "--alignment", "margin=0.3,size=64", "--features", "landmarks:points=5")
     follow(mien(other))
@@ -53,6 +54,7 @@ def test_after_another_way_of_making_a_dataset(here: Path, more: tuple[str, ...]
     assert mien((*MADE, *more)).exit_code == 0
 
 
+@pytest.mark.long
 def test_a_model_that_draws_from_features_that_were_not_measured(here: Path) -> None:
     train = ["train", "latent:preset=small", "sets/J", "--run", "run", "--steps", "1"]
     failed = mien(train)

@@ -65,6 +65,7 @@ def test_of_a_folder_what_was_hidden_and_what_failed_is_told(mien, run_of, tmp_p
     assert "truncated.jpg" in failed
 
 
+@pytest.mark.long
 def test_of_a_video_hidden_frames_and_sound_are_told(mien, run_of, tmp_path):
     clip, out, green = cut(tmp_path / "two.mp4", 14, range(2, 12)), tmp_path / "out.mp4", run_of("green")
     run = mien("anonymize", clip, out, "--with", green, *ALL_FACES, "--no-check")

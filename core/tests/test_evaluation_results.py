@@ -56,6 +56,7 @@ def test_with_another_extractor_the_originals_are_found_by_it_too() -> None:
     assert np.abs(seen.original[0] - portraits()[0].landmarks).mean() < 1  # and not where the crop says
 
 
+@pytest.mark.long
 def test_several_processes_see_what_one_onlooker_sees_in_the_same_order() -> None:
     here = FaceObserver(Registry(), PLUGINS)
     looking = looking_with(Registry(), PLUGINS, observations=0, processes=2)
@@ -111,6 +112,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return made
 
 
+@pytest.mark.long
 def test_a_dataset_that_has_changed_since_training_is_not_taken_for_an_unknown_one(
     make: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -832,6 +832,7 @@ def test_real_faces_in_every_format_are_used_or_reported(tmp_path: Path) -> None
         assert likeness(crop, upright) > 0.95 > likeness(crop[:, ::-1], upright), name
 
 
+@pytest.mark.long
 def test_dlib_s_encoding_keeps_one_of_two_people(frames: list[Any], tmp_path: Path) -> None:
     for plugin in ("extractor_face_recognition", "feature_encoding"):
         pytest.importorskip(f"mien_{plugin}")

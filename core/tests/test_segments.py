@@ -164,6 +164,7 @@ def cut_face(source: Path, target: Path) -> None:
     write_image(target, image[:, : image.shape[1] // 2], synthetic=None)
 
 
+@pytest.mark.long
 def test_what_was_drawn_otherwise_is_dropped_and_said(runs: Runs, tmp_path: Path) -> None:
     expected = tmp_path / "expected.mp4"
     runs.swap(J, expected, quality=30, segment_seconds=SHORT)

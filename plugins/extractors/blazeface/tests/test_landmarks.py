@@ -71,6 +71,7 @@ def test_landmarks_are_near_to_dlib_s_in_every_region(person, request):
     assert [name for name, region in REGIONS.items() if distances[region].mean() > limits[name]] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("person", ["of_e", "of_j"])
 def test_mouth_and_eyes_open_as_they_do_by_dlib(person, request):
     expected, found, *_ = request.getfixturevalue(person)

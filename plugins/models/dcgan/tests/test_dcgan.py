@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import torch
 
 from mien.plugins.choice import PluginChoice
@@ -46,6 +47,7 @@ def test_an_epoch_is_all_faces_once() -> None:
     assert contract.make().stages()[0].steps == 3 * 100 // 5  # of the contract's 100 faces of one person
 
 
+@pytest.mark.long
 def test_the_noise_goes_on_where_it_was_when_a_run_is_resumed(people: list[Path], tmp_path: Path) -> None:
     options = TrainOptions(steps=5, steps_per_log=1)
     settings = {**TINY, "noise_epochs": 0.02, "batch_size": 2}

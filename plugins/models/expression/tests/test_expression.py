@@ -72,6 +72,7 @@ def test_it_wants_features() -> None:
         make_model(Registry(), "expression", TINY, ModelInputs(("a",), 0, 9, np.zeros(0), np.zeros((0, 0))))
 
 
+@pytest.mark.long
 def test_only_what_a_face_does_decides_what_is_drawn(fitted: tuple[TrainingData, Model]) -> None:
     data, model = fitted
     batch = batch_of(data, model, np.array([0, 40]))
