@@ -30,7 +30,7 @@ import numpy as np
 
 from mien.media.video_reader import VideoSource
 
-SIZES = ((640, 360), (1280, 720))
+SIZES = ("640x360", "1280x720")
 FRAMES_PER_SECOND = 30
 
 
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--with", dest="methods", nargs="+", default=["blocks", "morph"], help="methods of mien")
     parser.add_argument("--beside", help="command to compare with, with {input} and {output}")
     parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--sizes", nargs="+", default=SIZES, help="of the frames, as 640x360")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--options", default="", help="more options of mien anonymize")
     parser.add_argument("--json", type=Path, help="write all seconds there")
@@ -51,7 +52,7 @@ def main() -> None:
         commands[options.beside.split()[0].rpartition("/")[2]] = options.beside
     measured: dict[str, dict[str, list[Taken]]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for width, height in SIZES:
+        for width, height in (map(int, size.split("x")) for size in options.sizes):
             clip = Path(folder) / f"{width}x{height}.mp4"
             write_clip(options.clip, clip, options.frames, (width, height))
             taken = {name: list[Taken]() for name in commands}
