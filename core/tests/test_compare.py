@@ -89,6 +89,7 @@ def test_runs_of_one_name_are_told_apart_by_their_paths(run: Path, people: list[
     assert compare([run, other], people[0], options=CompareOptions(faces=FACES)).names == [str(run), str(other)]
 
 
+@pytest.mark.long
 def test_an_installed_run_is_compared_by_its_name(
     run: Path, people: list[Path], tmp_path: Path, environment: Any
 ) -> None:

@@ -46,6 +46,7 @@ def evaluated(swapping: Path, people: list[Path]) -> Evaluation:
     return evaluate(swapping, people[0], options=EvaluateOptions(faces=5))
 
 
+@pytest.mark.long
 def test_only_the_end_of_the_clip_which_training_never_saw_is_evaluated(
     evaluated: Evaluation, people: list[Path]
 ) -> None:

@@ -98,6 +98,7 @@ def test_where_nothing_can_measure_it_is_said_once(data: TrainingData) -> None:
     assert len(told.said) == 1 and "not shown" in told.said[0]
 
 
+@pytest.mark.long
 def test_the_log_holds_it_beside_the_validation_loss(people: list[Path], tmp_path: Path) -> None:
     settings = {"steps": 2, "steps_per_validation": 2, "held_out": 0.6}
     weights = []

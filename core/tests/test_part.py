@@ -74,6 +74,7 @@ def test_a_part_that_ends_before_it_begins_is_refused() -> None:
         between(-1, None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("source", CLIPS, ids=lambda path: path.name)
 def test_parts_that_meet_have_each_frame_once(source: Path) -> None:
     video = open_video(source)
@@ -217,6 +218,7 @@ def test_every_frame_has_a_timecode_of_its_own() -> None:
     assert not np.any([str(code).endswith(("00;00", "00;01")) and code[3:5] != "10" for code in codes if code])
 
 
+@pytest.mark.long
 def test_of_a_part_is_preprocessed_what_is_shown_in_it(third_party: Any, tmp_path: Path) -> None:
     clips = [DATA / "clips" / name for name in ("target_E_4s_silent.mp4", "single_frame.mp4")]
     part = between(1, 2.5)

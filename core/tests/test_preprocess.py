@@ -410,6 +410,7 @@ def test_only_the_person_of_the_reference_is_kept(third_party: Any, crowd: Path)
     assert all(row["dropped"].startswith("another person: distance ") for row in dropped)
 
 
+@pytest.mark.long
 def test_the_person_stays_with_the_dataset(third_party: Any, crowd: Path, frames: list[Any]) -> None:
     third_party.preprocess(crowd, keep_person=crowd.parent / "reference.png", features="surroundings")
     write(crowd / "raw" / "5.png", (frames[5] * (1.0, 0.5, 0.5)).astype(np.uint8))

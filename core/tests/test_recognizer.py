@@ -247,6 +247,7 @@ def test_what_was_stored_comes_back_by_the_same_recognizer_alone(everything: Reg
         assert caught.value.fix == "make it"
 
 
+@pytest.mark.long
 def test_a_dataset_keeps_one_person_by_the_recognizer_that_it_says(
     everything: Registry, portrait: Path, tmp_path: Path
 ) -> None:

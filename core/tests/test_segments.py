@@ -184,6 +184,7 @@ def test_what_was_drawn_otherwise_is_dropped_and_said(runs: Runs, tmp_path: Path
     assert hidden_in(tmp_path) == []
 
 
+@pytest.mark.long
 def test_a_state_that_cannot_be_read_is_dropped_and_said(runs: Runs, tmp_path: Path) -> None:
     runs.swap(J, tmp_path / "expected.mp4", segment_seconds=SHORT)
     target = tmp_path / "out.mp4"

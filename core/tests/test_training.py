@@ -304,6 +304,7 @@ def test_or_goes_back_and_on_with_another_order(people: list[Path], tiny: Regist
     assert steps == list(range(1, 9)), "a run that went back must not tell its past twice"
 
 
+@pytest.mark.long
 def test_going_back_has_an_end(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
     options = TrainOptions(steps=20, on_nan="rollback", **FREQUENT)
     settings = {"bad_step": 3, "bad_rollbacks": 99}

@@ -39,6 +39,7 @@ def clip(write: Callable[[Callable[[RgbImage, int], RgbImage]], Path]) -> Path:
     return write(lambda image, _: image)
 
 
+@pytest.mark.long
 def test_a_result_that_is_the_original_keeps_everything(clip: Path, tmp_path: Path) -> None:
     evaluation = evaluate_video(clip, clip, options=FAST, out=tmp_path)
     (face,) = evaluation.faces

@@ -63,7 +63,8 @@ def test_landmarks_of_portraits_are_near_to_dlib_s():
     assert (apart(found, np.stack([portrait.landmarks for portrait in portraits()])).mean(1) < 0.06).all()
 
 
-@pytest.mark.parametrize("person", [pytest.param("of_e", marks=pytest.mark.long), "of_j"])
+@pytest.mark.long
+@pytest.mark.parametrize("person", ["of_e", "of_j"])
 def test_landmarks_are_near_to_dlib_s_in_every_region(person, request):
     expected, found, *_ = request.getfixturevalue(person)
     distances = apart(found, expected).mean(0)
