@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from mien.contracts.face import Affine, Face, FaceCrop, Landmarks, Mask, Points, RgbImage
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
+from mien.geometry.depths import depth_inside
 from mien.geometry.templates import LEFT_EYE as LEFT_EYE
 from mien.geometry.templates import RIGHT_EYE as RIGHT_EYE
 from mien.geometry.templates import Template, UnknownPointsError, place
@@ -322,10 +323,8 @@ def _ramp(face: NDArray[np.bool_], start_px: float, width_px: float) -> Mask:
     """From 0 at that depth inside of the face smoothly to 1: float32 (S, S)."""
     if start_px + max(width_px, 1.0) <= 1.0:  # every pixel of the face lies a whole one inside
         return face.astype(np.float32)
-    around = np.pad(face.astype(np.uint8), 1)
-    depth = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     # An erosion is a kernel's width, as that of a hull's dilation: it takes half of that from each side.
-    soft = np.clip((depth - start_px) / max(width_px, 1.0), 0, 1).astype(np.float32)
+    soft = np.clip((depth_inside(face) - start_px) / max(width_px, 1.0), 0, 1).astype(np.float32)
     return cast(Mask, soft * soft * (3 - 2 * soft))
 
 

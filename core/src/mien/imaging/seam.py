@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import Affine, Mask, RgbImage
 from mien.geometry.alignment import share_in_scene, warp
+from mien.geometry.depths import distance_to_others
 from mien.imaging.color import to_lab
 
 SEAM_WEIGHT = 2.0
@@ -92,10 +93,8 @@ def score_seam(before: RgbImage, after: RgbImage, face: RgbImage, mask: Mask, to
 
 def _depth(inside: Flags) -> Plane:
     """How far inside each pixel lies, below 0 outside, as a share of the side; the crop's border is an edge as well."""
-    padded = np.pad(inside, 1).astype(np.uint8)
-    within, without = (
-        cv2.distanceTransform(part, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1] for part in (padded, 1 - padded)
-    )
+    padded = np.pad(inside, 1)
+    within, without = (distance_to_others(part)[1:-1, 1:-1] for part in (padded, ~padded))
     return cast(Plane, ((within - without - np.where(inside, 0.5, -0.5)) / SIZE_PX).astype(np.float32))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -180,6 +181,18 @@ class BlenderContract(PluginContract):
         expected = job.done_by(blender)
         _swap(64).done_by(blender)
         assert np.array_equal(job.done_by(blender), expected), "blend() answers something else the second time."
+
+    def test_how_many_threads_opencv_has_does_not_matter(self) -> None:
+        """What one machine draws with two, others in a cluster draw with one."""
+        blender, job, before = self.create(), _swap(), cv2.getNumThreads()
+        try:
+            results = []
+            for threads in (1, 2, 4):
+                cv2.setNumThreads(threads)
+                results.append(job.done_by(blender))
+        finally:
+            cv2.setNumThreads(before)
+        assert all(np.array_equal(results[0], result) for result in results), "blend() depends on OpenCV's threads."
 
     def test_gives_the_same_image_in_another_process(self) -> None:
         """Made from the pickled settings alone."""

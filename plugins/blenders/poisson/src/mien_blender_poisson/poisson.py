@@ -10,6 +10,7 @@ from pydantic import Field
 from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, Mask, RgbImage
 from mien.geometry.alignment import composite, erode_and_feather
+from mien.geometry.depths import depth_inside
 from mien.imaging.color import ColorConfig
 from mien.imaging.inpaint import filled
 from mien.imaging.overlay import Overlay, overlay
@@ -74,9 +75,7 @@ class Poisson(Blender):
         joined = cloned + filled(target.astype(np.float32) - cloned, within == 0)
         joined = joined[_PADDING_PX:-_PADDING_PX, _PADDING_PX:-_PADDING_PX]
         if self.config.color != "none" and self.config.mode == "normal":
-            around = np.pad(inside, 1)
-            depth = cv2.distanceTransform(around, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-            asked = np.exp(-depth / (self.config.reach * len(depth))).astype(np.float32)
+            asked = np.exp(-depth_inside(inside > 0) / (self.config.reach * len(inside))).astype(np.float32)
             joined = both.face + (joined - both.face) * asked[..., None]
         return _levels(joined)
 
