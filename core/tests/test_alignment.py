@@ -17,8 +17,6 @@ from mien.geometry.alignment import (
     align,
     composite,
     covered_region,
-    erode_and_feather,
-    hull_mask,
     into_region,
     inverse,
     scale_of,
@@ -27,6 +25,7 @@ from mien.geometry.alignment import (
     transform_points,
     warp,
 )
+from mien.geometry.masks import erode_and_feather, hull_mask
 from mien.testing import portraits
 
 FACES = [portrait.landmarks for portrait in portraits()]

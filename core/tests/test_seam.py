@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.geometry.alignment import AlignmentConfig, align, composite, erode_and_feather, scale_of, warp
+from mien.geometry.alignment import AlignmentConfig, align, composite, scale_of, warp
+from mien.geometry.masks import erode_and_feather
 from mien.imaging.color import in_scene_colors
 from mien.imaging.seam import score_seam
 from mien.testing import portraits

@@ -2,7 +2,8 @@
 
 from mien import Blender, PluginConfig
 from mien.contracts.face import Affine, Mask, RgbImage
-from mien.geometry.alignment import composite, erode_and_feather
+from mien.geometry.alignment import composite
+from mien.geometry.masks import erode_and_feather
 from mien.imaging.color import ColorConfig, in_scene_colors
 
 

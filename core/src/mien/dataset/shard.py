@@ -14,7 +14,7 @@ from mien.contracts.face import FaceCrop, RgbImage
 from mien.dataset.info import CROPS, LANDMARKS, MASKS
 from mien.dataset.npy import NpyWriter
 from mien.dataset.recipe import Recipe
-from mien.geometry.alignment import as_uint8_mask
+from mien.geometry.masks import as_uint8_mask
 from mien.media.files import whole_folder
 
 Row: TypeAlias = dict[str, Any]

@@ -25,7 +25,8 @@ from mien.dataset.shard import Row, ShardWriter, writing_shard
 from mien.dataset.source_names import printable
 from mien.dataset.tasks import Advanced, Report
 from mien.errors import MienError
-from mien.geometry.alignment import as_uint8_mask, can_align, cut, points_of, similarity_to_crop
+from mien.geometry.alignment import can_align, cut, points_of, similarity_to_crop
+from mien.geometry.masks import as_uint8_mask
 from mien.geometry.pixel_shape import in_square_pixels
 from mien.media.images import read_image
 from mien.plugins.extractor_set import ExtractorSet

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from mien.contracts.face import Landmarks, RgbImage
-from mien.geometry.alignment import AlignmentConfig, hull_mask, similarity_to_crop, transform_points, warp
+from mien.geometry.alignment import AlignmentConfig, similarity_to_crop, transform_points, warp
+from mien.geometry.masks import hull_mask
 
 _CUT = AlignmentConfig(size=96, margin=0.1)
 _REACH = 0.08

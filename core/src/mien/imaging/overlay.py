@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import Affine, Mask, RgbImage
-from mien.geometry.alignment import erode_and_feather, share_in_scene, warp
+from mien.geometry.alignment import share_in_scene, warp
+from mien.geometry.masks import erode_and_feather
 from mien.imaging.color import ColorMatching, in_scene_colors
 from mien.imaging.inpaint import filled
 

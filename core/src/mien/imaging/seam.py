@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import Affine, Mask, RgbImage
 from mien.geometry.alignment import share_in_scene, warp
-from mien.geometry.depths import distance_to_others
+from mien.geometry.masks import distance_to_others
 from mien.imaging.color import to_lab
 
 SEAM_WEIGHT = 2.0

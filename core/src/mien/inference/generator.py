@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, FaceCrop, Mask, RgbImage
 from mien.contracts.model import Batch, Generated, to_uint8_images
-from mien.geometry.alignment import as_uint8_mask, can_align, cut, points_of, similarity_to_crop
+from mien.geometry.alignment import can_align, cut, points_of, similarity_to_crop
+from mien.geometry.masks import as_uint8_mask
 from mien.inference.target import FaceTarget, as_target, facts_of_target
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mien.contracts.face import FaceCrop
 from mien.contracts.masker import Masker
 from mien.errors import MienError
-from mien.geometry.alignment import as_mask, lies_in_scene, mask_back, recut, share_in_scene
+from mien.geometry.alignment import lies_in_scene, mask_back, recut, share_in_scene
+from mien.geometry.masks import as_mask
 from mien.plugins.choice import parse_choices
 from mien.plugins.feature_set import choice_text
 from mien.plugins.guard import guarded_mask

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import SURELY_A_FACE, Affine, Box, Face, Landmarks, RgbImage
-from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE, transform_points, warp
+from mien.geometry.alignment import transform_points, warp
 from mien.geometry.boxes import box_distance, box_of, center, growth, longer_side, united, weighted_mean
 from mien.media.video_reader import Frame
 
@@ -32,10 +32,8 @@ BOX_JITTER = 0.03
 """The same for boxes, and for points that come with them: 0.02 is usual with dlib's, which lie on a grid."""
 PART_JITTER = 0.003
 """The same for a part of a face that is held steady alone. A lid that closes moves by seven times that."""
-_PARTS = (slice(0, 17), slice(17, 22), slice(22, 27), slice(27, 36), LEFT_EYE, RIGHT_EYE, slice(48, 68))
-"""Jaw, brows, nose, eyes and mouth, which move one without the other."""
-_PART_STARTS = np.array([part.start for part in _PARTS])
-_PART_SIZES = np.array([part.stop - part.start for part in _PARTS])
+_PARTS = (0, 17, 22, 27, 36, 42, 48)
+"""With which landmarks jaw, brows, nose, eyes and mouth begin, which move one without the other."""
 MAX_STEP = 0.5
 """A face moves less than this share of its size from one frame to the next; over a gap, less than twice that."""
 MAX_GROWTH = 1.5
@@ -292,7 +290,7 @@ def _tracked(window: deque[_Entry], at: int, track: int, detection: _Detection, 
     if face.landmarks is not None:
         around = [(one.landmarks, other.landmarks) for one, other in pairs]
         steady = _steady_points(face.landmarks, around, JITTER * face_size(face.landmarks))
-        landmarks = _steady_parts(face.landmarks, around, PART_JITTER * face_size(face.landmarks))
+        landmarks = _steady_points(face.landmarks, around, PART_JITTER * face_size(face.landmarks), _PARTS)
     return TrackedFace(
         track=track,
         box=face.box,
@@ -337,33 +335,21 @@ def _steady_points(
     here: NDArray[np.float32],
     pairs: Sequence[tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]],
     jitter_px: float,
+    parts: Sequence[int] = (0,),
 ) -> NDArray[np.float32]:
-    """here: float32 (K, 2) or (K, 3)."""
-    total, weights = here.astype(np.float64), 1.0
+    """here: float32 (K, 2) or (K, 3). parts: with which points those begin that are steadied by their own motion."""
+    sizes = np.diff([*parts, len(here)])
+    total, weights = here.astype(np.float64), np.ones(len(sizes))
     for distance, (earlier, later) in enumerate(pairs, 1):
         if earlier is None or later is None:
             break
         between = (earlier.astype(np.float64) + later) / 2
-        weight = 2 * _weight(distance, _rms_distance(here, between) / jitter_px)
-        total += weight * between
-        weights += weight
-    return (total / weights).astype(np.float32)
-
-
-def _steady_parts(
-    here: Landmarks, pairs: Sequence[tuple[Landmarks | None, Landmarks | None]], jitter_px: float
-) -> Landmarks:
-    """The landmarks, each part of the face steadied by its own motion."""
-    total, weights = here.astype(np.float64), np.ones(len(_PARTS))
-    for distance, (earlier, later) in enumerate(pairs, 1):
-        if earlier is None or later is None:
-            break
-        between = (earlier.astype(np.float64) + later) / 2
-        moved = np.sqrt(np.add.reduceat(((here - between) ** 2).sum(1), _PART_STARTS) / _PART_SIZES)
+        # Where few points move far, as of an eye that closes, the root of the mean square is larger than the mean.
+        moved = np.sqrt(np.add.reduceat(((here - between) ** 2).sum(1), parts) / sizes)
         of_parts = 2 * np.array([_weight(distance, float(by)) for by in moved / jitter_px])
-        total += np.repeat(of_parts, _PART_SIZES)[:, None] * between
+        total += np.repeat(of_parts, sizes)[:, None] * between
         weights += of_parts
-    return (total / np.repeat(weights, _PART_SIZES)[:, None]).astype(np.float32)
+    return (total / np.repeat(weights, sizes)[:, None]).astype(np.float32)
 
 
 def _weight(frames_away: int, moved: float) -> float:
@@ -394,11 +380,6 @@ def _blended(start: NDArray[np.float32], end: NDArray[np.float32], share: float)
 def mean_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """Mean distance of points (K, 2), in pixels."""
     return float(np.linalg.norm(one - other, axis=1).mean())
-
-
-def _rms_distance(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Root of the mean square: where few points move far, as of an eye that closes, it is larger than the mean."""
-    return float(np.sqrt((np.linalg.norm(one - other, axis=1) ** 2).mean()))
 
 
 def face_size(landmarks: NDArray[np.float32]) -> float:

@@ -16,8 +16,9 @@ from mien.contracts.model import Batch, Model, ModelInputs, Stage
 from mien.dataset import Dataset
 from mien.dataset.scenes import crops_of
 from mien.errors import MienError
-from mien.geometry.alignment import AlignmentConfig, NotCoveredError, as_uint8_mask, recut
+from mien.geometry.alignment import AlignmentConfig, NotCoveredError, recut
 from mien.geometry.expression import expression
+from mien.geometry.masks import as_uint8_mask
 from mien.plugins.feature_set import FeatureSet
 from mien.spread import spread
 from mien.tracking.recognizer import Recognizer

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mien.geometry.alignment import AlignmentConfig, align, hull_mask
+from mien.geometry.alignment import AlignmentConfig, align
+from mien.geometry.masks import hull_mask
 from mien.testing import MaskerContract, portraits
 from mien_masker_brows.brows import Brows, BrowsConfig
 

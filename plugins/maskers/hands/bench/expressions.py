@@ -16,7 +16,8 @@ import numpy as np
 
 from mien import Extractor, Masker, Registry
 from mien.contracts.face import RgbImage
-from mien.geometry.alignment import AlignmentConfig, align, hull_mask
+from mien.geometry.alignment import AlignmentConfig, align
+from mien.geometry.masks import hull_mask
 
 _HANDS = {(person, 10) for person in range(1, 11) if person != 7} | {(2, 12), (3, 13), (10, 13)}
 """Person and number of the expression."""

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.geometry.alignment import AlignmentConfig, align, hull_mask
+from mien.geometry.alignment import AlignmentConfig, align
+from mien.geometry.masks import hull_mask
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.testing import MaskerContract, no_face, portraits

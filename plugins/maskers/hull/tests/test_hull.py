@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mien import Box, Face
-from mien.geometry.alignment import AlignmentConfig, align, hull_mask
+from mien.geometry.alignment import AlignmentConfig, align
+from mien.geometry.masks import hull_mask
 from mien.testing import MaskerContract, portraits
 from mien_masker_hull.hull import Hull, HullConfig
 

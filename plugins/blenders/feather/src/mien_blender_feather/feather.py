@@ -6,7 +6,8 @@ from pydantic import Field
 
 from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, Mask, RgbImage
-from mien.geometry.alignment import composite, erode_and_feather, share_in_scene
+from mien.geometry.alignment import composite, share_in_scene
+from mien.geometry.masks import erode_and_feather
 from mien.imaging.color import ColorConfig, in_scene_colors, sharpen, soften
 
 _REFERENCE_SIZE = 128

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, Mask, RgbImage
-from mien.geometry.alignment import composite, erode_and_feather
+from mien.geometry.alignment import composite
+from mien.geometry.masks import erode_and_feather
 from mien.imaging.color import ColorConfig
 from mien.imaging.overlay import overlay
 

@@ -26,7 +26,7 @@ _KEPT = 0.5
 """Of the side that the network sees, the side at which the image stays what it was. With 1, what is drawn is hardly
 sharper than the image."""
 _ROUNDS = 3
-"""After so many rounds of back projection, less than a hundredth is left of what is to go."""
+"""After so many rounds of back projection, about a tenth is left of what is to go."""
 
 
 class RestoreConfig(PluginConfig):

@@ -9,7 +9,8 @@ from pydantic import Field
 from mien.contracts.face import FaceCrop
 from mien.contracts.masker import Masker
 from mien.contracts.plugin import PluginConfig
-from mien.geometry.alignment import HULL_DILATION, LEFT_EYE, RIGHT_EYE, as_uint8_mask, face_outline, hull_mask
+from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE, face_outline
+from mien.geometry.masks import HULL_DILATION, as_uint8_mask, hull_mask
 
 _BROWS = slice(17, 27)
 _CHIN = 8

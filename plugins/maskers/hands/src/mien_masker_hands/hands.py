@@ -15,12 +15,12 @@ from mien.geometry.alignment import (
     AlignmentConfig,
     compose,
     face_outline,
-    hull_mask,
     inverse,
     similarity_to_crop,
     transform_points,
     warp,
 )
+from mien.geometry.masks import hull_mask
 from mien_masker_hands.detector import Hand, HandDetector
 
 _VIEW = AlignmentConfig(size=384, margin=0.8)

@@ -9,7 +9,8 @@ from pydantic import Field
 from mien.contracts.face import FaceCrop
 from mien.contracts.masker import Masker
 from mien.contracts.plugin import PluginConfig
-from mien.geometry.alignment import HULL_DILATION, as_uint8_mask, face_outline, hull_mask
+from mien.geometry.alignment import face_outline
+from mien.geometry.masks import HULL_DILATION, as_uint8_mask, hull_mask
 
 
 class HullConfig(PluginConfig):

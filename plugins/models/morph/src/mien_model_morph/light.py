@@ -15,9 +15,9 @@ _AS_THE_SCENE = 0.7
 """How far contrast becomes the scene's: the exponent of the ratio. With 1, dark brows would be as pale as those that
 they replace; a face in soft light is drawn too hard with 0."""
 _MORE_COLOR, _IF_LIGHTER = 1.0, 0.3
-"""By how much more a and b of a pixel may differ from the skin's than in their own light, and so much of its lightness
-above the skin's more: where light has hardly any blue, what is made of it is noise, and lips would become mauve; what
-is white is sure."""
+"""By how much a and b of a pixel may differ more from the skin's than they do in their own light; a lighter pixel, as
+of teeth, by so much more of what it is lighter by. In light without blue, what little there is says nothing of colors:
+lips would become mauve."""
 _LEAST_LIGHT = 1e-3
 """In linear RGB."""
 _OUTLIER = 2.5

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.geometry.depths import depth_inside, distance_to_others
+from mien.geometry.masks import depth_inside, distance_to_others
 
 
 def a_shape(side: int = 200) -> np.ndarray:
