@@ -1,7 +1,6 @@
 """Faces drawn sharp."""
 
 from functools import cache
-from importlib import resources
 
 import safetensors.torch
 import torch
@@ -12,8 +11,8 @@ from torch.nn.functional import interpolate
 from mien.contracts.enhancer import Enhancer
 from mien.contracts.model import Batch
 from mien.contracts.plugin import PluginConfig
-from mien.errors import MienError
 from mien.layers.precision import computes_bf16
+from mien.networks.packaged import packaged_network
 from mien.training.batch import resampled
 from mien_enhancer_restore.network import RestorationNetwork
 
@@ -107,13 +106,7 @@ def _resized(image: Tensor, side: int) -> Tensor:
 def restoration_network() -> RestorationNetwork:
     """The network with the weights that come along, in float32. Raises MienError if they cannot be read."""
     network = RestorationNetwork()
-    try:
-        file = resources.files(__package__) / "networks" / _FILE
-        network.load_state_dict(safetensors.torch.load(file.read_bytes()))
-    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
-        raise MienError(
-            f"The enhancer restore cannot read its network {_FILE}: {error}.",
-            "pip install --force-reinstall mien-enhancer-restore",
-        ) from error
+    with packaged_network(__package__, _FILE, "enhancer restore") as weights:
+        network.load_state_dict(safetensors.torch.load(weights))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval().requires_grad_(False)

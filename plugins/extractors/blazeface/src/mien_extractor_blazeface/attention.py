@@ -25,6 +25,8 @@ _FEATURE_PX = 4
 """Side of a feature, in pixels of that square. A part's network counts in as many to each of its rows and columns."""
 _CUT = 16
 """A part is cut to so many rows and columns of features."""
+_PLACES = np.mgrid[:_CUT, :_CUT][::-1].reshape(2, -1) + 0.5
+"""Column and row of each place of the cut."""
 _ROOM = 1.5
 """Sides of what is cut out, in those of the part."""
 
@@ -125,15 +127,15 @@ def _part_at(points: NDArray[np.float64], left: NDArray[np.float64], right: NDAr
 
 
 def _cut_out(features: NDArray[np.float32], to_square: Affine) -> NDArray[np.float32]:
-    """Features (C, H, W) at the places of a part's rows and columns, (1, C, 16, 16); 0 beyond them."""
-    _, height, width = features.shape
-    middles = np.arange(_CUT) + 0.5
-    places = np.stack(np.meshgrid(middles, middles), axis=-1) @ to_square[:, :2].T + to_square[:, 2]
-    x, y = np.moveaxis(places / _FEATURE_PX - 0.5, -1, 0)
+    """Features (H, W, C) at the places of a part's rows and columns, (1, 16, 16, C); 0 beyond them."""
+    height, width, channels = features.shape
+    x, y = to_square[:, :2] @ _PLACES + to_square[:, 2:]
+    x, y = x / _FEATURE_PX - 0.5, y / _FEATURE_PX - 0.5
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     left, top = (np.clip(np.floor(at), 0, side - 2).astype(int) for at, side in ((x, width), (y, height)))
-    right_share, low_share = ((at - start).astype(np.float32) for at, start in ((x, left), (y, top)))
-    upper = features[:, top, left] * (1 - right_share) + features[:, top, left + 1] * right_share
-    lower = features[:, top + 1, left] * (1 - right_share) + features[:, top + 1, left + 1] * right_share
-    cut: NDArray[np.float32] = ((upper * (1 - low_share) + lower * low_share) * inside)[None]
-    return cut
+    right_share, low_share = ((at - start).astype(np.float32)[:, None] for at, start in ((x, left), (y, top)))
+    flat, first = features.reshape(-1, channels), top * width + left
+    upper = flat[first] * (1 - right_share) + flat[first + 1] * right_share
+    lower = flat[first + width] * (1 - right_share) + flat[first + width + 1] * right_share
+    cut: NDArray[np.float32] = (upper * (1 - low_share) + lower * low_share) * inside[:, None]
+    return cut.reshape(1, _CUT, _CUT, channels)

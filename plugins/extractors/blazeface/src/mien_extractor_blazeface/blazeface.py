@@ -57,7 +57,7 @@ class BlazeFaceConfig(PluginConfig):
 
 
 class BlazeFace(Extractor):
-    """BlazeFace, the face mesh of 468 points and the attention mesh, by Google, run by OpenCV on a processor.
+    """BlazeFace, the face mesh of 468 points and the attention mesh, by Google, on a processor.
 
     Instances run in threads side by side: each has its own networks. The scores come from the detector's: see
     `SCORE_SLOPE`.

@@ -1,8 +1,6 @@
 """The expression of a face, whoever it is: 52 weights."""
 
 from collections.abc import Sequence
-from importlib import resources
-from typing import cast
 
 import cv2
 import numpy as np
@@ -11,13 +9,14 @@ from numpy.typing import NDArray
 from mien.contracts.face import FaceCrop
 from mien.contracts.feature import Feature
 from mien.contracts.plugin import PluginConfig
-from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
+from mien.networks.packaged import packaged_network
+from mien.networks.tflite import TfliteNetwork, image_input
 from mien_feature_blendshapes.names import NAMES, POINTS
 
 MESH_PX = 256
 _MESH, _MESH_OUTPUT = "face_landmarks_detector.tflite", "Identity"
-_WEIGHTS = "face_blendshapes.tflite"
+_WEIGHTS, _WEIGHTS_OUTPUT = "face_blendshapes.tflite", "StatefulPartitionedCall:0"
 
 
 class Blendshapes(Feature):
@@ -35,7 +34,10 @@ class Blendshapes(Feature):
     def __init__(self, config: PluginConfig | None = None) -> None:
         """Raises MienError if a network cannot be read."""
         super().__init__(config)
-        self._mesh, self._weights = _network(_MESH), _network(_WEIGHTS)
+        with packaged_network(__package__, _MESH, "feature blendshapes") as network:
+            self._mesh = TfliteNetwork(network, (_MESH_OUTPUT,))
+        with packaged_network(__package__, _WEIGHTS, "feature blendshapes") as network:
+            self._weights = TfliteNetwork(network, (_WEIGHTS_OUTPUT,))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -51,8 +53,7 @@ class Blendshapes(Feature):
         """Measure N faces, each cut as `alignment` says: float32 (N, 52)."""
         values = np.empty((len(crops), len(NAMES)), np.float32)
         for value, crop in zip(values, crops, strict=True):
-            self._weights.setInput(self.mesh(crop)[None, list(POINTS), :2])
-            value[:] = self._weights.forward().ravel()
+            (value[:],) = self._weights(self.mesh(crop)[None, list(POINTS), :2])
         return values
 
     def mesh(self, crop: FaceCrop) -> NDArray[np.float32]:
@@ -62,17 +63,5 @@ class Blendshapes(Feature):
             image = cv2.resize(image, (MESH_PX, MESH_PX), interpolation=cv2.INTER_LINEAR_EXACT).astype(
                 np.uint8, copy=False
             )
-        self._mesh.setInput(cv2.dnn.blobFromImage(image, 1 / 255))
-        return cast(NDArray[np.float32], self._mesh.forward(_MESH_OUTPUT)).reshape(-1, 3)
-
-
-def _network(file: str) -> cv2.dnn.Net:
-    try:
-        with resources.as_file(resources.files(__package__) / "networks" / file) as path:
-            # OpenCV 5's new engine gives one output only.
-            return cv2.dnn.readNetFromTFLite(str(path), cv2.dnn.ENGINE_CLASSIC)
-    except (cv2.error, OSError) as error:
-        raise MienError(
-            f"The feature blendshapes cannot read its network {file}: {error}.",
-            "pip install --force-reinstall mien-feature-blendshapes 'opencv-python-headless>=5'",
-        ) from error
+        (points,) = self._mesh(image_input(image))
+        return points.reshape(-1, 3)

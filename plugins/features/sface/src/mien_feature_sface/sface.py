@@ -1,7 +1,6 @@
 """Who it is, in 128 numbers that dlib has no part in."""
 
 from collections.abc import Sequence
-from importlib import resources
 
 import numpy as np
 import safetensors.torch
@@ -12,8 +11,8 @@ from torch import nn
 from mien.contracts.face import FaceCrop
 from mien.contracts.feature import Feature
 from mien.contracts.plugin import PluginConfig
-from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
+from mien.networks.packaged import packaged_network
 from mien_feature_sface.network import NUMBERS, SIDE_PX, SFaceNetwork
 
 _FILE = "sface.safetensors"
@@ -31,14 +30,8 @@ class SFace(Feature):
     def __init__(self, config: PluginConfig | None = None) -> None:
         """Raises MienError if its weights cannot be read."""
         super().__init__(config)
-        try:
-            file = resources.files(__package__) / "networks" / _FILE
-            self._net = SFaceNetwork(safetensors.torch.load(file.read_bytes()))
-        except (OSError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
-            raise MienError(
-                f"The feature sface cannot read its network {_FILE}: {error}.",
-                "pip install --force-reinstall mien-feature-sface",
-            ) from error
+        with packaged_network(__package__, _FILE, "feature sface") as network:
+            self._net = SFaceNetwork(safetensors.torch.load(network))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,19 +1,19 @@
-"""Hands in an image, and the 21 points of each: MediaPipe's two networks, read by OpenCV.
+"""Hands in an image, and the 21 points of each: MediaPipe's two networks.
 
 F. Zhang, V. Bazarevsky, A. Vakunov, A. Tkachenka, G. Sung, C.-L. Chang, M. Grundmann, MediaPipe Hands: On-device
 Real-time Hand Tracking, 2020 (arXiv:2006.10214). The constants are those of the published pipeline.
 """
 
 from dataclasses import dataclass
-from importlib import resources
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import Affine
-from mien.errors import MienError
 from mien.geometry.alignment import inverse, warp
+from mien.networks.packaged import packaged_network
+from mien.networks.tflite import TfliteNetwork, image_input
 
 PALM_PX = 192
 """Side of the image in which palms are looked for."""
@@ -43,17 +43,18 @@ class HandDetector:
 
     def __init__(self) -> None:
         """Raises MienError if a network cannot be read."""
-        self._palms = _network("palm_detection_full.tflite")
-        self._hands = _network("hand_landmark_full.tflite")
+        with packaged_network(__package__, "palm_detection_full.tflite", "masker hands") as network:
+            self._palms = TfliteNetwork(network, ("Identity_1", "Identity"))
+        with packaged_network(__package__, "hand_landmark_full.tflite", "masker hands") as network:
+            self._hands = TfliteNetwork(network, ("Identity", "Identity_1"))
         self._centers = _centers()
 
     def find(self, image: NDArray[np.uint8], least_palm: float) -> list[Hand]:
         """Up to four hands of a square image, uint8 (S, S, 3), RGB. least_palm: probability from which on a palm is
         looked at more closely."""
         side = image.shape[0]
-        small = cv2.resize(image, (PALM_PX, PALM_PX), interpolation=cv2.INTER_AREA)
-        self._palms.setInput(cv2.dnn.blobFromImage(small, 1 / 255))
-        logits, raw = (output[0] for output in self._palms.forward(("Identity_1", "Identity")))
+        small = cv2.resize(image, (PALM_PX, PALM_PX), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        logits, raw = (output[0] for output in self._palms(image_input(small)))
         scores = 1 / (1 + np.exp(-np.clip(logits[:, 0].astype(np.float64), -60, 60)))
         boxes = raw.astype(np.float64) / PALM_PX
         boxes[:, :2] += self._centers
@@ -70,8 +71,7 @@ class HandDetector:
     def _measured(self, image: NDArray[np.uint8], box: NDArray[np.float64], palm: NDArray[np.float64]) -> Hand:
         to_hand = _upright(box, palm)
         view = warp(image, to_hand, (_HAND_PX, _HAND_PX))
-        self._hands.setInput(cv2.dnn.blobFromImage(view, 1 / 255))
-        points, score = self._hands.forward(("Identity", "Identity_1"))
+        points, score = self._hands(image_input(view))
         back = inverse(to_hand)
         return Hand(points.reshape(21, 3)[:, :2].astype(np.float64) @ back[:, :2].T + back[:, 2], float(score[0, 0]))
 
@@ -95,14 +95,3 @@ def _centers() -> NDArray[np.float64]:
         y, x = (np.mgrid[:count, :count] + 0.5) / count
         grids.append(np.repeat(np.stack([x.ravel(), y.ravel()], 1), boxes, axis=0))
     return np.concatenate(grids)
-
-
-def _network(file: str) -> cv2.dnn.Net:
-    try:
-        with resources.as_file(resources.files(__package__) / "networks" / file) as path:
-            return cv2.dnn.readNetFromTFLite(str(path), cv2.dnn.ENGINE_CLASSIC)
-    except (cv2.error, OSError) as error:
-        raise MienError(
-            f"The masker hands cannot read its network {file}: {error}.",
-            "pip install --force-reinstall mien-masker-hands 'opencv-python-headless>=5'",
-        ) from error

@@ -1,18 +1,16 @@
-"""The network that lies in this package, read by OpenCV, and the cut of a face that it looks at."""
+"""The network that lies in this package, and the cut of a face that it looks at."""
 
-from importlib import resources
-
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
+from mien.networks.onnx import OnnxNetwork
+from mien.networks.packaged import packaged_network
 
 SIDE = 128
 """Side of its image in pixels."""
 CUT = AlignmentConfig(size=SIDE, template="landmarks", margin=0.2, shift_y=0.12)
-_FILE = "occlusion.onnx"
+_FILE, _OUTPUT = "occlusion.onnx", "hidden"
 
 
 class Network:
@@ -20,17 +18,12 @@ class Network:
 
     def __init__(self) -> None:
         """Raises MienError if it cannot be read."""
-        try:
-            with resources.as_file(resources.files(__package__) / "networks" / _FILE) as path:
-                self._net = cv2.dnn.readNetFromONNX(str(path))
-        except (cv2.error, OSError) as error:
-            raise MienError(
-                f"The masker occlusion cannot read its network {_FILE}: {error}.",
-                "pip install --force-reinstall mien-masker-occlusion 'opencv-python-headless>=5'",
-            ) from error
+        with packaged_network(__package__, _FILE, "masker occlusion") as network:
+            self._network = OnnxNetwork(network, (_OUTPUT,))
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """float32 (SIDE, SIDE) in [0, 1] for a face cut by `CUT`: uint8 (SIDE, SIDE, 3), RGB."""
-        self._net.setInput(cv2.dnn.blobFromImage(image, 1 / 127.5, mean=(127.5,) * 3))
-        hidden: NDArray[np.float32] = self._net.forward()[0, 0]
-        return hidden
+        values = np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32) / 127.5 - 1
+        (hidden,) = self._network(values)
+        of_face: NDArray[np.float32] = hidden[0, 0]
+        return of_face

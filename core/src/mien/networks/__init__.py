@@ -1,0 +1,1 @@
+"""Networks that lie in a plugin's package as files, run by a kept runtime."""
