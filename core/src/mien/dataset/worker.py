@@ -1,6 +1,7 @@
 """What one worker process does with one chunk."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.face import Face, FaceCrop, RgbImage
+from mien.contracts.face import Affine, Face, FaceCrop, RgbImage
 from mien.dataset.chunk import (
     ANOTHER_PERSON,
     FAILED,
@@ -25,7 +26,7 @@ from mien.dataset.shard import Row, ShardWriter, writing_shard
 from mien.dataset.source_names import printable
 from mien.dataset.tasks import Advanced, Report
 from mien.errors import MienError
-from mien.geometry.alignment import can_align, cut, points_of, similarity_to_crop
+from mien.geometry.alignment import cut, points_of, similarity_to_crop
 from mien.geometry.masks import as_uint8_mask
 from mien.geometry.pixel_shape import in_square_pixels
 from mien.media.images import read_image
@@ -34,6 +35,8 @@ from mien.plugins.feature_set import FeatureSet
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
+
+_SQUARE = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +156,15 @@ class ChunkWorker:
     def _cut_out(self, faces: Sequence[Face], image: RgbImage) -> list[_FoundFace]:
         """Each face with its crop, masked; those that the template cannot place without."""
         config = self._recipe.alignment
-        numbers = [number for number, face in enumerate(faces) if can_align(face, config)]
+        placed: dict[int, Affine] = {}
+        for number, face in enumerate(faces):
+            with suppress(MienError):
+                placed[number] = similarity_to_crop(face, config)
         crops = [
-            cut(image, face.landmarks, similarity_to_crop(face, config), config, points_of(face))
-            for face in (faces[number] for number in numbers)
+            cut(image, faces[number].landmarks, to_crop, config, points_of(faces[number]))
+            for number, to_crop in placed.items()
         ]
-        masked = dict(zip(numbers, self._maskers.masked(crops), strict=True))
+        masked = dict(zip(placed, self._maskers.masked(crops), strict=True))
         why = f"{NO_LANDMARKS}: the template {config.template} needs them"
         return [
             _FoundFace(number, face, masked.get(number), "" if number in masked else why)
@@ -247,8 +253,7 @@ def sharpness(image: RgbImage, mask: NDArray[np.uint8]) -> float:
     image: uint8 (S, S, 3), RGB. mask: uint8 (S, S). Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield
     microscopy"; the mask's own edge is left out, since there the image ends, however blurred it is.
     """
-    inside = cv2.erode(mask, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0) == 255
-    if not inside.any():
-        return 0.0
+    inside = cv2.inRange(cv2.erode(mask, _SQUARE, borderType=cv2.BORDER_CONSTANT, borderValue=0), 255, 255)
     laplacian = cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F)
-    return float(laplacian[inside].var())
+    _, deviation = cv2.meanStdDev(laplacian, mask=inside)  # 0 where nothing is inside
+    return float(deviation[0, 0] ** 2)

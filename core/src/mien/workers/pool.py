@@ -27,6 +27,9 @@ _MAIN = "from mien.workers.worker import main; main()"
 ONE_THREAD = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"
 )  # fmt: skip
+KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 26)}
+"""What glibc may keep of memory that is free again, in bytes: images come and go, and each would else be taken from the
+system anew, page by page."""
 _TAIL_LINES = 5
 _TAIL_BYTES = 16_384
 _SECONDS_TO_END = 2.0
@@ -139,7 +142,12 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={**os.environ, **dict.fromkeys(ONE_THREAD, "1"), "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={
+                **KEEPS_MEMORY,
+                **os.environ,
+                **dict.fromkeys(ONE_THREAD, "1"),
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            },
         )
         self._requests = cast(BinaryIO, self._process.stdin)
         self._replies = cast(BinaryIO, self._process.stdout)
