@@ -78,3 +78,40 @@ def test_a_mistyped_command_suggests_the_right_one(mien):
     run = mien("trian")
     assert run.exit_code == 2
     assert "Did you mean 'train'?" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("thread", "code", "ends"),
+    [
+        ("", "3", 3),
+        ("", "None", 0),
+        ("Thread(target=lambda: (sleep(0.5), print('whole', flush=True))).start()", "3", 3),
+    ],
+    ids=["code", "no code", "a thread at work"],
+)
+def test_a_command_ends_with_its_code_and_all_that_it_was_to_do_at_the_end(thread: str, code: str, ends: int) -> None:
+    program = f"""
+import atexit, mien_cli.app
+from threading import Thread
+from time import sleep
+
+def main():
+    atexit.register(print, "at the end")
+    print("said")
+    {thread}
+    raise SystemExit({code})
+
+mien_cli.app.main = main
+mien_cli.app.run()
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    told = ["said", *(["whole"] if thread else []), "at the end"]
+    assert (result.returncode, result.stdout.split("\n")[:-1], result.stderr) == (ends, told, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full")
+def test_what_cannot_be_said_is_not_passed_over() -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([sys.executable, "-m", "mien_cli", "runs"], stdout=full, stderr=subprocess.PIPE)
+    assert result.returncode != 0
+    assert b"No space left on device" in result.stderr

@@ -1,5 +1,5 @@
 """`python -m mien_cli` is `mien`."""
 
-from mien_cli.app import main
+from mien_cli.app import run
 
-main()
+run()

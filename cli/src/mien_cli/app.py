@@ -1,8 +1,11 @@
 """The command `mien`: which commands there are, and in which order its help lists them."""
 
+import atexit
 import io
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Annotated
@@ -71,8 +74,35 @@ def _end(_number: int, _frame: object) -> None:
     raise Terminated
 
 
-def main() -> None:
+def run() -> None:
     """What the console script `mien` runs."""
+    try:
+        main()
+    except SystemExit as end:
+        leave_at_once(end.code)
+        raise
+
+
+def leave_at_once(code: object) -> None:
+    """End the process without taking it apart, which takes torch half a second; returns where that may not be done.
+
+    code: of SystemExit. What was registered to be done at the end is done, and what was said is said. Where a thread is
+    still at work, or the code is a message, Python is left to it.
+    """
+    at_work = [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+    if at_work or not isinstance(code, int | None):
+        return
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):  # nobody reads it, or a disk is full: Python says so
+        return
+    os._exit(code or 0)
+
+
+def main() -> None:
+    """Run the command of the command line. Raises SystemExit with its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name may be no text

@@ -56,8 +56,9 @@ def erode_and_feather(
     """
     size = mask.shape[0]
     face = (mask if in_scene is None else np.maximum(mask, 1 - in_scene)) >= 0.5
-    share = _ramp(face, erosion * size / 2, feather * size)
-    if feather_top is not None:
+    if feather_top is None:
+        share = _ramp(face, erosion * size / 2, feather * size)
+    else:
         # With all that lies above it, the face ends at its sides and at the chin alone.
         upwards = np.maximum.accumulate(face[::-1], axis=0)[::-1]
         at_sides = _ramp(upwards, erosion * size / 2, feather * size)

@@ -97,8 +97,7 @@ def _of_openpeople(person: int, rows: NDArray[np.int64]) -> BankPerson:
     def texture(row: int) -> NDArray[np.uint8]:
         if not kept:  # the faces of the sheet are cut out, all at once: the sheet itself is large
             sheet = openpeople.sheet_of(person)
-            for each in rows.tolist():
-                kept[each] = _surroundings(sheet, landmarks[each])
+            kept.update({each: _surroundings(sheet, landmarks[each]) for each in rows.tolist()})
         return into_frame(*kept[row])
 
     return BankPerson(

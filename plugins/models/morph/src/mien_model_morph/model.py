@@ -4,6 +4,7 @@ Somebody known is drawn with their own photographs, somebody who does not exist 
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, ClassVar, cast
 
 import cv2
@@ -184,7 +185,7 @@ class Morph(Model):
         config, bank = self.config, self._banked()
         own = len(self.owners) > 0 and len(bank) >= config.people
         if not own:
-            bank = openpeople_bank()
+            bank = self._openpeople
         weights = mixture(number, len(bank), config.people)
         if own or config.looks == 0:
             return SyntheticPerson.exaggerated(bank, weights, config.exaggeration, config.shape)
@@ -195,9 +196,13 @@ class Morph(Model):
             self._bank = (
                 fitted_bank(self.owners.cpu().numpy(), self.shapes.cpu().numpy(), self.textures.cpu().numpy())
                 if len(self.owners)
-                else openpeople_bank()
+                else self._openpeople
             )
         return self._bank
+
+    @cached_property
+    def _openpeople(self) -> list[BankPerson]:
+        return openpeople_bank()
 
 
 def _remap(frame: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
