@@ -128,3 +128,9 @@ def test_what_is_listed_as_slow_is_there():
         path, *names = line.split("::")
         source = (REPOSITORY / path).read_text(encoding="utf-8")
         assert all(re.search(rf"(def|class) {name}\b", source) for name in names), line
+
+
+def test_the_map_of_the_core_has_every_package():
+    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    packages = {path.parent.name for path in (REPOSITORY / "core/src/mien").glob("*/__init__.py")}
+    assert packages == set(re.findall(r"^\| `(\w+)` \| .*\? \|$", page, re.MULTILINE))
