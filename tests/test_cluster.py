@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from mien import PreprocessOptions, SessionOptions, anonymize, preprocess, swap, train
+from mien import (
+    EvaluateOptions,
+    Evaluation,
+    PreprocessOptions,
+    SessionOptions,
+    anonymize,
+    evaluate,
+    preprocess,
+    swap,
+    train,
+)
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.progress import Silent
@@ -58,6 +68,11 @@ def contents(dataset: Path) -> dict[str, bytes]:
     return {name: data for name, data in files_of(dataset / "faces").items() if name != "dataset.json"}
 
 
+def figures(evaluation: Evaluation) -> dict[str, Any]:
+    """What was measured; how fast the model draws is another figure each time."""
+    return evaluation.model_dump(exclude={"faces_per_second"})
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_two_nodes_give_the_same_and_a_lost_one_costs_its_part_alone(cluster: Any, tmp_path: Path) -> None:
@@ -94,6 +109,13 @@ def test_two_nodes_give_the_same_and_a_lost_one_costs_its_part_alone(cluster: An
         assert [file.source for file in there.files] == [file.source for file in here.files]
         assert [file.failure for file in there.files] == [file.failure for file in here.files]
         assert files_of(tmp_path / "swapped_there") == files_of(tmp_path / "swapped")
+
+        judged = EvaluateOptions(faces=6)
+        by_one = evaluate(tmp_path / "run", tmp_path / "here", options=judged, out=tmp_path / "judged")
+        by_two = evaluate(
+            tmp_path / "run", tmp_path / "here", options=judged, out=tmp_path / "judged_there", executor=executor
+        )
+        assert repr(figures(by_two)) == repr(figures(by_one))  # some are not a number
 
         hidden = SessionOptions(extractor="blazeface", credentials=False)
         anonymize(folder, tmp_path / "hidden", method="blocks", session=hidden)

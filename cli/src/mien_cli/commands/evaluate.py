@@ -76,6 +76,14 @@ def evaluate(
         list[Path] | None,
         typer.Option(metavar="DATASET", help="A dataset that an exported RUN was trained on; may be repeated."),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLUSTER",
+            help="Look at the drawn faces on a Ray cluster: ray for that of this machine, ray://HOST:10001 for another "
+            "one; its machines see the same files.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -101,8 +109,10 @@ def evaluate(
       mien evaluate --video ben.mp4 swapped.mp4 --reference anna.jpg
     """
     if video is not None:
-        if run is not None or on is not None:
-            raise MienError("With --video there is neither a RUN nor --on.", "mien evaluate --video ORIGINAL RESULT")
+        if run is not None or on is not None or cluster is not None:
+            raise MienError(
+                "With --video there is neither a RUN nor --on or --cluster.", "mien evaluate --video ORIGINAL RESULT"
+            )
         _evaluate_video(video, extractor, recognizer, judges, expressions, references, every, out)
         return
     if run is None or on is None:
@@ -114,8 +124,9 @@ def evaluate(
     from mien.evaluation.evaluate import evaluate as run_evaluate
     from mien.evaluation.options import EvaluateOptions
     from mien.evaluation.report import folder_of
+    from mien.workers.cluster import executor_on
 
-    with shown_on(messages()) as progress:
+    with shown_on(messages()) as progress, executor_on(cluster, "--cluster") as executor:
         evaluation = run_evaluate(
             run,
             on,
@@ -133,6 +144,7 @@ def evaluate(
             ),
             out=out,
             progress=progress,
+            executor=executor,
         )
     _tell(evaluation, (out or folder_of(run, on)) / "index.html")
 

@@ -35,6 +35,7 @@ from mien.spread import spread
 from mien.tracking.recognizer import Recognizer
 from mien.training import checkpoints
 from mien.training.run import TrainedRun
+from mien.workers import Executor
 
 _REFERENCE_FACES = 64
 """Training faces of a person that are recognized; of those whose encodings the dataset holds, more:"""
@@ -53,6 +54,7 @@ def evaluate(
     out: Path | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
+    executor: Executor | None = None,
 ) -> Evaluation:
     """Measure how well a run's model draws the faces of a dataset, beside baselines that have learnt nothing.
 
@@ -61,6 +63,8 @@ def evaluate(
     measured; None: the defaults. out: where evaluation.json, index.html and the images are written; None:
     RUN/evaluations/NAME_OF_DATASET. Beside an installed run nothing is written.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
+    executor: what looks at the drawn faces, as that of `mien.workers.cluster.executor_on`; None: processes of this
+    machine. The figures are the same.
 
     Every drawn face is set into the scene that it comes from, and found, measured and recognized there.
 
@@ -76,7 +80,7 @@ def evaluate(
             f"mien evaluate {run} --on {on} --out FOLDER",
         )
     folder = out or folder_of(location.folder, Path(on))
-    result = measure(run, on, options=options, progress=progress, registry=registry)
+    result = measure(run, on, options=options, progress=progress, registry=registry, executor=executor)
     write_page(folder, result)
     result.evaluation.write(folder)
     return result.evaluation
@@ -89,6 +93,7 @@ def measure(
     options: EvaluateOptions | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
+    executor: Executor | None = None,
 ) -> EvaluationResult:
     """As `evaluate`, but nothing is written."""
     options = options or EvaluateOptions()
@@ -118,7 +123,9 @@ def measure(
         judges=tuple(judge.record.choice for judge in judging),
         expressions=by_expression,
     )
-    looking = looking_with(registry, plugins, observations=len(chosen.rows) * len(people) * _PREDICTORS)
+    looking = looking_with(
+        registry, plugins, observations=len(chosen.rows) * len(people) * _PREDICTORS, executor=executor
+    )
     known = _encodings(sources, people, recognizes, progress)
     recognized = RecognizedPeople(recognizes, known)
     by_judges = [RecognizedPeople(judge, _encodings(sources, people, judge, progress)) for judge in judging]

@@ -90,9 +90,10 @@ class _RayResult(Generic[R]):
 
 
 @contextmanager
-def executor_on(where: str | None) -> Iterator[Executor | None]:
+def executor_on(where: str | None, option: str = "--on") -> Iterator[Executor | None]:
     """The executor that a user names: `ray` for the cluster that runs on this machine, or one that is started on it;
     `ray://HOST:PORT` and `ray:HOST:PORT` for another one; None: none, and the work stays with this machine's processes.
+    option: which names it.
 
     Raises MienError for another name, and as `RayExecutor` does.
     """
@@ -101,7 +102,9 @@ def executor_on(where: str | None) -> Iterator[Executor | None]:
         return
     scheme, _, rest = where.partition(":")
     if scheme != SCHEME:
-        raise MienError(f"{where!r} is nothing that work can be done on.", "--on ray, or --on ray://HOST:10001")
+        raise MienError(
+            f"{where!r} is nothing that work can be done on.", f"{option} ray, or {option} ray://HOST:10001"
+        )
     if rest:
         executor = RayExecutor(where if rest.startswith("//") else rest)
     else:
