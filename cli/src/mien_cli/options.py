@@ -21,6 +21,15 @@ Quality = Annotated[
     int | None,
     typer.Option(metavar="0…51", help="Of videos: 0 is best, 51 smallest (x264's CRF).", rich_help_panel=HOW),
 ]
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Of videos: encode by libx265 for smaller files, or by a graphics card: h264_nvenc, hevc_nvenc, av1_nvenc "
+        "(NVIDIA), h264_qsv, … (Intel), h264_amf, … (AMD). By default the processor, as the file asks for.",
+        rich_help_panel=HOW,
+    ),
+]
 Segment = Annotated[
     float | None,
     typer.Option(

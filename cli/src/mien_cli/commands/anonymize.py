@@ -14,6 +14,7 @@ from mien_cli.options import (
     Certificate,
     Credentials,
     Device,
+    Encoder,
     End,
     On,
     Output,
@@ -184,6 +185,7 @@ def anonymize(
     start: Start = None,
     end: End = None,
     quality: Quality = None,
+    encoder: Encoder = None,
     segment: Segment = None,
     threads: Threads = None,
     on: On = None,
@@ -239,6 +241,7 @@ def anonymize(
         certificate=certificate,
         private_key=private_key,
         quality=DEFAULT_QUALITY if quality is None else quality,
+        encoder=encoder,
     )
     options = AnonymizeOptions(
         keep=tuple(keep or ()),

@@ -14,6 +14,7 @@ from mien_cli.options import (
     Certificate,
     Credentials,
     Device,
+    Encoder,
     End,
     On,
     Output,
@@ -97,6 +98,7 @@ def swap(
         typer.Option(metavar="SPEC", help="Enhancers of drawn faces, joined by +.", rich_help_panel=HOW),
     ] = "",
     quality: Quality = None,
+    encoder: Encoder = None,
     segment: Segment = None,
     threads: Threads = None,
     on: On = None,
@@ -149,6 +151,7 @@ def swap(
         certificate=certificate,
         private_key=private_key,
         quality=DEFAULT_QUALITY if quality is None else quality,
+        encoder=encoder,
     )
     with shown_on(messages()) as progress, executor_on(on) as executor:
         report = run_swap(

@@ -25,6 +25,7 @@ from mien.inference.report import AnonymizedFile, AnonymizeReport
 from mien.inference.session import Session
 from mien.inference.target import KnownPerson, check_seed
 from mien.media.discovery import passed_over
+from mien.media.encoders import check_encoder
 from mien.media.video_writer import check_quality
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
@@ -82,6 +83,7 @@ def anonymize(
     """
     how, options = session or SessionOptions(), options or AnonymizeOptions()
     check_quality(how.quality)
+    check_encoder(how.encoder)
     jobs = list_jobs(source, output, overwrite=how.overwrite, done="anonymized")
     check_seed(seed)
     call = _Call(source, output, method, seed, options, how, registry or Registry())

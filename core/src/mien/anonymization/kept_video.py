@@ -126,7 +126,10 @@ class KeptVideo:
         faces = 0
         for number in left:
             with PartSink(
-                parts[number], self._video, suffix=self._output.suffix, quality=self._session.quality
+                parts[number],
+                self._video,
+                suffix=self._output.suffix,
+                **self._session.encoding,
             ) as sink:
                 faces = drawing.draw(sink, self._segments[number], faces)
             self._drawn.keep(parts[number])
@@ -190,6 +193,7 @@ def _facts_of_drawing(job: Job, session: Session, policy: Policy) -> dict[str, s
     return {
         "format": job.output.suffix.lower(),
         "--quality": str(session.quality),
+        "--encoder": session.encoder or "",
         "--with or --policy": digest(*methods),
         "plugins": digest(session.provenance.plugins),
         "--keep, --only or --policy": digest(

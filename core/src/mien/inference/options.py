@@ -32,6 +32,8 @@ class SessionOptions:
     people are drawn at once (`to`), there is one for each of them."""
     quality: int = DEFAULT_QUALITY
     """Of videos, see `VideoSink`."""
+    encoder: str | None = None
+    """Of videos: what encodes them, one of `mien.media.encoders.encoders_to_ask_for`; None: the usual encoder."""
     sound: bool = True
     """Whether the sound of videos is kept. When anonymizing, `AnonymizeOptions.sound` has to say so too."""
     part: Part = WHOLE

@@ -73,7 +73,7 @@ class DrawTask:
         frames = self.video.frames(first, last + 1, deep=True)
         with (
             closing(prefetched(session.clock.over("decode", frames), FRAMES_AHEAD)) as decoded,
-            PartSink(self.part, self.video, suffix=self.suffix, quality=session.quality) as sink,
+            PartSink(self.part, self.video, suffix=self.suffix, **session.encoding) as sink,
         ):
             shown = (
                 (as_shown(frame, [], shape)[0], faces) for frame, (_, faces) in zip(decoded, self.faces, strict=True)
@@ -107,7 +107,11 @@ def swap_video(job: Job, video: VideoSource, session: Session, workers: SegmentW
         return report
     # Opened before anything is drawn: what it cannot hold is known at once.
     with open_sink(
-        job.output, video, synthetic=session.provenance, quality=session.quality, sound=session.sound
+        job.output,
+        video,
+        synthetic=session.provenance,
+        **session.encoding,
+        sound=session.sound,
     ) as sink:
         kept = KeptSegments(job.output, facts_of(video, session, job.output.suffix, segments))
         try:
@@ -209,7 +213,7 @@ def _draw_here(
         faces = 0
         for number in left:
             segment = segments[number]
-            with PartSink(kept.part(number), video, suffix=job.output.suffix, quality=session.quality) as sink:
+            with PartSink(kept.part(number), video, suffix=job.output.suffix, **session.encoding) as sink:
                 faces = draw(reader.read(segment), sink, session, segment, faces)
             kept.keep(kept.part(number), reader.state)
 

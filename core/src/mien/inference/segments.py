@@ -59,6 +59,7 @@ def facts_of(video: VideoSource, session: Session, suffix: str, segments: Sequen
         **facts_of_source(video, segments),
         "format": suffix.lower(),
         "--quality": str(session.quality),
+        "--encoder": session.encoder or "",
         "run": digest(session.run.digest, session.run.record),
         "plugins": digest(session.provenance.plugins),
         "--to or --reference": digest(session.provenance.action, *session.generator.facts_of_targets()),

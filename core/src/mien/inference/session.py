@@ -25,6 +25,7 @@ from mien.inference.report import FileReport
 from mien.inference.segment_length import check_segment_seconds
 from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
 from mien.media.credentials import Signer
+from mien.media.encoders import Encoding
 from mien.media.images import read_image
 from mien.media.part import Part
 from mien.media.provenance import PluginUse, Provenance
@@ -68,6 +69,7 @@ class Session:
     blender: str
     """What sets faces in, as a plugin choice."""
     quality: int
+    encoder: str | None
     sound: bool
     part: Part
     segment_seconds: float
@@ -136,6 +138,7 @@ class Session:
             blender=blender,
             recognizer=None,
             quality=options.quality,
+            encoder=options.encoder,
             sound=options.sound,
             part=options.part,
             segment_seconds=options.segment_seconds,
@@ -256,6 +259,11 @@ class Session:
         return swap_video(job, video, session)
 
     # What the parts above are made of
+
+    @property
+    def encoding(self) -> Encoding:
+        """How the images of videos are encoded."""
+        return Encoding(quality=self.quality, encoder=self.encoder)
 
     def targets_of(
         self,

@@ -18,6 +18,7 @@ from mien.inference.session import Session
 from mien.inference.target import FaceTarget
 from mien.media.animation import open_video
 from mien.media.discovery import passed_over
+from mien.media.encoders import check_encoder
 from mien.media.part import Part
 from mien.media.video_writer import check_quality
 from mien.plugins.registry import Registry
@@ -64,6 +65,7 @@ def swap(
     """
     options, registry = options or SessionOptions(), registry or Registry()
     check_quality(options.quality)
+    check_encoder(options.encoder)
     if options.recognizer and not options.person and not reference:
         raise MienError(
             "No person was named whom the recognizer is to tell apart.",

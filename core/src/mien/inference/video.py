@@ -33,7 +33,11 @@ def swap_whole_video(job: Job, video: VideoSource, session: Session) -> FileRepo
     known = FollowedFaces()
     with (
         open_sink(
-            job.output, video, synthetic=session.provenance, quality=session.quality, sound=session.sound
+            job.output,
+            video,
+            synthetic=session.provenance,
+            **session.encoding,
+            sound=session.sound,
         ) as sink,
         detected(video, session.detector, session.threads) as found,
     ):

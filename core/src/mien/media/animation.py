@@ -188,13 +188,14 @@ def open_sink(
     *,
     synthetic: Provenance | None,
     quality: int = DEFAULT_QUALITY,
+    encoder: str | None = None,
     sound: bool = True,
     titles: bool = True,
 ) -> VideoSink:
     """What writes such a video; see `VideoSink` and `AnimationSink`, whose errors it raises."""
     if isinstance(like, AnimationSource):
         return AnimationSink(path, like, synthetic=synthetic)
-    return VideoSink(path, like, synthetic=synthetic, quality=quality, sound=sound, titles=titles)
+    return VideoSink(path, like, synthetic=synthetic, quality=quality, encoder=encoder, sound=sound, titles=titles)
 
 
 def _with_alpha_flag(webp: bytes) -> bytes:

@@ -4,6 +4,7 @@ import os
 from fractions import Fraction
 from typing import Any, cast
 
+import av
 import numpy as np
 from av.codec.context import Flags
 from av.container import OutputContainer
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from mien.contracts.face import RgbImage
 from mien.geometry.pixel_shape import in_square_pixels, size_in_square_pixels
 from mien.media.deep_images import merged
+from mien.media.encoders import cannot_open, check_fits, family_of, is_deep
 from mien.media.video_reader import CONVERSION, Frame, VideoSource
 
 _MP4_FORMATS = ("mp4", "mov", "ipod")
@@ -34,11 +36,12 @@ _VP9_OPTIONS = {"deadline": "good", "cpu-used": "5", "row-mt": "1", "tile-column
 class ImageEncoder:
     """How images that come from a video are encoded for a file of some format, as `VideoSink` says.
 
-    like: the video. suffix: of the file. quality: on x264's scale.
+    like: the video. suffix: of the file. quality: on x264's scale. encoder: one of `encoders_to_ask_for`; None: the
+    usual one. Raises MienError if that one does not go with the file or the size of the images.
     """
 
-    def __init__(self, like: VideoSource, suffix: str, quality: int) -> None:
-        self._like, self._quality = like, quality
+    def __init__(self, like: VideoSource, suffix: str, quality: int, encoder: str | None = None) -> None:
+        self._like, self._quality, self._asked = like, quality, encoder
         self._in_webm = suffix.lower() == ".webm"
         # FFmpeg writes the shape of pixels into a .webm only if it is told otherwise than PyAV can.
         self._is_stretched = self._in_webm and like.pixel_shape != 1
@@ -46,20 +49,31 @@ class ImageEncoder:
         self._width, self._height = size_in_square_pixels(like.width, like.height, shape)
         # The VP9 that PyAV brings has 8 bits, and its AV1 even sides.
         self._is_deep = like.bits > 8 and not (self._in_webm and (self._width % 2 or self._height % 2))
+        if encoder is not None:
+            check_fits(encoder, self._width, self._height, in_webm=self._in_webm)
+            self._is_deep = like.bits > 8 and is_deep(encoder)
+        self._family = family_of(encoder) if encoder else None
 
     def add_to(self, output: OutputContainer) -> VideoStream:
-        """Give a file that is not yet begun the stream of the images."""
+        """Give a file that is not yet begun the stream of the images.
+
+        Raises MienError if an encoder that was asked for cannot be used here.
+        """
         like = self._like
         encoder, quality, options = self._encoder()
         if encoder == _AV1:
             os.environ.setdefault(*_AV1_ERRORS_ALONE)
-        stream = cast(VideoStream, output.add_stream(encoder, rate=like.rate, options={**options, "crf": str(quality)}))
+        scales = self._family.quality_options if self._family else ("crf",)
+        options = {**options, **dict.fromkeys(scales, str(quality))}
+        stream = cast(VideoStream, output.add_stream(encoder, rate=like.rate, options=options))
         context = stream.codec_context
         context.width, context.height = self._width, self._height
         context.pix_fmt = "yuv420p" if encoder == _AV1 else _pixel_format(like, any_size=self._in_webm)
-        if self._is_deep:
+        if self._family:
+            context.pix_fmt = "p010le" if self._is_deep else self._family.pixel_format
+        elif self._is_deep:
             context.pix_fmt += "10le"
-        if encoder == _HEVC and output.format.name in _MP4_FORMATS:
+        if encoder.startswith(("hevc_", _HEVC)) and output.format.name in _MP4_FORMATS:
             context.codec_tag = "hvc1"  # by which Apple's players know it
         context.sample_aspect_ratio = Fraction(1) if self._is_stretched else like.pixel_shape
         context.time_base = stream.time_base = like.time_base
@@ -67,6 +81,11 @@ class ImageEncoder:
         context.flags |= Flags.frame_duration
         context.color_range, context.colorspace = like.color.range, like.color.stored_space
         context.color_primaries, context.color_trc = like.color.primaries, like.color.transfer
+        if self._asked is not None:
+            try:
+                context.open()
+            except (av.error.FFmpegError, OSError, ValueError) as error:
+                raise cannot_open(encoder, error) from error
         return stream
 
     def frame(self, stream: VideoStream, image: RgbImage, before: Frame | None) -> VideoFrame:
@@ -100,7 +119,9 @@ class ImageEncoder:
         bits = 10 if self._is_deep else 8
         if self._like.bits > bits:
             lost.append(f"{self._like.bits} bits a channel became {bits}")
-        if self._like.hdr.x265_params() and (not self._is_deep or self._in_webm):
+        if self._family and _pixel_format(self._like, any_size=False) != "yuv420p":
+            lost.append("its colors are stored at half of their resolution (4:2:0)")
+        if self._like.hdr.x265_params() and (not self._is_deep or self._in_webm or self._family):
             lost.append("what the source says of its display and brightness (HDR metadata) is left out")
         return lost
 
@@ -109,10 +130,12 @@ class ImageEncoder:
 
     def _encoder(self) -> tuple[str, int, dict[str, str]]:
         """What encodes the images, the quality on its own scale, and its options."""
+        if self._asked is not None and self._family:
+            return self._asked, self._quality, self._family.options
         of_webm = round(self._quality * _WORST_VP9_QUALITY / WORST_QUALITY)
         if self._in_webm:
             return (_AV1, max(1, of_webm), _AV1_OPTIONS) if self._is_deep else (_VP9, of_webm, _VP9_OPTIONS)
-        if self._is_deep:
+        if self._is_deep or self._asked == _HEVC:
             params = _X265_OPTIONS["x265-params"] + self._like.hdr.x265_params()
             return _HEVC, self._quality, {**_X265_OPTIONS, "x265-params": params}
         return _H264, self._quality, _X264_OPTIONS

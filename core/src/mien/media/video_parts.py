@@ -24,15 +24,15 @@ class PartSink:
     """A part to write to, as a context manager; the file stands there when the block ends without an error.
 
     path: where to, with `PART_SUFFIX`. like: the video that the images come from. suffix: of the file that the part is
-    for. quality: on x264's scale. Its first image can be decoded without those before it. Its times count from an hour
-    before it.
+    for. quality, encoder: as of `VideoSink`. Its first image can be decoded without those before it. Its times count
+    from an hour before it.
 
     Raises MienError as `whole_file`.
     """
 
-    def __init__(self, path: Path, like: VideoSource, *, suffix: str, quality: int) -> None:
+    def __init__(self, path: Path, like: VideoSource, *, suffix: str, quality: int, encoder: str | None = None) -> None:
         self._path, self._like = path, like
-        self._images = ImageEncoder(like, suffix, quality)
+        self._images = ImageEncoder(like, suffix, quality, encoder)
         self._stack = ExitStack()
         self._shift: int | None = None
 

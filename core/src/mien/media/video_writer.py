@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.media.credentials import remove_sidecar
+from mien.media.encoders import check_encoder
 from mien.media.files import whole_file
 from mien.media.image_encoder import WORST_QUALITY, ImageEncoder
 from mien.media.part import timecode_after
@@ -62,10 +63,12 @@ class VideoSink:
 
     path: where to. like: the video that the images come from. synthetic: the mark of images that were drawn, and what
     signs the file, if anything does.
-    quality: from 0 (best) to 51, x264's constant rate factor; for VP9 it is scaled to 0…63.
+    quality: from 0 (best) to 51, x264's constant rate factor; for VP9 it is scaled to 0…63. encoder: one of
+    `mien.media.encoders.encoders_to_ask_for`, as those of graphics cards; None: the usual one.
     sound, titles: whether those of `like` are kept; with titles, subtitles and chapters.
 
-    Raises MienError for an unknown suffix, a quality out of range, a full disk and a missing permission.
+    Raises MienError for an unknown suffix, a quality out of range, an encoder that cannot be used, a full disk and a
+    missing permission.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class VideoSink:
         *,
         synthetic: Provenance | None,
         quality: int = DEFAULT_QUALITY,
+        encoder: str | None = None,
         sound: bool = True,
         titles: bool = True,
     ) -> None:
@@ -84,11 +88,12 @@ class VideoSink:
                 f"Use one of {', '.join(WRITABLE_SUFFIXES)}.",
             )
         check_quality(quality)
+        check_encoder(encoder)
         self.path = path
         self._like = like
         self._synthetic = synthetic
         self._keeps_sound, self._keeps_titles = sound, titles
-        self._encoder = ImageEncoder(like, path.suffix, quality)
+        self._encoder = ImageEncoder(like, path.suffix, quality, encoder)
         self.notes: tuple[str, ...] = ()
         """What of the source is left out or changed, besides its images; each as a sentence without its end."""
         self._stack = ExitStack()
