@@ -93,9 +93,9 @@ def by_pixels(clips: Sequence[Path], extractor: str, frames: int, models: dict[s
         video = VideoSource(clip)
         for index in spread_indices(len(video.frame_times()), frames):
             image = next(video.frames(int(index), int(index) + 1)).image
-            boxes = [face.box for face in extractors.extract(image)]
-            for name, changed in changes(image, boxes, models):
-                shares[name] += [unchanged_share(image, changed, box) for box in boxes]
+            faces = extractors.extract(image)
+            for name, changed in changes(image, [face.box for face in faces], models):
+                shares[name] += [unchanged_share(image, changed, face) for face in faces]
     print(f"By pixels alone, {extractor}:")
     for name, of_faces in shares.items():
         values = np.array(of_faces)[np.isfinite(of_faces)]

@@ -17,7 +17,7 @@ from mien.auditing.choice import choose_plugins
 from mien.auditing.frames import pair_frames
 from mien.auditing.pairs import pair_files
 from mien.auditing.unchanged import IS_UNCHANGED, unchanged_share
-from mien.contracts.face import Box, RgbImage
+from mien.contracts.face import Box, Face, RgbImage
 from mien.geometry.boxes import longer_side
 from mien.media.images import read_image, write_image
 from mien.media.video_reader import Frame, VideoSource
@@ -180,12 +180,25 @@ def test_the_files_of_folders_belong_together_by_their_names(tmp_path: Path, fin
 def test_what_counts_as_unchanged(change: Callable[[RgbImage], RgbImage], is_left: bool, finder: ExtractorSet) -> None:
     image = read_image(FACE)
     (face,) = finder.extract(image)
-    assert (unchanged_share(image, change(image), face.box) >= IS_UNCHANGED) is is_left
-    assert unchanged_share(image, image, face.box) == 1.0
+    assert (unchanged_share(image, change(image), face) >= IS_UNCHANGED) is is_left
+    assert unchanged_share(image, image, face) == 1.0
+
+
+def test_what_stays_around_a_new_face_is_not_the_face() -> None:
+    image = read_image(FACE)
+    (face,) = ExtractorSet("blazeface", Registry()).extract(image)
+    assert face.landmarks is not None
+    low, high = face.landmarks[17:].min(0).astype(int), face.landmarks[17:].max(0).astype(int)
+    drawn = image.copy()
+    drawn[low[1] : high[1], low[0] : high[0]] = drawn[low[1] : high[1], low[0] : high[0]][:, ::-1]
+    box = face.box
+    reaching_down = replace(face, box=replace(box, bottom=box.bottom + 0.5 * (box.bottom - box.top)))
+    assert unchanged_share(image, drawn, reaching_down) < IS_UNCHANGED
+    assert unchanged_share(image, drawn, replace(reaching_down, landmarks=None)) >= IS_UNCHANGED
 
 
 def test_of_a_face_outside_of_the_image_nothing_is_said() -> None:
-    assert np.isnan(unchanged_share(read_image(FACE), read_image(FACE), Box(-50, -50, -10, -10)))
+    assert np.isnan(unchanged_share(read_image(FACE), read_image(FACE), Face(Box(-50, -50, -10, -10), None, 1.0)))
 
 
 def test_who_took_part_does_not_audit() -> None:

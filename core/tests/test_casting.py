@@ -1,5 +1,6 @@
 """Whether somebody who resembles the person who was filmed is not the one that they are drawn as."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from mien import Box, Session, anonymize
 from mien.anonymization.analysis import encode
-from mien.anonymization.casting import CANDIDATES, ENOUGH, Casting, Seen, candidates
+from mien.anonymization.casting import CANDIDATES, ENOUGH, STILL_ENOUGH, Casting, Seen, candidates
 from mien.anonymization.methods import Method, Methods
 from mien.media.images import write_image
 from mien.media.video_reader import VideoSource
@@ -77,6 +78,29 @@ def test_anonymizing_draws_people_who_are_far_enough(tmp_path, seen, name):
     for seed in range(2):
         (file,) = anonymize(source, output.with_stem(f"out{seed}"), seed=seed).files
         assert file.check.smallest_distance > 1.05 * file.check.same_person_below
+
+
+def test_a_person_of_other_files_is_kept_unless_they_are_too_near_here(casting, seen):
+    order = list(candidates(0))
+    distances = {number: nearest(casting, number, seen) for number in order[:6]}
+    limit = casting.recognizer.same_person_below
+    near, far = (pick(distances, key=distances.get) for pick in (min, max))
+    assert distances[near] < ENOUGH * limit, "otherwise nothing is tried here"
+    strict = replace(casting, recognizer=Limited(casting.recognizer, distances[near] / STILL_ENOUGH + 0.01))
+    assert strict.choose(near, seen, is_used=True) != near
+    loose = replace(casting, recognizer=Limited(casting.recognizer, distances[far] / STILL_ENOUGH - 0.01))
+    assert distances[far] < ENOUGH * loose.recognizer.same_person_below
+    assert loose.choose(far, seen, is_used=True) == far
+
+
+class Limited:
+    """A recognizer with another limit."""
+
+    def __init__(self, recognizer, same_person_below):
+        self._recognizer, self.same_person_below = recognizer, same_person_below
+
+    def __getattr__(self, name):
+        return getattr(self._recognizer, name)
 
 
 def test_the_same_faces_get_the_same_person(casting, seen):

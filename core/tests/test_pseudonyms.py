@@ -37,6 +37,20 @@ def test_a_person_of_another_file_is_the_same_and_others_are_others(recognizer):
     assert pseudonyms.of_file("c.png", {0: at(1.05)})[0] == second[1]
 
 
+def test_whoever_gets_another_number_keeps_that_one(recognizer):
+    pseudonyms, asked = Pseudonyms(BySeed(7), recognizer), []
+
+    def choose(person, number, is_used):
+        asked.append((person, number, is_used))
+        return number + 1 if is_used else number
+
+    first = pseudonyms.of_file("a.png", {0: at(0.0)}, choose)
+    second = pseudonyms.of_file("b.png", {0: at(0.1)}, choose)
+    assert second[0] == first[0] + 1
+    assert pseudonyms.of_file("c.png", {0: at(0.05)}, lambda person, number, is_used: number) == second
+    assert asked == [(0, first[0], False), (0, first[0], True)]
+
+
 def test_two_faces_of_one_file_are_never_one_person(recognizer):
     pseudonyms = Pseudonyms(BySeed(7), recognizer)
     first = pseudonyms.of_file("a.png", {0: at(0.0)})

@@ -25,6 +25,8 @@ CANDIDATES = 16
 """So many synthetic people are tried; if none is far enough, the farthest is taken."""
 ENOUGH = 1.2
 """Distance that is far enough, as a multiple of the recognizer's limit."""
+STILL_ENOUGH = 1.1
+"""The same for a person as whom somebody is drawn in other files already."""
 FACES_TRIED = 5
 """On so many faces of a video each is tried."""
 
@@ -46,24 +48,25 @@ class Casting:
     recognizer: Recognizer | None
     """What tells people apart; None: nothing does, and nobody is tried."""
 
-    def choose(self, number: int, seen: Sequence[Seen]) -> int:
+    def choose(self, number: int, seen: Sequence[Seen], *, is_used: bool = False) -> int:
         """The number of the synthetic person for whoever was seen: that number, or one that follows from it.
 
-        seen: some of their faces; those that cannot be drawn or encoded are passed over. The same number and faces give
-        the same. Raises MienError if a plugin fails.
+        seen: some of their faces; those that cannot be drawn or encoded are passed over. is_used: whether they are
+        drawn as that person in other files: then they stay so, unless that person is too near to them here. The same
+        number and faces give the same. Raises MienError if a plugin fails.
         """
         recognizer = self.recognizer
         tried = [one for one in seen if one.face.landmarks is not None and self.methods.can_cast(one.face)]
         if recognizer is None or not tried:
             return number
         originals = [encode(recognizer, one.image, [one.face])[0] for one in tried]
-        enough = ENOUGH * recognizer.same_person_below
+        enough, still_enough = (times * recognizer.same_person_below for times in (ENOUGH, STILL_ENOUGH))
         farthest, chosen = -1.0, number
         for candidate in candidates(number):
             nearest = self._nearest(candidate, tried, originals, recognizer, farthest)
             if nearest > farthest:
                 farthest, chosen = nearest, candidate
-            if nearest >= enough:
+            if nearest >= enough or (is_used and candidate == number and nearest >= still_enough):
                 break
         return chosen
 

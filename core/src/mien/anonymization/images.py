@@ -85,6 +85,8 @@ class _Treated:
     encodings: Mapping[int, Encoding]
     """Track → encoding, as far as they were needed so far."""
     file: LoadedFile | None
+    notes: tuple[str, ...]
+    """On whom its faces are drawn as."""
 
 
 def _anonymized(images: Iterable[LoadedImage], session: Session, policy: Policy) -> Iterator[AnonymizedFile]:
@@ -113,7 +115,7 @@ def _scene(image: RgbImage, loaded: LoadedImage, session: Session, policy: Polic
         targets = policy.targets(
             loaded.job, people, {face.track: [Seen(image, face)] for face in faces if face.track in people}
         )
-    return targets.scene(image, faces, _Treated(loaded.job, faces, encodings, loaded.file))
+    return targets.scene(image, faces, _Treated(loaded.job, faces, encodings, loaded.file, targets.notes))
 
 
 def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: Policy) -> AnonymizedFile:
@@ -150,7 +152,7 @@ def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: 
         faces=len(scene.faces),
         undrawn=len(faces) - len(scene.faces) - kept,
         no_face=no_face,
-        notes=lost_in(scene.context.file, job.output) if scene.context.file else (),
+        notes=(*(lost_in(scene.context.file, job.output) if scene.context.file else ()), *scene.context.notes),
         failure=failure,
         people=len(scene.faces),
         kept=kept,

@@ -99,6 +99,8 @@ class Targets:
     methods: Methods
     ids: Mapping[int, int]
     """Person → number of the synthetic one."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of it, as sentences without an end."""
 
     def scene(self, image: RgbImage, faces: Iterable[TrackedFace], context: T) -> Scene[T]:
         """An image with those of its faces that are to be drawn, and can be."""
@@ -147,15 +149,23 @@ class Policy:
         self, job: Job, encodings: Mapping[int, NDArray[np.float32]], seen: Mapping[int, Sequence[Seen]]
     ) -> "Targets":
         """As whom the people of a file are drawn. encodings: person → float32 (K, D), all who are not kept. seen: some
-        of their faces, by which those who were not there before get somebody who is not like them."""
+        of their faces, by which they get somebody who is not like them."""
         root = self.source if self.source.is_dir() else self.source.parent
         file = job.source.path.relative_to(root).as_posix()
         casting = Casting(self.methods, self.recognizer)
 
-        def choose(person: int, number: int) -> int:
-            return casting.choose(number, seen.get(person, ()))
+        others: list[int] = []
 
-        return Targets(self.methods, self.pseudonyms.of_file(file, encodings, choose))
+        def choose(person: int, number: int, is_used: bool) -> int:
+            chosen = casting.choose(number, seen.get(person, ()), is_used=is_used)
+            if is_used and chosen != number:
+                others.append(person)
+            return chosen
+
+        ids = self.pseudonyms.of_file(file, encodings, choose)
+        who = "somebody" if len(others) == 1 else f"{len(others)} people"
+        note = f"from here on another new face for {who} seen before: the one before was too near to their own here"
+        return Targets(self.methods, ids, (note,) if others else ())
 
     def put_in_place(
         self, draft: Path, job: Job, check: Check | None, leaks: int = 0

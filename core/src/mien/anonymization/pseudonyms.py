@@ -96,19 +96,21 @@ class Pseudonyms:
         self,
         file: str,
         encodings: Mapping[int, NDArray[np.float32]],
-        choose: Callable[[int, int], int] = lambda person, number: number,
+        choose: Callable[[int, int, bool], int] = lambda person, number, is_used: number,
     ) -> dict[int, int]:
         """Person → the number of the synthetic person as whom they are drawn, for people of a file who are all
         different.
 
         file: its path below the input, with slashes. encodings: person → float32 (K, D); K may be 0: nobody known.
-        choose: what makes of a new person and their number the number that they keep.
+        choose: what makes of a person and their number the number that they have from now on; and whether they were
+        drawn by that number before.
         """
         means = {person: self._mean(of_person) for person, of_person in encodings.items()}
         again = self._matches(means)
         numbers: dict[int, int] = {}
         for person, mean in means.items():
-            known = again.get(person) or _Known(choose(person, self.ids.number(file, person, mean)), [])
+            known = again.get(person) or _Known(self.ids.number(file, person, mean), [])
+            known.id = choose(person, known.id, person in again)
             if mean is not None:
                 if not known.encodings:
                     self.known.append(known)

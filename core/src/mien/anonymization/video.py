@@ -72,7 +72,7 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
                 else plan_redaction(analysis, options.margin_seconds, can_draw)
             )
             _draw(sink, Drawing(video, session, targets, analysis, redaction), unfinished)
-        notes = sink.notes
+        notes = (*sink.notes, *targets.notes)
         checked = _frames_to_search(analysis, redaction)
         leaks, check = _looked_at_again(draft, video, session, policy, analysis, redaction, checked)
         if leaks:

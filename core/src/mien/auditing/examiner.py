@@ -97,7 +97,7 @@ def _compared(
             max(face.score, match.score if match else 0.0),
             in_original=True,
             in_output=match is not None,
-            unchanged=unchanged_share(images.original, images.output, face.box),
+            unchanged=unchanged_share(images.original, images.output, face),
             original_encoding=original_encoding,
             output_encoding=output_encoding,
             judged=tuple(map(_distance, recognizers[1:], judged)),
@@ -108,7 +108,7 @@ def _compared(
             face.score,
             in_original=False,
             in_output=True,
-            unchanged=unchanged_share(images.original, images.output, face.box),
+            unchanged=unchanged_share(images.original, images.output, face),
             original_encoding=None,
             output_encoding=None,
         )
