@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +116,22 @@ def test_what_cannot_be_said_is_not_passed_over() -> None:
         result = subprocess.run([sys.executable, "-m", "mien_cli", "runs"], stdout=full, stderr=subprocess.PIPE)
     assert result.returncode != 0
     assert b"No space left on device" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["swap", "run", "nothing.mp4", "out.mp4"],
+        ["anonymize", "nothing.mp4", "out.mp4"],
+        ["audit", "nothing.mp4", "out.mp4"],
+        ["faces", "nothing.mp4"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_an_input_that_is_not_there_is_said_before_anything_is_loaded(arguments: list[str], tmp_path: Path) -> None:
+    program = LOADED.replace("assert not end.code, end.code", "assert end.code == 2, end.code")
+    result = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert "There is no file or folder nothing.mp4" in result.stderr
+    assert "torch" not in result.stdout and "dlib" not in result.stdout

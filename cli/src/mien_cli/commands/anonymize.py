@@ -218,6 +218,9 @@ def anonymize(
       mien anonymize street.mp4 out.mp4 --start 0:01:05 --end 0:01:20.500
       mien anonymize signing.mp4 out.mp4 --masker brows+hands --enhance match_grain
     """
+    from mien.media.discovery import check_there
+
+    check_there(source)  # before torch and the networks are loaded
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import AnonymizeOptions, SessionOptions
     from mien import anonymize as run_anonymize

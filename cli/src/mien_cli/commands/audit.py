@@ -79,6 +79,9 @@ def audit(
       mien audit street.mp4 street_deface.mp4 --out report --every 5
       mien audit album album_anonymous --keep anna.jpg
     """
+    from mien.media.discovery import check_there
+
+    check_there(original, output)  # before torch and the networks are loaded
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import AuditOptions
     from mien import audit as run_audit

@@ -63,6 +63,9 @@ def faces(
       mien faces album clips --out faces.json --extractor centerface+blazeface
       mien faces crowd.mp4 --out faces.json --thorough --no-identities
     """
+    from mien.media.discovery import check_there
+
+    check_there(*sources)  # before torch and the networks are loaded
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import FacesOptions, MienError, find_faces, write_faces
     from mien.detection.document import as_json

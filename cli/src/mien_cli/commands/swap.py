@@ -126,6 +126,9 @@ def swap(
       mien swap anna-ben holiday.mp4 swapped.mp4 --to anna --start 1:05 --end 1:20.5
       mien swap anna-ben holiday.mp4 swapped.mp4 --to anna --blender auto
     """
+    from mien.media.discovery import check_there
+
+    check_there(source)  # before torch and the networks are loaded
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import SessionOptions
     from mien import swap as run_swap

@@ -158,10 +158,21 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
         elif path.exists():
             found = [_source(path) or Source(path, "unreadable", _why_neither(path))]
         else:
-            raise MienError(f"There is no file or folder {path}.", f"ls {path.parent}")
+            raise _nothing_at(path)
         for source in found:
             sources.setdefault(source.path.resolve(), source)
     return list(sources.values())
+
+
+def check_there(*paths: Path) -> None:
+    """Raises MienError for a path at which there is nothing, as `find_sources` would later."""
+    for path in paths:
+        if not path.exists():
+            raise _nothing_at(path)
+
+
+def _nothing_at(path: Path) -> MienError:
+    return MienError(f"There is no file or folder {path}.", f"ls {path.parent}")
 
 
 def passed_over(folder: Path) -> list[Path]:
