@@ -36,10 +36,10 @@ def main() -> None:
     parser.add_argument(
         "--preprocessed",
         type=float,
-        default=23.0,
+        default=109.0,
         help="frames/s that a core preprocesses: by docs/performance.md, at 640×360 with blazeface",
     )
-    parser.add_argument("--swapped", type=float, default=13.0, help="frames/s that a core swaps: the same, with morph")
+    parser.add_argument("--swapped", type=float, default=39.0, help="frames/s that a core swaps: the same, with morph")
     options = parser.parse_args()
     if options.videos:
         print_archive(options)
