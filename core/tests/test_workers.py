@@ -87,8 +87,12 @@ def test_a_worker_is_made_once_in_a_process_and_kept_from_task_to_task(calls: An
 def test_two_tasks_are_at_work_at_once_and_the_later_one_reports_before_the_earlier_one_is_done(
     calls: Any, pool: WorkerPool, tmp_path: Path
 ) -> None:
-    steps = list(run_tasks(pool, calls.Waiting(tmp_path / "flag"), ["wait", "go"]))
-    assert steps.index("go") < steps.index(TaskDone("wait", "wait")) < steps.index(TaskDone("go", "go"))
+    steps = []
+    for step in run_tasks(pool, calls.Waiting(tmp_path / "flag"), ["wait", "start"]):
+        steps.append(step)
+        if step == "start":  # the earlier one is done only once this is heard
+            (tmp_path / "flag").touch()
+    assert steps.index("start") < steps.index(TaskDone("wait", "wait")) < steps.index(TaskDone("start", "start"))
 
 
 def test_no_more_tasks_are_taken_than_may_be_ahead(calls: Any, pool: WorkerPool) -> None:

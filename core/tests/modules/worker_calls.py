@@ -39,7 +39,7 @@ class Squares:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Workers that wait at the task "wait" until another one has begun with "go", and say so by a file beside it."""
+    """Workers that wait at the task "wait" until the flag's file is there, and say so by a file beside it."""
 
     flag: Path
 
@@ -48,8 +48,6 @@ class Waiting:
 
         def work(task: str, report: Callable[[str], None]) -> str:
             report(task)
-            if task == "go":
-                self.flag.touch()
             if task == "wait":
                 self.flag.with_suffix(".awaited").touch()
             while task == "wait" and not self.flag.exists():
