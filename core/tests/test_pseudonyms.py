@@ -49,6 +49,8 @@ def test_whoever_gets_another_number_keeps_that_one(recognizer):
     assert second[0] == first[0] + 1
     assert pseudonyms.of_file("c.png", {0: at(0.05)}, lambda person, number, is_used: number) == second
     assert asked == [(0, first[0], False), (0, first[0], True)]
+    assert pseudonyms.of_file("b.png", {0: at(0.1)}, choose) == second, "a file that is done again is as it was"
+    assert len(asked) == 2
 
 
 def test_two_faces_of_one_file_are_never_one_person(recognizer):

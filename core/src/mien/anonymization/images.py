@@ -86,7 +86,7 @@ class _Treated:
     """Track → encoding, as far as they were needed so far."""
     file: LoadedFile | None
     notes: tuple[str, ...]
-    """On whom its faces are drawn as."""
+    """On the people that its faces are drawn as."""
 
 
 def _anonymized(images: Iterable[LoadedImage], session: Session, policy: Policy) -> Iterator[AnonymizedFile]:

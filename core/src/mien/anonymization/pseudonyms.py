@@ -110,12 +110,13 @@ class Pseudonyms:
         numbers: dict[int, int] = {}
         for person, mean in means.items():
             known = again.get(person) or _Known(self.ids.number(file, person, mean), [])
-            known.id = choose(person, known.id, person in again)
+            # A file that is done again, as after an interrupted call, shows whom it showed.
+            is_new = mean is None or not any(np.array_equal(mean, one) for one in known.encodings)
+            if is_new:
+                known.id = choose(person, known.id, person in again)
             if mean is not None:
                 if not known.encodings:
                     self.known.append(known)
-                # Once, also if a file is done again, as after an interrupted call.
-                is_new = not any(np.array_equal(mean, one) for one in known.encodings)
                 if is_new and len(known.encodings) < ENCODINGS_KEPT:
                     known.encodings.append(mean)
             numbers[person] = known.id

@@ -147,14 +147,7 @@ def _seen(video: VideoSource, policy: Policy, analysis: VideoAnalysis, people: S
 
 def _sink(draft: Path, video: VideoSource, session: Session, policy: Policy) -> VideoSink:
     sound = policy.options.sound and session.sound
-    return open_sink(
-        draft,
-        video,
-        synthetic=session.provenance,
-        **session.encoding,
-        sound=sound,
-        titles=False,
-    )
+    return open_sink(draft, video, synthetic=session.provenance, **session.encoding, sound=sound, titles=False)
 
 
 def _refused(job: Job, analysis: VideoAnalysis) -> MienError | None:

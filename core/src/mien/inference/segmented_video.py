@@ -106,13 +106,7 @@ def swap_video(job: Job, video: VideoSource, session: Session, workers: SegmentW
         remove_parts(job.output)
         return report
     # Opened before anything is drawn: what it cannot hold is known at once.
-    with open_sink(
-        job.output,
-        video,
-        synthetic=session.provenance,
-        **session.encoding,
-        sound=session.sound,
-    ) as sink:
+    with open_sink(job.output, video, synthetic=session.provenance, **session.encoding, sound=session.sound) as sink:
         kept = KeptSegments(job.output, facts_of(video, session, job.output.suffix, segments))
         try:
             with kept.named(job.output):

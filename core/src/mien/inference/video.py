@@ -32,13 +32,7 @@ def swap_whole_video(job: Job, video: VideoSource, session: Session) -> FileRepo
     session.progress.start(video.path.name, len(video.frame_times()))
     known = FollowedFaces()
     with (
-        open_sink(
-            job.output,
-            video,
-            synthetic=session.provenance,
-            **session.encoding,
-            sound=session.sound,
-        ) as sink,
+        open_sink(job.output, video, synthetic=session.provenance, **session.encoding, sound=session.sound) as sink,
         detected(video, session.detector, session.threads) as found,
     ):
         draw(known.over(found, session, video), sink, session)

@@ -35,15 +35,13 @@ class TfliteNetwork:
             if shape is not None:
                 self._interpreter.resize_tensor_input(self._input, list(shape), strict=False)
             self._interpreter.allocate_tensors()
-        self.shape: tuple[int, ...] = tuple(int(side) for side in self._interpreter.get_input_details()[0]["shape"])
-        """Of the input."""
         indices = {output["name"]: output["index"] for output in self._interpreter.get_output_details()}
         if missing := [name for name in outputs if name not in indices]:
             raise ValueError(f"it has no output {missing[0]}, but {', '.join(indices)}")
         self._outputs = [indices[name] for name in outputs]
 
     def __call__(self, values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """The outputs for an input of `shape`; images are (1, H, W, C). Raises ValueError for another shape."""
+        """The outputs for an input; images are (1, H, W, C). Raises ValueError for another shape than the network's."""
         self._interpreter.set_tensor(self._input, values)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]
