@@ -711,10 +711,10 @@ def test_a_full_disk_is_told_and_nothing_is_lost(third_party: Any, dataset: Path
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4.5 MB: room for some ten faces twice."""
+    """A disk of 5 MB: room for some ten faces twice."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4500k", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=5000k", "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("no permission to mount a small disk")
     yield folder
@@ -742,7 +742,7 @@ def test_a_disk_that_fills_while_merging_is_told_and_the_shards_stay(
 ) -> None:
     images = [write(tmp_path / "images" / f"{number:02d}.png", frames[number % 8]) for number in range(14)]
     filler = disk / "filler"
-    filler.write_bytes(b"0" * 400_000)
+    filler.write_bytes(b"0" * 700_000)
     with pytest.raises(MienError, match="disk is full"):
         third_party.preprocess(disk / "E", sources=images)
     assert not (disk / "E" / ".faces.new").exists()
@@ -783,15 +783,19 @@ def test_a_file_in_the_way_is_told(third_party: Any, finished: Path, tmp_path: P
 
 
 def test_without_hard_links_images_are_copied(
-    third_party: Any, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    third_party: Any, finished: Path, frames: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shutil.copytree(finished, tmp_path / "linked" / "E")
+    write(tmp_path / "linked" / "E" / "raw" / "new.png", frames[0])
+    shutil.copytree(tmp_path / "linked" / "E", tmp_path / "copied" / "E")
+    assert third_party.preprocess(tmp_path / "linked" / "E").images_done == 1
+
     def refuse(source: Path, target: Path) -> None:
         raise PermissionError(1, "Operation not permitted", str(source), None, str(target))
 
     monkeypatch.setattr(os, "link", refuse)
-    shutil.copytree(finished / "raw", tmp_path / "E" / "raw")
-    third_party.preprocess(tmp_path / "E")
-    assert contents(tmp_path / "E") == contents(finished)
+    assert third_party.preprocess(tmp_path / "copied" / "E").images_done == 1
+    assert contents(tmp_path / "copied" / "E") == contents(tmp_path / "linked" / "E")
 
 
 # Real faces, all formats

@@ -1,5 +1,6 @@
 """A face where it was found, and the same face cut out. Nothing else travels between the plugins."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -38,12 +39,15 @@ class Box:
     @property
     def corners(self) -> NDArray[np.float32]:
         """float32 (4, 2) in image pixels: left top, right top, right bottom, left bottom of the face."""
-        angle = np.deg2rad(self.angle_degrees)
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        center = np.array([self.left + self.right, self.top + self.bottom]) / 2
-        half = np.array([self.right - self.left, self.bottom - self.top]) / 2
-        corners: NDArray[np.float64] = center + (half * [[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ turn.T
-        return corners.astype(np.float32)
+        angle = math.radians(self.angle_degrees)
+        cosine, sine = math.cos(angle), math.sin(angle)
+        center_x, center_y = (self.left + self.right) / 2, (self.top + self.bottom) / 2
+        right, down = (self.right - self.left) / 2, (self.bottom - self.top) / 2
+        corners = [
+            (center_x + (x * cosine - y * sine), center_y + (x * sine + y * cosine))
+            for x, y in ((-right, -down), (right, -down), (right, down), (-right, down))
+        ]
+        return np.array(corners, np.float32)
 
 
 SURELY_A_FACE = 0.7

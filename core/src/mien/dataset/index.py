@@ -44,12 +44,12 @@ def known_sources(kept: pa.Table, dropped: pa.Table) -> dict[str, KnownSource]:
     """What a dataset knows of each source. The tables' rows of one source stand together."""
     known: dict[str, KnownSource] = {}
     for table, is_kept in ((kept, True), (dropped, False)):
+        sizes, times = (table.column(name).to_numpy() for name in ("source_size", "source_mtime_ns"))
         for name, rows in _runs(table):
-            status = table.slice(rows.start, 1).select(["source_size", "source_mtime_ns"]).to_pylist()[0]
             before = known.get(name)
             known[name] = KnownSource(
-                status["source_size"],
-                status["source_mtime_ns"],
+                int(sizes[rows.start]),
+                int(times[rows.start]),
                 rows if is_kept else (before.kept if before else range(0)),
                 range(0) if is_kept else rows,
             )

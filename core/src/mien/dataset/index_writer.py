@@ -1,6 +1,7 @@
 """Writing index.parquet, and counting what it says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import compress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -96,7 +97,10 @@ def _with_columns(kept: pa.Table, people: Sequence[str | None], tracks: NDArray[
 
 
 def _images_read(kept: pa.Table, dropped: pa.Table) -> int:
-    columns = ["source", "frame"]
-    readable = [not str(reason).startswith(UNREADABLE) for reason in dropped.column("dropped").to_pylist()]
-    rows = pa.concat_tables([kept.select(columns), dropped.filter(pa.array(readable, pa.bool_())).select(columns)])
-    return len(rows.group_by(columns).aggregate([]))
+    reasons = dropped.column("dropped").to_pylist()
+    readable = [not str(reason).startswith(UNREADABLE) for reason in reasons]
+    return len({*_images_of(kept), *compress(_images_of(dropped), readable)})
+
+
+def _images_of(rows: pa.Table) -> Iterator[tuple[str, int | None]]:
+    return zip(*(rows.column(name).to_pylist() for name in ("source", "frame")), strict=True)

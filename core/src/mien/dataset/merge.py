@@ -1,16 +1,17 @@
 """Putting shards, and what a finished dataset holds already, together to a new dataset, in constant memory."""
 
-import errno
 import hashlib
 import math
-import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 import mien
 from mien.dataset.format import Dataset
@@ -38,9 +39,20 @@ from mien.dataset.statistics import moments_of
 from mien.media.files import whole_file, writing_to
 from mien.media.part import clock_of
 from mien.tracking.recognizer import Recognizer
+from mien.workers.threads import prefetched
 
-_ROWS_AT_ONCE = 256
-_NO_LINKS = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_BYTES_AT_ONCE, _BLOCKS_AHEAD = 1 << 24, 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Rows of a segment that are taken over at once."""
+
+    segment: Segment
+    rows: range
+    """Where they come from."""
+    target: int
+    """The first of them in the new dataset."""
 
 
 def merge(
@@ -74,11 +86,9 @@ def _write_faces(
     recognizer: Recognizer | None,
 ) -> DatasetInfo:
     (new / "arrays").mkdir()
-    digest = _write_arrays(new, recipe, segments, origins)
+    digest = _write_rows(new, recipe, segments, origins)
     for feature in recipe.features:
         write_statistics(new, feature, sum(len(segment.kept) for segment in segments))
-    if recipe.images:
-        _write_images(new, recipe, segments, origins)
     kept = _kept_columns(segments, origins)
     tracks = follow_boxes(kept)
     people: Sequence[str | None] = [None] * len(kept)
@@ -152,35 +162,32 @@ def _kept_columns(segments: Sequence[Segment], origins: Origins) -> pa.Table:
     return pa.concat_tables([pa.schema([INDEX_SCHEMA.field(name) for name in columns]).empty_table(), *tables])
 
 
-def _write_arrays(new: Path, recipe: Recipe, segments: Sequence[Segment], origins: Origins) -> str:
+def _write_rows(new: Path, recipe: Recipe, segments: Sequence[Segment], origins: Origins) -> str:
+    """Write the arrays and the images. Returns the digest of those arrays that are the faces themselves."""
+    arrays = recipe.arrays
     # One for each array, so that it does not matter in which blocks the rows are read.
     digests = {name: hashlib.sha256() for name in (CROPS, MASKS, LANDMARKS)}
+    for size in recipe.sizes if recipe.images else ():
+        image_file(new, size, 0).parent.mkdir(parents=True)
+
+    def take_over(block: _Block) -> dict[str, NDArray[Any]]:
+        origin = origins.origin_of(block.segment)
+        if recipe.images:
+            origin.write_images(block.rows, recipe.sizes, new, block.target)
+        return {name: origin.rows(name, block.rows) for name in arrays}
+
     with ExitStack() as files:
         writers = {
             name: files.enter_context(NpyWriter(array_file(new, name), shape, dtype))
-            for name, (dtype, shape) in recipe.arrays.items()
+            for name, (dtype, shape) in arrays.items()
         }
-        for segment in segments:
-            origin = origins.origin_of(segment)
-            for block in _blocks(segment.kept):
-                for name, writer in writers.items():
-                    rows = origin.rows(name, block)
-                    writer.append(rows)
-                    if name in digests:
-                        digests[name].update(rows.data)
+        blocks = _blocks(segments, _rows_at_once(recipe))
+        for values in files.enter_context(closing(prefetched(map(take_over, blocks), _BLOCKS_AHEAD))):
+            for name, writer in writers.items():
+                writer.append(values[name])
+                if name in digests:
+                    digests[name].update(values[name].data)
     return hashlib.sha256(b"".join(digest.digest() for digest in digests.values())).hexdigest()
-
-
-def _write_images(new: Path, recipe: Recipe, segments: Sequence[Segment], origins: Origins) -> None:
-    for size in recipe.sizes:
-        image_file(new, size, 0).parent.mkdir(parents=True)
-    target = 0
-    for segment in segments:
-        origin = origins.origin_of(segment)
-        for row in segment.kept:
-            for size in recipe.sizes:
-                _link(origin.image(size, row), image_file(new, size, target))
-            target += 1
 
 
 def _swap(path: Path) -> None:
@@ -192,17 +199,15 @@ def _swap(path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _blocks(rows: range) -> Iterator[range]:
-    return (
-        range(start, min(start + _ROWS_AT_ONCE, rows.stop)) for start in range(rows.start, rows.stop, _ROWS_AT_ONCE)
-    )
+def _rows_at_once(recipe: Recipe) -> int:
+    row_bytes = sum(np.dtype(dtype).itemsize * math.prod(shape) for dtype, shape in recipe.arrays.values())
+    return max(1, _BYTES_AT_ONCE // row_bytes)
 
 
-def _link(source: Path, target: Path) -> None:
-    """Give a file a second name; where the file system has no links, copy it."""
-    try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        shutil.copyfile(source, target)
+def _blocks(segments: Sequence[Segment], rows_at_once: int) -> Iterator[_Block]:
+    target = 0
+    for segment in segments:
+        for start in range(segment.kept.start, segment.kept.stop, rows_at_once):
+            rows = range(start, min(start + rows_at_once, segment.kept.stop))
+            yield _Block(segment, rows, target)
+            target += len(rows)

@@ -1,6 +1,9 @@
 """Where the rows of a new dataset come from: shards, and what a finished dataset holds already."""
 
+import errno
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +18,10 @@ from mien.dataset.format import Dataset
 from mien.dataset.index import INDEX_SCHEMA, KnownSource, known_sources
 from mien.dataset.info import FACES, array_file, image_file
 from mien.dataset.npy import read_rows
-from mien.dataset.shard import Row, shard_image
+from mien.dataset.shard import Row, shard_images
+from mien.media.files import write_new
+
+_NO_LINKS = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Origin(Protocol):
@@ -32,8 +38,11 @@ class Origin(Protocol):
     def rows(self, name: str, rows: range) -> NDArray[Any]:
         """Some rows of an array, read into memory."""
 
-    def image(self, size: int, row: int) -> Path:
-        """Where the image of a row lies."""
+    def write_images(self, rows: range, sizes: Sequence[int], faces: Path, first: int) -> None:
+        """Write the small copies of some rows as images of another faces folder, as its rows from `first` on.
+
+        sizes: their sides, smallest first. Raises OSError if they cannot be written.
+        """
 
 
 class FinishedFaces:
@@ -57,9 +66,11 @@ class FinishedFaces:
         """Some rows of an array, read into memory."""
         return read_rows(array_file(self._faces, name), rows)
 
-    def image(self, size: int, row: int) -> Path:
-        """Where the image of a row lies."""
-        return image_file(self._faces, size, row)
+    def write_images(self, rows: range, sizes: Sequence[int], faces: Path, first: int) -> None:
+        """Give the images of some rows a second name. See `Origin.write_images`."""
+        for target, row in enumerate(rows, first):
+            for size in sizes:
+                _link(image_file(self._faces, size, row), image_file(faces, size, target))
 
 
 class Shard:
@@ -87,9 +98,11 @@ class Shard:
         """Some rows of an array, read into memory."""
         return read_rows(self.folder / f"{name}.npy", rows)
 
-    def image(self, size: int, row: int) -> Path:
-        """Where the image of a row lies."""
-        return shard_image(self.folder, size, row)
+    def write_images(self, rows: range, sizes: Sequence[int], faces: Path, first: int) -> None:
+        """Write the images of some rows. See `Origin.write_images`."""
+        for target, images in enumerate(shard_images(self.folder, rows), first):
+            for size, image in zip(sizes, images, strict=True):
+                write_new(image_file(faces, size, target), image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +151,16 @@ class Origins:
         if self._shard is None or self._shard.folder != segment.shard:
             self._shard = Shard(segment.shard)
         return self._shard
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name; where the file system has no links, copy it."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target)
 
 
 def _joined(first: Segment, second: Segment) -> Segment | None:

@@ -27,6 +27,9 @@ from mien.plugins.feature_set import FeatureSet, choice_text
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
 
+SHARD_VERSION = 2
+"""Of what a piece of work leaves on disk (`mien.dataset.shard`): what was left otherwise is not taken up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -89,7 +92,7 @@ class Recipe:
 
     def key(self, *parts: object) -> str:
         """A name for a piece of work by this recipe: another recipe, other parts or another mien give another key."""
-        settings = [FORMAT_VERSION, mien.__version__, self.extractor, self.extractor_distribution]
+        settings = [FORMAT_VERSION, SHARD_VERSION, mien.__version__, self.extractor, self.extractor_distribution]
         settings += [self.extractor_version, self.alignment.model_dump(), self.largest, self.images]
         settings += [record and record.model_dump() for record in (self.recognizer, self.keep_person)]
         settings += [self.masker, self.masker_distributions, self.copies, *map(str, (self.part.start, self.part.end))]

@@ -151,7 +151,8 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
 
     Raises MienError for a path that is missing and a folder that may not be listed.
     """
-    sources: dict[Path, Source] = {}
+    sources: dict[str, Source] = {}
+    folders: dict[str, str] = {}
     for path in paths:
         if path.is_dir():
             found = [source for file in _files_below(path) if (source := _source(file))]
@@ -160,8 +161,18 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
         else:
             raise _nothing_at(path)
         for source in found:
-            sources.setdefault(source.path.resolve(), source)
+            sources.setdefault(_followed(source.path, folders), source)
     return list(sources.values())
+
+
+def _followed(path: Path, folders: dict[str, str]) -> str:
+    """Where a file lies, links followed. folders: where those lie that were asked for before."""
+    if path.is_symlink():
+        return os.path.realpath(path)
+    folder, name = os.path.split(path)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return os.path.join(folders[folder], name)
 
 
 def check_there(*paths: Path) -> None:
@@ -201,14 +212,13 @@ def _files_below(folder: Path) -> Iterator[Path]:
 def _source(path: Path) -> Source | None:
     """What a file is; None if it does not look like an image or video at all."""
     suffix = path.suffix.lower()
-    media_suffixes = SUFFIXES | _VIDEO_SUFFIXES | _UNSUPPORTED_SUFFIXES
-    if suffix in _SOUND_SUFFIXES or (path.exists() and not path.is_file()):
+    if suffix in _SOUND_SUFFIXES or (not path.is_file() and path.exists()):
         return None
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except OSError as error:
-        is_media = suffix in media_suffixes
+        is_media = suffix in SUFFIXES | _VIDEO_SUFFIXES | _UNSUPPORTED_SUFFIXES
         return Source(path, "unreadable", f"it cannot be opened: {error.strerror}") if is_media else None
     kind = _kind_by_content(head)
     if kind == "image" and (suffix in _JPEG_STREAM_SUFFIXES or _is_animated(head, path)):

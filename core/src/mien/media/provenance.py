@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
-import av
-
 from mien.errors import MienError
 from mien.media.image_formats import open_image
 
@@ -131,6 +129,8 @@ def from_xmp(text: str) -> Provenance | None:
 
 
 def _video_metadata(path: Path) -> list[str]:
+    import av  # images do without
+
     try:
         with av.open(str(path.absolute()), options={"export_xmp": "1"}, metadata_errors="replace") as container:
             # Of a stream that nobody decodes there is no codec context.
