@@ -86,6 +86,12 @@ class TestABlender(WellBehaved, BlenderContract): ...
             "test_the_same_image_gives_the_same_faces",
             "second",
         ),
+        (
+            "def extract(",
+            "def extract_all(self, images): return [self.extract(images[0])] * len(images)\n\n    def extract(",
+            "test_several_images_at_once_show_the_same_faces",
+            "when extract_all\\(\\) looks at several",
+        ),
     ],
 )
 def test_an_extractor_that_breaks_it_is_told(install, line, by, check, says):

@@ -51,6 +51,11 @@ def extract(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
     return guard.guarded_extract(registry.create("extractor", choice), choice, crops[0].scene)
 
 
+def extract_all(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
+    scenes = [crop.scene for crop in crops if crop.scene is not None]
+    return guard.guarded_extract_all(registry.create("extractor", choice), choice, scenes)
+
+
 def measure(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
     faces = registry.create("extractor", "faulty").extract(crops[0].scene) * 2
     return guard.guarded_measure(registry.create("extractor", choice), choice, crops[0].scene, faces)
@@ -85,6 +90,7 @@ def blend(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
 
 KIND_OF_CALL: dict[Callable[..., Any], str] = {
     extract: "extractor",
+    extract_all: "extractor",
     measure: "extractor",
     compute: "feature",
     mask: "masker",
@@ -125,6 +131,9 @@ OF_ONE_KIND = [
     (extract, "type", "returned a tuple of 1 instead of a list of faces"),
     (extract, "member", "returned float32 (68, 2) instead of a Face with a Box (face 0 of 1)"),
     (extract, "writes", "writes into what it was given"),
+    (extract_all, "images", "returned a list of 1 instead of a list of 2 lists of faces"),
+    (extract_all, "score", "returned the score 1.5, which does not lie in [0, 1] (face 0 of 1)"),
+    (extract_all, "writes", "writes into what it was given"),
     (measure, "shape", "returned a list of 1 instead of a list of 2 faces or None"),
     (measure, "writes", "writes into what it was given"),
     (measure, "writes into the faces", "writes into what it was given"),

@@ -45,6 +45,15 @@ class Extractor(Plugin):
         """
         return []
 
+    def extract_all(self, images: Sequence[RgbImage]) -> list[list[Face]]:
+        """`extract` of N ≥ 1 images: N lists in their order, with the very faces that `extract` finds in each.
+
+        images: each as for `extract`, of any sizes, and left as they were. This default takes one after the other; an
+        extractor that is quicker with several has its own. Preprocessing calls it with as many as fit into some
+        megabytes.
+        """
+        return [self.extract(image) for image in images]
+
     def measure(self, image: RgbImage, faces: Sequence[Face]) -> list[Face | None]:
         """Give each face its landmarks, whoever found it; None for a face that cannot be measured.
 

@@ -1,6 +1,6 @@
 """What one worker process does with one chunk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,6 +36,8 @@ from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer import Recognizer
 
+_BYTES_AT_ONCE = 1 << 23
+"""Of images that are searched together."""
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
@@ -92,21 +94,23 @@ class ChunkWorker:
         Raises MienError if it cannot be written.
         """
         with writing_shard(folder, self._recipe) as shard:
-            for loaded in self._images(chunk):
-                if loaded.image is None:
-                    shard.drop(loaded.row(dropped=f"{UNREADABLE}: {loaded.reason}"))
-                    report(Advanced(0 if chunk.frames else 1, 0, readable=False))
-                    continue
-                try:
-                    found = self._measured(loaded.image)
-                # A plugin may raise anything on an image, and the others are not to suffer for it.
-                except Exception as error:
-                    failure = error.message if isinstance(error, MienError) else _in_words(error)
-                    shard.drop(loaded.row(dropped=f"{FAILED}: {failure}"))
-                    report(Advanced(1, 0, failure=failure))
-                else:
-                    _write(loaded, found, shard)
-                    report(Advanced(1, sum(not face.dropped for face in found)))
+            for some in _at_once(self._images(chunk)):
+                searched = iter(self._searched([loaded.image for loaded in some if loaded.image is not None]))
+                for loaded in some:
+                    if loaded.image is None:
+                        shard.drop(loaded.row(dropped=f"{UNREADABLE}: {loaded.reason}"))
+                        report(Advanced(0 if chunk.frames else 1, 0, readable=False))
+                        continue
+                    try:
+                        found = self._measured(loaded.image, next(searched))
+                    # A plugin may raise anything on an image, and the others are not to suffer for it.
+                    except Exception as error:
+                        failure = error.message if isinstance(error, MienError) else _in_words(error)
+                        shard.drop(loaded.row(dropped=f"{FAILED}: {failure}"))
+                        report(Advanced(1, 0, failure=failure))
+                    else:
+                        _write(loaded, found, shard)
+                        report(Advanced(1, sum(not face.dropped for face in found)))
 
     def _images(self, chunk: Chunk) -> Iterator[_LoadedImage]:
         for source in chunk.sources:
@@ -144,8 +148,21 @@ class ChunkWorker:
             reason = error.message if isinstance(error, MienError) else _in_words(error)
             yield _LoadedImage(source, None, reached if frames else None, reason=reason)
 
-    def _measured(self, image: RgbImage) -> list[_FoundFace]:
-        found = self._cut_out(self._extractors.extract(image), image)
+    def _searched(self, images: Sequence[RgbImage]) -> list[list[Face] | Exception]:
+        """The faces of each image, or why it cannot be searched: then each has been searched by itself."""
+        if not images:
+            return []
+        try:
+            return [*self._extractors.extract_all(images)]
+        except Exception as error:
+            if len(images) == 1:
+                return [error]
+            return [answer for image in images for answer in self._searched([image])]
+
+    def _measured(self, image: RgbImage, searched: list[Face] | Exception) -> list[_FoundFace]:
+        if isinstance(searched, Exception):
+            raise searched
+        found = self._cut_out(searched, image)
         if self._recognizer and self._person is not None:
             found = _measured_by(self._recognizer.features, found)
             found = [_checked_person(face, self._recognizer, self._person) for face in found]
@@ -170,6 +187,21 @@ class ChunkWorker:
             _FoundFace(number, face, masked.get(number), "" if number in masked else why)
             for number, face in enumerate(faces)
         ]
+
+
+def _at_once(images: Iterable[_LoadedImage]) -> Iterator[list[_LoadedImage]]:
+    """The images, so many at once as fit into `_BYTES_AT_ONCE`, or one."""
+    some: list[_LoadedImage] = []
+    held = 0
+    for loaded in images:
+        more = 0 if loaded.image is None else loaded.image.nbytes
+        if some and held + more > _BYTES_AT_ONCE:
+            yield some
+            some, held = [], 0
+        some.append(loaded)
+        held += more
+    if some:
+        yield some
 
 
 def _checked_person(face: _FoundFace, recognizer: Recognizer, person: NDArray[np.float32]) -> _FoundFace:

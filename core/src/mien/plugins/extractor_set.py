@@ -1,6 +1,6 @@
 """What one extractor finds, or several together: `centerface+blazeface`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -10,7 +10,7 @@ from mien.errors import MienError
 from mien.geometry.boxes import is_same_face
 from mien.plugins.choice import parse_choices
 from mien.plugins.feature_set import choice_text
-from mien.plugins.guard import guarded_extract, guarded_measure
+from mien.plugins.guard import guarded_extract, guarded_extract_all, guarded_measure
 from mien.plugins.registry import InstalledPlugin, Registry
 
 
@@ -58,19 +58,37 @@ class ExtractorSet:
 
         Raises MienError for a fault of a plugin, as `mien.plugins.guard` does.
         """
+        return self.extract_all([image])[0]
+
+    def extract_all(self, images: Sequence[RgbImage]) -> list[list[Face]]:
+        """The same of several images at once: a list for each, in their order. See `Extractor.extract_all`.
+
+        Raises MienError as `extract`, for a fault in any of them.
+        """
+        found = {
+            choice: guarded_extract_all(extractor, choice, images)
+            for choice, extractor in self.extractors.items()
+            if extractor.can_find()
+        }
+        return [
+            self._joined(image, {choice: faces[number] for choice, faces in found.items()})
+            for number, image in enumerate(images)
+        ]
+
+    def _joined(self, image: RgbImage, found: Mapping[str, Sequence[Face]]) -> list[Face]:
+        """found: by whom → the faces."""
         faces: list[Face] = []
         finders: list[str] = []
         """For each face who found it."""
-        for choice, extractor in self.extractors.items():
-            if extractor.can_find():
-                known = len(faces)
-                for face in guarded_extract(extractor, choice, image):
-                    again = next((n for n in range(known) if is_same_face(face.box, faces[n].box)), None)
-                    if again is None:
-                        faces.append(face)
-                        finders.append(choice)
-                    elif face.score > faces[again].score:
-                        faces[again] = replace(faces[again], score=face.score)
+        for choice, of_one in found.items():
+            known = len(faces)
+            for face in of_one:
+                again = next((n for n in range(known) if is_same_face(face.box, faces[n].box)), None)
+                if again is None:
+                    faces.append(face)
+                    finders.append(choice)
+                elif face.score > faces[again].score:
+                    faces[again] = replace(faces[again], score=face.score)
         if len(self.extractors) > 1:
             self._measure(image, faces, finders)
         return sorted(faces, key=lambda face: -face.score)

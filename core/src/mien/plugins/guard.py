@@ -40,12 +40,16 @@ _TOLERANCE = 1e-3
 def guarded_extract(extractor: Extractor, choice: str, image: RgbImage) -> list[Face]:
     """`Extractor.extract` of an image, uint8 (H, W, 3). Raises MienError for a fault of the plugin."""
     call = _Call.of("extractor", extractor, choice)
-    faces = call.make(extractor.extract, _read_only(image))
-    if not isinstance(faces, list):
-        raise call.fault(f"returned {_described(faces)} instead of a list of faces")
-    for number, face in enumerate(faces):
-        _check_face(call, face, f"face {number} of {len(faces)}")
-    return faces
+    return _checked_faces(call, call.make(extractor.extract, _read_only(image)))
+
+
+def guarded_extract_all(extractor: Extractor, choice: str, images: Sequence[RgbImage]) -> list[list[Face]]:
+    """`Extractor.extract_all` of N ≥ 1 images, each uint8 (H, W, 3). Raises MienError for a fault of the plugin."""
+    call = _Call.of("extractor", extractor, choice)
+    found = call.make(extractor.extract_all, _read_only(list(images)))
+    if not isinstance(found, list) or len(found) != len(images):
+        raise call.fault(f"returned {_described(found)} instead of a list of {len(images)} lists of faces")
+    return [_checked_faces(call, faces) for faces in found]
 
 
 def guarded_measure(extractor: Extractor, choice: str, image: RgbImage, faces: Sequence[Face]) -> list[Face | None]:
@@ -181,6 +185,14 @@ class _Call:
         origin = f" of {self.origin}" if self.origin else ""
         choice = shlex.quote(f"{self.kind}/{self.choice}")
         return MienError(f"The {self.kind} {self.choice!r}{origin} {what}.", f"mien plugins check {choice}")
+
+
+def _checked_faces(call: _Call, faces: Any) -> list[Face]:
+    if not isinstance(faces, list):
+        raise call.fault(f"returned {_described(faces)} instead of a list of faces")
+    for number, face in enumerate(faces):
+        _check_face(call, face, f"face {number} of {len(faces)}")
+    return faces
 
 
 def _check_face(call: _Call, face: Any, which: str) -> None:

@@ -175,6 +175,16 @@ class ExtractorContract(PluginContract):
         extractor.extract(no_face())
         _assert_same(extractor.extract(first.image), expected, "the second time; keep no state between calls")
 
+    def test_several_images_at_once_show_the_same_faces(self) -> None:
+        """Each its own, in the order of the images."""
+        extractor, (first, second) = self.finder(), portraits()
+        images = [second.image, no_face(), first.image]
+        expected = [extractor.extract(image) for image in images]
+        found = extractor.extract_all([image.copy() for image in images])
+        assert len(found) == 3, f"extract_all() gives {len(found)} lists of faces for three images."
+        for faces, wanted in zip(found, expected, strict=True):
+            _assert_same(faces, wanted, "when extract_all() looks at several images")
+
     def test_gives_the_same_faces_in_another_process(self) -> None:
         """Made from the pickled settings alone, as the workers of preprocessing do."""
         extractor = self.finder()
