@@ -5,6 +5,7 @@ Of each frame only boxes and points are kept, about 2 kB a face, so that memory 
 
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from mien.tracking.reidentification import is_encoded, joined_by_encodings, join
 from mien.tracking.shots import shots_of
 from mien.tracking.track_gaps import TrackGaps
 from mien.tracking.tracker import KEPT, TrackedFace, Tracker
+from mien.workers.threads import ahead_of, ordered_map
 
 Encoding = NDArray[np.float32]
 """float32 (D,)."""
@@ -100,42 +102,61 @@ class FollowedSearch:
         session: Session,
         recognizer: Recognizer | None,
         encode_in: Collection[int],
+        ahead: int = 1,
     ) -> Iterator[AnalyzedFrame]:
-        """The next frames of a video with their faces. searched: what `FaceSearch.video` gives for `linked`."""
+        """The next frames of a video with their faces. searched: what `FaceSearch.video` gives for `linked`.
+
+        ahead: how many frames may be encoded, in a thread of its own, while those after them are followed. With more
+        than one, what is known is that of a frame further on, and cannot be saved.
+        """
+
+        def encoded(followed: _Followed) -> AnalyzedFrame:
+            encodings: dict[int, Encoding] = {}
+            if recognizer and followed.to_encode:
+                with session.clock.running("check"):
+                    shown, faces = as_shown(followed.frame, followed.to_encode, float(video.pixel_shape))
+                    values = encode(recognizer, shown.image, faces)
+                encodings = {face.track: value for face, value in zip(followed.to_encode, values, strict=True)}
+            seconds = float(followed.frame.pts * video.time_base)
+            return AnalyzedFrame(seconds, followed.signature, followed.is_wide, followed.faces, encodings)
+
+        with closing(ordered_map(encoded, self._frames(searched, encode_in), 1, ahead)) as analyzed:
+            yield from analyzed
+
+    def _frames(
+        self, searched: Iterable[tuple[SearchedFrame, Sequence[Face]]], encode_in: Collection[int]
+    ) -> "Iterator[_Followed]":
         for seen, found in searched:
             self._followed.append((seen.signature, seen.begins_shot, seen.is_wide))
             for frame, faces in self._tracker.add(seen.frame, found):
-                yield self._analyzed(frame, faces, video, session, recognizer, encode_in)
+                yield self._next(frame, faces, encode_in)
         for frame, faces in self._tracker.rest():
-            yield self._analyzed(frame, faces, video, session, recognizer, encode_in)
+            yield self._next(frame, faces, encode_in)
 
-    def _analyzed(
-        self,
-        frame: Frame,
-        faces: Sequence[TrackedFace],
-        video: VideoSource,
-        session: Session,
-        recognizer: Recognizer | None,
-        encode_in: Collection[int],
-    ) -> AnalyzedFrame:
+    def _next(self, frame: Frame, faces: Sequence[TrackedFace], encode_in: Collection[int]) -> "_Followed":
         signature, begins_shot, is_wide = self._followed.popleft()
         if begins_shot:
             self._detections.clear()  # whoever is at a track's place after a cut may be somebody else
-        encodings: dict[int, Encoding] = {}
-        if recognizer:
-            chosen = [
-                face
-                for face in faces
-                if is_measured(face) and (frame.index in encode_in or is_encoded(self._detections[face.track]))
-            ]
-            if chosen:
-                with session.clock.running("check"):
-                    shown, of_shown = as_shown(frame, chosen, float(video.pixel_shape))
-                    values = encode(recognizer, shown.image, of_shown)
-                encodings = {face.track: value for face, value in zip(chosen, values, strict=True)}
+        to_encode = [
+            face
+            for face in faces
+            if is_measured(face) and (frame.index in encode_in or is_encoded(self._detections[face.track]))
+        ]
         for face in faces:
             self._detections[face.track] += is_measured(face)
-        return AnalyzedFrame(float(frame.pts * video.time_base), signature, is_wide, faces, encodings)
+        return _Followed(frame, signature, is_wide, faces, to_encode)
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """A frame in which faces were followed, as it goes out."""
+
+    frame: Frame
+    signature: NDArray[np.int16]
+    is_wide: bool
+    faces: Sequence[TrackedFace]
+    to_encode: Sequence[TrackedFace]
+    """Those that are encoded, if there is a recognizer."""
 
 
 class KeptAnalysis(Protocol):
@@ -172,7 +193,8 @@ def analyze(
         session.progress.advance(len(frames), faces=faces_found)
     if len(frames) < total:
         with search.video(video, known.linked) as searched:
-            for frame in known.over(searched, video, session, recognizer, encode_in):
+            ahead = 1 if kept else ahead_of(video.frame_bytes, 1)
+            for frame in known.over(searched, video, session, recognizer, encode_in, ahead):
                 frames.append(frame)
                 if kept:
                     kept.keep(frames, known)

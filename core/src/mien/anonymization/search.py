@@ -4,9 +4,10 @@ Training needs good faces, anonymizing all of them. So whatever may be a face co
 are none: what is surely a face is drawn anew, the rest is hidden (`SURELY_A_FACE`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Literal, cast
 
 import numpy as np
@@ -97,9 +98,8 @@ def search_image(image: RgbImage, extractors: ExtractorSet, kind: Literal["image
     with an angle. kind: a frame is one of many, and large ones are enlarged less. Raises MienError for a fault of a
     plugin.
     """
-    faces = extractors.extract(image)
-    for view in _views(image, kind):
-        faces = joined(faces, view.find(extractors.find_by_first))
+    found = (view.find(extractors.find_by_first) for view in _views(image, kind))
+    faces = reduce(joined, found, extractors.extract(image))
     return sorted(extractors.measure(image, faces), key=lambda face: -face.score)
 
 
@@ -205,16 +205,27 @@ class FaceSearch:
 
     def _search_in_full(self, seen: SearchedFrame, *, wide: bool = False) -> int:
         """Add what a full search finds beside what is known. Returns how many faces came in."""
-        with self.detector.borrowed() as extractors, self.detector.clock.running("extract"):
-            found = search_image(seen.view, extractors, "frame") if wide else search_frame(seen.view, extractors)
+        found = self._search_wide(seen.view) if wide else self._by_one(search_frame, seen.view)
         before = len(seen.faces)
         seen.faces = self.measure(seen.view, joined(seen.faces, found))
         seen.is_searched = True
         return len(seen.faces) - before
 
+    def _search_wide(self, image: RgbImage) -> list[Face]:
+        """`search_image` of a frame, its views in several threads: no frame after it goes out before it."""
+        faces = self._by_one(lambda image, extractors: extractors.extract(image), image)
+        views = _views(image, "frame")
+        with closing(ordered_map(lambda view: view.find(self._find), views, self.threads, self.threads)) as found:
+            faces = reduce(joined, found, faces)
+        faces = self._by_one(lambda image, extractors: extractors.measure(image, faces), image)
+        return sorted(faces, key=lambda face: -face.score)
+
     def _find(self, image: RgbImage) -> list[Face]:
+        return self._by_one(lambda image, extractors: extractors.find_by_first(image), image)
+
+    def _by_one(self, looks: Callable[[RgbImage, ExtractorSet], list[Face]], image: RgbImage) -> list[Face]:
         with self.detector.borrowed() as extractors, self.detector.clock.running("extract"):
-            return extractors.find_by_first(image)
+            return looks(image, extractors)
 
     def measure(self, view: RgbImage, faces: Sequence[Face]) -> list[Face]:
         """The same faces, with landmarks where they can be measured. May be called by several threads."""
