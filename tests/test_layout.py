@@ -12,9 +12,23 @@ from mien.plugins.kinds import KINDS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 KIND_OF_FOLDER = {kind.plural: kind for kind in KINDS.values()}
-PLUGINS = sorted(path for path in REPOSITORY.glob("plugins/*/*") if path.is_dir() and not path.name.startswith("."))
-DISTRIBUTIONS = [REPOSITORY / "core", REPOSITORY / "cli", *PLUGINS]
+BELOW = sorted(path for path in REPOSITORY.glob("plugins/*/*") if path.is_dir() and not path.name.startswith("."))
+PLUGINS = [path for path in BELOW if path.parent.name in KIND_OF_FOLDER]
+RUNS = [path for path in BELOW if path.parent.name == "runs"]
+DISTRIBUTIONS = [REPOSITORY / "core", REPOSITORY / "cli", *PLUGINS, *RUNS]
 BUILT = sorted(path.parent for path in REPOSITORY.rglob("pyproject.toml") if ".venv" not in path.parts)
+
+
+def test_below_plugins_there_are_kinds_and_runs():
+    assert sorted(BELOW) == sorted([*PLUGINS, *RUNS])
+
+
+@pytest.mark.parametrize("folder", RUNS, ids=lambda folder: folder.name)
+def test_a_run_has_one_name_from_folder_to_entry_point(folder):
+    name, project = folder.name, project_of(folder)
+    assert project["name"] == f"mien-run-{name.replace('_', '-')}"
+    assert project["entry-points"] == {"mien": {name: f"mien_run_{name}"}}
+    assert package_of(folder).name == f"mien_run_{name}"
 
 
 def name_of(folder: Path) -> str:
@@ -90,7 +104,7 @@ def test_the_core_knows_no_distribution_that_is_not_here():
     """Whoever registered such a name would be installed by the pip command that an unknown plugin is answered with."""
     known = tomllib.loads((REPOSITORY / "core/src/mien/plugins/known_plugins.toml").read_text(encoding="utf-8"))
     named = {distribution for of_kind in known.values() for distribution in of_kind.values()}
-    assert named == {project_of(folder)["name"] for folder in PLUGINS}
+    assert named == {project_of(folder)["name"] for folder in [*PLUGINS, *RUNS]}
 
 
 @pytest.mark.parametrize("folder", BUILT, ids=name_of)

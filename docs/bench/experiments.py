@@ -35,6 +35,7 @@ FEATURE_SETS = (
 )
 FEATURES_OF = {"expression": "blendshapes"}
 """Of models that are made for others than the study's."""
+WITH_PHOTOGRAPHS = ("morph", "likeness", "identities")
 _WIDE = AlignmentConfig(size=256, margin=0.3, shift_y=0.1)
 """How photographs are cut that are drawn with."""
 _WARM_UP_LINES = 3
@@ -51,7 +52,7 @@ class Experiment:
     features: str
     minutes: float
     from_photographs: bool = False
-    """Whether it draws with photographs, of wider crops, and has no steps."""
+    """Whether it draws with photographs, of wider crops."""
 
     def dataset(self, work: Path, person: str) -> Path:
         """The person's faces, as it is trained and evaluated on."""
@@ -68,14 +69,13 @@ def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
     for name in registry.names("model"):
         loaded = registry.load("model", name)
         assert issubclass(loaded, Model)  # noqa: S101 (for the type checker)
-        from_photographs = loaded.stages is Model.stages
-        if from_photographs and loaded.fit is Model.fit:
+        if loaded.stages is Model.stages and loaded.fit is Model.fit:
             continue
         choice = f"{name}:preset={PRESET}" if PRESET in loaded.Config.presets else name
         people = PEOPLE[: loaded.people[1]]
         usual = FEW if "synthetic" in loaded.targets else BEST_REPORTED
         features = FEATURES_OF.get(name, usual) if loaded.needs_features else ""
-        yield Experiment(name, choice, people, features, minutes, from_photographs)
+        yield Experiment(name, choice, people, features, minutes, name in WITH_PHOTOGRAPHS)
 
 
 def of_feature_sets(model: str, minutes: float) -> Iterator[Experiment]:

@@ -60,9 +60,8 @@ def anonymize(
         typer.Option(
             "--with",
             metavar="METHOD",
-            help="What replaces faces: a model that needs no run, as morph (the default), blocks, blur or "
-            "solid:color=black; or a run whose model draws synthetic people: its folder, or the name of an installed "
-            "one.",
+            help="What replaces faces: a run whose model draws synthetic people, by its folder or as an installed one, "
+            "as synthetic (the default); or a model that needs no run, as morph, blocks, blur or solid:color=black.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed: another seed, other people.")] = 0,

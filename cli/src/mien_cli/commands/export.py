@@ -8,6 +8,7 @@ from rich.text import Text
 
 from mien.errors import MienError
 from mien_cli.console import results
+from mien_cli.next_commands import uses
 
 _PACKAGE = "As a distribution"
 
@@ -55,6 +56,7 @@ def export(
     """
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import export_package, export_run
+    from mien.training.run import RunRecord
 
     console = results()
     if package is None:
@@ -64,7 +66,7 @@ def export(
                     f"{option} is for a distribution.", f"mien export {run} --package NAME {option} {value}"
                 )
         written = export_run(run, out or Path(f"{run.name}-export"), license=license, data_license=data_license)
-        hints = {"Card   ": f"{written / 'card.md'}", "Use    ": f"mien swap {written} INPUT OUTPUT"}
+        hints, name = [("Card", f"{written / 'card.md'}")], str(written)
     else:
         written = export_package(
             run,
@@ -75,13 +77,12 @@ def export(
             license_file=license_file,
             data_license=data_license,
         )
-        hints = {
-            "Card   ": f"{written / 'README.md'}",
-            "Install": f"pip install {written}",
-            "Wheel  ": f"pip wheel --no-deps {written}",
-            "Use    ": f"mien swap {package} INPUT OUTPUT",
-        }
+        hints, name = [("Card", f"{written / 'README.md'}")], package
+        hints += [("Install", f"pip install {written}"), ("Wheel", f"pip wheel --no-deps {written}")]
+    (folder,) = (path.parent for path in written.rglob("run.toml"))
+    record = RunRecord.read(folder)
+    hints += uses(name, record.targets, record.people)
     for path in sorted(path for path in written.rglob("*") if path.is_file()):
         console.print(Text(f"  {path}"), soft_wrap=True)
-    for heading, command in hints.items():
-        console.print(Text.assemble((f"{heading}  ", "bold"), (command, "cyan")), soft_wrap=True)
+    for heading, command in hints:
+        console.print(Text.assemble((f"{heading:9}  ", "bold"), (command, "cyan")), soft_wrap=True)

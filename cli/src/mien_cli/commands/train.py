@@ -10,6 +10,7 @@ from rich.text import Text
 from mien.errors import MienError
 from mien.progress import Silent
 from mien_cli.console import messages, results
+from mien_cli.next_commands import uses
 from mien_cli.progress import duration, shown_on
 from mien_cli.settings import settings_of, table_of
 
@@ -195,12 +196,9 @@ def _tell(report: "TrainReport") -> None:
         f"Stopped at step {report.step} ({report.steps_here} of them now), after {duration(report.seconds)} in all: "
         f"{report.reason}."
     )
-    next_commands = [("Go on", f"mien train --run {report.run} --resume")]
-    if "known" in model.targets:
-        next_commands.append(("Swap ", f"mien swap {report.run} INPUT OUTPUT --to {record.people[0]}"))
-    if "reference" in model.targets:
-        next_commands.append(("Swap ", f"mien swap {report.run} INPUT OUTPUT --reference IMAGE"))
-    if "synthetic" in model.targets:
-        next_commands.append(("Anonymize", f"mien anonymize INPUT OUTPUT --with {report.run}"))
+    next_commands = [
+        ("Go on", f"mien train --run {report.run} --resume"),
+        *uses(str(report.run), model.targets, record.people),
+    ]
     for what, command in next_commands:
-        console.print(Text.assemble((f"{what}  ", "bold"), (command, "cyan")), soft_wrap=True)
+        console.print(Text.assemble((f"{what:5}  ", "bold"), (command, "cyan")), soft_wrap=True)

@@ -27,7 +27,7 @@ from mien.training.run import RunRecord
 from mien_cli.demo.contact_sheet import spread_frames, write_sheet
 
 MODEL = "morph:pictures=40"
-METHOD = "morph"
+METHOD = "synthetic"
 DRIVER, JUDGE = "blazeface", "face_recognition"
 """What finds the faces to be drawn, lids and lips included, and what finds them to be judged."""
 ALIGNMENT = AlignmentConfig(size=256, margin=0.3, shift_y=0.1)

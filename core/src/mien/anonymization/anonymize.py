@@ -302,6 +302,6 @@ def _recognizer(run: TrainedRun, choice: str | None, registry: Registry) -> tupl
     if choice is not None:
         return Recognizer(registry, choice), ""
     try:
-        return Recognizer(registry, run.recognizer), ""
+        return Recognizer(registry, run.tells_apart), ""
     except MienError as error:
         return None, str(error)

@@ -95,17 +95,21 @@ class Methods:
 
 
 def default_method(registry: Registry) -> str:
-    """The name of the model to anonymize by when the choice was left open: the first that is installed of those that
-    the project lists in known_plugins.toml.
+    """The name of the model or the run to anonymize by when the choice was left open: the first of `known_methods`.
 
     Raises MienError if none of them is installed.
     """
-    installed, known = registry.names("model"), known_distributions().get("method", {})
-    name = next((name for name in known if name in installed), None)
-    if name is None:
-        first = next(iter(known.values()), "mien")
-        raise MienError("No model that anonymizes without a run is installed.", f"pip install {first}")
-    return name
+    found = known_methods(registry)
+    if not found:
+        first = next(iter(known_distributions().get("method", {}).values()), "mien")
+        raise MienError("No model that anonymizes without training is installed.", f"pip install {first}")
+    return found[0]
+
+
+def known_methods(registry: Registry) -> tuple[str, ...]:
+    """The installed ones of the methods that the project lists in known_plugins.toml, models or runs, in its order."""
+    installed = {*registry.names("model"), *(run.spec.name for run in registry.runs)}
+    return tuple(name for name in known_distributions().get("method", {}) if name in installed)
 
 
 def _parts(drawn: Iterable[tuple[Scene[T], RgbImage]], method: int) -> Iterator[Scene[Scene[T]]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from mien.anonymization.anonymize import anonymize
+from mien.anonymization.methods import known_methods
 from mien.anonymization.policy import AnonymizeOptions
 from mien.anonymization.search import default_extractors, follower_of, search_frame
 from mien.benchmark.options import BenchOptions
@@ -38,7 +39,7 @@ from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.guard import guarded_blend
 from mien.plugins.masker_set import MaskerSet
-from mien.plugins.registry import Registry, known_distributions
+from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.tracker import untracked
 from mien.workers.threads import computing_with
@@ -71,10 +72,7 @@ def bench(
     machine = _machine()
     video = open_video(clip)
     video.check_whole()
-    known = known_distributions().get("method", {})
-    methods = options.methods
-    if methods is None:
-        methods = tuple(name for name in registry.names("model") if name in known)
+    methods = known_methods(registry) if options.methods is None else options.methods
     stages = _Stages(video, options, registry, progress)
     with computing_with(1):
         stages.measure(methods)

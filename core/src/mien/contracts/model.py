@@ -198,7 +198,8 @@ class Model(Plugin, nn.Module):
     alignment: AlignmentConfig | None = None
     """The cut that it needs, if that is another than the dataset's; None: the dataset's."""
     recognizer: str | None = None
-    """The recognizer that its encodings have to come from, as a plugin choice; None: the run's."""
+    """The recognizer that its encodings have to come from, or its loss sees by, as a plugin choice; None: the run's.
+    Where it draws no references, what it draws is not judged by that one, unless the user asks for it."""
     blender: str | None = None
     """The blender that sets back what it draws, as a plugin choice, where the user names none; None: the default."""
     faces_per_batch: int = 8

@@ -111,7 +111,7 @@ def measure(
     dataset.vectors(features, chosen.rows[:1])  # says early if a feature is missing
     blender = options.blender or registry.default("blender")
     extractor = options.extractor or dataset.info.extractor
-    recognizes = Recognizer(registry, options.recognizer or opened.recognizer)
+    recognizes = Recognizer(registry, options.recognizer or opened.tells_apart)
     judging = _judges(options.judges, recognizes, opened, registry)
     by_expression = options.expressions or default_expression_judge(registry)
     expression_judge = ExpressionJudge(registry, by_expression) if by_expression else None

@@ -371,13 +371,13 @@ class Session:
     def only(self, person: Path | Sequence[Path] | None, recognizer: str | None = None) -> "Session":
         """The same session, drawing anew the person whom an image file shows, or several; None: everybody.
 
-        recognizer: what tells people apart; None: the run's. Raises MienError if an image is unreadable, or shows no
-        face or several, or two show the same person, or nothing installed tells people apart.
+        recognizer: what tells people apart; None: what `TrainedRun.tells_apart` says. Raises MienError if an image is
+        unreadable, or shows no face or several, or two show the same person, or nothing installed tells people apart.
         """
         people = [person] if isinstance(person, Path) else list(person or ())
         if not people:
             return self
-        tells_apart = Recognizer(self.registry, recognizer or self.run.recognizer)
+        tells_apart = Recognizer(self.registry, recognizer or self.run.tells_apart)
         with self.detector.borrowed() as extractors:
             person_filter = PersonFilter(people, extractors, tells_apart)
         session = self.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, self.registry))

@@ -1,10 +1,12 @@
 """A run as a distribution: installed by pip, it draws wherever its name is given."""
 
 import shutil
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import tomli_w
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.version import InvalidVersion, Version
 
 from mien.contracts.hooks import RUN_CONTRACT, RunSpec
@@ -83,11 +85,12 @@ def export_package(
         license=record.license or NOT_STATED,
         data_license=record.data_license or NOT_STATED,
     )
-    project = _project(spec, distribution, number, _requirements(opened, record, registry))
+    project = _project(spec, distribution, number, _requirements(opened, record, registry), license_file is not None)
     with whole_folder(out) as partial:
         source = partial / "src" / package
         (source / "run").mkdir(parents=True)
         (source / "__init__.py").write_text(_registration(spec), encoding="utf-8")
+        (source / "py.typed").touch()
         card = write_exported(source / "run", opened, record, name=name, use=name, registry=registry)
         (partial / "README.md").write_text(card, encoding="utf-8")
         (partial / "pyproject.toml").write_bytes(tomli_w.dumps(project).encode())
@@ -107,7 +110,14 @@ def _registration(spec: RunSpec) -> str:
     )
 
 
-def _project(spec: RunSpec, distribution: str, number: str, requirements: list[str]) -> dict[str, object]:
+def _project(
+    spec: RunSpec, distribution: str, number: str, requirements: list[str], with_license_file: bool
+) -> dict[str, object]:
+    licensed: dict[str, object] = {}
+    with suppress(InvalidLicenseExpression):  # what is none in SPDX's terms stands in the card alone
+        licensed["license"] = canonicalize_license_expression(spec.license)
+    if with_license_file:
+        licensed["license-files"] = ["LICENSE"]
     return {
         "build-system": {"requires": ["hatchling"], "build-backend": "hatchling.build"},
         "project": {
@@ -115,6 +125,7 @@ def _project(spec: RunSpec, distribution: str, number: str, requirements: list[s
             "version": number,
             "description": f"Run of mien, {spec.summary}.",
             "readme": "README.md",
+            **licensed,
             "requires-python": ">=3.11",
             "dependencies": requirements,
             "entry-points": {"mien": {spec.name: spec.package}},

@@ -16,7 +16,9 @@ from mien.contracts.target import Given, Known, Reference, Synthetic, Target, Ta
 from mien.plugins.registry import Registry
 from mien.testing.images import portraits
 from mien.testing.plugin import PluginContract
+from mien.tracking.recognizer import Recognizer
 from mien.training.batch import resampled
+from mien.training.recognition import recognize_by
 from mien.training.run import make_model
 from mien.training.weights import load_weights, saved_state
 
@@ -57,15 +59,17 @@ class ModelContract(PluginContract):
         return model
 
     def inputs(self) -> ModelInputs:
-        """As many people as the model needs at least, and ten features if it draws from features."""
+        """As many people as the model needs at least, ten features if it draws from features, and the recognizer that
+        it names as a network, if it names one."""
         loaded = Registry().load("model", self.name)
         assert issubclass(loaded, Model), f"{self.name} is registered as a model: derive it from mien.Model."
         features = _FEATURES if loaded.needs_features else 0
         people = tuple(f"person{number}" for number in range(loaded.people[0]))
         encodings = _ENCODING if "reference" in loaded.targets else 0
-        return ModelInputs(
-            people, features, 100, np.zeros(features, np.float32), np.eye(features, dtype=np.float32), encodings
-        )
+        mean, covariance = np.zeros(features, np.float32), np.eye(features, dtype=np.float32)
+        named = loaded.recognizer and Recognizer(Registry(), loaded.recognizer)
+        recognize = recognize_by(named.feature) if named else None
+        return ModelInputs(people, features, 100, mean, covariance, encodings, recognize)
 
     def trainable(self) -> Model:
         """A new model that is trained by steps; the test is skipped for one that is not."""

@@ -206,6 +206,15 @@ class TrainedRun:
         return self.record.recognizer.choice if self.record.recognizer else None
 
     @property
+    def tells_apart(self) -> str | None:
+        """The recognizer that tells people apart in what the run draws, as a plugin choice; None: the default one.
+
+        That which it was made with, unless its model names one and draws no references: then it has learned to be
+        recognized by that one, which would judge its own pupil.
+        """
+        return self.recognizer if self.model.recognizer is None or "reference" in self.model.targets else None
+
+    @property
     def alignment(self) -> AlignmentConfig:
         """How faces have to be cut out for this model."""
         return self.record.alignment

@@ -56,6 +56,12 @@ class Appearance:
     shape_spread: NDArray[np.float32]
     """float32 (k,)."""
 
+    def drawn(self, number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The looks of a number, in standard deviations: float64 (K,) along the textures, (k,) along the shapes."""
+        random = np.random.Generator(np.random.Philox(key=number + _STREAM))
+        texture = np.clip(random.standard_normal(len(self.spread)), -_FARTHEST, _FARTHEST)
+        return texture, np.clip(random.standard_normal(len(self.shape_spread)), -_FARTHEST, _FARTHEST)
+
     def moved(
         self, number: int, at_rest: NDArray[np.float32], strength: float
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -66,8 +72,8 @@ class Appearance:
         Returns what is to be added to the texture, float32 (256, 256, 3), CIELab, and to the landmarks as seen from the
         front, float64 (68, 2), in distances between the eyes. The same number gives the same always.
         """
-        random = np.random.Generator(np.random.Philox(key=number + _STREAM))
-        wanted = strength * self.spread * np.clip(random.standard_normal(len(self.spread)), -_FARTHEST, _FARTHEST)
+        along_texture, along_shape = self.drawn(number)
+        wanted = strength * self.spread * along_texture
         flat = self.components.reshape(len(self.components), -1)
         has = flat @ (looks_of(at_rest) - self.mean).reshape(-1)
         # Rounded: the last bits of such sums depend on how many threads have added them up.
@@ -75,9 +81,8 @@ class Appearance:
         texture = np.round((along_each @ flat).reshape(SIDE, SIDE, 3) / _WEIGHTS, _DIGITS)
         texture[..., 1:] *= _COLOR
         large = cast(NDArray[np.float32], cv2.resize(texture, (FRAME_PX, FRAME_PX), interpolation=cv2.INTER_CUBIC))
-        along = np.clip(random.standard_normal(len(self.shape_spread)), -_FARTHEST, _FARTHEST)
         shape = np.zeros((68, 2))
-        shape[17:] = np.tensordot(strength * self.shape_spread * along, self.shapes, 1)
+        shape[17:] = np.tensordot(strength * self.shape_spread * along_shape, self.shapes, 1)
         return _no_paler_brows(large, at_rest) * _outside_of_openings(), shape
 
 

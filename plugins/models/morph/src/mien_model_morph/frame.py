@@ -25,7 +25,7 @@ _HULL = [*range(_JAW), *range(_LANDMARKS, _LANDMARKS + _FOREHEAD)]
 """Jaw from the left ear to the right one, then the forehead from right to left: the face's outline, in order."""
 _INNER = _LANDMARKS + _FOREHEAD + 2
 """Landmarks, forehead and irises: all but the points around the outline."""
-_RIGID = [0, 1, 2, 14, 15, 16, 17, 26, *range(27, 36), 36, 39, 42, 45]
+RIGID = [0, 1, 2, 14, 15, 16, 17, 26, *range(27, 36), 36, 39, 42, 45]
 """Landmarks that neither speech nor looks move much, as in `mien.geometry.pose`."""
 _RING = 1.16
 """How far outside of the outline the last points lie: a soft edge needs something to fade from."""
@@ -69,8 +69,8 @@ def pose_of(landmarks: NDArray[np.float64]) -> Pose:
     turn = head_pose(landmarks[None].astype(np.float32))[0]
     if not np.isfinite(turn).all():  # all in one place
         return Pose(np.eye(3), 1.0, landmarks.mean(0))
-    shape = mean_shape()[_RIGID]
-    model, seen = shape @ turn[:2].T, landmarks[_RIGID]
+    shape = mean_shape()[RIGID]
+    model, seen = shape @ turn[:2].T, landmarks[RIGID]
     centered = model - model.mean(0)
     scale = max(float((centered * (seen - seen.mean(0))).sum() / (centered**2).sum()), 1e-3)
     return Pose(turn, scale, seen.mean(0) - scale * model.mean(0))

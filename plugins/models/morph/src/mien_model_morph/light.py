@@ -1,7 +1,7 @@
 """The light of a scene on a face that is drawn into it."""
 
 from functools import cache
-from typing import cast
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -86,13 +86,24 @@ def coarse(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(image, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA))
 
 
+class Relit(NamedTuple):
+    """A face in another light."""
+
+    lab: NDArray[np.float32]
+    """float32 (S, S, 3), CIELab."""
+    light: Light
+    """The light that it is in now."""
+    contrast: float
+    """By how much its lightness varies more than it did."""
+
+
 def relight(
     drawn: NDArray[np.float32],
     scene: NDArray[np.float32],
     skin: NDArray[np.float32],
     face: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], Light]:
-    """A drawn face in the light of the one that it is drawn over, with its own detail, and that light.
+) -> Relit:
+    """A drawn face in the light of the one that it is drawn over, with its own detail.
 
     drawn: float32 (S, S, 3), CIELab. scene: the original, as `coarse` makes it. skin, face: as small, in [0, 1]: how
     much each pixel is skin, and how much it is face. Gray light makes a gray face.
@@ -119,7 +130,7 @@ def relight(
     lit[..., :1] = lightness
     lit *= np.array([contrast, colored, colored], np.float32)
     lit += field
-    return lit, theirs
+    return Relit(lit, theirs, float(contrast))
 
 
 def _linear(lab: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,8 +4,9 @@ Somebody known is drawn with their own photographs, somebody who does not exist 
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ from mien.imaging.color import to_lab
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.registry import Registry
 from mien_model_morph.bank import BankPerson, FittedPerson, fitted_bank, openpeople_bank
-from mien_model_morph.frame import all_points, pose_of, skin_and_face
+from mien_model_morph.frame import Pose, all_points, pose_of, skin_and_face
 from mien_model_morph.gaze import iris_offsets
 from mien_model_morph.known import Drivers, KnownPerson
 from mien_model_morph.light import COARSE_PX, relight
@@ -63,6 +64,41 @@ class MorphConfig(PluginConfig):
     sharp, half a second to two each on a processor; none: they are left as they are."""
 
 
+class Person(Protocol):
+    """Somebody to be drawn, real or not."""
+
+    def points(self, landmarks: NDArray[np.float64], frontal: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:
+        """Where their landmarks lie as they do what a face does: float64 (68, 2), in its pixels.
+
+        landmarks: (68, 2), the face's. frontal: the same from the front, in distances between the eyes.
+        """
+        ...
+
+    def texture(self, frontal: NDArray[np.float64], pose: Pose) -> NDArray[np.float32]:
+        """Their face in the common frame as it does so: float32 (256, 256, 3), CIELab; the caller's own."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A face of somebody, drawn over another one, and where what of it comes from."""
+
+    image: NDArray[np.float32]
+    """float32 (S, S, 3), RGB in about [0, 1]."""
+    mask: NDArray[np.float32]
+    """float32 (S, S) in [0, 1]: what is to be set into the scene."""
+    points: NDArray[np.float64]
+    """float64 (P, 2), by `all_points`: where they were drawn, in pixels."""
+    pose: Pose
+    """Of the head that was drawn over."""
+    x: NDArray[np.float32]
+    """float32 (S, S): the column of the common frame that each pixel shows;"""
+    y: NDArray[np.float32]
+    """and the row."""
+    contrast: float
+    """By how much lightness varies more than in the texture, for the scene's light."""
+
+
 class Morph(Model):
     """Draws with photographs: no network, nothing to train.
 
@@ -88,10 +124,11 @@ class Morph(Model):
         self.register_buffer("textures", torch.zeros(0, dtype=torch.uint8))
         self.register_buffer("shapes", torch.zeros(0))
         self.register_buffer("owners", torch.zeros(0, dtype=torch.int64))
-        self.alignment = AlignmentConfig(size=self.config.size, margin=0.2, shift_y=0.1)
+        self.cut = AlignmentConfig(size=self.config.size, margin=0.2, shift_y=0.1)
+        self.alignment = self.cut
         self._bank: list[BankPerson] | None = None
         self._drivers: Drivers | None = None
-        self._people: dict[tuple[TargetKind, int], SyntheticPerson | KnownPerson] = {}
+        self._people: dict[tuple[TargetKind, int], Person] = {}
 
     @torch.no_grad()
     def fit(self, faces: Iterable[Batch]) -> None:
@@ -136,15 +173,19 @@ class Morph(Model):
         masks = np.empty((len(batch), side, side), np.float32)
         for row, number in enumerate(numbers):
             person = self._person(target.kind, int(number))
-            images[row], masks[row] = self._drawn(originals[row], _known(landmarks[row], side), person)
+            drawing = self.draw(originals[row], landmarks[row], person)
+            images[row], masks[row] = drawing.image, drawing.mask
         drawn = torch.from_numpy(images).to(batch.images.device).permute(0, 3, 1, 2).mul(2).sub_(1).clamp_(-1, 1)
         return Generated(drawn, torch.from_numpy(masks)[:, None].to(batch.images.device))
 
-    def _drawn(
-        self, original: NDArray[np.uint8], landmarks: NDArray[np.float64], person: SyntheticPerson | KnownPerson
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """A face, float32 (size, size, 3), RGB in about [0, 1], and its mask, float32 (size, size) in [0, 1]."""
-        side, pose = self.config.size, pose_of(landmarks)
+    def draw(self, original: NDArray[np.uint8], landmarks: NDArray[np.float64], person: Person) -> Drawing:
+        """Draw a person over a face.
+
+        original: uint8 (S, S, 3), RGB, a crop by `alignment`, of any side. landmarks: (68, 2), in pixels of a crop of
+        the side `size`; NaN where they are not known.
+        """
+        side, landmarks = self.config.size, _known(landmarks, self.config.size)
+        pose = pose_of(landmarks)
         frontal = pose.frontal(landmarks)
         irises = iris_offsets(original, (landmarks + 0.5) * (original.shape[0] / side) - 0.5)
         points = all_points(person.points(landmarks, frontal, pose), pose, irises)
@@ -154,24 +195,25 @@ class Morph(Model):
         few = ((np.arange(COARSE_PX) + 0.5) * side / COARSE_PX).astype(int)
         skin, face = np.moveaxis(_remap(skin_and_face(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
         scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
-        lit, light = relight(drawn, scene, skin, face)
-        image = cast(NDArray[np.float32], cv2.cvtColor(as_sharp(lit, original, face), cv2.COLOR_LAB2RGB))
-        return image, face_mask(points, landmarks, pose, scene, light, side)
+        lit = relight(drawn, scene, skin, face)
+        image = cast(NDArray[np.float32], cv2.cvtColor(as_sharp(lit.lab, original, face), cv2.COLOR_LAB2RGB))
+        mask = face_mask(points, landmarks, pose, scene, lit.light, side)
+        return Drawing(image, mask, points, pose, x, y, lit.contrast)
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """As torch's. What was drawn from before is forgotten."""
         self._bank, self._drivers, self._people = None, None, {}
         return super().load_state_dict(*args, **kwargs)
 
-    def _person(self, kind: TargetKind, number: int) -> SyntheticPerson | KnownPerson:
+    def _person(self, kind: TargetKind, number: int) -> Person:
         if (kind, number) not in self._people:
-            person = self._known_person(number) if kind == "known" else self._synthetic_person(number)
+            person: Person = self._known_person(number) if kind == "known" else self._synthetic_person(number)
             if len(self._people) >= _REMEMBERED:
                 self._people.pop(next(iter(self._people)))
             self._people[kind, number] = person
         return self._people[kind, number]
 
-    def _known_person(self, number: int) -> KnownPerson:
+    def _known_person(self, number: int) -> Person:
         places = np.flatnonzero(np.unique(self.owners.cpu().numpy()) == number)
         if not len(places):
             name = self.inputs.people[number]
@@ -181,7 +223,7 @@ class Morph(Model):
             self._drivers = Drivers(bank)
         return KnownPerson(bank[int(places[0])], self._drivers)
 
-    def _synthetic_person(self, number: int) -> SyntheticPerson:
+    def _synthetic_person(self, number: int) -> Person:
         config, bank = self.config, self._banked()
         own = len(self.owners) > 0 and len(bank) >= config.people
         if not own:

@@ -32,7 +32,7 @@ def from_frame(points: NDArray[np.float64], side: int) -> tuple[NDArray[np.float
     points: (P, 2) in the image's pixels. Returns x and y, float32 (side, side) each; both are negative where no
     triangle lies. Where triangles overlap, as on a turned head, the face's inner ones are on top.
     """
-    return _followed(_triangle_at(points, side), points, frame_points())
+    return _followed(triangle_at(points, side), points, frame_points())
 
 
 def closed(texture: NDArray[np.float32], points: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -110,8 +110,11 @@ def _held_inside(points: NDArray[np.float32], corners: NDArray[np.float64]) -> N
     return inside
 
 
-def _triangle_at(points: NDArray[np.float64], side: int) -> NDArray[np.int32]:
-    """Of each pixel the number of its triangle, from 1; 0: none. int32 (side, side)."""
+def triangle_at(points: NDArray[np.float64], side: int) -> NDArray[np.int32]:
+    """Of each pixel the number of its triangle, from 1; 0: none. int32 (side, side).
+
+    points: (P, 2), by `all_points`, in pixels of an image of that side.
+    """
     number = np.zeros((side, side), np.int32)
     reach = 8.0 * side  # OpenCV counts in 16 bits and a fraction
     corners = np.round(np.clip(points, -reach, reach)[triangles()] * (1 << _SUBPIXEL_BITS)).astype(np.int32)
@@ -145,7 +148,7 @@ def _orientation() -> NDArray[np.float64]:
 
 @cache
 def _triangles_of_frame() -> NDArray[np.int32]:
-    return _triangle_at(frame_points(), FRAME_PX)
+    return triangle_at(frame_points(), FRAME_PX)
 
 
 def _affines(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float32]:
