@@ -53,8 +53,8 @@ def test_a_plugin_imports_the_core_alone(source):
 def test_the_core_names_no_plugin():
     known = tomllib.loads((CORE / "mien" / "plugins" / "known_plugins.toml").read_text(encoding="utf-8"))
     names = {name for of_kind in known.values() for pair in of_kind.items() for name in pair}
-    # What every face has, or does, and a way to match colors: words of the core's own.
-    names -= {"landmarks", "brows", "expression", "histogram"}
+    # What every face has, or does, whom one may draw, and a way to match colors: words of the core's own.
+    names -= {"landmarks", "brows", "expression", "histogram", "synthetic"}
     named = [
         f"{path.relative_to(REPOSITORY)}:{node.lineno} says {node.value!r}"
         for path in sorted(CORE.rglob("*.py"))

@@ -87,7 +87,7 @@ def test_of_a_video_hidden_frames_and_sound_are_told(mien, run_of, tmp_path):
 
 
 def test_a_face_that_is_still_known_is_rejected(mien, run_of, tmp_path):
-    run = mien("anonymize", FACE, tmp_path / "out.png", "--with", run_of("likeness"))
+    run = mien("anonymize", FACE, tmp_path / "out.png", "--with", run_of("reflection"))
     assert run.exit_code == 1
     assert (summary(run)["Files"], summary(run)["Still match"], summary(run)["Failed"]) == ("0", "1/1", "1")
     assert "1 of 1 compared faces are still taken for the person who was filmed" in run.stdout
@@ -118,7 +118,7 @@ def test_each_command_names_the_other_for_the_other_kind_of_run(mien, run_of, tm
     assert run.exit_code == 2
     assert f"mien swap {known} INPUT OUTPUT --to E" in run.stderr
 
-    mirror = run_of("likeness")
+    mirror = run_of("reflection")
     run = mien("swap", mirror, FACE, tmp_path / "out.png", "--to", "E")
     assert run.exit_code == 2
     assert f"mien anonymize INPUT OUTPUT --with {mirror}" in run.stderr
@@ -149,6 +149,6 @@ def test_what_cannot_be_meant_is_told_and_nothing_is_written(mien, run_of, tmp_p
 
 
 def test_after_training_the_command_that_fits_the_model_is_named(mien, run_of, people, tmp_path):
-    run = mien("train", "likeness", people[0], "--run", tmp_path / "run", "--steps", "1")
+    run = mien("train", "reflection", people[0], "--run", tmp_path / "run", "--steps", "1")
     assert f"mien anonymize INPUT OUTPUT --with {tmp_path / 'run'}" in run.stdout
     assert "mien swap" not in run.stdout

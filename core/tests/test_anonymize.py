@@ -85,7 +85,7 @@ def house(plugins_folder: Path, people: list[Path], tmp_path_factory: pytest.Tem
         # A face in another color is still who it was: nobody whom that model draws would be far enough.
         patch.setattr("mien.anonymization.casting.CANDIDATES", 1)
         registry = Registry([*entry_points(group="mien"), EntryPoint("colors", "colors", "mien")])
-        for model in ("colors", "likeness", "known"):
+        for model in ("colors", "reflection", "known"):
             train(model, people, folder / model, options=TrainOptions(steps=1), registry=registry)
         eyes = registry.create("extractor", ALL_FACES)
         assert isinstance(eyes, Extractor)
@@ -179,7 +179,7 @@ def test_everybody_in_a_video_is_one_synthetic_person_in_all_frames(house: House
 
 def test_a_part_of_a_video_is_anonymized_and_compared(house: House, tmp_path: Path) -> None:
     part = Part.between("0:01", "1.3")
-    report = house.anonymize(J, tmp_path / "out.mp4", "likeness", part=part, check=True, max_verified=1.0)
+    report = house.anonymize(J, tmp_path / "out.mp4", "reflection", part=part, check=True, max_verified=1.0)
     (file,) = report.files
     assert file.failure == ""
     assert (file.frames, len(VideoSource(tmp_path / "out.mp4").frame_times())) == (9, 9)
@@ -428,7 +428,7 @@ def test_swapping_leaves_a_face_without_landmarks_and_counts_it(house: House, tm
 
 def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -> None:
     clip = cut(J, tmp_path / "J.mp4", slice(0, 6))
-    report = house.anonymize(clip, tmp_path / "out.mp4", "likeness", check=True)
+    report = house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True)
     file = report.files[0]
     assert file.check is not None and report.check is not None
     assert (file.check.verified, file.check.faces, file.output) == (6, 6, None)
@@ -439,12 +439,12 @@ def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -
     album = tmp_path / "album"
     album.mkdir()
     shutil.copyfile(STILL, album / "a.jpg")
-    folder = house.anonymize(album, tmp_path / "folder", "likeness", check=True)
+    folder = house.anonymize(album, tmp_path / "folder", "reflection", check=True)
     assert folder.files[0].rejected == tmp_path / "folder.rejected" / "a.jpg"
     assert files_in(tmp_path / "folder") == [] and folder.files[0].rejected.exists()
 
-    assert house.anonymize(clip, tmp_path / "out.mp4", "likeness", check=True, max_verified=1.0).failures == {}
-    house.anonymize(clip, tmp_path / "out.mp4", "likeness", check=True, overwrite=True)  # what was rejected stays, too
+    assert house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True, max_verified=1.0).failures == {}
+    house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True, overwrite=True)  # what was rejected stays, too
     assert {"out.mp4", "out.rejected.mp4", "out.rejected-2.mp4"} <= set(files_in(tmp_path))
 
 

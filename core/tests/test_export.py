@@ -279,7 +279,7 @@ def test_an_exported_run_cannot_go_on_and_says_what_can(run: Path, tmp_path: Pat
 
 @pytest.fixture(scope="module")
 def installed(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """The run as a wheel, installed as pip does, beside all that is installed here."""
+    """The run as a wheel, installed as pip does, beside all plugins that are installed here, and no other run."""
     folder = tmp_path_factory.mktemp("package")
     (folder / "text").write_text("All rights reserved.\n")
     written = export_package(
@@ -292,7 +292,7 @@ def installed(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     subprocess.run([*pip, "install", "--no-index", "--no-deps", "--target", folder / "site", wheel], check=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder / "site"))
-        yield Registry(list(entry_points(group="mien")))
+        yield Registry([point for point in entry_points(group="mien") if point.name != "synthetic"])
     sys.modules.pop("mien_run_anna_e", None)
 
 

@@ -32,8 +32,8 @@ from mien.training.weights import load_weights, saved_state
 
 INPUTS = ModelInputs(("a",), 0, 10, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
 MODELS = [name for name in Registry().names("model") if Registry().load("model", name).stages is not Model.stages]
-WAITING = {"expression", "inpaint_gan"}
-"""The driver of the first measures head poses by NumPy; the second picks rows by masks."""
+WAITING = {"expression", "inpaint_gan", "likeness", "identities"}
+"""The driver of the first measures head poses by NumPy; the second picks rows by masks; the others draw with OpenCV."""
 
 
 class Players(Model):

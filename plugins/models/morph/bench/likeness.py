@@ -5,7 +5,7 @@
 Each is drawn over the two portraits that the contract tests come with. Distances are a recognizer's; below its limit it
 takes two faces for the same person. Each recognizer that is named has its own table.
 
---dataset: faces of people whom nobody may be drawn as, such as those that a run was trained on; the distance of a face
+--trained-on: faces of people whom nobody may be drawn as, as those that a run was trained on; the distance of a face
 to the nearest of many is small by chance, so the same is said of the portraits themselves.
 """
 
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--with", dest="method", default="morph")
     parser.add_argument("--extractor", default="blazeface")
     parser.add_argument("--recognizer", action="append", help="several may be named; the default one if none is")
-    parser.add_argument("--dataset", type=Path)
+    parser.add_argument("--trained-on", type=Path)
     options = parser.parse_args()
     registry = Registry()
     session = Session.open(options.method, registry=registry)
@@ -68,7 +68,7 @@ def main() -> None:
     for portrait in portraits():
         (face,) = untracked(extractor.extract(portrait.image)[:1])
         shown.append((portrait.image, face.landmarks, drawn(session, portrait.image, face, options.people)))
-    known = Dataset.open(options.dataset) if options.dataset else None
+    known = Dataset.open(options.trained_on) if options.trained_on else None
     for choice in options.recognizer or [None]:
         print_table(Recognizer(registry, choice), shown, known)
 

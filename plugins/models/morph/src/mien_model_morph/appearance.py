@@ -109,7 +109,7 @@ def _no_paler_brows(added: NDArray[np.float32], at_rest: NDArray[np.float32]) ->
     around = Light(coarse(at_rest), _skin()).field(FRAME_PX)[..., 0]
     most = _PALER * np.clip(around - at_rest[..., 0], 0, None)
     result = added.copy()
-    result[..., 0] -= _at_brows() * np.clip(added[..., 0] - most, 0, None)
+    result[..., 0] -= at_brows() * np.clip(added[..., 0] - most, 0, None)
     return result
 
 
@@ -148,7 +148,7 @@ def _skin() -> NDArray[np.float32]:
 
 
 @cache
-def _at_brows() -> NDArray[np.float32]:
+def at_brows() -> NDArray[np.float32]:
     """1 where brows may be, with what is between and above them: float32 (256, 256)."""
     points = frame_points()
     here = np.zeros((FRAME_PX, FRAME_PX), np.uint8)

@@ -53,9 +53,9 @@ class IdentitiesConfig(MorphConfig):
     """Weight of what a drawn face is nearer to the head's own than `apart`."""
     apart: float = Field(default=1.25, gt=0)
     """Distance of encodings that is far enough for it."""
-    smooth: float = Field(default=1.2, ge=0)
+    smooth: float = Field(default=1.6, ge=0)
     """Weight of the mean squared difference of neighboring pixels of the learned lightness, in the common frame."""
-    little: float = Field(default=0.06, ge=0)
+    little: float = Field(default=0.09, ge=0)
     """Weight of the mean square of the learned lightness."""
     still: float = Field(default=80.0, ge=0)
     """Weight of the mean square of the features' moves."""

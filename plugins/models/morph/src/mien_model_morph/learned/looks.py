@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from mien.geometry.pose import mean_shape
+from mien_model_morph.appearance import at_brows
 from mien_model_morph.frame import FRAME_PX, RIGID, Pose, frame_points, skin_and_face
 from mien_model_morph.model import Person
 
@@ -23,16 +24,18 @@ _FEATURES: tuple[tuple[tuple[slice, ...], str], ...] = (
 )
 """What moves as a whole, and how: to the right (those of the left side of the image to the left), down, to the back, by
 a wider and by a higher shape. Lids and lips do not come apart: that is what a face does, and not who it is."""
-_JAW_IN, _ABOVE_BROWS_PX, _SOFT_PX = 0.82, 10.0, 8.0
+_JAW_IN, _ABOVE_BROWS_PX, _SOFT_PX = 0.82, 6.0, 6.0
 """Lightness is learned from above the brows to inside of the jaw: around that, the driving head's skin begins."""
 
 
 class Maps(nn.Module):
     """From numbers to what is drawn: a lightness, added to the common frame, and how far each feature lies elsewhere.
 
-    Both are the same left and right, and lightness has nothing smooth: light is the scene's.
+    Both are the same left and right, and lightness has nothing smooth: light is the scene's. Brows are only made
+    darker: lighter ones, and what is lighter around them, look painted.
     """
 
+    _at_brows: Tensor
     _basis: Tensor
     _where: Tensor
     _smooth: Tensor
@@ -40,6 +43,8 @@ class Maps(nn.Module):
     def __init__(self, side: int) -> None:
         """side: of a lightness as it is learned, in pixels; it is enlarged smoothly to the frame's 256."""
         super().__init__()
+        brows = (at_brows() + at_brows()[:, ::-1]) / 2
+        self.register_buffer("_at_brows", torch.from_numpy(brows), persistent=False)
         self.register_buffer("_basis", torch.from_numpy(_moves()), persistent=False)
         self.register_buffer("_where", torch.from_numpy(_where()), persistent=False)
         self.register_buffer("_smooth", torch.from_numpy(_smooth(side)), persistent=False)
@@ -57,7 +62,8 @@ class Maps(nn.Module):
         whole = torch.cat([half, half.flip(2)], dim=2).flatten(1)
         fitted, smooth = self._smooth
         whole = (whole - whole @ fitted.T @ smooth).unflatten(1, (half.shape[1], -1))[:, None]
-        return interpolate(whole, size=(FRAME_PX, FRAME_PX), mode="bicubic") * self._where
+        large = interpolate(whole, size=(FRAME_PX, FRAME_PX), mode="bicubic") * self._where
+        return large - self._at_brows * large.relu()
 
     def shape(self, moves: Tensor) -> Tensor:
         """How far landmarks are moved: float32 (N, 68, 3), in distances between the eyes, in the head's own axes.
