@@ -444,7 +444,7 @@ def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -
     assert files_in(tmp_path / "folder") == [] and folder.files[0].rejected.exists()
 
     assert house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True, max_verified=1.0).failures == {}
-    house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True, overwrite=True)  # what was rejected stays, too
+    house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True, overwrite=True)  # what was rejected stays
     assert {"out.mp4", "out.rejected.mp4", "out.rejected-2.mp4"} <= set(files_in(tmp_path))
 
 
