@@ -5,7 +5,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from mien.dataset import Dataset
 from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import preprocess
 from mien.errors import MienError
+from mien.geometry.alignment import AlignmentConfig
 from mien.plugins.choice import PluginChoice
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
@@ -55,12 +55,15 @@ def tiny(environment) -> Registry:
 
 @pytest.fixture(scope="module")
 def encoded(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The datasets with encodings too, which a model that draws references is trained by."""
+    """The people with encodings, which a model that draws references is trained by, cut as wide as any model asks."""
     folder = tmp_path_factory.mktemp("encoded")
     for dataset in people:
-        shutil.copytree(dataset, folder / dataset.name)
         options = PreprocessOptions(
-            extractor="face_recognition", features="landmarks:points=5+encoding", workers=2, images=False
+            extractor="face_recognition",
+            features="landmarks:points=5+encoding",
+            workers=2,
+            images=False,
+            alignment=AlignmentConfig(size=128, margin=0.4),
         )
         sources = Dataset.open(dataset).info.sources
         preprocess(folder / dataset.name, sources=[Path(source) for source in sources or ()], options=options)

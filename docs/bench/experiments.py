@@ -71,7 +71,8 @@ def of_every_model(registry: Registry, minutes: float) -> Iterator[Experiment]:
         assert issubclass(loaded, Model)  # noqa: S101 (for the type checker)
         if loaded.stages is Model.stages and loaded.fit is Model.fit:
             continue
-        choice = f"{name}:preset={PRESET}" if PRESET in loaded.Config.presets else name
+        small = PRESET in loaded.Config.presets and name not in WITH_PHOTOGRAPHS
+        choice = f"{name}:preset={PRESET}" if small else name
         people = PEOPLE[: loaded.people[1]]
         usual = FEW if "synthetic" in loaded.targets else BEST_REPORTED
         features = FEATURES_OF.get(name, usual) if loaded.needs_features else ""

@@ -33,6 +33,8 @@ _NUMBERS = 2**62
 class IdentitiesConfig(MorphConfig):
     """Settings of the model of synthetic people, beside those of morph."""
 
+    presets = {"small": {"size": 64, "batch_size": 4, "width": 64, "lightness_side": 32}}
+
     steps: int = Field(default=600, ge=1)
     """Steps of training."""
     batch_size: int = Field(default=16, ge=2)

@@ -25,6 +25,8 @@ _ENCODED, _ENCODED_EVERY = 32, 16
 class LikenessConfig(MorphConfig):
     """Settings of the likeness model, beside those of morph."""
 
+    presets = {"small": {"size": 64, "batch_size": 2, "strangers": 2, "lightness_side": 32, "restore": "none"}}
+
     steps: int = Field(default=240, ge=1)
     """Steps of training."""
     batch_size: int = Field(default=4, ge=1)
