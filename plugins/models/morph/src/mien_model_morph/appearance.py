@@ -83,7 +83,7 @@ class Appearance:
         large = cast(NDArray[np.float32], cv2.resize(texture, (FRAME_PX, FRAME_PX), interpolation=cv2.INTER_CUBIC))
         shape = np.zeros((68, 2))
         shape[17:] = np.tensordot(strength * self.shape_spread * along_shape, self.shapes, 1)
-        return _no_paler_brows(large, at_rest) * _outside_of_openings(), shape
+        return _no_paler_brows(large, at_rest) * outside_of_openings(), shape
 
 
 @cache
@@ -160,7 +160,7 @@ def at_brows() -> NDArray[np.float32]:
 
 
 @cache
-def _outside_of_openings() -> NDArray[np.float32]:
+def outside_of_openings() -> NDArray[np.float32]:
     """1 but between lids and between lips, where other pictures show other things: float32 (256, 256, 1)."""
     outside = np.full((FRAME_PX, FRAME_PX), 255, np.uint8)
     for opening in (slice(36, 42), slice(42, 48), slice(60, 68)):

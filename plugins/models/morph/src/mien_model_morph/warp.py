@@ -1,7 +1,7 @@
 """Piecewise affine maps between pictures of faces, triangle by triangle."""
 
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -99,6 +99,12 @@ def _followed(
 
 def _held_inside(points: NDArray[np.float32], corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points (N, 2) brought into triangles (N, 3, 2) by their barycentric coordinates: float64 (2, N)."""
+    inside: NDArray[np.float64] = np.einsum("nk,nkd->dn", shares_in(points, corners), corners)
+    return inside
+
+
+def shares_in(points: NDArray[Any], corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Barycentric coordinates of points (N, 2) in triangles (N, 3, 2), brought inside: float64 (N, 3), sum 1."""
     a, u, v = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     x, y = (points - a).T
     area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
@@ -106,8 +112,7 @@ def _held_inside(points: NDArray[np.float32], corners: NDArray[np.float64]) -> N
     second, third = (x * v[:, 1] - y * v[:, 0]) / area, (y * u[:, 0] - x * u[:, 1]) / area
     shares = np.clip(np.stack([1 - second - third, second, third], axis=1), 0, None)
     shares /= shares.sum(1, keepdims=True)
-    inside: NDArray[np.float64] = np.einsum("nk,nkd->dn", shares, corners)
-    return inside
+    return np.asarray(shares)
 
 
 def triangle_at(points: NDArray[np.float64], side: int) -> NDArray[np.int32]:

@@ -13,7 +13,7 @@ from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 from mien_model_morph.frame import FRAME_PX, triangles
 from mien_model_morph.model import Drawing
-from mien_model_morph.warp import triangle_at
+from mien_model_morph.warp import shares_in, triangle_at
 
 _COARSER = 2
 """How far a feature's move carries each pixel is smooth: it is computed at so much less than the side."""
@@ -69,14 +69,8 @@ def _weights(points: NDArray[np.float64], side: int) -> tuple[Tensor, Tensor]:
     points = (points + 0.5) / _COARSER - 0.5
     number = triangle_at(points, side)
     corners = triangles()[np.maximum(number - 1, 0)]
-    a, u, v = points[corners[..., 0]], points[corners[..., 1]], points[corners[..., 2]]
-    u, v = u - a, v - a
-    line = np.arange(side)
-    x, y = line[None, :] - a[..., 0], line[:, None] - a[..., 1]
-    area = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
-    area = np.where(np.abs(area) < 0.05, 0.05, area)
-    second, third = (x * v[..., 1] - y * v[..., 0]) / area, (y * u[..., 0] - x * u[..., 1]) / area
-    shares = np.clip(np.stack([1 - second - third, second, third], axis=-1), 0, 1)
-    shares /= np.maximum(shares.sum(-1, keepdims=True), 1e-6)
+    y, x = np.mgrid[:side, :side]
+    pixels = np.stack([x, y], axis=-1).reshape(-1, 2)
+    shares = shares_in(pixels, points[corners].reshape(-1, 3, 2)).reshape(side, side, 3)
     shares[(corners >= 68) | (number == 0)[..., None]] = 0
     return torch.from_numpy(np.minimum(corners, 67)), torch.from_numpy(shares.astype(np.float32))

@@ -1,7 +1,7 @@
 """The model `identities`: people who do not exist, as `morph` mixes them, with looks that a generator has learned."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -110,7 +110,6 @@ class Identities(Morph):
             self.register_buffer(name, getattr(self, name), persistent=False)
         self.generator = Generator(len(self._known_of(0)), settings.width, settings.lightness_side)
         self.average = MovingAverage(self.generator, settings.average_decay)
-        self._unlearned: dict[int, Person] = {}
 
     def stages(self) -> Sequence[Stage]:
         """One stage; it ends."""
@@ -136,10 +135,11 @@ class Identities(Morph):
     def _losses(self, batch: Batch, recognize: Recognize) -> Losses:
         config, pairs = self.config, max(len(batch) // 2, 1)
         numbers = torch.randint(_NUMBERS, (pairs,)).tolist() if self.training else list(range(pairs))
-        twice = 2 * numbers if len(batch) > 1 else numbers
+        people = [super(Identities, self)._synthetic_person(number) for number in numbers]  # without looks
+        twice = 2 * people if len(batch) > 1 else people
         lightness, shape = (self.generator if self.training else self.average)(self._known(numbers))
         looks = (lightness.repeat(len(twice) // pairs, 1, 1, 1), shape.repeat(len(twice) // pairs, 1, 1))
-        drawn = drawn_over(heads_of(batch)[: len(twice)], [self._without(number) for number in twice], looks, self)
+        drawn = drawn_over(heads_of(batch)[: len(twice)], twice, looks, self)
         found = recognize(drawn.images, drawn.landmarks)
         with torch.no_grad():
             theirs = recognize(drawn.scenes, drawn.landmarks)
@@ -165,23 +165,10 @@ class Identities(Morph):
             shares[person] = 2 * share
         return np.concatenate([*appearance().drawn(number), shares]).astype(np.float32)
 
-    def _without(self, number: int) -> Person:
-        """A synthetic person as morph draws them."""
-        if number not in self._unlearned:
-            if self.training or len(self._unlearned) >= self.config.batch_size:
-                self._unlearned = {}
-            self._unlearned[number] = super()._synthetic_person(number)
-        return self._unlearned[number]
-
     def _synthetic_person(self, number: int) -> Person:
         with torch.no_grad(), torch.autocast(self.owners.device.type, enabled=False):
             lightness, shape = (each[0].cpu().numpy() for each in self.average(self._known([number])))
-        return LearnedPerson(self._without(number), lightness[0].round(_DIGITS), shape.round(_MOVE_DIGITS))
-
-    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """As torch's. What was drawn from before is forgotten."""
-        self._unlearned = {}
-        return super().load_state_dict(*args, **kwargs)
+        return LearnedPerson(super()._synthetic_person(number), lightness[0].round(_DIGITS), shape.round(_MOVE_DIGITS))
 
 
 def _told_apart(encodings: Tensor, temperature: float) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from mien.geometry.pose import mean_shape
-from mien_model_morph.appearance import at_brows
+from mien_model_morph.appearance import at_brows, outside_of_openings
 from mien_model_morph.frame import FRAME_PX, RIGID, Pose, frame_points, skin_and_face
 from mien_model_morph.model import Person
 
@@ -182,10 +182,6 @@ def _where() -> NDArray[np.float32]:
     outline = cv2.convexHull(np.round([*jaw, *(points[17:27] - (0, _ABOVE_BROWS_PX))]).astype(np.int32))
     inside = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
     cv2.fillConvexPoly(inside, outline, 255)
-    openings = np.zeros_like(inside)
-    for opening in (*_EYES, slice(60, 68)):
-        cv2.fillConvexPoly(openings, cv2.convexHull(np.round(points[opening]).astype(np.int32)), 255)
     soft = cv2.GaussianBlur(inside.astype(np.float32) / np.float32(255), (0, 0), _SOFT_PX)
-    shut = cv2.GaussianBlur(cv2.dilate(openings, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 1.5)
-    where = soft * (1 - shut / np.float32(255))
+    where = soft * outside_of_openings()[..., 0]
     return np.asarray((where + where[:, ::-1]) / 2, np.float32)
