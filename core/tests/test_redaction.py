@@ -135,6 +135,28 @@ def test_before_a_search_from_all_sides_found_a_face_its_place_is_hidden_back_to
     assert hidden_in([0, 20]) == list(range(found - 10, count)) == hidden_in([])
 
 
+def test_what_may_be_a_face_is_hidden_between_two_finds_at_its_place_in_a_shot() -> None:
+    """A reflection is found now and then; beside it somebody is drawn, whom nothing of it hides."""
+    beside = Face(Box(300, 100, 360, 160), np.zeros((68, 2), np.float32) + 300, 0.9)
+    reflection, count = Face(Box(100, 100, 128, 140), None, 0.4), 60
+
+    def hidden_in(finds: dict[int, Box], shots: list[int]) -> list[int]:
+        frames = []
+        for index in range(count):
+            faces = untracked([beside, *(replace(reflection, box=finds[index]) for _ in range(index in finds))])
+            frames.append([faces[0], *(replace(face, track=1 + index) for face in faces[1:])])
+        analysis = VideoAnalysis([index / 10 for index in range(count)], shots, frames, count, {}, [])
+        redaction = plan_redaction(analysis, 1.0, lambda face: face.landmarks is not None)
+        for regions in redaction.parts.values():
+            assert all(shared_area(region.box, beside.box) == 0 for region in regions)
+            assert all(shared_area(region.box, reflection.box) == reflection.box.area for region in regions)
+        return sorted(redaction.parts)
+
+    there, moved = reflection.box, Box(102, 99, 130, 139)
+    assert hidden_in({10: there, 40: moved}, [0] * count) == list(range(8, 43))
+    assert hidden_in({10: there, 40: moved}, [0] * 25 + [1] * 35) == [8, 9, 10, 11, 12, 38, 39, 40, 41, 42]
+
+
 def test_a_cut_begins_a_shot_and_a_flash_does_not() -> None:
     """The clip's face ends with frame 71; one frame later there is another scene."""
     signatures = [

@@ -10,7 +10,8 @@ import numpy as np
 
 from mien.anonymization.analysis import VideoAnalysis
 from mien.contracts.face import Box, RgbImage
-from mien.geometry.boxes import center, longer_side, shared_area, united
+from mien.geometry.boxes import center, is_same_face, longer_side, shared_area, united
+from mien.tracking.track_gaps import MEMORY_FRAMES
 from mien.tracking.tracker import KEPT, TrackedFace
 
 BLOCKS = 6
@@ -93,7 +94,7 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
     - Before a face was seen first about where a frame was searched from all sides: its surroundings back to the frame
       searched so before. It may be one that only such a search finds, small or on its side.
     - Faces that cannot be drawn, and what may be a face: the region around each; of what may be one for
-      `DOUBTFUL_SECONDS` before and after, too.
+      `DOUBTFUL_SECONDS` before and after, too, and between two finds at one place of a shot.
 
     A region grows over every face that it touches, but for those that are kept: around them nothing is hidden.
     """
@@ -114,6 +115,8 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
                     away = abs(analysis.seconds[index] - analysis.seconds[start])
                     reach = REACH + REACH_PER_SECOND * away if last_seen.sure else FACE_REACH
                     parts[index].append(Region.around(last_seen.extent, reach))
+    for index, place in _between_finds(analysis):
+        parts[index].append(Region.around(place, FACE_REACH))
     return _redaction(analysis, whole, parts, can_draw)
 
 
@@ -194,6 +197,32 @@ def _redaction(
 def _grown(regions: Sequence[Region], faces: Sequence[TrackedFace]) -> list[Region]:
     boxes = [face.extent for face in faces if face.method != KEPT]
     return [region.grown_over(boxes) for region in regions]
+
+
+def _between_finds(analysis: VideoAnalysis) -> Iterator[tuple[int, Box]]:
+    """Frames between two finds at one place of a shot, not both of which are surely faces, and the place."""
+    last: list[tuple[int, TrackedFace]] = []
+    for index, faces in enumerate(analysis.faces):
+        if index and analysis.shots[index] != analysis.shots[index - 1]:
+            last = []
+        here, lost = [face for face in faces if face.method != KEPT], []
+        for before, found in last:
+            again = [face for face in here if is_same_face(found.extent, face.extent)]
+            for face in again:
+                if not (found.sure and face.sure):
+                    place = united(found.extent, face.extent)
+                    yield from ((between, place) for between in _without_sure(analysis, before, index, place))
+            is_elsewhere = any(face.track == found.track for face in faces)
+            if not again and not is_elsewhere and index - before < MEMORY_FRAMES:
+                lost.append((before, found))
+        last = lost + [(index, face) for face in here]
+
+
+def _without_sure(analysis: VideoAnalysis, before: int, after: int, place: Box) -> Iterator[int]:
+    """The frames between two in which nothing that is surely a face lies at a place: the finds may be parts of one."""
+    for index in range(before + 1, after):
+        if not any(face.sure and is_same_face(face.extent, place) for face in analysis.faces[index]):
+            yield index
 
 
 def _appearances(analysis: VideoAnalysis) -> dict[int, list[tuple[int, int]]]:
