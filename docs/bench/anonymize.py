@@ -3,8 +3,9 @@
     python docs/bench/anonymize.py CLIP… --with morph --with blocks --out FOLDER
     python docs/bench/anonymize.py CLIP --with morph --frames 1340 --step 10 --seed 3
 
-CLIP: its largest face is looked at. --with: a model that needs no run, or a run, as `mien anonymize --run` takes it.
-The faces are found by one extractor (--extractor) and judged by another one (--judge), which did not drive them.
+CLIP: its largest face is looked at; of a folder of images, the largest of each. --with: a model that needs no run, or a
+run, as `mien anonymize --run` takes it. The faces are found by one extractor (--extractor) and judged by another one
+(--judge), which did not drive them.
 
     mouth, width, eyes   Pearson's r of mouth opening, mouth width and eye opening, drawn against filmed
     jaw, smile, brows    the same of what blendshapes say, where a feature that measures them is installed
@@ -12,7 +13,7 @@ The faces are found by one extractor (--extractor) and judged by another one (--
     pose                 median angle between the drawn head and the filmed one, in degrees
     same                 share of drawn faces nearer to the filmed person than the limit, for each recognizer
     distance             median of these distances, of the first recognizer
-    within               largest distance of a drawn face to the mean of the drawn ones, likewise
+    median, p95, within  distances of the row's faces to their mean, likewise: median, 95th percentile, largest
     shake                acceleration of the judge's landmarks on the stiller half of the frames, drawn over filmed
     change               mean change of the pixels of the face from frame to frame, drawn over filmed
     found                share of the drawn faces that the judge finds
@@ -24,9 +25,11 @@ each frame, moved and scaled a little, and its landmarks are the mean.
 
 Of each clip the first row, "judged twice", is what the judge makes of the filmed face in frames that are moved, against
 those that are not: what it errs by itself. The second, "filmed", is what the two extractors make of the filmed face: r
-between them, and the angle between their poses. Nobody can follow the one and be judged better by the other.
+between them, and the angle between their poses. Nobody can follow the one and be judged better by the other. Its
+median, p95 and within are those of the filmed faces, by the judge and the recognizer that see the drawn ones.
 
-With --step above 1 nothing is said of shake and change. Writes FOLDER/anonymize.json, and a strip for each clip.
+With --step above 1, and of images, nothing is said of shake and change. Writes FOLDER/anonymize.json, and a strip for
+each clip.
 """
 
 import argparse
@@ -51,12 +54,14 @@ from mien.geometry.expression import correlations, expression
 from mien.geometry.pose import head_pose, pose_error_degrees
 from mien.inference.generator import Scene
 from mien.inference.target import SyntheticPerson, synthetic_id
+from mien.media.discovery import find_sources
 from mien.media.grid import write_grid
+from mien.media.images import read_image
 from mien.media.provenance import Provenance
 from mien.media.video_reader import VideoSource
 from mien.spread import spread_indices
 from mien.tracking.recognizer import Recognizer
-from mien.tracking.tracker import TrackedFace, face_size, follow, mean_distance
+from mien.tracking.tracker import TrackedFace, face_size, follow, mean_distance, untracked
 
 SHOWN = 8
 LOOKS = ((1.0, 0.0, 0.0), (1.5, 0.0, 0.0), (1.0, 3.5, 2.5), (0.93, -2.5, 1.5))
@@ -69,8 +74,8 @@ SURROUNDINGS = 0.5
 """The judge's further looks are at the face with so much around it, on each side, in shares of its size."""
 MOTION = ("jaw", "smile", "brows")
 COLUMNS = (
-    "mouth", "width", "eyes", "jaw", "smile", "brows", "lids", "pose", "same", "distance", "within", "shake", "change",
-    "found", "ms",
+    "mouth", "width", "eyes", "jaw", "smile", "brows", "lids", "pose", "same", "distance", "median", "p95", "within",
+    "shake", "change", "found", "ms",
 )  # fmt: skip
 
 
@@ -111,23 +116,38 @@ def moved(image: RgbImage, right: float, down: float) -> RgbImage:
 
 
 class Clip:
-    """Frames of a clip with the face that is followed in most of them."""
+    """Frames of a clip with the face that is followed in most of them, or images with the largest face of each."""
 
     def __init__(self, path: Path, extractor: ExtractorSet, start: int, frames: int, step: int) -> None:
+        self.name = f"{path.parent.name}/{path.stem}"
+        self.images: list[RgbImage] = []
+        self.faces: list[TrackedFace] = []
+        self.is_consecutive = step == 1 and not path.is_dir()
+        if path.is_dir():
+            self._read_images(path, extractor)
+        else:
+            self._read_video(path, extractor, range(start, start + frames, step))
+        if not self.faces:
+            raise SystemExit(f"{path}: no face")
+
+    def _read_images(self, folder: Path, extractor: ExtractorSet) -> None:
+        for source in find_sources([folder]):
+            image = read_image(source.path)
+            faces = [face for face in untracked(extractor.extract(image)) if face.landmarks is not None]
+            if faces:
+                self.images.append(image)
+                self.faces.append(max(faces, key=lambda face: face.box.area))
+
+    def _read_video(self, path: Path, extractor: ExtractorSet, indices: range) -> None:
         with VideoSource(path) as video:
-            chosen = [frame for frame in video.frames(start, start + frames) if (frame.index - start) % step == 0]
+            chosen = [frame for frame in video.frames(indices.start, indices.stop) if frame.index in indices]
         followed = list(follow((frame, extractor.extract(frame.image)) for frame in chosen))
         sizes: dict[int, float] = {}
         for _, faces in followed:
             for face in faces:
                 if face.landmarks is not None:
                     sizes[face.track] = sizes.get(face.track, 0.0) + face_size(face.landmarks)
-        if not sizes:
-            raise SystemExit(f"{path}: no face")
-        largest = max(sizes, key=lambda track: sizes[track])
-        self.name = f"{path.parent.name}/{path.stem}"
-        self.images: list[RgbImage] = []
-        self.faces: list[TrackedFace] = []
+        largest = max(sizes, key=lambda track: sizes[track], default=None)
         for frame, faces in followed:
             for face in faces:
                 if face.track == largest and face.landmarks is not None:
@@ -203,8 +223,6 @@ def compare(
         distance = recognizer.distances(new[drawn.found], reference)
         same[recognizer.features.text] = float((distance < recognizer.same_person_below).sum() / len(drawn.found))
         distances.append(distance)
-    own = drawn.encodings[drawn.found]
-    within = recognizers[0].distances(own, recognizers[0].mean(own)).max() if len(own) else float("nan")
     return {
         "mouth": r["mouth_opening"],
         "width": r["mouth_width"],
@@ -214,9 +232,22 @@ def compare(
         "pose": median_of_finite(pose[both]),
         "same": same,
         "distance": median_of_finite(distances[0]),
-        "within": float(within),
+        **variation(drawn, recognizers[0]),
         "shake": shake(original, drawn) if consecutive and both.sum() > 2 else float("nan"),
         "found": float(drawn.found.mean()),
+    }
+
+
+def variation(seen: Observations, recognizer: Recognizer) -> dict[str, float]:
+    """How far the encodings of a clip's faces lie from their mean."""
+    if not seen.found.any():
+        return dict.fromkeys(("median", "p95", "within"), float("nan"))
+    own = seen.encodings[seen.found]
+    distances = recognizer.distances(own, recognizer.mean(own))
+    return {
+        "median": float(np.median(distances)),
+        "p95": float(np.percentile(distances, 95)),
+        "within": float(distances.max()),
     }
 
 
@@ -291,12 +322,14 @@ def main() -> None:
     print(" " * 34 + "".join(f"{column:>10}" for column in COLUMNS))
     for path in options.clips:
         clip = Clip(path, extractor, options.start, options.frames, options.step)
-        original, change = clip.seen(clip.images, locator), clip.changes(clip.images)
+        original = clip.seen(clip.images, locator)
+        change = clip.changes(clip.images) if clip.is_consecutive else float("nan")
         rows, labels = [clip.strip(clip.images)], ["as it was"]
         again = clip.seen([moved(image, *MOVED) for image in clip.images], locator).landmarks - np.array(
             MOVED, np.float32
         )
         rows_of_clip = {"judged twice": agreement(again, original), "filmed": agreement(clip.driving(), original)}
+        rows_of_clip["filmed"] |= variation(original, recognizers[0])
         table[clip.name] = rows_of_clip
         for name, values in rows_of_clip.items():
             print(line(f"{clip.name} {name}", values), flush=True)
@@ -304,8 +337,8 @@ def main() -> None:
             for person in range(options.people):
                 number = synthetic_id(options.seed, "", person)
                 images, ms = clip.drawn_by(method, number, how)
-                values = compare(original, clip.seen(images, locator), recognizers, expressions, options.step == 1)
-                values["change"] = clip.changes(images) / change if options.step == 1 else float("nan")
+                values = compare(original, clip.seen(images, locator), recognizers, expressions, clip.is_consecutive)
+                values["change"] = clip.changes(images) / change if clip.is_consecutive else float("nan")
                 values["ms"] = ms
                 label = f"{method} {person + 1}"
                 rows_of_clip[label] = values

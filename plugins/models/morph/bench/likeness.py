@@ -28,15 +28,15 @@ from mien.tracking.tracker import TrackedFace, untracked
 from mien_model_morph import openpeople
 
 
-def bank(recognizer: Recognizer) -> NDArray[np.float32]:
-    """The mean encoding of each person of the bank, over all of their pictures that may be drawn."""
+def bank(recognizer: Recognizer) -> list[NDArray[np.float32]]:
+    """The encodings of each person of the bank, of all of their pictures that may be drawn."""
     measured = openpeople.measured()
-    means = []
+    encodings = []
     for person in np.unique(measured.people):
         sheet = openpeople.sheet_of(int(person))
         rows = np.flatnonzero((measured.people == person) & measured.usable[:, 0])
-        means.append(recognizer.mean(recognizer.encode([align(sheet, measured.landmarks[row]) for row in rows])))
-    return np.stack(means)
+        encodings.append(recognizer.encode([align(sheet, measured.landmarks[row]) for row in rows]))
+    return encodings
 
 
 def drawn(session: Session, image: RgbImage, face: TrackedFace, people: int) -> list[RgbImage]:
@@ -92,8 +92,11 @@ def print_table(
 ) -> None:
     """What a recognizer says. shown: portraits, their landmarks, and what was drawn over each."""
     limit = recognizer.same_person_below
-    of_bank, of_known = bank(recognizer), None if known is None else faces_of(known, recognizer)
-    print(f"{f'distance by {recognizer.record.choice}':44}{'median':>8}{'least':>8}{f'< {limit:g}':>8}")
+    people, of_known = bank(recognizer), None if known is None else faces_of(known, recognizer)
+    of_bank = np.stack([recognizer.mean(pictures) for pictures in people])
+    to_mean = np.concatenate([recognizer.distances(*pair) for pair in zip(people, of_bank, strict=True)])
+    print(f"{f'distance by {recognizer.record.choice}':44}{'median':>8}{'least':>8}{f'< {limit:g}':>8}{'largest':>9}")
+    print(row("pictures of one of the bank, to their mean", to_mean, limit) + f"{to_mean.max():9.2f}")
     print(row("between people of the bank", apart(of_bank, of_bank)[np.triu_indices(len(of_bank), 1)], limit))
     drawn_over = []
     for number, (portrait, place, images) in enumerate(shown, start=1):
