@@ -9,15 +9,20 @@ from numpy.typing import NDArray
 
 COARSE_PX = 48
 """Light is measured on small copies of this side."""
-_LEAST_GAIN, _MOST_GAIN = 0.4, 1.1
+_LEAST_GAIN, _MOST_GAIN = 0.25, 1.1
 """By how much the contrast of lightness may change."""
-_AS_THE_SCENE = 0.7
-"""How far contrast becomes the scene's: the exponent of the ratio. With 1, dark brows would be as pale as those that
-they replace; a face in soft light is drawn too hard with 0."""
+_NO_CONTRAST = 0.3
+"""A standard deviation of lightness that says nothing."""
+_FEATURES_AS_THE_SCENE, _SKIN_AS_THE_SCENE = 0.7, 0.9
+"""How far the contrast of brows, eyes and mouth, and that of folds and shadows of the skin, become the scene's: the
+exponent of the ratio. With 1, dark brows would be as pale as those that they replace; with 0, a face in soft light is
+drawn too hard, and looks old."""
 _MORE_COLOR, _IF_LIGHTER = 1.0, 0.3
 """By how much a and b of a pixel may differ more from the skin's than they do in their own light; a lighter pixel, as
 of teeth, by so much more of what it is lighter by. In light without blue, what little there is says nothing of colors:
 lips would become mauve."""
+_MOST_REDDER = 3.0
+"""By how much lips may differ more in a from the skin, to do so as in the scene; never more than in their own light."""
 _LEAST_LIGHT = 1e-3
 """In linear RGB."""
 _OUTLIER = 2.5
@@ -26,6 +31,8 @@ _WEIGHTS = np.array([1.0, 1.5, 1.5])
 """Of differences in L, a and b."""
 _NEAR = 22.0
 _ROUNDS = 2
+_MEDIAN_OF_NORMAL = 0.6745
+"""Half of a normal distribution lies within so many standard deviations."""
 _LEAST_SPREAD = 1.5
 
 
@@ -63,13 +70,21 @@ class Light:
         self._terms = smooth.shape[1]
         self._limits = np.percentile(self._smooth(smooth), (1, 99), axis=0)
 
-    def contrast(self, lab: NDArray[np.float32], face: NDArray[np.float32]) -> float:
+    def contrast(self, lab: NDArray[np.float32], features: NDArray[np.float32]) -> float:
         """How much the lightness of an image varies about the smooth part: a standard deviation.
 
-        face: float32 (S, S) in [0, 1], how much each pixel counts.
+        features: float32 (S, S) in [0, 1], how much each pixel counts.
         """
-        rest = (lab[..., 0] - self.field(lab.shape[0])[..., 0]).astype(np.float64)
-        return float(np.sqrt((rest**2 * face).sum() / max(float(face.sum()), 1e-3)))
+        rest = self._rest(lab)
+        return float(np.sqrt((rest**2 * features).sum() / max(float(features.sum()), 1e-3)))
+
+    def contrast_of_skin(self, lab: NDArray[np.float32], skin: NDArray[np.float32]) -> float:
+        """The same by the median of what skin differs by, so that hair or a hand before it has no say."""
+        count = skin.reshape(-1).astype(np.float64)
+        return _median(np.abs(self._rest(lab)).reshape(-1), count + 1e-9) / _MEDIAN_OF_NORMAL
+
+    def _rest(self, lab: NDArray[np.float32]) -> NDArray[np.float64]:
+        return (lab[..., 0] - self.field(lab.shape[0])[..., 0]).astype(np.float64)
 
     def field(self, side: int) -> NDArray[np.float32]:
         """The smooth part as an image: float32 (side, side, 3), CIELab. Nowhere beyond what the skin shows."""
@@ -93,8 +108,8 @@ class Relit(NamedTuple):
     """float32 (S, S, 3), CIELab."""
     light: Light
     """The light that it is in now."""
-    contrast: float
-    """By how much its lightness varies more than it did."""
+    contrast: NDArray[np.float32]
+    """float32 (S, S): by how much its lightness varies more than it did."""
 
 
 def relight(
@@ -109,14 +124,14 @@ def relight(
     much each pixel is skin, and how much it is face. Gray light makes a gray face.
 
     Colors are those of other light, by J. von Kries, Chromatic Adaptation, 1902: linear red, green and blue are
-    multiplied by what the skin's are, so that teeth stay white; but none differs more from the skin's for it. What
-    differs from the skin does so about as strongly as in the scene, half of that in color.
+    multiplied by what the skin's are, so that teeth stay white; but none differs more from the skin's for it. Skin
+    varies about as much as in the scene, and so does what differs from it: brows, eyes and mouth; half of that in
+    color.
     """
     small, side = coarse(drawn), drawn.shape[0]
     ours, theirs = Light(small, skin), Light(scene, skin, downwards=False)
-    ratio = theirs.contrast(scene, face) / max(ours.contrast(small, face), 1e-3)
-    contrast = np.float32(np.clip(ratio**_AS_THE_SCENE, _LEAST_GAIN, _MOST_GAIN))
-    colored = min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0) * np.sqrt(min(contrast, np.float32(1)))
+    contrast = _contrast((ours, small), (theirs, scene), skin, face, side)
+    colored = min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0) * np.sqrt(np.minimum(contrast, np.float32(1)))
     gains = _linear(theirs.field(COARSE_PX)) / _linear(ours.field(COARSE_PX))
     adapted = cv2.multiply(
         cv2.cvtColor(drawn, cv2.COLOR_LAB2LRGB), cv2.resize(gains, (side, side), interpolation=cv2.INTER_LINEAR)
@@ -128,9 +143,43 @@ def relight(
     most = np.abs(off) + (np.maximum(np.float32(_IF_LIGHTER) * lightness, 0) + np.float32(_MORE_COLOR))
     lit = cast(NDArray[np.float32], cv2.min(cv2.max(lit, -most), most))
     lit[..., :1] = lightness
-    lit *= np.array([contrast, colored, colored], np.float32)
+    lit *= np.stack([contrast, colored, colored], axis=-1)
+    features = np.clip(face - skin, 0, 1)
+    redder = _redness(scene - theirs.field(COARSE_PX), features) / max(_redness(coarse(lit), features), 1e-3)
+    red = np.minimum(lit[..., 1] * np.float32(np.clip(redder, 1, _MOST_REDDER)), most[..., 1])
+    lit[..., 1] = np.maximum(lit[..., 1], red)
     lit += field
-    return Relit(lit, theirs, float(contrast))
+    return Relit(lit, theirs, contrast)
+
+
+def _redness(off: NDArray[np.float32], features: NDArray[np.float32]) -> float:
+    """How red lips are, from colors less the skin's, (48, 48, 3), CIELab: the mean of what is positive of a."""
+    return float((np.maximum(off[..., 1], 0) * features).sum() / max(float(features.sum()), 1e-3))
+
+
+def _contrast(
+    drawn: tuple[Light, NDArray[np.float32]],
+    scene: tuple[Light, NDArray[np.float32]],
+    skin: NDArray[np.float32],
+    face: NDArray[np.float32],
+    side: int,
+) -> NDArray[np.float32]:
+    """By how much lightness is to vary more in each place of a drawn face: float32 (side, side).
+
+    drawn, scene: as small as light is measured on, each with its light. skin, face: as in `relight`.
+    """
+    (ours, small), (theirs, small_scene) = drawn, scene
+    features = np.clip(face - skin, 0, 1)
+    ratio = _ratio(theirs.contrast(small_scene, features), ours.contrast(small, features))
+    of_features = np.clip(ratio**_FEATURES_AS_THE_SCENE, _LEAST_GAIN, _MOST_GAIN)
+    ratio = _ratio(theirs.contrast_of_skin(small_scene, skin), ours.contrast_of_skin(small, skin))
+    of_skin = np.clip(ratio**_SKIN_AS_THE_SCENE, _LEAST_GAIN, of_features)
+    gain = (of_skin + (of_features - of_skin) * features).astype(np.float32)
+    return np.asarray(cv2.resize(gain, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
+def _ratio(theirs: float, ours: float) -> float:
+    return (theirs + _NO_CONTRAST) / (ours + _NO_CONTRAST)
 
 
 def _linear(lab: NDArray[np.float32]) -> NDArray[np.float32]:

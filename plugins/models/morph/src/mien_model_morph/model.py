@@ -95,8 +95,8 @@ class Drawing:
     """float32 (S, S): the column of the common frame that each pixel shows;"""
     y: NDArray[np.float32]
     """and the row."""
-    contrast: float
-    """By how much lightness varies more than in the texture, for the scene's light."""
+    contrast: NDArray[np.float32]
+    """float32 (S, S): by how much lightness varies more than in the texture, for the scene's light."""
 
 
 class Morph(Model):

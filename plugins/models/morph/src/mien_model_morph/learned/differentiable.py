@@ -57,7 +57,7 @@ def _slope(drawing: Drawing) -> NDArray[np.float32]:
     lab = cv2.cvtColor(np.clip(drawing.image, 0, 1), cv2.COLOR_RGB2LAB)
     lab[..., 0] += 1
     lighter = np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.float32)
-    return (lighter - np.clip(drawing.image, 0, 1)) * np.float32(2 * drawing.contrast)
+    return (lighter - np.clip(drawing.image, 0, 1)) * (2 * drawing.contrast[..., None])
 
 
 def _weights(points: NDArray[np.float64], side: int) -> tuple[Tensor, Tensor]:
