@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.dataset import Dataset
-from mien.geometry.pose import angles_degrees, head_pose, mean_shape, pose_error_degrees
+from mien.geometry.pose import angles_degrees, head_pose, mean_shape, pose_error_degrees, turn_error_degrees
 
 JAW_BROWS_NOSE = (*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1))
 EYES = (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)
@@ -109,3 +109,18 @@ def test_the_mean_face_is_symmetric_and_its_eyes_are_at_a_distance_of_1():
     np.testing.assert_allclose(left_eye - right_eye, [1, 0, 0], atol=2e-4)
     assert shape[:, 2].argmin() == 30, "nothing is nearer to the camera than the tip of the nose"
     assert shape[8, 1] == shape[:, 1].max()
+
+
+@given(st.lists(st.tuples(angles, angles, angles), min_size=2, max_size=8), st.tuples(angles, angles, angles))
+def test_a_face_that_always_looks_turned_by_as_much_turns_alike(poses, offset):
+    first = np.stack([rotation(*pose) for pose in poses])
+    np.testing.assert_allclose(turn_error_degrees(first, first @ rotation(*offset)), 0, atol=1e-4)
+
+
+def test_of_a_constant_and_a_nod_the_nod_is_left_and_faces_not_found_count_nothing():
+    nods = np.stack([rotation(0, pitch, 0) for pitch in (-4, 4, 0)])
+    still = np.repeat(np.eye(3)[None], 3, axis=0)
+    still[2] = np.nan
+    error = turn_error_degrees(still, nods @ rotation(0, 10, 0))
+    np.testing.assert_allclose(error, [4, 4, np.nan], atol=1e-6)
+    assert np.isnan(turn_error_degrees(still[2:], nods[2:])).all()

@@ -14,6 +14,7 @@ identity by `encoding` and `sface` against pictures of the target.
     lids                 how far the lids close where the filmed ones do, of how far these do
     target, sface        median distance to the target's pictures by each recognizer; in brackets that of who was filmed
     pose                 mean angle between the drawn head and the filmed one, in degrees
+    turns                the same, less the constant by which one face's features look turned beside another's
     detail               variance of the Laplacian inside of the face, of the original's
     flicker              change from frame to frame along the landmarks' flow, of the original's
 
@@ -52,7 +53,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 CLIPS = REPOSITORY / "cli/src/mien_cli/demo/data"
 HELD_OUT = 0.2
 FILMED = ("E", "J")
-COLUMNS = ("jaw", "smile", "brows", "eyes", "lids", "target", "sface", "pose", "detail", "flicker", "found")
+COLUMNS = ("jaw", "smile", "brows", "eyes", "lids", "target", "sface", "pose", "turns", "detail", "flicker", "found")
 SHOWN = 6
 REFERENCES = 4
 
@@ -231,7 +232,8 @@ def row_of(face: FaceMetrics) -> dict[str, float | None]:
         of = face.identity.get(recognizer)
         row[column] = of.to_reference if of else None
         row[f"{column} of filmed"] = of.to_original if of else None
-    row |= {"pose": face.pose_degrees, "detail": face.detail, "flicker": face.flicker, "found": face.found}
+    row |= {"pose": face.pose_degrees, "turns": face.turn_degrees}
+    row |= {"detail": face.detail, "flicker": face.flicker, "found": face.found}
     return row
 
 
@@ -254,7 +256,7 @@ def row_text(row: dict[str, float | None], column: str) -> str:
     if column in ("target", "sface"):
         filmed = row[f"{column} of filmed"]
         return f"{value:.2f} ({filmed:.2f})" if filmed is not None else f"{value:.2f}"
-    return f"{value:.1f}" if column == "pose" else f"{value:.2f}"
+    return f"{value:.1f}" if column in ("pose", "turns") else f"{value:.2f}"
 
 
 if __name__ == "__main__":

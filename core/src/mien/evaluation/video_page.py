@@ -57,6 +57,7 @@ _LEGEND = (
     _Entry("jaw r, smile r, brows r, blink r, gaze r", "the same by blendshapes, whoever the face is"),
     _Entry("lids close", "how far the lids close where the original's do, as a share of the original's"),
     _Entry("pose °", "mean angle between the head poses; 0 is best"),
+    _Entry("turns °", "the same, less the constant by which one face's features look turned beside another's"),
     _Entry("detail", "variance of the Laplacian in the face, as a share of the original's; noise counts as detail"),
     _Entry(
         "flicker",

@@ -53,6 +53,9 @@ class FaceMetrics(BaseModel):
     """The same of jaw, smile, brows, blinks and gaze; None without a judge of expressions."""
     pose_degrees: float | None
     """Mean angle between the head poses."""
+    turn_degrees: float | None = None
+    """The same, less what is constant: how far the result's head turns otherwise than the original's. By landmarks, two
+    people who look the same way have different poses."""
     detail: float | None
     """Variance of the Laplacian inside of the face, as a share of the original's: median over the frames."""
     change: float | None
@@ -113,6 +116,7 @@ class VideoEvaluation(BaseModel):
         rows += [
             ("lids close, of the original's", _texts(closures, "{:.0%}")),
             ("pose °", _texts([face.pose_degrees for face in self.faces], "{:.1f}")),
+            ("turns °", _texts([face.turn_degrees for face in self.faces], "{:.1f}")),
             ("detail, of the original's", _texts([face.detail for face in self.faces], "{:.0%}")),
             ("flicker, of the original's", _texts([face.flicker for face in self.faces], "{:.2f}")),
         ]

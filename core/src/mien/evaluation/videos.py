@@ -24,7 +24,7 @@ from mien.evaluation.video_page import SHOWN_FRAMES, VIEW_PX, FaceOverTime, View
 from mien.evaluation.video_report import FaceMetrics, IdentityMetrics, VideoEvaluation
 from mien.geometry.alignment import AlignmentConfig, align
 from mien.geometry.expression import correlations, expression
-from mien.geometry.pose import head_pose, pose_error_degrees
+from mien.geometry.pose import head_pose, pose_error_degrees, turn_error_degrees
 from mien.media.video_reader import Frame
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
@@ -209,7 +209,7 @@ class _Judging:
     def metrics(self, number: int, face: _SeenFace, originals: Observations, results: Observations) -> FaceMetrics:
         """The figures of one face."""
         follows = correlations(expression(originals.landmarks), expression(results.landmarks))
-        pose = pose_error_degrees(head_pose(originals.landmarks), head_pose(results.landmarks))
+        poses = head_pose(originals.landmarks), head_pose(results.landmarks)
         changed = np.array(face.changes)[np.isfinite(face.changes).all(1)]
         changes = changed.mean(0) if len(changed) else None
         encodings = zip(
@@ -227,7 +227,8 @@ class _Judging:
             },
             follows={name: r for name, r in follows.items() if np.isfinite(r)},
             motion=motion_metrics(self.expressions, originals.weights, results.weights) if self.expressions else None,
-            pose_degrees=_finite(mean_of_finite(pose)),
+            pose_degrees=_finite(mean_of_finite(pose_error_degrees(*poses))),
+            turn_degrees=_finite(mean_of_finite(turn_error_degrees(*poses))),
             detail=_finite(median_of_finite(face.detail)),
             change=None if changes is None else float(changes[0]),
             flicker=None if changes is None or changes[0] == 0 else float(changes[1] / changes[0]),

@@ -74,6 +74,21 @@ def pose_error_degrees(first: NDArray[np.float64], second: NDArray[np.float64]) 
     return angle
 
 
+def turn_error_degrees(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same, less a turn within the head that all pairs have in common: (N, 3, 3) both, float64 (N,); NaN stays NaN.
+
+    Two people who look the same way have other poses by landmarks, as a long nose or low brows read as a raised head:
+    a constant, which is not how they move. It is the rotation nearest to the mean of the differences: G. Wahba's
+    problem, SIAM Review 7, 1965, by singular value decomposition (F. L. Markley, 1988). All 0 for a single pair.
+    """
+    known = np.isfinite(first).all((1, 2)) & np.isfinite(second).all((1, 2))
+    if not known.any():
+        return np.full(len(first), np.nan)
+    left, _, right = np.linalg.svd((np.swapaxes(first[known], 1, 2) @ second[known]).mean(0))
+    common = left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
+    return pose_error_degrees(first @ common, second)
+
+
 @cache
 def _mean_shape() -> NDArray[np.float64]:
     text = (resources.files("mien") / "data" / "mean_shape_68.json").read_text(encoding="utf-8")
