@@ -92,6 +92,12 @@ class TestABlender(WellBehaved, BlenderContract): ...
             "test_several_images_at_once_show_the_same_faces",
             "when extract_all\\(\\) looks at several",
         ),
+        (
+            "def extract(",
+            "def locate(self, image): return []\n\n    def extract(",
+            "test_locates_the_faces_that_it_extracts",
+            "locate\\(\\) gives the boxes",
+        ),
     ],
 )
 def test_an_extractor_that_breaks_it_is_told(install, line, by, check, says):

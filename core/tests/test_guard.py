@@ -56,6 +56,10 @@ def extract_all(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
     return guard.guarded_extract_all(registry.create("extractor", choice), choice, scenes)
 
 
+def locate(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
+    return guard.guarded_locate(registry.create("extractor", choice), choice, crops[0].scene)
+
+
 def measure(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
     faces = registry.create("extractor", "faulty").extract(crops[0].scene) * 2
     return guard.guarded_measure(registry.create("extractor", choice), choice, crops[0].scene, faces)
@@ -91,6 +95,7 @@ def blend(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
 KIND_OF_CALL: dict[Callable[..., Any], str] = {
     extract: "extractor",
     extract_all: "extractor",
+    locate: "extractor",
     measure: "extractor",
     compute: "feature",
     mask: "masker",
@@ -134,6 +139,7 @@ OF_ONE_KIND = [
     (extract_all, "images", "returned a list of 1 instead of a list of 2 lists of faces"),
     (extract_all, "score", "returned the score 1.5, which does not lie in [0, 1] (face 0 of 1)"),
     (extract_all, "writes", "writes into what it was given"),
+    (locate, "score", "returned the score 1.5, which does not lie in [0, 1] (face 0 of 1)"),
     (measure, "shape", "returned a list of 1 instead of a list of 2 faces or None"),
     (measure, "writes", "writes into what it was given"),
     (measure, "writes into the faces", "writes into what it was given"),

@@ -141,9 +141,8 @@ class LeakSearch:
         choice. hidden: what of it is hidden. pixel_shape: see `VideoSource.pixel_shape`. Raises MienError if a plugin
         fails.
         """
-        found = [
-            in_stored_pixels(face, pixel_shape).box for face in self.detector.find(in_square_pixels(image, pixel_shape))
-        ]
+        located = self.detector.locate(in_square_pixels(image, pixel_shape))
+        found = [in_stored_pixels(face, pixel_shape).box for face in located]
         places = [*(face.extent for face in known), *(region.box for region in hidden)]
         return [box for box in found if not any(_explains(place, box) for place in places)]
 

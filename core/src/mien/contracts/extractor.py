@@ -54,6 +54,14 @@ class Extractor(Plugin):
         """
         return [self.extract(image) for image in images]
 
+    def locate(self, image: RgbImage) -> list[Face]:
+        """The faces of `extract`, whose landmarks and points may be left out: for whoever asks only where faces are.
+
+        image: as for `extract`, and left as it was. This default is `extract`; an extractor that takes time for the
+        landmarks alone has its own.
+        """
+        return self.extract(image)
+
     def measure(self, image: RgbImage, faces: Sequence[Face]) -> list[Face | None]:
         """Give each face its landmarks, whoever found it; None for a face that cannot be measured.
 

@@ -29,6 +29,11 @@ class FaceDetector:
         with self.borrowed() as extractors, self.clock.running("extract"):
             return extractors.extract(image)
 
+    def locate(self, image: RgbImage) -> Sequence[Face]:
+        """The same, some of them without landmarks: see `Extractor.locate`."""
+        with self.borrowed() as extractors, self.clock.running("extract"):
+            return extractors.locate(image)
+
     @contextmanager
     def borrowed(self) -> Iterator[ExtractorSet]:
         """The extractors for one thread; waits until they are free."""

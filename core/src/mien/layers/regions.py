@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from mien.contracts.plugin import PluginConfig
-from mien.layers.landmark_maps import near_lines
+from mien.layers.drawn_landmarks import near_lines
 from mien.layers.masked import masked_edge_l1, masked_l1
 from mien.layers.structure import masked_dissimilarity
 

@@ -10,7 +10,7 @@ from mien.errors import MienError
 from mien.geometry.boxes import is_same_face
 from mien.plugins.choice import parse_choices
 from mien.plugins.feature_set import choice_text
-from mien.plugins.guard import guarded_extract, guarded_extract_all, guarded_measure
+from mien.plugins.guard import guarded_extract, guarded_extract_all, guarded_locate, guarded_measure
 from mien.plugins.registry import InstalledPlugin, Registry
 
 
@@ -71,24 +71,22 @@ class ExtractorSet:
             if extractor.can_find()
         }
         return [
-            self._joined(image, {choice: faces[number] for choice, faces in found.items()})
+            self._measured(image, {choice: faces[number] for choice, faces in found.items()})
             for number, image in enumerate(images)
         ]
 
-    def _joined(self, image: RgbImage, found: Mapping[str, Sequence[Face]]) -> list[Face]:
-        """found: by whom → the faces."""
-        faces: list[Face] = []
-        finders: list[str] = []
-        """For each face who found it."""
-        for choice, of_one in found.items():
-            known = len(faces)
-            for face in of_one:
-                again = next((n for n in range(known) if is_same_face(face.box, faces[n].box)), None)
-                if again is None:
-                    faces.append(face)
-                    finders.append(choice)
-                elif face.score > faces[again].score:
-                    faces[again] = replace(faces[again], score=face.score)
+    def locate(self, image: RgbImage) -> list[Face]:
+        """The faces of `extract`, some without their landmarks: see `Extractor.locate`. Raises MienError likewise."""
+        found = {
+            choice: guarded_locate(extractor, choice, image)
+            for choice, extractor in self.extractors.items()
+            if extractor.can_find()
+        }
+        return sorted(_joined(found)[0], key=lambda face: -face.score)
+
+    def _measured(self, image: RgbImage, found: Mapping[str, Sequence[Face]]) -> list[Face]:
+        """All of them once, surest first. found: by whom → the faces."""
+        faces, finders = _joined(found)
         if len(self.extractors) > 1:
             self._measure(image, faces, finders)
         return sorted(faces, key=lambda face: -face.score)
@@ -127,6 +125,22 @@ class ExtractorSet:
                         before = faces[number]
                         points = {**answer.points, **before.points}
                         faces[number] = replace(before, landmarks=answer.landmarks, points=points)
+
+
+def _joined(found: Mapping[str, Sequence[Face]]) -> tuple[list[Face], list[str]]:
+    """Each face once, with the highest score that it was given, and who found it. found: by whom → the faces."""
+    faces: list[Face] = []
+    finders: list[str] = []
+    for choice, of_one in found.items():
+        known = len(faces)
+        for face in of_one:
+            again = next((n for n in range(known) if is_same_face(face.box, faces[n].box)), None)
+            if again is None:
+                faces.append(face)
+                finders.append(choice)
+            elif face.score > faces[again].score:
+                faces[again] = replace(faces[again], score=face.score)
+    return faces, finders
 
 
 def _finds_nothing(text: str, registry: Registry) -> MienError:

@@ -43,6 +43,12 @@ def guarded_extract(extractor: Extractor, choice: str, image: RgbImage) -> list[
     return _checked_faces(call, call.make(extractor.extract, _read_only(image)))
 
 
+def guarded_locate(extractor: Extractor, choice: str, image: RgbImage) -> list[Face]:
+    """`Extractor.locate` in an image, uint8 (H, W, 3). Raises MienError for a fault of the plugin."""
+    call = _Call.of("extractor", extractor, choice)
+    return _checked_faces(call, call.make(extractor.locate, _read_only(image)))
+
+
 def guarded_extract_all(extractor: Extractor, choice: str, images: Sequence[RgbImage]) -> list[list[Face]]:
     """`Extractor.extract_all` of N ≥ 1 images, each uint8 (H, W, 3). Raises MienError for a fault of the plugin."""
     call = _Call.of("extractor", extractor, choice)

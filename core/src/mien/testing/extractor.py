@@ -185,6 +185,16 @@ class ExtractorContract(PluginContract):
         for faces, wanted in zip(found, expected, strict=True):
             _assert_same(faces, wanted, "when extract_all() looks at several images")
 
+    def test_locates_the_faces_that_it_extracts(self) -> None:
+        """With the same boxes and scores, whether or not with landmarks."""
+        extractor, (left, right) = self.finder(), portraits()
+        for image in (side_by_side(left.image, right.image), no_face()):
+            located, wanted = (
+                [(face.box, face.score) for face in faces]
+                for faces in (extractor.locate(image.copy()), extractor.extract(image))
+            )
+            assert located == wanted, f"locate() gives the boxes and scores {located}, and extract() {wanted}."
+
     def test_gives_the_same_faces_in_another_process(self) -> None:
         """Made from the pickled settings alone, as the workers of preprocessing do."""
         extractor = self.finder()

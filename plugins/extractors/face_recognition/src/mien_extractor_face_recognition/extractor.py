@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from mien.contracts.extractor import Extractor
-from mien.contracts.face import Box, Face, RgbImage
+from mien.contracts.face import Box, Face, Landmarks, RgbImage
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
 from mien.geometry.closeup import measured_in_closeup
@@ -91,6 +91,11 @@ class FaceRecognition(Extractor):
             for image, searched in zip(images, [self._search(image) for image in images], strict=True)
         ]
 
+    def locate(self, image: RgbImage) -> list[Face]:
+        """Find all faces without measuring them: the predictor of landmarks is not loaded. See `Extractor.locate`."""
+        found = self._search(np.ascontiguousarray(image))
+        return sorted((_face(rectangle, score, None) for rectangle, score in found), key=lambda face: -face.score)
+
     def measure(self, image: RgbImage, faces: Sequence[Face]) -> list[Face | None]:
         """Find each face again from close by, if only just, and measure it. See `Extractor.measure`."""
         return [measured_in_closeup(image, face, self._doubtful) for face in faces]
@@ -126,9 +131,13 @@ class FaceRecognition(Extractor):
 
     def _describe(self, image: RgbImage, rectangle: Any, score: float) -> Face:
         points = _predictor(self._predictor_path)(image, rectangle).parts()
-        landmarks = np.array([(point.x, point.y) for point in points], np.float32)
-        box = Box(rectangle.left(), rectangle.top(), rectangle.right() + 1, rectangle.bottom() + 1)
-        return Face(box, landmarks, 1 / (1 + math.exp(-SCORE_SLOPE * score)))
+        return _face(rectangle, score, np.array([(point.x, point.y) for point in points], np.float32))
+
+
+def _face(rectangle: Any, score: float, landmarks: Landmarks | None) -> Face:
+    """What dlib found there, with dlib's score."""
+    box = Box(rectangle.left(), rectangle.top(), rectangle.right() + 1, rectangle.bottom() + 1)
+    return Face(box, landmarks, 1 / (1 + math.exp(-SCORE_SLOPE * score)))
 
 
 def _load_dlib() -> tuple[Any, str]:
