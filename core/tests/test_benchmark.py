@@ -8,6 +8,7 @@ import pytest
 
 from mien import BenchOptions, BenchReport, MienError, Registry, bench
 from mien.benchmark.report import Machine, StageTime, TrainTime, WholeTime
+from mien.benchmark.step_profile import KINDS
 from mien.benchmark.training import measured_trainings
 from mien.media.animation import open_video
 from mien.progress import Silent
@@ -67,8 +68,10 @@ def test_a_model_is_trained_by_itself_and_in_the_loop(environment, tmp_path: Pat
     registry = Registry([*environment.points, *needed])
     frames = [frame.image for frame in open_video(CLIP).frames(0, 4)]
     left_out: dict[str, str] = {}
-    (found,) = measured_trainings(frames, registry, Silent(), left_out)
+    (found,) = measured_trainings(frames, registry, Silent(), left_out, profiled=True)
     assert not left_out
+    assert found.shares is not None and tuple(found.shares) == KINDS and sum(found.shares.values()) == pytest.approx(1)
+    assert found.shares["convolutions, forward"] > 0 and found.shares["backward"] > 0
     assert (found.what, found.resolution, found.batch_size) == ("tiny", 8, 4)
     assert found.bare_milliseconds > 0 and found.loop_milliseconds > 0 and found.peak_gflops > 1
     # Three channels to three by 3×3 at 8×8 pixels of 4 faces, forward and backward by the weights.
@@ -94,6 +97,12 @@ def test_the_loop_is_held_against_the_step_and_the_peak() -> None:
     report = of(40.0).model_copy(update={"training": [training]})
     row = "| `latent:preset=small` | 64 | 32 | bf16 | 90.0 | 100.0 | 90% | 320 | 80 | 800 | 10% | – |"
     assert row in report.page()
+    assert training.share_of_peak_in_products is None and "step's time goes to" not in report.page()
+    shares = dict.fromkeys(KINDS, 0.0) | {"convolutions, forward": 0.25, "backward": 0.25, "copies": 0.5}
+    profiled = training.model_copy(update={"shares": shares})
+    assert profiled.share_of_peak_in_products == pytest.approx(8.0 / 0.045 / 800.0)
+    row = "| `latent:preset=small` | 25% | 25% | 0% | 0% | 0% | 50% | 0% | 0% | 22% |"
+    assert row in report.model_copy(update={"training": [profiled]}).page()
     slower = report.model_copy(update={"training": [training.model_copy(update={"loop_milliseconds": 200.0})]})
     assert slower.ratios(report)["training", "latent:preset=small"] == 2.0
 

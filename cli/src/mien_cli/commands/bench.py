@@ -1,5 +1,6 @@
 """`mien bench`: how long each stage takes on this machine, and whole jobs beside what they could take."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,15 @@ def bench(
     frames: Annotated[int, typer.Option(metavar="N", min=1, help="Frames that go through each stage.")] = 48,
     repeats: Annotated[int, typer.Option(metavar="N", min=1, help="How often each is measured.")] = 3,
     no_training: Annotated[bool, typer.Option("--no-training", help="Leave out the training of models.")] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL", help="A model to train, as deepfakes:size=64; by default all, small; may be repeated."
+        ),
+    ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Tell the time of a training step apart by kinds of operation, too.")
+    ] = False,
     stages_only: Annotated[
         bool, typer.Option("--stages-only", help="Leave out the training of models and whole jobs.")
     ] = False,
@@ -45,7 +55,9 @@ def bench(
       mien bench clip.mp4
       mien bench clip.mp4 --with blocks --json figures.json
       mien bench clip.mp4 --stages-only --compare figures.json
+      mien bench clip.mp4 --model deepfakes --profile
     """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or torch's profiler writes that it begins and ends
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import BenchOptions, BenchReport
     from mien import bench as run_bench
@@ -58,6 +70,8 @@ def bench(
         run=run,
         to=to,
         training=not (no_training or stages_only),
+        models=tuple(model) if model else None,
+        profile=profile,
         whole=not stages_only,
     )
     with shown_on(messages()) as progress:
@@ -95,6 +109,7 @@ def _print(report: "BenchReport", before: "BenchReport | None", console: Console
                 *([_ratio(ratios.get(("training", model.what)))] if before else []),
             )
         console.print(training)
+        _print_profile(report, console)
     if report.whole:
         head = ("Job", "Frames/s", "ms a frame", "Slowest stage", "Its limit", "Share", "Busy", "Attainable")
         whole = Table(*head, *(["Times before"] if before else []), box=None)
@@ -114,6 +129,16 @@ def _print(report: "BenchReport", before: "BenchReport | None", console: Console
         console.print(whole)
     for what, why in report.left_out.items():
         console.print(f"Not measured: {what}: {why}", markup=False, soft_wrap=True)
+
+
+def _print_profile(report: "BenchReport", console: Console) -> None:
+    profiled = {one.what: one.shares for one in report.training if one.shares}
+    if profiled:
+        kinds = list(next(iter(profiled.values())))
+        table = Table("A step's time", *(kind.capitalize() for kind in kinds), box=None)
+        for what, shares in profiled.items():
+            table.add_row(what, *(f"{share:.0%}" for share in shares.values()))
+        console.print(table)
 
 
 def _ratio(ratio: float | None) -> str:

@@ -77,8 +77,8 @@ def bench(
     with computing_with(1):
         stages.measure(methods)
     images = [frame.image for frame in stages.frames]
-    trained = measured_trainings(images, registry, progress, stages.left_out) if options.training else ()
-    training = list(trained)
+    models = options.models if options.training else ()
+    training = list(measured_trainings(images, registry, progress, stages.left_out, models, profiled=options.profile))
     whole = list(_whole(clip, video, options, methods, stages, registry, progress)) if options.whole else []
     return BenchReport(
         machine=machine,

@@ -23,6 +23,10 @@ class BenchOptions:
     """Whom the run draws; None: the only person that it knows."""
     training: bool = True
     """Whether a step of training of each installed model is measured, which takes some ten seconds each."""
+    models: tuple[str, ...] | None = None
+    """The models that are trained, as plugin choices; None: all, by their presets for small machines."""
+    profile: bool = False
+    """Whether the time of a training step is told apart by kinds of operation."""
     whole: bool = True
     """Whether whole jobs are measured: the clip anonymized, swapped and preprocessed."""
 

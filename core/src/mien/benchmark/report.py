@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mien.benchmark.step_profile import KINDS, share_of_products
 from mien.errors import MienError
 
 _Positive = Annotated[float, Field(gt=0.0)]
@@ -90,14 +91,24 @@ class TrainTime(BaseModel):
     bare_milliseconds: _Positive
     """A step by itself, all phases, on one batch again and again; the median."""
     loop_milliseconds: _Positive
-    """A step within the loop: with its batches, checks and metrics; the median, measured between two halves of the
-    others."""
+    """A step within the loop: with its batches, checks and metrics; the median, measured in turns with the others."""
     gflop: _Positive
     """Multiplications and additions of a step, in 10⁹."""
     peak_gflops: _Positive
     """GFLOP/s of a large 3×3 convolution in the same precision."""
     peak_memory_mb: float | None
     """While the loop ran, in 2²⁰ bytes: of the card; without one, of the process. None: not known."""
+
+    shares: dict[str, float] | None = None
+    """What a bare step's time goes to: kind of operation, of `KINDS`, → share in [0, 1]. None: it was not profiled."""
+
+    @property
+    def share_of_peak_in_products(self) -> float | None:
+        """What convolutions and matrix products reach of the peak while they run; None: it was not profiled."""
+        if self.shares is None:
+            return None
+        seconds = share_of_products(self.shares) * self.bare_milliseconds / 1000
+        return self.gflop / seconds / self.peak_gflops if seconds else None
 
     @property
     def share(self) -> float:
@@ -189,8 +200,8 @@ class BenchReport(BaseModel):
                 f"A step of each model at its last stage, on the clip's faces, with all {cores} cores or on the card: "
                 "by itself, on one batch again and again, and within the loop, which also makes batches, looks whether "
                 "all numbers are finite and writes metrics. Medians of time on the clock, so other work on the machine "
-                "counts; the two were measured in turns. The peak is that of a large 3×3 convolution, forward and "
-                "backward, in the same precision; memory is the card's, or else that of the whole process.",
+                "counts; the two were measured in turns of some steps. The peak is that of a large 3×3 convolution, "
+                "forward and backward, in the same precision; memory is the card's, or else that of the whole process.",
                 "",
                 *_table(
                     ("model", "px", "faces a step", "precision", "ms a step, bare", "in the loop", "share", "faces/s",
@@ -198,6 +209,20 @@ class BenchReport(BaseModel):
                     [_training_row(one) for one in self.training],
                 ),
             ]  # fmt: skip
+        if any(one.shares for one in self.training):
+            lines += [
+                "",
+                "### What a bare step's time goes to",
+                "",
+                "By torch's profiler, in shares of the step: convolutions forward and backward; matrix products, which "
+                "linear layers and convolutions at few places are; normalization; what is computed value by value, "
+                "losses and augmentation among it; copies, which change dtype or order of values; optimizer and moving "
+                "averages; and what is between operations. The last column is how much of the convolution peak the "
+                "first three reach while they run: a step gets no nearer to the peak than that, less what the others "
+                "take.",
+                "",
+                *_table(("model", *KINDS, "peak in products"), list(_profile_rows(self.training))),
+            ]
         if self.whole:
             lines += [
                 "",
@@ -244,6 +269,14 @@ def _training_row(one: TrainTime) -> tuple[str, ...]:
         f"{one.share_of_peak:.0%}",
         "–" if one.peak_memory_mb is None else f"{one.peak_memory_mb:.0f}",
     )
+
+
+def _profile_rows(training: Sequence[TrainTime]) -> Iterator[tuple[str, ...]]:
+    for one in training:
+        if one.shares is not None:
+            reached = one.share_of_peak_in_products
+            shares = (f"{one.shares[kind]:.0%}" for kind in KINDS)
+            yield (f"`{one.what}`", *shares, "–" if reached is None else f"{reached:.0%}")
 
 
 def _whole_row(one: WholeTime, cores: int) -> tuple[str, ...]:

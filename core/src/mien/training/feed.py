@@ -54,8 +54,8 @@ class BatchFeed:
     What was made ahead is thrown away if another iteration is asked for, as after a rollback.
 
     On a processor the thread reads those crops that have not come before, and faces are kept as the model gets them;
-    on a CUDA card it copies crops there, in a stream of its own, and makes the batches. Use it as a context: at its
-    end the thread is.
+    once all faces of a step are there, it has nothing to do. On a CUDA card it copies crops there, in a stream of its
+    own, and makes the batches. Use it as a context: at its end the thread is.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class BatchFeed:
         if self._stream is not None:  # what is on the card already has to be whole before the stream reads it
             self._stream.wait_stream(torch.cuda.current_stream(device))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mien-feed")
-        self._ahead: tuple[ActiveStage, int, Future[_Made]] | None = None
+        self._ahead: tuple[ActiveStage, int, _Made | Future[_Made]] | None = None
 
     @property
     def data_on_device(self) -> bool:
@@ -95,10 +95,10 @@ class BatchFeed:
     def take(self, stage: ActiveStage, step: int) -> FedBatches:
         """The batches of a step of a stage; those of the next step are begun. Raises MienError if a face cannot be
         read."""
-        made = self._future(stage, step).result()
+        made = self._made(stage, step)
         following = step + 1
         if stage.of_model.steps is None or following < stage.of_model.steps:
-            self._ahead = (stage, following, self._thread.submit(self._make, stage, following))
+            self._ahead = (stage, following, self._begun(stage, following))
         if made.ready is not None:
             stream = torch.cuda.current_stream(self._device)
             stream.wait_event(made.ready)
@@ -113,19 +113,28 @@ class BatchFeed:
             return FedBatches(made.rows, [made.kept.batch(rows, progress, stage.number) for rows in made.rows])
         return FedBatches(made.rows, made.batches or self._batches(made.crops, stage, step))
 
-    def _future(self, stage: ActiveStage, step: int) -> "Future[_Made]":
+    def _made(self, stage: ActiveStage, step: int) -> _Made:
         ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            if ahead[0] is stage and ahead[1] == step:
-                return ahead[2]
-            # Not wanted any more, and neither is what went wrong with it.
-            if not ahead[2].cancel():
+        if ahead is None or ahead[0] is not stage or ahead[1] != step:
+            # What was begun is not wanted any more, and neither is what went wrong with it.
+            if ahead is not None and isinstance(ahead[2], Future) and not ahead[2].cancel():
                 with suppress(MienError, OSError):
                     ahead[2].result()
+            return self._thread.submit(self._make, stage, step).result()
+        return ahead[2].result() if isinstance(ahead[2], Future) else ahead[2]
+
+    def _begun(self, stage: ActiveStage, step: int) -> "_Made | Future[_Made]":
+        """What is made of a step ahead: by the thread, but where there is nothing to read, and all that it did was to
+        take a core from the step."""
+        kept = self._kept_for(stage)
+        if kept is not None:
+            rows = self._step_rows(stage, step)
+            if all(map(kept.holds, rows)):
+                return _Made(rows, [], [], kept=kept)
         return self._thread.submit(self._make, stage, step)
 
     def _make(self, stage: ActiveStage, step: int) -> _Made:
-        rows = [self._rows(stage, step, part) for part in range(self._options.accumulate)]
+        rows = self._step_rows(stage, step)
         source = self._on_device or self._data
         kept = self._kept_for(stage)
         if kept is not None:
@@ -149,9 +158,10 @@ class BatchFeed:
             self._kept = KeptFaces(self._data, self._model, resolution)
         return self._kept
 
-    def _rows(self, stage: ActiveStage, step: int, part: int) -> BatchRows:
-        number = (step * self._options.accumulate + part) * self._processes + self._process
-        return BatchRows(stage.sampler.rows(number))
+    def _step_rows(self, stage: ActiveStage, step: int) -> list[BatchRows]:
+        """Those of each batch of the iteration."""
+        numbers = range(step * self._options.accumulate, (step + 1) * self._options.accumulate)
+        return [BatchRows(stage.sampler.rows(number * self._processes + self._process)) for number in numbers]
 
     def _batches(self, crops: Sequence[BatchCrops], stage: ActiveStage, step: int) -> list[Batch]:
         progress, resolution = _progress(stage, step), stage.of_model.resolution

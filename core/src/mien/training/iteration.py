@@ -18,6 +18,8 @@ from mien.contracts.model import Batch, Model, Sampling
 from mien.errors import MienError
 from mien.plugins.guard import guarded_losses
 
+_STEPPED_AS_THEY_ARE = DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU
+
 
 class NonFiniteLoss(Exception):
     """A loss or a gradient is not finite."""
@@ -143,7 +145,7 @@ class Iteration:
         gathered = _Gathered()
         for phase in self._phases:
             with only_training(self._model, phase.parameters):
-                phase.optimizer.zero_grad(set_to_none=True)
+                self._stepped(phase).zero_grad(set_to_none=True)
                 gathered.values |= self._gradients(phase, batches, gathered.values.get("loss"), fade)
                 gathered.values[self._name(phase, "gradient_norm")] = self._norm(phase.parameters)
                 self._look_at(phase, gathered)
@@ -266,14 +268,20 @@ class Iteration:
     def _scalar(self, flag: bool) -> Tensor:
         return torch.full((), float(flag), device=self._accelerator.device)
 
+    def _stepped(self, phase: Phase) -> Optimizer:
+        """The optimizer, without Accelerate's wrapper where that adds nothing but a search of the import path."""
+        adds_nothing = self._accelerator.distributed_type in _STEPPED_AS_THEY_ARE and self._accelerator.scaler is None
+        return phase.bare if adds_nothing else phase.optimizer
+
     def _optimize(self, phase: Phase, bad: Tensor | None) -> None:
+        optimizer = self._stepped(phase)
         if bad is None or not phase.can_skip:
-            phase.optimizer.step()
+            optimizer.step()
             return
         # What GradScaler tells a fused optimizer by: where it is 1, the step is left out.
         phase.bare.found_inf = bad  # type: ignore[attr-defined]
         try:
-            phase.optimizer.step()
+            optimizer.step()
         finally:
             del phase.bare.found_inf  # type: ignore[attr-defined]
 

@@ -30,6 +30,11 @@ class KeptFaces:
         self._has = np.zeros(data.faces, bool)
         self._kept: dict[str, Tensor] = {}
 
+    def holds(self, rows: BatchRows) -> bool:
+        """Whether all faces of a batch are there."""
+        around = self._data.rows_around(rows, self._model)
+        return bool(self._has[rows.rows].all()) and (around is None or bool(self._has[around.rows].all()))
+
     def missing(self, rows: BatchRows) -> tuple[BatchRows, BatchCrops | None]:
         """Of the faces of a batch those that are not there yet, and their crops; None: all are there.
 

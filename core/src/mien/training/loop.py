@@ -233,7 +233,11 @@ class Loop:
     def _seed(self) -> None:
         """Random numbers are a function of seed, process and step: nothing that happened before can change them."""
         key = [self._options.seed, self._accelerator.process_index, self._at.step, self._at.rollbacks]
-        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        if self._accelerator.device.type == "cpu":
+            torch.default_generator.manual_seed(seed)  # without what torch notes down for cards that are not there
+        else:
+            torch.manual_seed(seed)
 
     def _batch(self, rows: BatchRows, stage: ActiveStage) -> Batch:
         return self._data.batch(
