@@ -21,8 +21,9 @@ _MORE_COLOR, _IF_LIGHTER = 1.0, 0.3
 """By how much a and b of a pixel may differ more from the skin's than they do in their own light; a lighter pixel, as
 of teeth, by so much more of what it is lighter by. In light without blue, what little there is says nothing of colors:
 lips would become mauve."""
-_MOST_REDDER = 3.0
-"""By how much lips may differ more in a from the skin, to do so as in the scene; never more than in their own light."""
+_LIPS_AS_THE_SCENE, _MOST_REDDER = 0.8, 2.5
+"""How far lips become as red as the scene's: the exponent of the ratio, and the most; never redder than in their own
+light."""
 _LEAST_LIGHT = 1e-3
 """In linear RGB."""
 _OUTLIER = 2.5
@@ -146,8 +147,9 @@ def relight(
     lit *= np.stack([contrast, colored, colored], axis=-1)
     features = np.clip(face - skin, 0, 1)
     redder = _redness(scene - theirs.field(COARSE_PX), features) / max(_redness(coarse(lit), features), 1e-3)
-    red = np.minimum(lit[..., 1] * np.float32(np.clip(redder, 1, _MOST_REDDER)), most[..., 1])
-    lit[..., 1] = np.maximum(lit[..., 1], red)
+    redder = 1 + (np.clip(redder**_LIPS_AS_THE_SCENE, 1, _MOST_REDDER) - 1) * features
+    red = lit[..., 1] * cv2.resize(redder.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    lit[..., 1] = np.maximum(lit[..., 1], np.minimum(red, most[..., 1]))
     lit += field
     return Relit(lit, theirs, contrast)
 

@@ -1,7 +1,7 @@
 """A drawn face as sharp as the one that it is drawn over, and not sharper.
 
 Photographs of the bank are sharper than most faces that are filmed. A face that is sharper than its scene looks pasted
-in, and flickers when it is set back smaller than it was drawn.
+in, and flickers when it is set back smaller than it was drawn. One that is a little softer is sharpened.
 """
 
 from functools import cache
@@ -15,12 +15,16 @@ from mien.imaging.color import to_lab
 
 _FINE_PX = 1.0
 """Up to which size detail is compared, for an image of 256 px."""
+_SHARPENED_PX = 1.4
+_MOST = 1.35
+"""So many times as strong fine detail may become; more would show how the pictures were compressed."""
 _BLURS_PX = (1.0, 1.4, 2.0)
 """One after the other: the drawn face is brought between the first blur that is not enough and the one that is."""
 
 
 def as_sharp(drawn: NDArray[np.float32], original: NDArray[np.uint8], face: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The drawn face with its lightness blurred as far as it has more fine detail than the original; in place.
+    """The drawn face with its lightness blurred as far as it has more fine detail than the original, or sharpened if it
+    has less; in place.
 
     drawn: float32 (S, S, 3), CIELab. original: uint8, RGB, and face: float32, how much each place
     counts; squares of any side.
@@ -41,6 +45,10 @@ def as_sharp(drawn: NDArray[np.float32], original: NDArray[np.uint8], face: NDAr
     wanted = detail(cast(NDArray[np.float32], filmed))
     sharp = np.ascontiguousarray(drawn[..., 0])
     has = detail(sharp)
+    if has < wanted:
+        gain = min(float(np.exp((wanted - has) / 2)), _MOST) - 1
+        drawn[..., 0] = sharp + np.float32(gain) * (sharp - cv2.GaussianBlur(sharp, (0, 0), _SHARPENED_PX * unit_px))
+        return drawn
     for sigma_px in _BLURS_PX:
         if has <= wanted:
             break
