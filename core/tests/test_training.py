@@ -103,6 +103,14 @@ def test_stopped_and_resumed_gives_the_weights_of_one_go(name: str, encoded: lis
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", MODELS)
+def test_activations_computed_again_change_no_weight(name: str, encoded: list[Path], tmp_path: Path) -> None:
+    begin(name, encoded, tmp_path / "kept", steps=3)
+    begin(name, encoded, tmp_path / "again", steps=3, checkpoint_activations=True)
+    assert digest(tmp_path / "kept") == digest(tmp_path / "again")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", MODELS)
 def test_a_number_that_is_not_finite_stops_any_model_or_sends_it_back(
     name: str, encoded: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +200,12 @@ def test_a_card_compiles_for_long_trainings(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr("mien.training.trainer.find_spec", lambda name: object())
     assert resolved_compile(TrainOptions(**options)) == compiled
+    again = TrainOptions(**options, checkpoint_activations=True)
+    if options.get("compile") is True:
+        with pytest.raises(MienError, match="exclude each other"):
+            resolved_compile(again)
+    else:
+        assert not resolved_compile(again)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from mien.errors import MienError
 from mien.plugins.guard import guarded_losses
 from mien.progress import Progress
 from mien.training import checkpoints
+from mien.training.activations import checkpoint_activations
 from mien.training.checkpoints import TrainingState
 from mien.training.data import BatchRows, TrainingData
 from mien.training.feed import ActiveStage, BatchFeed
@@ -52,6 +53,8 @@ class Loop:
         self._progress = progress
         self._expression = expression
         self._shown: dict[str, float] = {}
+        if options.checkpoint_activations:
+            checkpoint_activations(model)
         self._memory = torch.channels_last if options.channels_last else torch.contiguous_format
         self._model = model.to(accelerator.device, memory_format=self._memory)  # type: ignore[call-overload]
         self._stages = list(model.stages())

@@ -58,6 +58,9 @@ class TrainOptions(PluginConfig):
     """Compile the model's losses (torch.compile), which takes a minute or so. auto: on a CUDA card with Triton, if
     training is to last 1,000 steps and 5 minutes or more; what it came to is kept in run.toml. Stages that blend a
     resolution in are never compiled. On a processor it needs a C++ compiler."""
+    checkpoint_activations: bool = False
+    """Compute activations again for the backward pass instead of keeping them all: less memory, more time, and the same
+    weights. It is not compiled."""
     channels_last: bool = True
     """Keep images and weights channels last, which is faster on most processors and cards."""
     data_on: Literal["auto", "host", "device"] = "auto"

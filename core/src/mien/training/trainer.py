@@ -318,9 +318,16 @@ def resolved_precision(wanted: str) -> str:
 
 
 def resolved_compile(options: TrainOptions) -> bool:
-    """Whether a run that begins with these options compiles its losses on this machine."""
-    if options.compile != "auto":
-        return options.compile
+    """Whether a run that begins with these options compiles its losses on this machine. Raises MienError if it is asked
+    to, and to compute activations again."""
+    if options.compile is True and options.checkpoint_activations:
+        raise MienError(
+            "What is compiled decides by itself which activations are kept: train.compile and "
+            "train.checkpoint_activations exclude each other.",
+            "--set train.compile=false",
+        )
+    if options.compile != "auto" or options.checkpoint_activations:
+        return options.compile is True
     long_enough = (options.steps or math.inf) >= _STEPS_WORTH_COMPILING
     long_enough = long_enough and (options.minutes or math.inf) >= _MINUTES_WORTH_COMPILING
     return long_enough and torch.cuda.is_available() and find_spec("triton") is not None
