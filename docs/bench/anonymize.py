@@ -28,8 +28,8 @@ those that are not: what it errs by itself. The second, "filmed", is what the tw
 between them, and the angle between their poses. Nobody can follow the one and be judged better by the other. Its
 median, p95 and within are those of the filmed faces, by the judge and the recognizer that see the drawn ones.
 
-With --step above 1, and of images, nothing is said of shake and change. Writes FOLDER/anonymize.json, and a strip for
-each clip.
+With --step above 1 nothing is said of shake and change; of images neither of how far faces vary, and each is compared
+with the filmed face of its own image. Writes FOLDER/anonymize.json, and a strip for each clip.
 """
 
 import argparse
@@ -122,11 +122,12 @@ class Clip:
         self.name = f"{path.parent.name}/{path.stem}"
         self.images: list[RgbImage] = []
         self.faces: list[TrackedFace] = []
-        self.is_consecutive = step == 1 and not path.is_dir()
-        if path.is_dir():
-            self._read_images(path, extractor)
-        else:
+        self.is_one_person = not path.is_dir()
+        self.is_consecutive = step == 1 and self.is_one_person
+        if self.is_one_person:
             self._read_video(path, extractor, range(start, start + frames, step))
+        else:
+            self._read_images(path, extractor)
         if not self.faces:
             raise SystemExit(f"{path}: no face")
 
@@ -205,11 +206,11 @@ def agreement(landmarks: NDArray[np.float32], original: Observations) -> dict[st
 
 
 def compare(
+    clip: Clip,
     original: Observations,
     drawn: Observations,
     recognizers: Sequence[Recognizer],
     expressions: ExpressionJudge | None,
-    consecutive: bool,
 ) -> dict[str, object]:
     """What the judge says of drawn faces."""
     motion = motion_metrics(expressions, original.weights, drawn.weights) if expressions else None
@@ -219,7 +220,7 @@ def compare(
     same, distances = {}, []
     encodings = zip([original.encodings, *original.by_judges], [drawn.encodings, *drawn.by_judges], strict=True)
     for recognizer, (filmed, new) in zip(recognizers, encodings, strict=True):
-        reference = recognizer.mean(filmed[original.found])
+        reference = recognizer.mean(filmed[original.found]) if clip.is_one_person else filmed[drawn.found]
         distance = recognizer.distances(new[drawn.found], reference)
         same[recognizer.features.text] = float((distance < recognizer.same_person_below).sum() / len(drawn.found))
         distances.append(distance)
@@ -232,15 +233,15 @@ def compare(
         "pose": median_of_finite(pose[both]),
         "same": same,
         "distance": median_of_finite(distances[0]),
-        **variation(drawn, recognizers[0]),
-        "shake": shake(original, drawn) if consecutive and both.sum() > 2 else float("nan"),
+        **variation(clip, drawn, recognizers[0]),
+        "shake": shake(original, drawn) if clip.is_consecutive and both.sum() > 2 else float("nan"),
         "found": float(drawn.found.mean()),
     }
 
 
-def variation(seen: Observations, recognizer: Recognizer) -> dict[str, float]:
+def variation(clip: Clip, seen: Observations, recognizer: Recognizer) -> dict[str, float]:
     """How far the encodings of a clip's faces lie from their mean."""
-    if not seen.found.any():
+    if not clip.is_one_person or not seen.found.any():
         return dict.fromkeys(("median", "p95", "within"), float("nan"))
     own = seen.encodings[seen.found]
     distances = recognizer.distances(own, recognizer.mean(own))
@@ -329,7 +330,7 @@ def main() -> None:
             MOVED, np.float32
         )
         rows_of_clip = {"judged twice": agreement(again, original), "filmed": agreement(clip.driving(), original)}
-        rows_of_clip["filmed"] |= variation(original, recognizers[0])
+        rows_of_clip["filmed"] |= variation(clip, original, recognizers[0])
         table[clip.name] = rows_of_clip
         for name, values in rows_of_clip.items():
             print(line(f"{clip.name} {name}", values), flush=True)
@@ -337,7 +338,7 @@ def main() -> None:
             for person in range(options.people):
                 number = synthetic_id(options.seed, "", person)
                 images, ms = clip.drawn_by(method, number, how)
-                values = compare(original, clip.seen(images, locator), recognizers, expressions, clip.is_consecutive)
+                values = compare(clip, original, clip.seen(images, locator), recognizers, expressions)
                 values["change"] = clip.changes(images) / change if clip.is_consecutive else float("nan")
                 values["ms"] = ms
                 label = f"{method} {person + 1}"
