@@ -11,6 +11,7 @@ run, as `mien anonymize --run` takes it. The faces are found by one extractor (-
     jaw, smile, brows    the same of what blendshapes say, where a feature that measures them is installed
     lids                 how far the lids close where the filmed ones do, of how far these do; likewise
     pose                 median angle between the drawn head and the filmed one, in degrees
+    turns                the same, less the constant by which one face's features look turned beside another's
     same                 share of drawn faces nearer to the filmed person than the limit, for each recognizer
     distance             median of these distances, of the first recognizer
     median, p95, within  distances of the row's faces to their mean, likewise: median, 95th percentile, largest
@@ -51,7 +52,7 @@ from mien.evaluation.metrics import motion_metrics
 from mien.evaluation.observation import FaceLocator, Observations, gathered
 from mien.evaluation.observer import around
 from mien.geometry.expression import correlations, expression
-from mien.geometry.pose import head_pose, pose_error_degrees
+from mien.geometry.pose import head_pose, pose_error_degrees, turn_error_degrees
 from mien.inference.generator import Scene
 from mien.inference.target import SyntheticPerson, synthetic_id
 from mien.media.discovery import find_sources
@@ -74,8 +75,8 @@ SURROUNDINGS = 0.5
 """The judge's further looks are at the face with so much around it, on each side, in shares of its size."""
 MOTION = ("jaw", "smile", "brows")
 COLUMNS = (
-    "mouth", "width", "eyes", "jaw", "smile", "brows", "lids", "pose", "same", "distance", "median", "p95", "within",
-    "shake", "change", "found", "ms",
+    "mouth", "width", "eyes", "jaw", "smile", "brows", "lids", "pose", "turns", "same", "distance", "median", "p95",
+    "within", "shake", "change", "found", "ms",
 )  # fmt: skip
 
 
@@ -194,13 +195,14 @@ class Clip:
 def agreement(landmarks: NDArray[np.float32], original: Observations) -> dict[str, object]:
     """What the judge makes of the filmed face, against other landmarks of it."""
     r = correlations(expression(landmarks), expression(original.landmarks))
-    pose = pose_error_degrees(head_pose(landmarks), head_pose(original.landmarks))
+    poses = head_pose(landmarks), head_pose(original.landmarks)
     return {
         **dict.fromkeys(COLUMNS, float("nan")),
         "mouth": r["mouth_opening"],
         "width": r["mouth_width"],
         "eyes": r["eye_opening"],
-        "pose": float(np.nanmedian(pose)),
+        "pose": median_of_finite(pose_error_degrees(*poses)),
+        "turns": median_of_finite(turn_error_degrees(*poses)),
         "found": float(original.found.mean()),
     }
 
@@ -215,7 +217,7 @@ def compare(
     """What the judge says of drawn faces."""
     motion = motion_metrics(expressions, original.weights, drawn.weights) if expressions else None
     r = correlations(expression(original.landmarks), expression(drawn.landmarks))
-    pose = pose_error_degrees(head_pose(original.landmarks), head_pose(drawn.landmarks))
+    poses = head_pose(original.landmarks), head_pose(drawn.landmarks)
     both = original.found & drawn.found
     same, distances = {}, []
     encodings = zip([original.encodings, *original.by_judges], [drawn.encodings, *drawn.by_judges], strict=True)
@@ -230,7 +232,8 @@ def compare(
         "eyes": r["eye_opening"],
         **{name: motion.follows.get(name, float("nan")) if motion else float("nan") for name in MOTION},
         "lids": float("nan") if motion is None or motion.lid_closure is None else motion.lid_closure,
-        "pose": median_of_finite(pose[both]),
+        "pose": median_of_finite(pose_error_degrees(*poses)[both]),
+        "turns": median_of_finite(turn_error_degrees(*poses)[both]),
         "same": same,
         "distance": median_of_finite(distances[0]),
         **variation(clip, drawn, recognizers[0]),
