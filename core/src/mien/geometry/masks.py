@@ -80,7 +80,12 @@ def depth_inside(shape: NDArray[np.bool_]) -> NDArray[np.float32]:
 
     shape: bool (H, W); beyond its border is outside.
     """
-    return distance_to_others(np.pad(shape, 1))[1:-1, 1:-1]
+    depth = np.zeros(shape.shape, np.float32)
+    # Around the shape a pixel is enough: whatever lies further outside is further away.
+    left, top, width, height = cv2.boundingRect(shape.astype(np.uint8))
+    around = (slice(top, top + height), slice(left, left + width))
+    depth[around] = distance_to_others(np.pad(shape[around], 1))[1:-1, 1:-1]
+    return depth
 
 
 def distance_to_others(flags: NDArray[np.bool_]) -> NDArray[np.float32]:
