@@ -43,11 +43,10 @@ class Drawing:
         """
         around = self._around(only)
         read = self.video.frames(around.start, around.stop, deep=True)
-        ahead = self.session.frames_ahead(self.video.frame_bytes)
         with (
             computing_with(max(1, self.session.threads // 2)),
             closing(prefetched(self.session.clock.over("decode", read), FRAMES_AHEAD)) as decoded,
-            self.targets.methods.redrawn(self._scenes(decoded), ahead) as redrawn,
+            self.targets.methods.redrawn(self._scenes(decoded), FRAMES_AHEAD) as redrawn,
         ):
             for scene, image in redrawn:
                 frame = scene.context

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -67,7 +66,7 @@ class GeneratedScene(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class CutScene(Generic[T]):
+class _Cut(Generic[T]):
     """A scene with its faces cut out, each with those of its track around it if the model has a window."""
 
     scene: Scene[T]
@@ -108,20 +107,15 @@ class FaceGenerator:
         self._device = device
         self._clock = clock
         self._own_targets: tuple[FaceTarget, ...] = ()
-        self._drawing = Lock()
 
     def generate(self, scenes: Iterable[Scene[T]]) -> Iterator[GeneratedScene[T]]:
-        """Draw the faces of the scenes, those of several scenes in one batch: `generate_cut` of `cut_out`."""
-        yield from self.generate_cut(self.cut_out(scenes))
-
-    def generate_cut(self, scenes: Iterable[CutScene[T]]) -> Iterator[GeneratedScene[T]]:
-        """Draw the faces of scenes that they are cut out of.
+        """Draw the faces of the scenes, those of several scenes in one batch.
 
         Which scenes share a batch depends on nothing but their order, so that a run repeats itself.
         """
-        waiting: list[CutScene[T]] = []
+        waiting: list[_Cut[T]] = []
         faces = pixels = 0
-        for cut_out in scenes:
+        for cut_out in self._cut_out(scenes):
             waiting.append(cut_out)
             faces += len(cut_out.crops)
             pixels += cut_out.scene.image.size // 3
@@ -207,18 +201,17 @@ class FaceGenerator:
             tracks=nobody,
         )
 
-    def cut_out(self, scenes: Iterable[Scene[T]]) -> Iterator[CutScene[T]]:
-        """Cut the faces out of the scenes, with their masks. Another thread may draw the faces of those before."""
+    def _cut_out(self, scenes: Iterable[Scene[T]]) -> Iterator[_Cut[T]]:
         before, after = self._model.window
         if not (before or after):
             for scene in scenes:
-                yield CutScene(scene, self._crops(scene), [])
+                yield _Cut(scene, self._crops(scene), [])
             return
         # A scene goes out when those after it have come in; those before it are kept as long as they are near.
-        near: deque[CutScene[T]] = deque()
+        near: deque[_Cut[T]] = deque()
         position = 0
         for scene in scenes:
-            near.append(CutScene(scene, self._crops(scene), []))
+            near.append(_Cut(scene, self._crops(scene), []))
             if len(near) - position > after:
                 yield self._with_window(near, position, before, after)
                 position += 1
@@ -229,7 +222,7 @@ class FaceGenerator:
             yield self._with_window(near, position, before, after)
             position += 1
 
-    def _with_window(self, near: Sequence[CutScene[T]], position: int, before: int, after: int) -> CutScene[T]:
+    def _with_window(self, near: Sequence[_Cut[T]], position: int, before: int, after: int) -> _Cut[T]:
         here = near[position]
         by_track = [{face.track: crop for face, crop in zip(c.scene.faces, c.crops, strict=True)} for c in near]
         around: list[list[FaceCrop]] = []
@@ -252,7 +245,7 @@ class FaceGenerator:
         to_crop = similarity_to_crop(face.held_steady(), self._alignment)
         return cut(image, face.landmarks, to_crop, self._alignment, points_of(face.as_found()))
 
-    def _generated(self, waiting: list[CutScene[T]]) -> list[GeneratedScene[T]]:
+    def _generated(self, waiting: list[_Cut[T]]) -> list[GeneratedScene[T]]:
         crops = [crop for cut_out in waiting for crop in cut_out.crops]
         around = [of_face for cut_out in waiting for of_face in cut_out.around]
         targets = [target for cut_out in waiting for target in self._targets_of(cut_out.scene)]
@@ -277,9 +270,8 @@ class FaceGenerator:
             rows = [row for row, target in enumerate(targets) if target.kind == kind]
             for start in range(0, len(rows), self._model.faces_per_batch):
                 part = rows[start : start + self._model.faces_per_batch]
-                with self._drawing:  # scenes may come of drawing: it is tried there as whom somebody is drawn
-                    drawn = self._drawn([crops[r] for r in part], [around[r] for r in part] if around else [],
-                                        [targets[r] for r in part])  # fmt: skip
+                drawn = self._drawn([crops[r] for r in part], [around[r] for r in part] if around else [],
+                                    [targets[r] for r in part])  # fmt: skip
                 result |= dict(zip(part, drawn, strict=True))
         return [result[row] for row in range(len(crops))]
 

@@ -78,7 +78,7 @@ class DrawTask:
             shown = (
                 (as_shown(frame, [], shape)[0], faces) for frame, (_, faces) in zip(decoded, self.faces, strict=True)
             )
-            draw(shown, sink, session, session.frames_ahead(self.video.frame_bytes), self.frames)
+            draw(shown, sink, session, self.frames)
 
 
 SegmentTask = SearchTask | DrawTask
@@ -204,11 +204,11 @@ def _draw_here(
 ) -> None:
     with detected(video, session.detector, session.threads, known.frames_in) as found:
         reader = _SegmentReader(known.over(found, session, video), held, known, session.window)
-        ahead, faces = session.frames_ahead(video.frame_bytes), 0
+        faces = 0
         for number in left:
             segment = segments[number]
             with PartSink(kept.part(number), video, suffix=job.output.suffix, **session.encoding) as sink:
-                faces = draw(reader.read(segment), sink, session, ahead, segment, faces)
+                faces = draw(reader.read(segment), sink, session, segment, faces)
             kept.keep(kept.part(number), reader.state)
 
 

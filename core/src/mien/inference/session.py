@@ -44,7 +44,7 @@ from mien.workers.threads import Pool, Stopwatch, ordered_map, prefetched
 
 T = TypeVar("T")
 _DIGEST_CHARACTERS = 16
-_FRAMES_AHEAD, _WAITING_BYTES = 4, 1 << 26
+_FRAMES_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,20 +404,14 @@ class Session:
         session = self.using("blender", plugins_used({"blender": blender}, self.registry))
         return replace(session, blender=blender, generator=self.generator.blending_with(blender, blenders))
 
-    def frames_ahead(self, frame_bytes: int) -> int:
-        """How many frames of that size should wait between two stages: what the model draws at once, twice, so that
-        those after it have some while it draws others; within `_WAITING_BYTES` of memory, and a few at least."""
-        return max(_FRAMES_AHEAD, min(2 * self.run.model.faces_per_batch, _WAITING_BYTES // frame_bytes))
-
     @contextmanager
     def redrawn(self, scenes: Iterable[Scene[T]], ahead: int) -> Iterator[Iterator[tuple[Scene[T], RgbImage]]]:
-        """The scenes with their new images, in order; cutting, drawing and blending go on in threads of their own.
+        """The scenes with their new images, in order, while drawing and blending go on in threads of their own.
 
-        ahead: so many scenes at most wait after each of the three stages; see `frames_ahead`.
+        ahead: so many scenes at most wait after each of the two stages.
         """
         with (
-            closing(prefetched(self.generator.cut_out(scenes), ahead)) as cut_out,
-            closing(prefetched(self.generator.generate_cut(cut_out), ahead)) as generated,
+            closing(prefetched(self.generator.generate(scenes), ahead)) as generated,
             closing(ordered_map(self.generator.blend, generated, self.threads, ahead)) as blended,
         ):
             yield blended

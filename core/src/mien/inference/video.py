@@ -35,7 +35,7 @@ def swap_whole_video(job: Job, video: VideoSource, session: Session) -> FileRepo
         open_sink(job.output, video, synthetic=session.provenance, **session.encoding, sound=session.sound) as sink,
         detected(video, session.detector, session.threads) as found,
     ):
-        draw(known.over(found, session, video), sink, session, session.frames_ahead(video.frame_bytes))
+        draw(known.over(found, session, video), sink, session)
     report = known.report(video, session)
     return replace(report, output=job.output, notes=(*sink.notes, *report.notes))
 
@@ -44,16 +44,15 @@ def draw(
     frames: Iterable[FrameFaces],
     sink: VideoSink | PartSink,
     session: Session,
-    ahead: int,
     only: range | None = None,
     faces: int = 0,
 ) -> int:
     """Draw the faces of successive frames, and write these.
 
-    ahead: see `Session.redrawn`. only: numbers of frames that are written; None: all. faces: so many were drawn before.
-    Returns how many have been by now.
+    only: numbers of frames that are written; None: all. faces: so many were drawn before. Returns how many have been by
+    now.
     """
-    with session.redrawn(_scenes(frames, session), ahead) as blended:
+    with session.redrawn(_scenes(frames, session), FRAMES_AHEAD) as blended:
         for scene, image in blended:
             frame = scene.context
             if only is not None and frame.index not in only:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from threading import Lock
 from typing import Any, TypeVar, cast
 
 import cv2
@@ -29,15 +28,13 @@ an anonymized face stays as it was filmed."""
 class MaskerSet:
     """Maskers joined, as in `hull+occlusion`: the union of those that add, less what those that subtract see.
 
-    May be used by several threads: the maskers work for one at a time. Raises MienError for an unknown masker or
-    setting, one that cannot be made, and if none of them adds.
+    Raises MienError for an unknown masker or setting, one that cannot be made, and if none of them adds.
     """
 
     def __init__(self, text: str, registry: Registry) -> None:
         self.maskers: list[tuple[InstalledPlugin, Masker]] = []
         """Each with the distribution and version that it comes from, in the order of the text."""
         self._choices = choices = list[str]()
-        self._at_work = Lock()
         for choice in parse_choices(text):
             masker = cast(Masker, registry.create("masker", choice))
             self.maskers.append((registry.find("masker", choice.name), masker))
@@ -69,7 +66,7 @@ class MaskerSet:
         masks = _no_masks(crops)
         for (_, masker), choice in zip(self.maskers, self._choices, strict=True):
             if not masker.subtracts:
-                masks = np.maximum(masks, self._checked(choice, masker, crops))
+                masks = np.maximum(masks, _checked(choice, masker, crops))
         masks = self.subtract(masks, crops)
         for row, crop in enumerate(crops):
             if crop.scene is not None and not lies_in_scene(crop.to_crop, crop.size, crop.scene.shape):
@@ -90,7 +87,7 @@ class MaskerSet:
                     cv2.resize(mask, (masks.shape[2], masks.shape[1]), interpolation=cv2.INTER_LINEAR_EXACT)
                     if mask.shape != masks.shape[1:]
                     else mask
-                    for mask in self._checked(choice, masker, crops)
+                    for mask in _checked(choice, masker, crops)
                 ]
                 less = cast(Masks, _less(rest, np.stack(in_front).astype(np.uint8)))
                 # Each bounds by itself how much it takes; what one adds to another's may not be too much with it.
@@ -101,10 +98,6 @@ class MaskerSet:
     def masked(self, crops: Sequence[FaceCrop]) -> list[FaceCrop]:
         """The crops with these masks. Raises MienError as `mask`."""
         return [replace(crop, mask=as_mask(mask)) for crop, mask in zip(crops, self.mask(crops), strict=True)]
-
-    def _checked(self, choice: str, masker: Masker, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
-        with self._at_work:
-            return _checked(choice, masker, crops)
 
 
 def _taken(rest: NDArray[Any], masks: NDArray[Any]) -> NDArray[np.float64]:
