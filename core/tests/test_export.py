@@ -124,6 +124,14 @@ def test_an_exported_run_draws_the_same_within_half_precision(run: Path, tmp_pat
     assert (tmp_path / "out" / "model.safetensors").stat().st_size < (run / "model.safetensors").stat().st_size * 0.6
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no modes there")
+def test_whoever_may_read_new_files_may_read_all_of_it(run: Path, tmp_path: Path) -> None:
+    folder = export_run(run, tmp_path / "handed_on")
+    (tmp_path / "new").touch()
+    modes = {path.name: path.stat().st_mode for path in folder.iterdir() if path.is_file()}
+    assert modes == dict.fromkeys(modes, (tmp_path / "new").stat().st_mode)
+
+
 def test_what_only_training_needs_stays_behind(run: Path, tmp_path: Path) -> None:
     out = export_run(run, tmp_path / "out")
     assert {path.name for path in out.rglob("*")} == {"run.toml", "model.safetensors", "card.md"}

@@ -45,7 +45,10 @@ def write_weights(run: Path, model: Model, *, half: bool = False) -> None:
     tensors[_MEAN] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_mean))
     tensors[_COVARIANCE] = torch.from_numpy(np.ascontiguousarray(model.inputs.feature_covariance))
     with weights_written(run / WEIGHTS), whole_file(run / WEIGHTS) as partial:
+        partial.touch()
+        readable_by = partial.stat().st_mode
         save_file(tensors, partial, metadata={"format": "pt"})  # two entries would be written in a random order
+        partial.chmod(readable_by)  # whoever may read new files; safetensors makes it a file of its owner's alone
 
 
 def _halved(tensor: torch.Tensor) -> torch.Tensor:
