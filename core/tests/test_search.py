@@ -1,6 +1,7 @@
 """How faces are searched when nobody may be missed: from several sides, in pixels that are square, over frames."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ from mien.anonymization.search import (
     search_image,
 )
 from mien.anonymization.verification import FRAMES_CHECKED, LeakSearch, frames_searched
-from mien.anonymization.views import EDGES, Edge, View, in_square_pixels, in_stored_pixels, joined
+from mien.anonymization.views import EDGES, Edge, View, in_square_pixels, in_stored_pixels, joined, without_repeated
 from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
 from mien.geometry.boxes import center, edges, growth, is_same_face
 from mien.inference.detector import FaceDetector
@@ -192,6 +193,17 @@ def test_an_upright_face_that_is_sure_is_not_taken_for_a_lying_one() -> None:
     (unsure,) = joined([Face(upright, None, 0.4)], [Face(lying, None, 0.95)])
     assert (sure.box, sure.score) == (upright, 0.95)
     assert (unsure.box, unsure.score) == (lying, 0.95)
+
+
+def test_what_is_found_beside_a_sure_face_and_measured_to_be_that_face_is_no_other() -> None:
+    landmarks = np.random.default_rng(0).uniform((346, 113), (400, 168), (68, 2)).astype(np.float32)
+    sure = Face(Box(346, 99, 400, 168), landmarks, 1.0)
+    again = Face(Box(366, 91, 413, 132), landmarks + 1, 0.54)
+    behind = replace(again, landmarks=landmarks + np.float32([20, -10]))
+    beside = replace(again, box=Box(390, 91, 437, 132))
+    assert [face.score for face in without_repeated([sure, again])] == [1.0]
+    for other in (behind, beside, replace(again, landmarks=None), replace(again, score=0.8)):
+        assert len(without_repeated([sure, other])) == 2
 
 
 @pytest.mark.parametrize("pixel_shape", [0.5, 1.0, 1.45, 2.0])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.anonymization.linking import LinkedFrames, Linker, SearchedFrame
-from mien.anonymization.views import EDGES, View, in_stored_pixels, joined
+from mien.anonymization.views import EDGES, View, in_stored_pixels, joined, without_repeated
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Face, RgbImage
 from mien.errors import MienError
@@ -100,7 +100,7 @@ def search_image(image: RgbImage, extractors: ExtractorSet, kind: Literal["image
     """
     found = (view.find(extractors.find_by_first) for view in _views(image, kind))
     faces = reduce(joined, found, extractors.extract(image))
-    return sorted(extractors.measure(image, faces), key=lambda face: -face.score)
+    return sorted(without_repeated(extractors.measure(image, faces)), key=lambda face: -face.score)
 
 
 def _views(image: RgbImage, kind: Literal["image", "frame"]) -> Iterator[View]:
@@ -207,7 +207,7 @@ class FaceSearch:
         """Add what a full search finds beside what is known. Returns how many faces came in."""
         found = self._search_wide(seen.view) if wide else self._by_one(search_frame, seen.view)
         before = len(seen.faces)
-        seen.faces = self.measure(seen.view, joined(seen.faces, found))
+        seen.faces = without_repeated(self.measure(seen.view, joined(seen.faces, found)))
         seen.is_searched = True
         return len(seen.faces) - before
 
@@ -218,7 +218,7 @@ class FaceSearch:
         with closing(ordered_map(lambda view: view.find(self._find), views, self.threads, self.threads)) as found:
             faces = reduce(joined, found, faces)
         faces = self._by_one(lambda image, extractors: extractors.measure(image, faces), image)
-        return sorted(faces, key=lambda face: -face.score)
+        return sorted(without_repeated(faces), key=lambda face: -face.score)
 
     def _find(self, image: RgbImage) -> list[Face]:
         return self._by_one(lambda image, extractors: extractors.find_by_first(image), image)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mien.contracts.face import SURELY_A_FACE, Affine, Box, Face, RgbImage
 from mien.geometry.alignment import transform_points
-from mien.geometry.boxes import SAME_FACE_SHARE, center, is_same_face, shared_area, upright
+from mien.geometry.boxes import SAME_FACE_SHARE, center, is_same_face, longer_side, shared_area, upright
 from mien.geometry.pixel_shape import in_square_pixels as in_square_pixels
 from mien.geometry.pixel_shape import in_stored_pixels as in_stored_pixels
 
@@ -22,6 +22,9 @@ _TURNED_BACK = (
 """Places in an image turned counterclockwise 0, 1, 2 and 3 times to those before; 1 in the last column stands for the
 last column or row."""
 
+
+SAME_LANDMARKS = 0.05
+"""Landmarks that lie apart by less than this share of a box's longer side are one face's, measured twice."""
 
 Edge = Literal["left", "top", "right", "bottom"]
 EDGES: tuple[Edge, ...] = ("left", "top", "right", "bottom")
@@ -133,6 +136,21 @@ def joined(known: Sequence[Face], more: Sequence[Face]) -> list[Face]:
             stays = faces[same].landmarks is not None or faces[same].score >= SURELY_A_FACE
             faces[same] = replace(faces[same], score=face.score) if stays else face
     return faces
+
+
+def without_repeated(faces: Sequence[Face]) -> list[Face]:
+    """Measured faces without those in doubt that turn out to be a sure one: measured, they have its landmarks, and
+    their middle lies in its box. A turned or mirrored view sees a face a second time, beside where it is."""
+    sure = [face for face in faces if face.score >= SURELY_A_FACE]
+    return [face for face in faces if not any(_repeats(face, one) for one in sure)]
+
+
+def _repeats(face: Face, sure: Face) -> bool:
+    if face.score >= SURELY_A_FACE or face.landmarks is None or sure.landmarks is None:
+        return False
+    apart = float(np.linalg.norm(face.landmarks - sure.landmarks, axis=1).mean())
+    box, (x, y) = upright(sure.box), center(face.box)
+    return apart <= SAME_LANDMARKS * longer_side(box) and box.left <= x <= box.right and box.top <= y <= box.bottom
 
 
 def _is_part(face: Face, whole: Face) -> bool:
