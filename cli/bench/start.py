@@ -1,6 +1,6 @@
 """How long a person waits for help, for the list of plugins and for one picture: median seconds of several starts.
 
-.venv/bin/python cli/bench/start.py core/tests/data/ONE.jpg --swap RUN --to PERSON
+.venv/bin/python cli/bench/start.py tests/data/images/stills/grace_hopper.jpg --swap RUN --to PERSON
 
 The line of typer is what typer and rich take by themselves to show the help of two commands that do nothing. Without a
 picture none is anonymized, without a run none is swapped. Modules keep their bytecode, as they do unless

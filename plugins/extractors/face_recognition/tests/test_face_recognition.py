@@ -142,6 +142,11 @@ def test_a_face_that_it_would_not_find_is_measured_where_another_found_it(degree
     assert (face.score, face.points["five"] is five) == (0.9, True)
 
 
+def test_a_face_is_located_without_being_measured():
+    (face,) = FaceRecognition().locate(portraits()[0].image)
+    assert face.landmarks is None
+
+
 def test_what_is_no_face_is_not_measured():
     image = no_face()
     (answer,) = FaceRecognition().measure(image, [Face(Box(20, 20, 100, 100), None, 0.9)])
