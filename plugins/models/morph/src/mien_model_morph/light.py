@@ -21,7 +21,7 @@ _MORE_COLOR, _IF_LIGHTER = 1.0, 0.3
 """By how much a and b of a pixel may differ more from the skin's than they do in their own light; a lighter pixel, as
 of teeth, by so much more of what it is lighter by. In light without blue, what little there is says nothing of colors:
 lips would become mauve."""
-_LIPS_AS_THE_SCENE, _MOST_REDDER = 0.8, 2.5
+_LIPS_AS_THE_SCENE, _MOST_REDDER = 0.8, 2.0
 """How far lips become as red as the scene's: the exponent of the ratio, and the most; never redder than in their own
 light."""
 _LEAST_LIGHT = 1e-3
