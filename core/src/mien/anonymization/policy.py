@@ -15,7 +15,7 @@ from mien.anonymization.pseudonyms import Pseudonyms
 from mien.anonymization.search import FaceSearch, Search
 from mien.anonymization.staged_output import StagedOutput
 from mien.anonymization.treatment import Treatment
-from mien.anonymization.verification import LeakSearch
+from mien.anonymization.verification import FRAMES_CHECKED, HIDDEN_COMPARED, LeakSearch
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.inference.generator import Scene
@@ -59,8 +59,8 @@ class AnonymizeOptions:
     whenever a face appears or is lost; "thorough" in full each. Images are searched from several sides by either."""
     check: bool = True
     """Whether what was written is searched for faces that are still there, and new faces are compared with the original
-    ones, in up to 50 frames of each file; it is searched in three a second at most. Where a face is found the file is
-    written once more, with it hidden."""
+    ones, in up to 50 frames of each file (10 where all are only hidden); it is searched in three a second at most.
+    Where a face is found the file is written once more, with it hidden."""
     max_verified: float = 0.0
     """If more than this share of the new faces, in [0, 1], is still taken for the original person, the file is not put
     in its place but beside the output, with ".rejected" in its name, and counts as failed."""
@@ -139,6 +139,11 @@ class Policy:
     def verifier(self) -> Recognizer | None:
         """What compares new faces with the original ones; None if they are not to be compared, or cannot be."""
         return self.recognizer if self.options.check else None
+
+    @property
+    def frames_compared(self) -> int:
+        """In how many frames of a video, at most, faces are compared with the original ones."""
+        return FRAMES_CHECKED if self.methods.draw_anybody else HIDDEN_COMPARED
 
     @property
     def encodes_images(self) -> bool:

@@ -26,6 +26,9 @@ from mien.tracking.tracker import TrackedFace
 
 FRAMES_CHECKED = 50
 """At most this many frames of a file, spread over it."""
+HIDDEN_COMPARED = 10
+"""In at most this many frames of a file hidden faces are compared with the original ones, if all are only hidden: a few
+colors are what they are in each."""
 CHECK = "check"
 """An extractor that has a preset of this name searches with it in what was written."""
 _ROUNDING_SECONDS = 0.01

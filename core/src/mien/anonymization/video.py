@@ -13,7 +13,6 @@ from mien.anonymization.policy import Policy, Targets
 from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redaction, with_leaks
 from mien.anonymization.treatment import FRAMES_PER_ENCODING, encodings_of, stacked
 from mien.anonymization.verification import (
-    FRAMES_CHECKED,
     distances_of_measured,
     frames_at,
     frames_searched,
@@ -113,7 +112,7 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
 def _encoded_frames(frames: int, policy: Policy) -> frozenset[int]:
     """In which frames every face is encoded: those that are compared afterwards, and where people are known by images
     one in every few."""
-    compared = spread_indices(frames, FRAMES_CHECKED).tolist() if policy.verifier else ()
+    compared = spread_indices(frames, policy.frames_compared).tolist() if policy.verifier else ()
     known = range(0, frames, FRAMES_PER_ENCODING) if policy.treatment.known else ()
     return frozenset([*compared, *known])
 
@@ -216,7 +215,7 @@ def _looked_at_again(
     search; and how far its faces lie from the original ones."""
     search, recognizer = policy.leak_search, policy.verifier
     searched = set(to_search) if search else set()
-    compared = _frames_to_compare(analysis, redaction) if recognizer else set()
+    compared = _frames_to_compare(analysis, redaction, policy.frames_compared) if recognizer else set()
 
     def again(frame: Frame) -> _LookedAtAgain:
         leaks: Sequence[Box] = ()
@@ -257,7 +256,7 @@ def _looked_at_again(
     return found, Check(tuple(distances), recognizer.same_person_below) if recognizer else None
 
 
-def _frames_to_compare(analysis: VideoAnalysis, redaction: Redaction) -> set[int]:
-    """Frames spread over those that are shown and have encodings."""
+def _frames_to_compare(analysis: VideoAnalysis, redaction: Redaction, most: int) -> set[int]:
+    """So many frames at most, spread over those that are shown and have encodings."""
     shown = sorted(set(analysis.encodings).difference(redaction.whole))
-    return {shown[at] for at in spread_indices(len(shown), FRAMES_CHECKED)}
+    return {shown[at] for at in spread_indices(len(shown), most)}
