@@ -22,6 +22,7 @@ from mien.contracts.model import Batch, Model
 from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import preprocess
 from mien.errors import MienError
+from mien.geometry.alignment import AlignmentConfig
 from mien.media.images import write_image
 from mien.plugins.choice import parse_choice
 from mien.plugins.registry import Registry
@@ -36,6 +37,8 @@ from mien.training.stopping import StopRequest
 from mien.training.trainer import Beginning, begin
 
 _FEATURES = "landmarks:points=10+thumbnail:size=2"
+_MARGIN = 0.4
+"""Of the crops: models that draw with photographs look at wider ones than others."""
 _SECONDS = 2.0
 """So long each of the two is measured, and two turns at least."""
 _TURN = 6
@@ -95,7 +98,9 @@ def _people(folder: Path, frames: Sequence[RgbImage], registry: Registry) -> lis
     features = [part for part in _FEATURES.split("+") if part.partition(":")[0] in registry.names("feature")]
     with suppress(MienError):  # if nothing installed tells people apart, a model that needs it says so itself
         features.append(Recognizer(registry).record.choice)
-    options = PreprocessOptions(features="+".join(features), copies=False, images=False)
+    options = PreprocessOptions(
+        features="+".join(features), copies=False, images=False, alignment=AlignmentConfig(margin=_MARGIN)
+    )
     preprocess(folder / "first", [folder / "frames"], options=options, registry=registry)
     shutil.copytree(folder / "first", folder / "second")
     return [folder / "first", folder / "second"]
