@@ -131,9 +131,11 @@ def relight(
     """
     small, side = coarse(drawn), drawn.shape[0]
     ours, theirs = Light(small, skin), Light(scene, skin, downwards=False)
-    contrast = _contrast((ours, small), (theirs, scene), skin, face, side)
+    features = np.clip(face - skin, 0, 1)
+    contrast = _contrast((ours, small), (theirs, scene), skin, features, side)
     colored = min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0) * np.sqrt(np.minimum(contrast, np.float32(1)))
-    gains = _linear(theirs.field(COARSE_PX)) / _linear(ours.field(COARSE_PX))
+    small_field = theirs.field(COARSE_PX)
+    gains = _linear(small_field) / _linear(ours.field(COARSE_PX))
     adapted = cv2.multiply(
         cv2.cvtColor(drawn, cv2.COLOR_LAB2LRGB), cv2.resize(gains, (side, side), interpolation=cv2.INTER_LINEAR)
     )
@@ -145,8 +147,7 @@ def relight(
     lit = cast(NDArray[np.float32], cv2.min(cv2.max(lit, -most), most))
     lit[..., :1] = lightness
     lit *= np.stack([contrast, colored, colored], axis=-1)
-    features = np.clip(face - skin, 0, 1)
-    redder = _redness(scene - theirs.field(COARSE_PX), features) / max(_redness(coarse(lit), features), 1e-3)
+    redder = _redness(scene - small_field, features) / max(_redness(coarse(lit), features), 1e-3)
     redder = 1 + (np.clip(redder**_LIPS_AS_THE_SCENE, 1, _MOST_REDDER) - 1) * features
     red = lit[..., 1] * cv2.resize(redder.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
     lit[..., 1] = np.maximum(lit[..., 1], np.minimum(red, most[..., 1]))
@@ -163,15 +164,15 @@ def _contrast(
     drawn: tuple[Light, NDArray[np.float32]],
     scene: tuple[Light, NDArray[np.float32]],
     skin: NDArray[np.float32],
-    face: NDArray[np.float32],
+    features: NDArray[np.float32],
     side: int,
 ) -> NDArray[np.float32]:
     """By how much lightness is to vary more in each place of a drawn face: float32 (side, side).
 
-    drawn, scene: as small as light is measured on, each with its light. skin, face: as in `relight`.
+    drawn, scene: as small as light is measured on, each with its light. skin, features: as small, in [0, 1], how much
+    each pixel is skin, and how much it is brows, eyes or mouth.
     """
     (ours, small), (theirs, small_scene) = drawn, scene
-    features = np.clip(face - skin, 0, 1)
     ratio = _ratio(theirs.contrast(small_scene, features), ours.contrast(small, features))
     of_features = np.clip(ratio**_FEATURES_AS_THE_SCENE, _LEAST_GAIN, _MOST_GAIN)
     ratio = _ratio(theirs.contrast_of_skin(small_scene, skin), ours.contrast_of_skin(small, skin))
