@@ -7,7 +7,7 @@ image finds there, frame for frame, with all extractors and from all sides, and 
 Such a face is left as it was if what its box shows differs from the original by less than 4 of 255 on the mean: that
 is more than encoding changes, and less than blocks do. Detections are knocked out after the search, so that
 nothing but hiding can make up for them: each by itself with that share, or in runs of half a second in which nobody is
-found. `--save` writes a picture of each face that is left.
+found. `--save` writes a picture of each face that is left, with its box drawn around it.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from unittest.mock import patch
 
 import cv2
@@ -33,6 +34,11 @@ from mien.media.video_reader import VideoSource
 
 UNCHANGED = 4.0
 RUN_SECONDS = 0.5
+BOX_COLOR = (255, 0, 0)
+BOX_THICKNESS = 2
+"""OpenCV's: the line is three pixels wide."""
+BOX_DISTANCE_PX = 2
+"""From what the box shows to the middle of its line: nothing of it is covered."""
 KINDS = ("each", "runs")
 
 
@@ -77,12 +83,30 @@ def frames_of(path: Path, kind: str, every: int) -> Iterator[tuple[int, RgbImage
         yield from ((frame.index, frame.image) for frame in frames if frame.index % every == 0)
 
 
-def is_left(before: RgbImage, after: RgbImage, box: Box) -> bool:
-    """Whether what the box shows is as it was."""
+def region_of(box: Box) -> tuple[slice, slice]:
+    """The rows and columns that the box shows; they may reach over the right and lower border of the image."""
     rows = slice(max(int(box.top), 0), max(int(np.ceil(box.bottom)), 0))
     columns = slice(max(int(box.left), 0), max(int(np.ceil(box.right)), 0))
-    change = cv2.absdiff(before[rows, columns], after[rows, columns])
+    return rows, columns
+
+
+def is_left(before: RgbImage, after: RgbImage, box: Box) -> bool:
+    """Whether what the box shows is as it was."""
+    region = region_of(box)
+    change = cv2.absdiff(before[region], after[region])
     return bool(change.size) and float(change.mean()) < UNCHANGED
+
+
+def with_box(image: RgbImage, box: Box) -> RgbImage:
+    """A copy of the image, uint8 (H, W, 3), with a red line around what the box shows.
+
+    The line runs just outside of it; where that is no longer in the image, along the image's border.
+    """
+    rows, columns = region_of(box)
+    height, width = image.shape[:2]
+    first = (max(columns.start - BOX_DISTANCE_PX, 0), max(rows.start - BOX_DISTANCE_PX, 0))
+    last = (min(columns.stop - 1 + BOX_DISTANCE_PX, width - 1), min(rows.stop - 1 + BOX_DISTANCE_PX, height - 1))
+    return cast(RgbImage, cv2.rectangle(image.copy(), first, last, BOX_COLOR, BOX_THICKNESS))
 
 
 def main() -> None:
@@ -93,7 +117,7 @@ def main() -> None:
     parser.add_argument("--knocked-out", nargs="*", type=float, default=[])
     parser.add_argument("--every", type=int, default=8)
     parser.add_argument("--no-check", action="store_true")
-    parser.add_argument("--save", type=Path)
+    parser.add_argument("--save", type=Path, help="a folder for pictures of the faces that are left, each in its box")
     options = parser.parse_args()
     registry = Registry()
     extractors = ExtractorSet(default_extractors(registry), registry)
@@ -134,7 +158,8 @@ def main() -> None:
                             if options.save:
                                 options.save.mkdir(parents=True, exist_ok=True)
                                 name = f"{source.path.stem}-{loss.kind}-{loss.share:.2f}-{index}-{number}.png"
-                                write_image(options.save / name, image, synthetic=read_provenance(output))
+                                marked = with_box(image, box)
+                                write_image(options.save / name, marked, synthetic=read_provenance(output))
             left[loss] += here
             hidden[loss] += report.frames_hidden
             frames += report.frames if loss is losses[0] else 0
