@@ -17,28 +17,6 @@ End = Annotated[
     str | None, typer.Option(metavar="TIME", help="Of videos: until when; the frame shown then is left out.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
-Quality = Annotated[
-    int | None,
-    typer.Option(metavar="0…51", help="Of videos: 0 is best, 51 smallest (x264's CRF).", rich_help_panel=HOW),
-]
-Encoder = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Of videos: encode by libx265 for smaller files, or by a graphics card: h264_nvenc, hevc_nvenc, av1_nvenc "
-        "(NVIDIA), h264_qsv, … (Intel), h264_amf, … (AMD). By default the processor, as the file asks for.",
-        rich_help_panel=HOW,
-    ),
-]
-Segment = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SECONDS",
-        help="Of videos: how long the segments are in which a longer one is drawn; 60 by default. A call that was "
-        "interrupted goes on after the last whole one.",
-        rich_help_panel=HOW,
-    ),
-]
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -54,27 +32,4 @@ On = Annotated[
         "the same files.",
         rich_help_panel=HOW,
     ),
-]
-Device = Annotated[
-    str | None,
-    typer.Option(metavar="DEVICE", help="Where to draw, as cpu or cuda:1; a GPU if any.", rich_help_panel=HOW),
-]
-Credentials = Annotated[
-    bool,
-    typer.Option(
-        "--credentials/--no-credentials",
-        help="Sign what is written with Content Credentials (C2PA), which say that its faces are generated.",
-        rich_help_panel=HOW,
-    ),
-]
-Certificate = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="PEM",
-        help="Certificate to sign with, those above it after it; by default a key that is made on first use.",
-        rich_help_panel=HOW,
-    ),
-]
-PrivateKey = Annotated[
-    Path | None, typer.Option(metavar="PEM", help="Private key of --certificate.", rich_help_panel=HOW)
 ]

@@ -1,5 +1,6 @@
 """`mien anonymize`: the faces of images and videos, hidden or drawn as people who do not exist."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,23 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mien_cli.console import messages, results
-from mien_cli.options import (
-    HOW,
-    Certificate,
-    Credentials,
-    Device,
-    Encoder,
-    End,
-    On,
-    Output,
-    Overwrite,
-    PrivateKey,
-    Quality,
-    Segment,
-    Source,
-    Start,
-    Threads,
-)
+from mien_cli.drawing_options import DrawingOptions, with_drawing_options
+from mien_cli.options import HOW, End, Output, Overwrite, Source, Start
 from mien_cli.progress import duration, shown_on
 from mien_cli.reporting import listed, print_failures, print_lines, print_notes, print_passed_over, row_of
 
@@ -52,6 +38,7 @@ class Search(StrEnum):
     THOROUGH = "thorough"
 
 
+@with_drawing_options
 def anonymize(
     source: Source,
     output: Output,
@@ -183,15 +170,8 @@ def anonymize(
     ] = "",
     start: Start = None,
     end: End = None,
-    quality: Quality = None,
-    encoder: Encoder = None,
-    segment: Segment = None,
-    threads: Threads = None,
-    on: On = None,
-    device: Device = None,
-    credentials: Credentials = True,
-    certificate: Certificate = None,
-    private_key: PrivateKey = None,
+    *,
+    drawing: DrawingOptions,
 ) -> None:
     """Hide every face of INPUT, or draw it as a person who does not exist, and write OUTPUT.
 
@@ -221,29 +201,18 @@ def anonymize(
 
     check_there(source)  # before torch and the networks are loaded
     # When the command runs, so that `mien --help` need not wait for torch.
-    from mien import AnonymizeOptions, SessionOptions
+    from mien import AnonymizeOptions
     from mien import anonymize as run_anonymize
-    from mien.inference.segment_length import SEGMENT_SECONDS
-    from mien.media.part import Part
-    from mien.media.video_writer import DEFAULT_QUALITY
     from mien.workers.cluster import executor_on
 
-    session = SessionOptions(
+    session = replace(
+        drawing.session_options(start, end),
         extractor=extractor,
         recognizer=recognizer,
         blender=blender,
         masker=masker,
         enhancers=enhance,
-        threads=threads,
-        device=device,
-        part=Part.between(start, end),
-        segment_seconds=SEGMENT_SECONDS if segment is None else segment,
         overwrite=overwrite,
-        credentials=credentials,
-        certificate=certificate,
-        private_key=private_key,
-        quality=DEFAULT_QUALITY if quality is None else quality,
-        encoder=encoder,
     )
     options = AnonymizeOptions(
         keep=tuple(keep or ()),
@@ -257,7 +226,7 @@ def anonymize(
         max_verified=max_verified,
         sound=sound,
     )
-    with shown_on(messages()) as progress, executor_on(on) as executor:
+    with shown_on(messages()) as progress, executor_on(drawing.on) as executor:
         report = run_anonymize(
             source,
             output,

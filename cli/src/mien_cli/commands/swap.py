@@ -1,5 +1,6 @@
 """`mien swap`: the faces of images and videos, drawn as a person of a run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,23 +10,8 @@ from rich.table import Table
 
 from mien_cli.blender_table import print_comparison
 from mien_cli.console import messages, results
-from mien_cli.options import (
-    HOW,
-    Certificate,
-    Credentials,
-    Device,
-    Encoder,
-    End,
-    On,
-    Output,
-    Overwrite,
-    PrivateKey,
-    Quality,
-    Segment,
-    Source,
-    Start,
-    Threads,
-)
+from mien_cli.drawing_options import DrawingOptions, with_drawing_options
+from mien_cli.options import HOW, End, Output, Overwrite, Source, Start
 from mien_cli.progress import duration, shown_on
 from mien_cli.reporting import listed, print_failures, print_lines, print_notes, print_passed_over, row_of
 
@@ -35,6 +21,7 @@ if TYPE_CHECKING:
 EXIT_SOME_FAILED = 1
 
 
+@with_drawing_options
 def swap(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of mien train, or an installed run.")],
     source: Source,
@@ -97,15 +84,8 @@ def swap(
         str,
         typer.Option(metavar="SPEC", help="Enhancers of drawn faces, joined by +.", rich_help_panel=HOW),
     ] = "",
-    quality: Quality = None,
-    encoder: Encoder = None,
-    segment: Segment = None,
-    threads: Threads = None,
-    on: On = None,
-    device: Device = None,
-    credentials: Credentials = True,
-    certificate: Certificate = None,
-    private_key: PrivateKey = None,
+    *,
+    drawing: DrawingOptions,
 ) -> None:
     """Draw the faces of INPUT as a person that RUN was trained on, and write OUTPUT whole or not at all.
 
@@ -130,33 +110,21 @@ def swap(
 
     check_there(source)  # before torch and the networks are loaded
     # When the command runs, so that `mien --help` need not wait for torch.
-    from mien import SessionOptions
     from mien import swap as run_swap
-    from mien.inference.segment_length import SEGMENT_SECONDS
-    from mien.media.part import Part
-    from mien.media.video_writer import DEFAULT_QUALITY
     from mien.workers.cluster import executor_on
 
-    options = SessionOptions(
+    options = replace(
+        drawing.session_options(start, end),
         extractor=extractor,
         masker=masker,
         recognizer=recognizer,
         blender=blender,
         enhancers=enhance,
-        threads=threads,
-        device=device,
         person=tuple(person or ()),
         sound=sound,
-        part=Part.between(start, end),
-        segment_seconds=SEGMENT_SECONDS if segment is None else segment,
         overwrite=overwrite,
-        credentials=credentials,
-        certificate=certificate,
-        private_key=private_key,
-        quality=DEFAULT_QUALITY if quality is None else quality,
-        encoder=encoder,
     )
-    with shown_on(messages()) as progress, executor_on(on) as executor:
+    with shown_on(messages()) as progress, executor_on(drawing.on) as executor:
         report = run_swap(
             run,
             source,
