@@ -6,7 +6,7 @@ import pytest
 
 from mien_model_morph.appearance import appearance
 from mien_model_morph.bank import openpeople_bank
-from mien_model_morph.frame import frame_points, skin_and_face
+from mien_model_morph.frame import frame_points, regions
 from mien_model_morph.light import Light, coarse
 
 
@@ -19,6 +19,6 @@ def test_brows_become_darker_but_no_paler_than_half_way_to_the_skin(number: int)
     brows = np.zeros(at_rest.shape[:2], np.uint8)
     for brow in (points[17:22], points[22:27]):
         cv2.polylines(brows, [np.round(brow - (0, 3)).astype(np.int32)], False, 1, 7)
-    skin = Light(coarse(at_rest), coarse(np.ascontiguousarray(skin_and_face()[..., 0]))).field(len(at_rest))
+    skin = Light(coarse(at_rest), coarse(np.ascontiguousarray(regions()[..., 0]))).field(len(at_rest))
     paler = added[..., 0] - 0.5 * np.clip(skin - at_rest, 0, None)[..., 0]
     assert np.percentile(paler[brows > 0], 95) < 4  # 9 to 15 without

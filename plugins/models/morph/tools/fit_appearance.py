@@ -24,7 +24,7 @@ from mien.imaging.color import to_lab
 from mien_model_morph.appearance import SIDE, looks_of
 from mien_model_morph.bank import usual_at_rest
 from mien_model_morph.expression import measures_of
-from mien_model_morph.frame import pose_of, skin_and_face
+from mien_model_morph.frame import pose_of, regions
 from mien_model_morph.light import Light, coarse
 from mien_model_morph.warp import into_frame
 
@@ -105,7 +105,7 @@ def _texture(dataset: Dataset, row: int, landmarks: NDArray[np.float64]) -> NDAr
 
 def _light(lab: NDArray[np.float32]) -> tuple[float, float]:
     """How different the light on both sides is, and how hard it is: root mean squares of lightness on the skin."""
-    skin = coarse(np.ascontiguousarray(skin_and_face()[..., 0]))
+    skin = coarse(np.ascontiguousarray(regions()[..., 0]))
     small = cv2.resize(lab, skin.shape, interpolation=cv2.INTER_AREA)
     rest = (small - Light(small, skin).field(skin.shape[0]))[..., 0]
     one_sided, hard = (float(np.sqrt((of**2 * skin).sum() / skin.sum())) for of in (rest - rest[:, ::-1], rest))

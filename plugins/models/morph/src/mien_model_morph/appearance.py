@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from mien_model_morph.frame import FRAME_PX, frame_points, outline, skin_and_face
+from mien_model_morph.frame import FRAME_PX, frame_points, outline, regions
 from mien_model_morph.light import Light, coarse
 
 SIDE = 128
@@ -144,7 +144,7 @@ def _face() -> NDArray[np.float32]:
 @cache
 def _skin() -> NDArray[np.float32]:
     """What of the frame is skin, as small as light is measured on: float32 (48, 48)."""
-    return coarse(np.ascontiguousarray(skin_and_face()[..., 0]))
+    return coarse(np.ascontiguousarray(regions()[..., 0]))
 
 
 @cache

@@ -29,7 +29,10 @@ eye."""
 _POSE_DEGREES = (6.0, 12.0, 12.0, 12.0)
 """By part: how far two heads may be turned away from each other and still fit."""
 _NAMES = ("opening", "width", "lift", "brow", "left_lid", "right_lid")
-_ENOUGH, _MOST_AT_REST = 6, 0.1
+LID_MEASURES = [4, 5]
+"""Of `measures_of`, those of the lids."""
+_ENOUGH, _CLOSED_PERCENT, _MOST_AT_REST = 6, 10, 0.1
+"""Of so many pictures one in ten or more show a closed mouth, whose lips' landmarks are no farther apart than this."""
 _CLOSED_MOUTH = 0.04
 """Mouths that are less open than this are all alike: what the logarithm is softened by."""
 
@@ -62,15 +65,26 @@ def measures_of(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
 def from_closed(measures: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Measures of one person's pictures, (M, 6), with mouths as far open as they are more than at rest, and that rest.
 
-    Landmarks of full lips do not meet when the lips do. Most pictures show closed mouths; of few pictures nothing is
+    Landmarks of full lips do not meet when the lips do. Some pictures show closed mouths; of few pictures nothing is
     known, and they stay as they are.
     """
     result, rest = measures.copy(), 0.0
     if len(measures) >= _ENOUGH:
         opening = np.exp(measures[:, 0]) - _CLOSED_MOUTH
-        rest = min(float(np.percentile(opening, 40)), _MOST_AT_REST)
+        rest = min(float(np.percentile(opening, _CLOSED_PERCENT)), _MOST_AT_REST)
         result[:, 0] = np.log(np.clip(opening - rest, 0, None) + _CLOSED_MOUTH)
     return result, rest
+
+
+def at_rest(measures: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a person's face measures at rest, float64 (6,): on the pictures on which it does what most people's do.
+
+    measures: (M, 6), of the person's pictures. usual: (6,), of most people at rest.
+    """
+    result = np.average(measures, axis=0, weights=likeness(usual, measures, SKIN))
+    # Eyes at rest are open, and as far open left as right: what landmarks say of one in the shade is less.
+    result[LID_MEASURES] = np.maximum(result, np.median(measures, axis=0))[LID_MEASURES].mean()
+    return np.asarray(result)
 
 
 def shares(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> NDArray[np.float64]:
@@ -79,7 +93,7 @@ def shares(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> N
     wanted: (6,) and of: (M, 6), by `measures_of`. They change continuously with what is wanted: a Gaussian of how far a
     picture is from it, relative to the nearest ones.
     """
-    return _of_the_nearest(_distances(wanted, of, part))
+    return _of_the_nearest(distances(wanted, of, part))
 
 
 def kernel(
@@ -97,16 +111,17 @@ def kernel(
     by how much wider the Gaussian is.
     """
     turned = ((of_angles - angles) / _POSE_DEGREES[part]) ** 2
-    return _of_the_nearest((_distances(wanted, of, part) + turned.sum(1)) / softness**2, quality)
+    return _of_the_nearest((distances(wanted, of, part) + turned.sum(1)) / softness**2, quality)
 
 
 def likeness(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> NDArray[np.float64]:
     """How like each of M pictures is to what is wanted, in (0, 1]; the likest counts 1: float64 (M,)."""
-    distance = _distances(wanted, of, part)
+    distance = distances(wanted, of, part)
     return np.asarray(np.exp(-0.5 * (distance - distance.min())))
 
 
-def _distances(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> NDArray[np.float64]:
+def distances(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> NDArray[np.float64]:
+    """How far each of M pictures is from what is wanted: float64 (M,), squared, in widths of the measures."""
     numbers = [_NAMES.index(measure.name) for measure in _MEASURES[part]]
     widths = np.array([measure.width for measure in _MEASURES[part]])
     return np.asarray((((of[:, numbers] - wanted[numbers]) / widths) ** 2).sum(1))

@@ -149,8 +149,9 @@ def triangles() -> NDArray[np.int64]:
 
 
 @cache
-def skin_and_face() -> NDArray[np.float32]:
-    """What of the frame is skin, without eyes, brows and mouth, and what is face: float32 (256, 256, 2) in [0, 1]."""
+def regions() -> NDArray[np.float32]:
+    """What of the frame is skin, without eyes, brows and mouth, what is face, and what is lips: float32 (256, 256, 3),
+    in [0, 1]."""
     points = frame_points()
     face = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
     middle = points[27:36].mean(0)
@@ -160,5 +161,8 @@ def skin_and_face() -> NDArray[np.float32]:
         hole = np.zeros_like(face)
         cv2.fillConvexPoly(hole, cv2.convexHull(np.round(points[part]).astype(np.int32)), 255)
         skin[cv2.dilate(hole, np.ones((9, 9), np.uint8)) > 0] = 0
-    both = np.stack([skin, face], axis=-1).astype(np.float32) / np.float32(255)
-    return cast(NDArray[np.float32], cv2.GaussianBlur(both, (0, 0), 2))
+    lips = np.zeros_like(face)
+    for part, value in ((slice(48, 60), 255), (slice(60, 68), 0)):
+        cv2.fillPoly(lips, [np.round(points[part]).astype(np.int32)], value)
+    each = np.stack([skin, face, lips], axis=-1).astype(np.float32) / np.float32(255)
+    return cast(NDArray[np.float32], cv2.GaussianBlur(each, (0, 0), 2))

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien_model_morph.bank import BankPerson, usual_at_rest
-from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, kernel, likeness, measures_of
+from mien_model_morph.expression import LEFT_EYE, LID_MEASURES, MOUTH, RIGHT_EYE, SKIN, at_rest, kernel, measures_of
 from mien_model_morph.frame import Pose
+from mien_model_morph.mouth import InnerMouth
 from mien_model_morph.person import mixed_texture
 
-_CENTERED, _LID_MEASURES = [1, 2, 3], [4, 5]
+_CENTERED = [1, 2, 3]
 """Measures that say as much of who somebody is as of what they do: width and lift of the mouth, height of the brows.
 They are compared by how far they are from what they are at rest, and lids by how much of that."""
 _RIGID = [*range(5), *range(12, 17), *range(27, 36), 36, 39, 42, 45]
@@ -20,6 +21,8 @@ _ALIKE, _STRANGER = 0.008, 0.02
 root mean squares, in distances between the eyes. Of one person they were .003 and .010, of others .021 and more."""
 _BROWS, _NOSE = (slice(17, 22), slice(22, 27)), slice(27, 36)
 _MOUTH = slice(48, 68)
+_MIRRORED = [6, 5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 16, 15, 14, 13, 12, 19, 18, 17]
+"""Of each point of the mouth the one on the other side."""
 _LIDS = (((37, 41), (38, 40), (36, 39), 4), ((43, 47), (44, 46), (42, 45), 5))
 """Of each eye the lids' points, upper above lower, its corners, and its measure."""
 _SOFTER = 2.0
@@ -39,7 +42,7 @@ class Drivers:
     def __init__(self, bank: Sequence[BankPerson]) -> None:
         self._bones = np.stack([_bones(person.frontal).mean(0) for person in bank])
         usual = usual_at_rest()
-        self._at_rest = np.stack([usual, *(at_rest(person, usual) for person in bank)])
+        self._at_rest = np.stack([usual, *(at_rest(person.measures, usual) for person in bank)])
 
     def at_rest(self, frontal: NDArray[np.float64]) -> NDArray[np.float64]:
         """float64 (6,), by `measures_of`. frontal: (68, 2), the face that drives. Continuous."""
@@ -48,15 +51,6 @@ class Drivers:
         weights = np.exp(-0.5 * (distances**2 - (distances**2).min()))
         at_rest: NDArray[np.float64] = np.average(self._at_rest, axis=0, weights=weights)
         return at_rest
-
-
-def at_rest(person: BankPerson, usual: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What a person's face measures at rest, float64 (6,): on the pictures on which it does what most people's do."""
-    weights = likeness(usual, person.measures, SKIN)
-    result = np.average(person.measures, axis=0, weights=weights)
-    # Eyes at rest are open, and as far open left as right: what landmarks say of one in the shade is less.
-    result[_LID_MEASURES] = np.maximum(result, np.median(person.measures, axis=0))[_LID_MEASURES].mean()
-    return np.asarray(result)
 
 
 def _bones(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,10 +62,12 @@ def _bones(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
 class KnownPerson:
     """Somebody by the pictures that a bank has of them."""
 
-    def __init__(self, person: BankPerson, drivers: Drivers) -> None:
+    def __init__(self, person: BankPerson, drivers: Drivers, inner_mouth: InnerMouth | None = None) -> None:
+        """inner_mouth: what is seen between their lips where none of their pictures shows it; None: what is nearest."""
         self._person = person
+        self._inner_mouth = inner_mouth
         self._drivers = drivers
-        self._at_rest = at_rest(person, usual_at_rest())
+        self._at_rest = at_rest(person.measures, usual_at_rest())
         self._rest_opening = person.rest_opening
 
     def points(self, landmarks: NDArray[np.float64], frontal: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:
@@ -109,7 +105,10 @@ class KnownPerson:
             choices, shares = self._shares(wanted, angles, part)
             return [(person.texture(int(choices[n])), float(shares[n])) for n in np.flatnonzero(shares)]
 
-        return mixed_texture(of_part)
+        texture = mixed_texture(of_part)
+        if self._inner_mouth is not None:
+            self._inner_mouth.set_into(texture, wanted)
+        return texture
 
     def _shares(
         self, wanted: NDArray[np.float64], angles: NDArray[np.float64], part: int, softness: float = 1.0
@@ -125,7 +124,7 @@ class KnownPerson:
         measured, theirs = measures_of(frontal[None])[0], self._drivers.at_rest(frontal)
         wanted: NDArray[np.float64] = measured.copy()
         wanted[_CENTERED] += (self._at_rest - theirs)[_CENTERED]
-        wanted[_LID_MEASURES] *= (self._at_rest / np.maximum(theirs, 1e-3))[_LID_MEASURES]
+        wanted[LID_MEASURES] *= (self._at_rest / np.maximum(theirs, 1e-3))[LID_MEASURES]
         return wanted
 
 
@@ -133,7 +132,7 @@ def _do(
     shape: NDArray[np.float64], frontal: NDArray[np.float64], wanted: NDArray[np.float64], rest_opening: float
 ) -> None:
     """Bring a shape the rest of the way to what is wanted: lids and lips as far open as the driving face's, corners
-    and brows where the measures say; in place."""
+    and brows where the measures say, and the mouth as lopsided as the driving face's; in place."""
     driving = measures_of(frontal[None])[0]
     for first, second, corners, measure in _LIDS:
         own = float(np.hypot(*(shape[corners[1]] - shape[corners[0]])))
@@ -156,6 +155,7 @@ def _do(
     upper, lower = np.array(_UPPER), np.array(_LOWER)
     shape[upper, 1] -= 0.2 * more * narrowing[upper - 48]
     shape[lower, 1] += 0.8 * more * narrowing[lower - 48]
+    shape[_MOUTH] += _lopsided(frontal) - _lopsided(shape)
     offset = float(wanted[3] - driving[3])
     for brow, eye in zip(_BROWS, (slice(36, 42), slice(42, 48)), strict=True):
         height = float(shape[eye, 1].mean() - shape[brow, 1].mean())
@@ -163,6 +163,13 @@ def _do(
         shape[brow, 1] -= theirs + offset - height
         x = shape[brow, 0] - shape[brow, 0].mean()
         shape[brow, 1] += x * (_slope(frontal[brow]) - _slope(shape[brow]))
+
+
+def _lopsided(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By how much a mouth differs from what is the same left and right: float64 (20, 2). frontal: (68, 2)."""
+    mouth = frontal[_MOUTH] - [frontal[36:48, 0].mean(), 0.0]
+    mirrored: NDArray[np.float64] = mouth[_MIRRORED] * [-1, 1]
+    return (mouth - mirrored) / 2
 
 
 def _slope(points: NDArray[np.float64]) -> float:

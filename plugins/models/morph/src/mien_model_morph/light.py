@@ -21,7 +21,7 @@ _MORE_COLOR, _IF_LIGHTER = 1.0, 0.3
 """By how much a and b of a pixel may differ more from the skin's than they do in their own light; a lighter pixel, as
 of teeth, by so much more of what it is lighter by. In light without blue, what little there is says nothing of colors:
 lips would become mauve."""
-_LIPS_AS_THE_SCENE, _MOST_REDDER = 0.8, 2.0
+_LIPS_AS_THE_SCENE, _MOST_REDDER = 0.5, 2.0
 """How far lips become as red as the scene's: the exponent of the ratio, and the most; never redder than in their own
 light."""
 _LEAST_LIGHT = 1e-3
@@ -118,11 +118,12 @@ def relight(
     scene: NDArray[np.float32],
     skin: NDArray[np.float32],
     face: NDArray[np.float32],
+    lips: NDArray[np.float32],
 ) -> Relit:
     """A drawn face in the light of the one that it is drawn over, with its own detail.
 
-    drawn: float32 (S, S, 3), CIELab. scene: the original, as `coarse` makes it. skin, face: as small, in [0, 1]: how
-    much each pixel is skin, and how much it is face. Gray light makes a gray face.
+    drawn: float32 (S, S, 3), CIELab. scene: the original, as `coarse` makes it. skin, face, lips: as small, in [0, 1]:
+    how much each pixel is of them. Gray light makes a gray face.
 
     Colors are those of other light, by J. von Kries, Chromatic Adaptation, 1902: linear red, green and blue are
     multiplied by what the skin's are, so that teeth stay white; but none differs more from the skin's for it. Skin
@@ -147,7 +148,7 @@ def relight(
     lit = cast(NDArray[np.float32], cv2.min(cv2.max(lit, -most), most))
     lit[..., :1] = lightness
     lit *= np.stack([contrast, colored, colored], axis=-1)
-    redder = _redness(scene - small_field, features) / max(_redness(coarse(lit), features), 1e-3)
+    redder = _redness(scene - small_field, lips) / max(_redness(coarse(lit), lips), 1e-3)
     redder = 1 + (np.clip(redder**_LIPS_AS_THE_SCENE, 1, _MOST_REDDER) - 1) * features
     red = lit[..., 1] * cv2.resize(redder.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
     lit[..., 1] = np.maximum(lit[..., 1], np.minimum(red, most[..., 1]))
@@ -155,9 +156,9 @@ def relight(
     return Relit(lit, theirs, contrast)
 
 
-def _redness(off: NDArray[np.float32], features: NDArray[np.float32]) -> float:
+def _redness(off: NDArray[np.float32], lips: NDArray[np.float32]) -> float:
     """How red lips are, from colors less the skin's, (48, 48, 3), CIELab: the mean of what is positive of a."""
-    return float((np.maximum(off[..., 1], 0) * features).sum() / max(float(features.sum()), 1e-3))
+    return float((np.maximum(off[..., 1], 0) * lips).sum() / max(float(lips.sum()), 1e-3))
 
 
 def _contrast(

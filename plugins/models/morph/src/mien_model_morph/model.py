@@ -25,11 +25,12 @@ from mien.imaging.color import to_lab
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.registry import Registry
 from mien_model_morph.bank import BankPerson, FittedPerson, fitted_bank, openpeople_bank
-from mien_model_morph.frame import Pose, all_points, pose_of, skin_and_face
+from mien_model_morph.frame import Pose, all_points, pose_of, regions
 from mien_model_morph.gaze import iris_offsets
 from mien_model_morph.known import Drivers, KnownPerson
 from mien_model_morph.light import COARSE_PX, relight
 from mien_model_morph.mask import face_mask
+from mien_model_morph.mouth import InnerMouth
 from mien_model_morph.person import SyntheticPerson, mixture
 from mien_model_morph.sharpness import as_sharp
 from mien_model_morph.warp import closed, from_frame
@@ -62,6 +63,9 @@ class MorphConfig(PluginConfig):
     restore: str = "restore:seen_px=72"
     """In `mien train`: the enhancers by which the pictures of people who were small in them or out of focus are made
     sharp, half a second to two each on a processor; none: they are left as they are."""
+    inner_mouth: bool = True
+    """Whether the inside of a known person's mouth, where it opens as none of their pictures shows, is that of somebody
+    of openpeople, who never existed; false: it is that of the picture which comes nearest."""
 
 
 class Person(Protocol):
@@ -193,9 +197,9 @@ class Morph(Model):
         drawn = _remap(closed(person.texture(frontal, pose), points), x, y)
         # Every so many pixels will do for what is smooth.
         few = ((np.arange(COARSE_PX) + 0.5) * side / COARSE_PX).astype(int)
-        skin, face = np.moveaxis(_remap(skin_and_face(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
+        skin, face, lips = np.moveaxis(_remap(regions(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
         scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
-        lit = relight(drawn, scene, skin, face)
+        lit = relight(drawn, scene, skin, face, lips)
         image = cast(NDArray[np.float32], cv2.cvtColor(as_sharp(lit.lab, original, face), cv2.COLOR_LAB2RGB))
         mask = face_mask(points, landmarks, pose, scene, lit.light, side)
         return Drawing(image, mask, points, pose, x, y, lit.contrast)
@@ -221,7 +225,8 @@ class Morph(Model):
         bank = self._banked()
         if self._drivers is None:
             self._drivers = Drivers(bank)
-        return KnownPerson(bank[int(places[0])], self._drivers)
+        person = bank[int(places[0])]
+        return KnownPerson(person, self._drivers, InnerMouth(person) if self.config.inner_mouth else None)
 
     def _synthetic_person(self, number: int) -> Person:
         config, bank = self.config, self._banked()

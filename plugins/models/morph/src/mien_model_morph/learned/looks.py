@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 
 from mien.geometry.pose import mean_shape
 from mien_model_morph.appearance import at_brows, outside_of_openings
-from mien_model_morph.frame import FRAME_PX, RIGID, Pose, frame_points, skin_and_face
+from mien_model_morph.frame import FRAME_PX, RIGID, Pose, frame_points, regions
 from mien_model_morph.model import Person
 
 _BROWS, _NOSE = (slice(17, 22), slice(22, 27)), slice(27, 36)
@@ -167,7 +167,7 @@ def _smooth(side: int) -> NDArray[np.float32]:
     line = np.linspace(-1, 1, side)
     y, x = (axis.reshape(-1) for axis in np.meshgrid(line, line, indexing="ij"))
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y])
-    skin = skin_and_face()[..., 0]
+    skin = regions()[..., 0]
     both = np.ascontiguousarray(skin + skin[:, ::-1])
     weighted = terms * cv2.resize(both, (side, side), interpolation=cv2.INTER_AREA).reshape(-1)
     return np.stack([np.linalg.solve(weighted @ terms.T, weighted), terms]).astype(np.float32)
