@@ -168,8 +168,8 @@ def _do(
 def _lopsided(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
     """By how much a mouth differs from what is the same left and right: float64 (20, 2). frontal: (68, 2)."""
     mouth = frontal[_MOUTH] - [frontal[36:48, 0].mean(), 0.0]
-    mirrored: NDArray[np.float64] = mouth[_MIRRORED] * [-1, 1]
-    return (mouth - mirrored) / 2
+    lopsided: NDArray[np.float64] = (mouth - mouth[_MIRRORED] * [-1, 1]) / 2
+    return lopsided
 
 
 def _slope(points: NDArray[np.float64]) -> float:
