@@ -1,21 +1,27 @@
-"""Plugins of a third party, for tests of what the core does with any plugin; and datasets made with them."""
+"""Plugins of third parties, for tests of what the core does with any plugin; datasets and runs made with them."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import pytest
 
 from mien import Registry
+from mien.dataset import Dataset
 from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import PreprocessReport, preprocess
+from mien.geometry.alignment import AlignmentConfig
 from mien.media.video_reader import VideoSource
 
-DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
+from .preprocessing import write
+from .sources import DATA
+
+if TYPE_CHECKING:
+    from .anonymizing import House
+    from .swapping import Mirror
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,6 @@ def frames() -> list[Any]:
         return [frame.image for frame in video.frames(0, 8)]
 
 
-def write(path: Path, image: Any) -> Path:
-    """Write an image as PNG, so that it is read back as it is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
-    return path
-
-
 @pytest.fixture(scope="session")
 def finished(third_party: ThirdParty, frames: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished dataset of eight images, a black one and a clip, to be read only."""
@@ -68,3 +67,73 @@ def finished(third_party: ThirdParty, frames: list[Any], tmp_path_factory: pytes
 def dataset(finished: Path, tmp_path: Path) -> Path:
     """The same dataset, to be changed."""
     return Path(shutil.copytree(finished, tmp_path / "E"))
+
+
+@pytest.fixture(scope="module")
+def mirror(
+    plugins_folder: Path, tmp_path_factory: pytest.TempPathFactory, write_run: Callable[..., Path]
+) -> Iterator["Mirror"]:
+    """The model of tests/plugins/mirror, which draws what it sees, or all green."""
+    from .swapping import INPUTS, Mirror
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(plugins_folder))
+        registry = Registry([*entry_points(group="mien"), EntryPoint("mirror", "mirror", "mien")])
+        folder = tmp_path_factory.mktemp("mirror") / "run"
+        yield Mirror(registry, write_run(folder, registry, "mirror", {}, INPUTS, extractor="blinkered"))
+
+
+@pytest.fixture(scope="session")
+def house_runs(plugins_folder: Path, people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of each of the models of tests/plugins/colors that people are anonymized or swapped by."""
+    from mien import TrainOptions, train
+
+    from .anonymizing import registry_with_colors
+
+    folder = tmp_path_factory.mktemp("house")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(plugins_folder))
+        for model in ("colors", "reflection", "known"):
+            train(model, people, folder / model, options=TrainOptions(steps=1), registry=registry_with_colors())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def house(plugins_folder: Path, house_runs: Path) -> Iterator["House"]:
+    """Those runs, and what anonymizes by them."""
+    from mien import Extractor
+
+    from .anonymizing import ALL_FACES, House, registry_with_colors
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(plugins_folder))
+        # A face in another color is still who it was: nobody whom that model draws would be far enough.
+        patch.setattr("mien.anonymization.casting.CANDIDATES", 1)
+        registry = registry_with_colors()
+        eyes = registry.create("extractor", ALL_FACES)
+        assert isinstance(eyes, Extractor)
+        yield House(registry, house_runs, eyes)
+
+
+@pytest.fixture
+def tiny(environment: Any) -> Registry:
+    """The registry with a small model, fast and made to fail on request."""
+    environment.install_package("tiny", "mien-model-tiny")
+    return Registry()
+
+
+@pytest.fixture(scope="session")
+def encoded(people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The people with encodings, which a model that draws references is trained by, cut as wide as any model asks."""
+    folder = tmp_path_factory.mktemp("encoded")
+    for dataset in people:
+        options = PreprocessOptions(
+            extractor="face_recognition",
+            features="landmarks:points=5+encoding",
+            workers=2,
+            images=False,
+            alignment=AlignmentConfig(size=128, margin=0.4),
+        )
+        sources = Dataset.open(dataset).info.sources
+        preprocess(folder / dataset.name, sources=[Path(source) for source in sources or ()], options=options)
+    return [folder / dataset.name for dataset in people]

@@ -1,10 +1,6 @@
 """Anonymizing from end to end, on real faces, with a model that draws each synthetic person in a color of their own."""
 
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -17,152 +13,19 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien import (
-    AnonymizeOptions,
-    AnonymizeReport,
-    Extractor,
     FrameRange,
     MienError,
     Part,
-    Registry,
-    Session,
-    SessionOptions,
-    TrainOptions,
-    anonymize,
     swap,
-    train,
 )
-from mien.anonymization.redaction import hidden
-from mien.contracts.face import Face, RgbImage
-from mien.geometry.alignment import align
 from mien.inference.target import synthetic_id
 from mien.media.images import read_image, write_image
 from mien.media.provenance import read_provenance
-from mien.media.video_reader import Frame, VideoSource
-from mien.media.video_writer import VideoSink
-from mien.tracking.recognizer import Recognizer
+from mien.media.video_reader import VideoSource
 
-DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
-CLIPS = DATA / "clips"
-E, J, TWO = CLIPS / "target_E_4s_silent.mp4", CLIPS / "target_J_2s_audio.mp4", CLIPS / "two_people_2s_audio.mp4"
-FACE_THEN_NONE = CLIPS / "face_then_noface_6s.mp4"
-STILL = DATA / "images" / "stills" / "grace_hopper.jpg"
-NO_FACE = DATA / "images" / "noface" / "rocket.jpg"
-ALL_FACES = "face_recognition:search=full,upsample=0"
-
-
-@dataclass(frozen=True)
-class House:
-    """The plugins of tests/plugins/colors beside the installed ones, and runs of those models."""
-
-    registry: Registry
-    runs: Path
-    eyes: Extractor
-
-    def anonymize(self, source: Path, output: Path, model: str = "colors", **options: Any) -> AnonymizeReport:
-        chosen = {"blender": "paste", "extractor": "blinkered", "check": False, "registry": self.registry, **options}
-        of_options = {one.name for one in fields(AnonymizeOptions)}
-        of_session = ({one.name for one in fields(SessionOptions)} - of_options) & chosen.keys()
-        of_call = {"registry", "progress", "seed"} & chosen.keys()
-        return anonymize(
-            source,
-            output,
-            method=self.runs / model,
-            options=AnonymizeOptions(**{name: chosen[name] for name in chosen.keys() - of_session - of_call}),
-            session=SessionOptions(**{name: chosen[name] for name in of_session}),
-            **{name: chosen[name] for name in of_call},
-        )
-
-    def faces(self, image: RgbImage) -> list[Face]:
-        """The faces of an image, from left to right."""
-        return sorted(self.eyes.extract(image), key=lambda face: float(face.landmarks[:, 0].mean()))
-
-
-@pytest.fixture(scope="module")
-def house(plugins_folder: Path, people: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("house")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(plugins_folder))
-        # A face in another color is still who it was: nobody whom that model draws would be far enough.
-        patch.setattr("mien.anonymization.casting.CANDIDATES", 1)
-        registry = Registry([*entry_points(group="mien"), EntryPoint("colors", "colors", "mien")])
-        for model in ("colors", "reflection", "known"):
-            train(model, people, folder / model, options=TrainOptions(steps=1), registry=registry)
-        eyes = registry.create("extractor", ALL_FACES)
-        assert isinstance(eyes, Extractor)
-        yield House(registry, folder, eyes)
-
-
-def cut(source: Path, target: Path, frames: slice, change: Callable[[Frame], RgbImage] | None = None) -> Path:
-    """A piece of a clip, its frames changed, with all its sound."""
-    video = VideoSource(source)
-    with VideoSink(target, video, synthetic=None, quality=5) as sink:
-        for frame in video.frames(frames.start, frames.stop):
-            sink.write(change(frame) if change else frame.image, frame.pts, frame.duration)
-    return target
-
-
-def blinded(indices: Sequence[int]) -> Callable[[Frame], RgbImage]:
-    def change(frame: Frame) -> RgbImage:
-        image = frame.image.copy()
-        if frame.index in indices:
-            image[:16, :16] = (255, 0, 255)
-        return image
-
-    return change
-
-
-def left_covered(indices: Sequence[int]) -> Callable[[Frame], RgbImage]:
-    def change(frame: Frame) -> RgbImage:
-        image = frame.image.copy()
-        if frame.index in indices:
-            half = image.shape[1] // 2
-            image[:, :half] = np.where(np.arange(half) // 4 % 2, 90, 170)[None, :, None]  # stripes
-        return image
-
-    return change
-
-
-def hues(house: House, before: Path, after: Path) -> list[list[float]]:
-    """Of each frame, from left to right: the hue, in degrees, that each face's nose has now."""
-    found: list[list[float]] = []
-    for old, new in zip(VideoSource(before).frames(), VideoSource(after).frames(), strict=True):
-        noses = (face.landmarks[30].round().astype(int) for face in house.faces(old.image))
-        found.append([hue_at(new.image, x, y) for x, y in noses])
-    return found
-
-
-def hue_at(image: RgbImage, x: int, y: int) -> float:
-    """The hue of a place, in degrees; not a number if it has none."""
-    color = image[y - 2 : y + 3, x - 2 : x + 3].reshape(1, -1, 3).mean(1, keepdims=True)
-    hue, saturation, _ = cv2.cvtColor(color.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)[0, 0]
-    return float(hue) if saturation > 0.8 else float("nan")
-
-
-def apart(one: float, other: float) -> float:
-    """How far two hues are apart, in degrees."""
-    return abs((one - other + 180) % 360 - 180)
-
-
-def hue_of(file: str, person: int, seed: int = 0) -> float:
-    """The hue as which the model draws the synthetic person that a person of a file becomes."""
-    return synthetic_id(seed, file, person) % 360
-
-
-def is_hidden(image: RgbImage) -> bool:
-    """Whether an image consists of a few blocks, each of one color."""
-    small = cv2.resize(image, (48, 36), interpolation=cv2.INTER_AREA).astype(int)
-    flat = np.abs(np.diff(small, axis=1)).max(-1) < 12
-    return bool(flat.mean() > 0.8 and np.abs(image.astype(int) - hidden(image)).mean() < 4)
-
-
-def without_encoding() -> Registry:
-    """As if nothing were installed that tells people apart."""
-    points = [point for point in entry_points(group="mien") if point.name != "encoding"]
-    return Registry([*points, EntryPoint("colors", "colors", "mien")])
-
-
-def files_in(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+from .anonymizing import ALL_FACES, House, apart, files_in, hue_at, hue_of, hues, is_hidden, without_encoding
+from .interrupting import Interrupting, no_threads_left
+from .sources import CLIPS, DATA, NO_FACE, STILL, TWO, E, J, blinded, cut
 
 
 def test_everybody_in_a_video_is_one_synthetic_person_in_all_frames(house: House, tmp_path: Path) -> None:
@@ -237,58 +100,6 @@ def test_synthetic_people_have_numbers_that_a_batch_can_hold_and_nobody_shares(
     for other_seed, other_file, other_person in others:
         if (other_seed, other_file, other_person) != (seed, file, person):
             assert synthetic_id(other_seed, other_file, other_person) != number
-
-
-def test_where_one_of_two_faces_is_lost_nobody_is_shown(house: House, tmp_path: Path) -> None:
-    clip = cut(TWO, tmp_path / "two.mp4", slice(0, 20), left_covered(range(6, 16)))
-    file = house.anonymize(clip, tmp_path / "out.mp4").files[0]
-    assert file.partial == file.hidden == (FrameRange(6, 15),) and file.no_face == () == file.partial_unchanged
-    assert (file.faces, file.frames_hidden) == (20, 10)
-    shown = [not is_hidden(frame.image) for frame in VideoSource(tmp_path / "out.mp4").frames()]
-    assert [index for index, is_shown in enumerate(shown) if not is_shown] == list(range(6, 16))
-
-    kept = house.anonymize(clip, tmp_path / "kept.mp4", missing="keep").files[0]
-    assert (kept.hidden, kept.hidden_in_part, kept.partial_unchanged) == ((), (), (FrameRange(6, 15),))
-    assert not any(is_hidden(frame.image) for frame in VideoSource(tmp_path / "kept.mp4").frames())
-
-
-def test_frames_without_a_face_are_hidden(house: House, tmp_path: Path) -> None:
-    clip = cut(FACE_THEN_NONE, tmp_path / "clip.mp4", slice(60, 84))
-    report = house.anonymize(clip, tmp_path / "out.mp4", extractor=ALL_FACES)
-    file = report.files[0]
-    assert file.no_face == file.hidden and report.frames_hidden == file.frames_no_face == 24 - file.faces > 8
-    for index, frame in enumerate(VideoSource(tmp_path / "out.mp4").frames()):
-        assert is_hidden(frame.image) == any(part.first <= index <= part.last for part in file.hidden)
-
-    kept = house.anonymize(clip, tmp_path / "kept.mp4", extractor=ALL_FACES, missing="keep").files[0]
-    assert kept.unchanged == file.no_face and kept.hidden == ()
-
-
-def test_where_a_face_was_seen_last_its_surroundings_are_hidden_for_a_while(house: House, tmp_path: Path) -> None:
-    clip = cut(TWO, tmp_path / "two.mp4", slice(0, 20), left_covered(range(6, 20)))
-    file = house.anonymize(clip, tmp_path / "out.mp4", margin_seconds=0.21).files[0]  # 6 frames of 1/30 s
-    assert (file.hidden, file.hidden_in_part) == ((), (FrameRange(6, 11),))
-    place = house.faces(next(VideoSource(clip).frames()).image)[0].landmarks
-    (left, top), (right, bottom) = place.min(0).astype(int), place.max(0).astype(int)
-    size = bottom - top
-    for frame in VideoSource(tmp_path / "out.mp4").frames(6):
-        image = frame.image.astype(int)
-        around = image[top - size // 2 : bottom + size // 2, left - size // 2 : right + size // 2]
-        assert (np.abs(np.diff(around, axis=1)).max() < 10) == (frame.index < 12), frame.index
-        assert np.ptp(image[-10:, :200], axis=1).min() > 60  # further away it is as it was
-
-
-def test_what_is_refused_is_not_written(house: House, tmp_path: Path) -> None:
-    clip = cut(TWO, tmp_path / "two.mp4", slice(0, 20), left_covered(range(6, 16)))
-    with pytest.raises(MienError, match=r"a face seen before and after was not found in frames 6–15; nothing was"):
-        house.anonymize(clip, tmp_path / "out.mp4", missing="refuse")
-    with pytest.raises(MienError, match=r"rocket.jpg: no face was found; nothing was written"):
-        house.anonymize(NO_FACE, tmp_path / "out.png", missing="refuse")
-    assert files_in(tmp_path) == ["two.mp4"]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("mien-")]
-
-    whole = cut(TWO, tmp_path / "whole.mp4", slice(0, 8))
-    assert house.anonymize(whole, tmp_path / "out.mp4", missing="refuse").faces == 16
 
 
 def test_the_images_of_a_folder_are_drawn_or_hidden_and_one_bad_file_ends_nothing(house: House, tmp_path: Path) -> None:
@@ -375,120 +186,13 @@ def test_the_sound_is_kept_bit_for_bit_or_left_out_and_the_label_says_what_was_d
         assert VideoSource(path).frame_times() == VideoSource(clip).frame_times()
 
 
-def test_a_face_that_a_second_extractor_finds_is_drawn_and_one_that_both_find_once(
-    house: House, tmp_path: Path
-) -> None:
-    clip = cut(TWO, tmp_path / "two.mp4", slice(0, 4))
-    assert house.anonymize(clip, tmp_path / "half.mp4", extractor="half").faces == 4
-    both = house.anonymize(clip, tmp_path / "both.mp4", extractor="half+blinkered")
-    assert (both.faces, both.people) == (8, 2)
-
-
-def test_a_face_without_landmarks_is_hidden_in_every_frame_or_measured_by_another_extractor(
-    house: House, tmp_path: Path
-) -> None:
-    clip = cut(TWO, tmp_path / "two.mp4", slice(0, 6))
-    file = house.anonymize(
-        clip, tmp_path / "hidden.mp4", extractor="half_boxes", missing="keep", search="thorough"
-    ).files[0]
-    assert (file.faces, file.undrawn, file.hidden, file.hidden_in_part) == (6, 6, (), (FrameRange(0, 5),))
-    eyes, recognizer = house.eyes, Recognizer(house.registry)
-    for before, after in zip(VideoSource(clip).frames(), VideoSource(tmp_path / "hidden.mp4").frames(), strict=True):
-        _, right = house.faces(before.image)
-        known, now = (recognizer.encode([align(frame.image, right.landmarks)])[0] for frame in (before, after))
-        assert recognizer.distances(now[None], known)[0] > recognizer.same_person_below
-        assert not any(face.box.left > before.image.shape[1] / 2 for face in eyes.extract(after.image))
-
-    drawn = house.anonymize(clip, tmp_path / "drawn.mp4", extractor="boxes+face_recognition")
-    assert (drawn.faces, drawn.undrawn, drawn.frames_hidden_in_part, drawn.people) == (12, 0, 0, 2)
-
-
-def test_in_an_image_a_face_without_landmarks_is_hidden(house: House, tmp_path: Path) -> None:
-    report = house.anonymize(STILL, tmp_path / "out.png", extractor="boxes")
-    assert (report.faces, report.undrawn, report.frames_hidden, report.frames_hidden_in_part) == (0, 1, 0, 1)
-    before, after = read_image(STILL), read_image(tmp_path / "out.png")
-    session = Session.open(house.runs / "colors", options=SessionOptions(extractor="boxes"), registry=house.registry)
-    assert (session.anonymize(before) == after).all(), "in memory it is hidden as well"
-    assert house.eyes.extract(after) == [] and (before[:40, :40] == after[:40, :40]).all()
-    assert read_provenance(tmp_path / "out.png") is not None
-
-
-def test_swapping_leaves_a_face_without_landmarks_and_counts_it(house: House, tmp_path: Path) -> None:
-    clip = cut(TWO, tmp_path / "two.mp4", slice(0, 3))
-    run, half, boxes = (
-        house.runs / "known",
-        *(SessionOptions(blender="paste", extractor=e) for e in ("half_boxes", "boxes")),
-    )
-    report = swap(run, clip, tmp_path / "out.mp4", "E", options=half, registry=house.registry)
-    assert (report.faces, report.undrawn, report.frames_no_face, report.frames_partial) == (3, 3, 0, 0)
-    with pytest.raises(MienError, match=r"boxes finds 1 faces in .*hopper.jpg, but not the landmarks") as refused:
-        swap(run, STILL, tmp_path / "out.png", "E", options=boxes, registry=house.registry)
-    assert "--extractor boxes+NAME" in refused.value.fix
-
-
-def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -> None:
-    clip = cut(J, tmp_path / "J.mp4", slice(0, 6))
-    report = house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True)
-    file = report.files[0]
-    assert file.check is not None and report.check is not None
-    assert (file.check.verified, file.check.faces, file.output) == (6, 6, None)
-    assert report.check.smallest_distance < 0.3
-    assert "6 of 6 compared faces are still taken for the person" in report.failures[clip]
-    assert files_in(tmp_path) == ["J.mp4", "out.rejected.mp4"]
-
-    album = tmp_path / "album"
-    album.mkdir()
-    shutil.copyfile(STILL, album / "a.jpg")
-    folder = house.anonymize(album, tmp_path / "folder", "reflection", check=True)
-    assert folder.files[0].rejected == tmp_path / "folder.rejected" / "a.jpg"
-    assert files_in(tmp_path / "folder") == [] and folder.files[0].rejected.exists()
-
-    assert house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True, max_verified=1.0).failures == {}
-    house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True, overwrite=True)  # what was rejected stays
-    assert {"out.mp4", "out.rejected.mp4", "out.rejected-2.mp4"} <= set(files_in(tmp_path))
-
-
-def test_a_face_that_is_no_longer_known_passes(house: House, tmp_path: Path) -> None:
-    clip = cut(J, tmp_path / "J.mp4", slice(0, 6))
-    report = house.anonymize(clip, tmp_path / "out.mp4", check=True)
-    assert report.check is not None and report.not_checked == "" and report.failures == {}
-    assert (report.check.verified, report.check.faces) == (0, 6) and report.check.smallest_distance > 0.6
-
-    assert report.recognizer is not None and report.recognizer.choice == "encoding"
-
-    unchecked = house.anonymize(clip, tmp_path / "b.mp4", check=True, registry=without_encoding())
-    assert unchecked.check is None and unchecked.recognizer is None
-    assert "No feature named 'encoding'" in unchecked.not_checked and "mien-feature-encoding" in unchecked.not_checked
-    with pytest.raises(MienError, match="No feature named 'encoding'"):
-        house.anonymize(clip, tmp_path / "c.mp4", recognizer="encoding", registry=without_encoding())
-    assert house.anonymize(clip, tmp_path / "c.mp4").not_checked == "it was not asked for"
-
-
-class Interrupting:
-    """A Progress that behaves like a user who presses Ctrl-C after some frames."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    def start(self, what: str, total: int | None) -> None:
-        pass
-
-    def advance(self, steps: int = 1, **figures: float | int | str) -> None:
-        self.left -= steps
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-    def say(self, message: str) -> None:
-        pass
-
-
 @pytest.mark.parametrize("after", [5, 13, 19], ids=["looking", "drawing", "checking"])
 def test_ctrl_c_leaves_nothing_behind(house: House, tmp_path: Path, after: int) -> None:
     clip = cut(E, tmp_path / "E.mp4", slice(0, 8))
     with pytest.raises(KeyboardInterrupt):
         house.anonymize(clip, tmp_path / "out.mp4", check=True, progress=Interrupting(after))
     assert files_in(tmp_path) == ["E.mp4"]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("mien-")]
+    assert no_threads_left()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mien import AnonymizeOptions, AnonymizeReport, SessionOptions, anonymize
+from mien import SessionOptions
 from mien.anonymization.analysis import AnalyzedFrame, FollowedSearch, VideoAnalysis, analyze
 from mien.anonymization.kept_video import MADE_OF
 from mien.anonymization.people_policy import Anonymized, PeoplePolicy, Swapped
@@ -25,88 +25,36 @@ from mien.anonymization.search import FaceSearch
 from mien.anonymization.verification import LeakSearch
 from mien.contracts.face import Box
 from mien.contracts.model import ModelInputs
-from mien.errors import MienError
-from mien.inference.report import AnonymizedFile
 from mien.inference.saved_state import restored, saved
 from mien.inference.session import Session
-from mien.media.files import NothingCanBeWritten, temporary
 from mien.media.images import write_image
-from mien.media.part import Part
 from mien.media.video_reader import VideoSource
 from mien.media.video_writer import VideoSink
 from mien.plugins.registry import Registry
-from mien.progress import Silent
 from mien.tracking.recognizer import Recognizer
 
-CLIPS = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips"
-E, J, TWO = CLIPS / "target_E_4s_silent.mp4", CLIPS / "target_J_2s_audio.mp4", CLIPS / "two_people_2s_audio.mp4"
-FRAMES, SEGMENTS, LONGEST = 24, 4, 7
-FIRST_TWO = 12
-"""So many frames the first two segments have."""
+from .anonymizing_segments import (
+    CHECKING,
+    DRAWING,
+    FIRST_TWO,
+    FRAMES,
+    LONGEST,
+    SEARCHING,
+    SEGMENTS,
+    Heard,
+    Stopped,
+    as_said,
+    hidden_in,
+    interrupted,
+    run,
+)
+from .sources import TWO, E, J
+
 LOSSLESS = 0
-SEARCHING, DRAWING, CHECKING = "analyzing", "drawing", "checking the output"
-
-
-class Stopped(Exception):
-    """A call is interrupted."""
-
-
-@dataclass
-class Heard(Silent):
-    """Stops a call after so many frames of a pass, and keeps what it says and does."""
-
-    stop_after: dict[str, int] = field(default_factory=dict)
-    done: Counter[str] = field(default_factory=Counter)
-    said: list[str] = field(default_factory=list)
-    doing: str = ""
-
-    def start(self, what: str, total: int | None) -> None:
-        self.doing = what.partition(": ")[2] or DRAWING
-
-    def advance(self, steps: int = 1, **figures: float | int | str) -> None:
-        self.done[self.doing] += steps == 1
-        if self.done[self.doing] == self.stop_after.get(self.doing):
-            raise Stopped
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-
-def run(source: Path, output: Path, *, segment_seconds: float = 0.2, **settings: Any) -> AnonymizeReport:
-    """By default J's first 24 frames, in four segments of five to seven, with blocks."""
-    call = {key: settings.pop(key) for key in ("progress", "registry", "method", "seed") if key in settings}
-    of_session = {key: settings.pop(key) for key in ("quality", "extractor", "recognizer") if key in settings}
-    session = SessionOptions(
-        **{
-            "extractor": "blazeface",
-            "credentials": False,
-            "overwrite": True,
-            "part": Part(end=Fraction(4, 5)),
-            "segment_seconds": segment_seconds,
-            **of_session,
-        }
-    )
-    options = AnonymizeOptions(**{"check": False, **settings})
-    return anonymize(source, output, options=options, session=session, **{"method": "blocks", **call})
-
-
-def hidden_in(folder: Path) -> list[Path]:
-    return list(folder.glob(".*"))
-
-
-def as_said(report: AnonymizeReport) -> AnonymizedFile:
-    (file,) = report.files
-    return replace(file, output=None)
 
 
 def images_of(path: Path) -> list[np.ndarray]:
     return [frame.image for frame in VideoSource(path).frames()]
-
-
-def interrupted(output: Path, **settings: Any) -> None:
-    """A call that is stopped when it has searched all, and drawn two segments and a bit."""
-    with pytest.raises(Stopped):
-        run(J, output, progress=Heard({DRAWING: FIRST_TWO + 2}), **settings)
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +169,8 @@ def as_plain(analysis: VideoAnalysis) -> str:
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {folder!r})
-from test_anonymize_segments import DRAWING, J, Heard, Path, run
+from pathlib import Path
+from anonymizing_segments import DRAWING, Heard, run
 
 class Killed(Heard):
     def advance(self, steps=1, **figures):
@@ -229,7 +178,7 @@ class Killed(Heard):
         if self.done[DRAWING] == 14:
             os.kill(os.getpid(), signal.SIGKILL)
 
-run(J, Path(sys.argv[1]), progress=Killed(), check=True)
+run(Path(sys.argv[1]), Path(sys.argv[2]), progress=Killed(), check=True)
 """
 
 
@@ -239,7 +188,7 @@ def test_killed_while_it_draws_only_what_is_missing_is_drawn(tmp_path: Path) -> 
     undisturbed = run(J, tmp_path / "undisturbed.mp4", check=True)
     target = tmp_path / "out.mp4"
     script = KILLED.format(folder=str(Path(__file__).parent))
-    done = subprocess.run([sys.executable, "-c", script, str(target)], check=False, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", script, str(J), str(target)], check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     assert not target.exists()
     heard = Heard()
@@ -251,48 +200,6 @@ def test_killed_while_it_draws_only_what_is_missing_is_drawn(tmp_path: Path) -> 
     assert hidden_in(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("settings", "differs_in", "searched"),
-    [
-        ({"quality": 30}, "--quality", 0),
-        ({"method": "solid"}, "--with or --policy, plugins", 0),
-        ({"seed": 1}, "--seed or --key", 0),
-        ({"margin_seconds": 2.0}, "--missing or --margin", 0),
-        ({"search": "thorough"}, "--extractor, --search or --with", FRAMES),
-        ({"check": True}, "--no-check, --keep, --only or --policy", FRAMES),
-        ({"segment_seconds": 0.3}, "part and segments", FRAMES),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
-)
-@pytest.mark.long
-def test_what_was_made_otherwise_is_dropped_and_said(
-    tmp_path: Path, settings: dict[str, Any], differs_in: str, searched: int
-) -> None:
-    run(J, tmp_path / "expected.mp4", **settings)
-    interrupted(tmp_path / "out.mp4")
-    heard = Heard()
-    run(J, tmp_path / "out.mp4", progress=heard, **settings)
-    assert heard.said[0].endswith(f"is dropped; this call differs in {differs_in}.")
-    assert (heard.done[SEARCHING], heard.done[DRAWING]) == (searched, FRAMES)
-    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "expected.mp4").read_bytes()
-    assert hidden_in(tmp_path) == []
-
-
-@pytest.mark.long
-def test_another_input_of_the_same_name_begins_anew(tmp_path: Path) -> None:
-    clip = tmp_path / "clip.mp4"
-    clip.write_bytes(J.read_bytes())
-    with pytest.raises(Stopped):
-        run(clip, tmp_path / "out.mp4", progress=Heard({DRAWING: 20}))
-    clip.write_bytes(E.read_bytes())
-    heard = Heard()
-    run(clip, tmp_path / "out.mp4", progress=heard)
-    assert "found and drawn is dropped; this call differs in input" in heard.said[0]
-    run(clip, tmp_path / "expected.mp4")
-    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "expected.mp4").read_bytes()
-    assert hidden_in(tmp_path) == []
-
-
 @pytest.mark.long
 def test_with_a_key_who_came_before_the_interruption_is_who_they_were(tmp_path: Path) -> None:
     keys = [tmp_path / name for name in ("undisturbed.key", "project.key", "other.key")]
@@ -301,7 +208,7 @@ def test_with_a_key_who_came_before_the_interruption_is_who_they_were(tmp_path: 
     create_key(keys[2])
     how = {"method": "morph", "extractor": "blazeface"}
     run(J, tmp_path / "undisturbed.mp4", key=keys[0], **how)
-    interrupted(tmp_path / "out.mp4", key=keys[1], **how)
+    interrupted(J, tmp_path / "out.mp4", key=keys[1], **how)
     heard = Heard()
     run(J, tmp_path / "out.mp4", key=keys[1], progress=heard, **how)
     assert heard.done[DRAWING] == FRAMES - FIRST_TWO
@@ -312,7 +219,7 @@ def test_with_a_key_who_came_before_the_interruption_is_who_they_were(tmp_path: 
         with KeyedPeople(key, read_key(key), recognizer).opened() as people:
             met.append([(one.id, len(one.encodings)) for one in people.known])
     assert met[0] == met[1] != []
-    interrupted(tmp_path / "out.mp4", key=keys[1], **how)
+    interrupted(J, tmp_path / "out.mp4", key=keys[1], **how)
     heard = Heard()
     run(J, tmp_path / "out.mp4", key=keys[2], progress=heard, **how)
     assert heard.said[0].endswith("this call differs in --seed or --key.")
@@ -351,51 +258,3 @@ def test_a_face_that_only_the_check_sees_has_its_segments_drawn_anew(
     assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "undisturbed.mp4").read_bytes()
     assert as_said(report) == as_said(undisturbed)
     assert hidden_in(tmp_path) == []
-
-
-@pytest.mark.parametrize("pieces", ["*.faces", "*.faces.state"])
-@pytest.mark.long
-def test_a_state_that_cannot_be_read_is_dropped_and_said(tmp_path: Path, pieces: str) -> None:
-    run(J, tmp_path / "expected.mp4")
-    interrupted(tmp_path / "out.mp4")
-    (folder,) = hidden_in(tmp_path)
-    assert len(list(folder.glob(pieces))) == SEGMENTS
-    for piece in folder.glob(pieces):
-        piece.write_bytes(piece.read_bytes()[:100])
-    heard = Heard()
-    run(J, tmp_path / "out.mp4", progress=heard)
-    assert heard.said[0].endswith("its state cannot be read.")
-    assert heard.done[DRAWING] == FRAMES
-    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "expected.mp4").read_bytes()
-
-
-@pytest.mark.long
-def test_a_full_disk_keeps_what_is_found(tmp_path: Path) -> None:
-    """/dev/full refuses every write as a full disk does."""
-    run(J, tmp_path / "expected.mp4")
-    with pytest.raises(Stopped):
-        run(J, tmp_path / "out.mp4", progress=Heard({SEARCHING: LONGEST + 1}))
-    (folder,) = hidden_in(tmp_path)
-
-    class Full(Heard):
-        def start(self, what: str, total: int | None) -> None:
-            temporary(folder / "0001.faces", "partial").symlink_to("/dev/full")
-
-    with pytest.raises(NothingCanBeWritten, match=r"1 of 4 segments are searched, and 0 drawn") as raised:
-        run(J, tmp_path / "out.mp4", progress=Full())
-    assert f"{tmp_path / 'out.mp4'} was not written" in raised.value.message
-    run(J, tmp_path / "out.mp4")
-    assert (tmp_path / "out.mp4").read_bytes() == (tmp_path / "expected.mp4").read_bytes()
-
-
-def test_what_is_refused_leaves_nothing_and_neither_does_what_has_just_begun(tmp_path: Path) -> None:
-    none = CLIPS / "face_then_noface_6s.mp4"
-    part = {"segment_seconds": 0.2, "extractor": "blazeface"}
-    with pytest.raises(Stopped):
-        run(J, tmp_path / "out.mp4", progress=Heard({SEARCHING: 2}), **part)
-    assert hidden_in(tmp_path) == []
-    options = AnonymizeOptions(check=False, missing="refuse")
-    session = SessionOptions(extractor="blazeface", segment_seconds=0.4, part=Part.between("2.4", "3.6"))
-    with pytest.raises(MienError, match="no face was found in frames"):
-        anonymize(none, tmp_path / "out.mp4", method="blocks", options=options, session=session)
-    assert list(tmp_path.iterdir()) == []

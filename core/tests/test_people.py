@@ -16,7 +16,7 @@ from mien.dataset.people import follow_boxes
 from mien.dataset.scenes import crops_of
 from mien.geometry.alignment import AlignmentConfig
 
-from .test_preprocess import contents, write
+from .preprocessing import contents, write
 
 CLIPS = Path(__file__).resolve().parents[2] / "tests" / "data" / "clips"
 

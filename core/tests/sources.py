@@ -1,0 +1,36 @@
+"""The images and clips of tests, and pieces of them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mien.contracts.face import RgbImage
+from mien.media.video_reader import Frame, VideoSource
+from mien.media.video_writer import VideoSink
+
+DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
+CLIPS = DATA / "clips"
+E, J, TWO = CLIPS / "target_E_4s_silent.mp4", CLIPS / "target_J_2s_audio.mp4", CLIPS / "two_people_2s_audio.mp4"
+STILL = DATA / "images" / "stills" / "grace_hopper.jpg"
+NO_FACE = DATA / "images" / "noface" / "rocket.jpg"
+BLINDING = (255, 0, 255)
+
+
+def cut(source: Path, target: Path, frames: slice, change: Callable[[Frame], RgbImage] | None = None) -> Path:
+    """A piece of a clip, its frames changed, with all its sound."""
+    video = VideoSource(source)
+    with VideoSink(target, video, synthetic=None, quality=5) as sink:
+        for frame in video.frames(frames.start, frames.stop):
+            sink.write(change(frame) if change else frame.image, frame.pts, frame.duration)
+    return target
+
+
+def blinded(indices: Sequence[int]) -> Callable[[Frame], RgbImage]:
+    """A change for `cut`: in those frames the extractor `blinkered` finds no face."""
+
+    def change(frame: Frame) -> RgbImage:
+        image = frame.image.copy()
+        if frame.index in indices:
+            image[:16, :16] = BLINDING
+        return image
+
+    return change

@@ -1,0 +1,51 @@
+"""Whether a face that was drawn is still taken for the person who was there, and what comes of it then."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mien import (
+    MienError,
+)
+
+from .anonymizing import House, files_in, without_encoding
+from .sources import STILL, J, cut
+
+
+def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -> None:
+    clip = cut(J, tmp_path / "J.mp4", slice(0, 6))
+    report = house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True)
+    file = report.files[0]
+    assert file.check is not None and report.check is not None
+    assert (file.check.verified, file.check.faces, file.output) == (6, 6, None)
+    assert report.check.smallest_distance < 0.3
+    assert "6 of 6 compared faces are still taken for the person" in report.failures[clip]
+    assert files_in(tmp_path) == ["J.mp4", "out.rejected.mp4"]
+
+    album = tmp_path / "album"
+    album.mkdir()
+    shutil.copyfile(STILL, album / "a.jpg")
+    folder = house.anonymize(album, tmp_path / "folder", "reflection", check=True)
+    assert folder.files[0].rejected == tmp_path / "folder.rejected" / "a.jpg"
+    assert files_in(tmp_path / "folder") == [] and folder.files[0].rejected.exists()
+
+    assert house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True, max_verified=1.0).failures == {}
+    house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True, overwrite=True)  # what was rejected stays
+    assert {"out.mp4", "out.rejected.mp4", "out.rejected-2.mp4"} <= set(files_in(tmp_path))
+
+
+def test_a_face_that_is_no_longer_known_passes(house: House, tmp_path: Path) -> None:
+    clip = cut(J, tmp_path / "J.mp4", slice(0, 6))
+    report = house.anonymize(clip, tmp_path / "out.mp4", check=True)
+    assert report.check is not None and report.not_checked == "" and report.failures == {}
+    assert (report.check.verified, report.check.faces) == (0, 6) and report.check.smallest_distance > 0.6
+
+    assert report.recognizer is not None and report.recognizer.choice == "encoding"
+
+    unchecked = house.anonymize(clip, tmp_path / "b.mp4", check=True, registry=without_encoding())
+    assert unchecked.check is None and unchecked.recognizer is None
+    assert "No feature named 'encoding'" in unchecked.not_checked and "mien-feature-encoding" in unchecked.not_checked
+    with pytest.raises(MienError, match="No feature named 'encoding'"):
+        house.anonymize(clip, tmp_path / "c.mp4", recognizer="encoding", registry=without_encoding())
+    assert house.anonymize(clip, tmp_path / "c.mp4").not_checked == "it was not asked for"
