@@ -23,7 +23,12 @@ EXIT_SOME_FAILED = 1
 
 @with_drawing_options
 def swap(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of mien train, or an installed run.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Folder of a run of mien train, an installed run, or a model that needs no training."
+        ),
+    ],
     source: Source,
     output: Output,
     to: Annotated[
@@ -37,7 +42,8 @@ def swap(
         list[Path] | None,
         typer.Option(
             metavar="IMAGE",
-            help="Whom to draw instead: an image of somebody whom the run has never seen; may be repeated.",
+            help="Whom to draw instead, if the model can: an image that shows somebody's face. Several show more of "
+            "them: repeat it.",
         ),
     ] = None,
     person: Annotated[
@@ -87,7 +93,7 @@ def swap(
     *,
     drawing: DrawingOptions,
 ) -> None:
-    """Draw the faces of INPUT as a person that RUN was trained on, and write OUTPUT whole or not at all.
+    """Draw the faces of INPUT as a person of RUN, or as whom images show, and write OUTPUT whole or not at all.
 
     Sound, frame times and orientation of a video stay as they are.
     What is drawn is labelled as synthetic.
@@ -99,6 +105,7 @@ def swap(
 
     [bold]Examples[/bold]
 
+      mien swap morph holiday.mp4 swapped.mp4 --reference anna.jpg
       mien swap anna-ben holiday.mp4 swapped.mp4 --to anna
       mien swap anna-ben party.jpg swapped.jpg --to anna --person ben.jpg
       mien swap trio party.mp4 swapped.mp4 --to anna --person ben.jpg --to carla --person dan.jpg

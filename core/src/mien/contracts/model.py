@@ -182,6 +182,9 @@ class Model(Plugin, nn.Module):
     lowers_rate_on_plateau: ClassVar[bool] = True
     """Whether the loop lowers the learning rate when a phase's loss on held-out faces no longer falls. False where that
     loss does not tell how good the model is, as with two networks that play against each other."""
+    needs_encodings: ClassVar[bool] = True
+    """Of a model that draws a reference: whether it does so by encodings, which its training is given, too. False: by
+    the images alone."""
     needs_fit: ClassVar[bool] = True
     """Whether a model with `fit` has to be fitted before it draws. False: it also draws with what it brings along, so
     that it needs no run; `ModelInputs.people` is empty then."""
@@ -205,6 +208,11 @@ class Model(Plugin, nn.Module):
     faces_per_batch: int = 8
     """How many faces `generate` is given at once, at most."""
     inputs: ModelInputs
+
+    @classmethod
+    def sees_encodings(cls) -> bool:
+        """Whether it is given the encodings of the faces that it is trained on, and draws references by theirs."""
+        return "reference" in cls.targets and cls.needs_encodings
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Refuse a class that lacks a method, as an ABC does. Raises TypeError naming what is missing."""

@@ -65,7 +65,7 @@ class ModelContract(PluginContract):
         assert issubclass(loaded, Model), f"{self.name} is registered as a model: derive it from mien.Model."
         features = _FEATURES if loaded.needs_features else 0
         people = tuple(f"person{number}" for number in range(loaded.people[0]))
-        encodings = _ENCODING if "reference" in loaded.targets else 0
+        encodings = _ENCODING if loaded.sees_encodings() else 0
         mean, covariance = np.zeros(features, np.float32), np.eye(features, dtype=np.float32)
         named = loaded.recognizer and Recognizer(Registry(), loaded.recognizer)
         recognize = recognize_by(named.feature) if named else None
@@ -99,7 +99,7 @@ class ModelContract(PluginContract):
             around = self._batch(model, count * window, size, people, stage, alone=True)
         landmarks = torch.from_numpy(portraits()[0].landmarks)
         landmarks = (landmarks - landmarks.min(0).values) / (landmarks.max() - landmarks.min()) * size
-        draws_references = "reference" in model.targets and stage is not None
+        encoded = model.sees_encodings() and stage is not None
         return Batch(
             images=(images + 1) * mask - 1 if model.masked else images,
             masks=mask,
@@ -107,7 +107,7 @@ class ModelContract(PluginContract):
             people=torch.arange(people).repeat_interleave(-(-count // people))[:count],
             landmarks=landmarks.expand(count, 68, 2).clone(),
             tracks=torch.full((count,), -1),
-            encodings=torch.rand(count, _ENCODING, generator=generator) if draws_references else None,
+            encodings=torch.rand(count, _ENCODING, generator=generator) if encoded else None,
             around=around,
             stage=-1 if stage is None else stage,
             progress=0.5,
@@ -123,7 +123,8 @@ class ModelContract(PluginContract):
             return Synthetic(rows)
         generator = torch.Generator().manual_seed(number)
         encoding = torch.rand(_ENCODING, generator=generator).to(batch.images.device)
-        return Reference(torch.zeros_like(rows), (Given(encoding, batch.rows(torch.tensor([0], device=rows.device))),))
+        shown = batch.rows(torch.tensor([number % len(batch)], device=rows.device))
+        return Reference(torch.zeros_like(rows), (Given(encoding, shown),))
 
     def draw(self, model: Model, batch: Batch, target: Target) -> Generated:
         """What the model draws, with the batch's masks if it has none of its own."""

@@ -76,7 +76,7 @@ class TrainingData:
         """recognizer: whose encodings a model that draws a reference gets, and by whose network a loss may be made."""
         self.datasets = list(datasets)
         self.features = features
-        self.encodings = recognizer.key if recognizer and "reference" in of_model.targets else None
+        self.encodings = recognizer.key if recognizer and of_model.sees_encodings() else None
         self._recognizer = recognizer
         self._opened: dict[tuple[str, str], NDArray[Any]] = {}
         self._check()

@@ -212,7 +212,7 @@ class TrainedRun:
         That which it was made with, unless its model names one and draws no references: then it has learned to be
         recognized by that one, which would judge its own pupil.
         """
-        return self.recognizer if self.model.recognizer is None or "reference" in self.model.targets else None
+        return self.recognizer if self.model.recognizer is None or self.model.sees_encodings() else None
 
     @property
     def alignment(self) -> AlignmentConfig:

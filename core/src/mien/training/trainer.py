@@ -119,7 +119,7 @@ def train(
             choice.name,
             data.datasets[0].info,
             features,
-            recognizer if "reference" in of_model.targets else None,
+            recognizer if of_model.sees_encodings() else None,
         ),
         options=options,
     )
@@ -279,7 +279,7 @@ def _recognizer(of_model: type[Model], asked: str | None, registry: Registry) ->
     try:
         return Recognizer(registry, asked).record.choice
     except MienError:
-        if asked is not None or "reference" in of_model.targets:
+        if asked is not None or of_model.sees_encodings():
             raise
         return None
 

@@ -24,6 +24,7 @@ from mien.training.run import make_model, untrained
 from mien_model_morph import openpeople
 from mien_model_morph.appearance import appearance
 from mien_model_morph.bank import FittedPerson
+from mien_model_morph.hair import without_hair
 from mien_model_morph.model import Morph
 from mien_model_morph.person import LARGEST_SHARE, mixture
 from mien_model_morph.warp import into_frame
@@ -249,7 +250,7 @@ def test_somebody_known_is_drawn_with_their_own_photographs(somebody: Morph, cro
     wanted, before = encoded(crop.image, crop), encoded(other.image, other)
     over_own = encoded(drawn_as(somebody, batch_of(crop), 0), crop)
     over_other = encoded(drawn_as(somebody, batch_of(other), 0), other)
-    assert np.linalg.norm(over_own - wanted) < 0.4
+    assert np.linalg.norm(over_own - wanted) < 0.5  # the hair on the forehead does not come along
     assert np.linalg.norm(over_other - wanted) < np.linalg.norm(before - wanted) - 0.1
 
 
@@ -283,9 +284,8 @@ def test_of_two_pictures_that_are_alike_the_sharper_one_is_kept(crop: FaceCrop) 
         person = FittedPerson(1)
         for image in images:
             person.add(image, crop.landmarks)
-        assert np.array_equal(
-            person.textures(EnhancerSet("", Registry()))[0], into_frame(crop.image, crop.landmarks.astype(np.float64))
-        )
+        sharp = without_hair(into_frame(crop.image, crop.landmarks.astype(np.float64)))
+        assert np.array_equal(person.textures(EnhancerSet("", Registry()))[0], sharp)
 
 
 def test_pictures_of_somebody_who_was_small_in_them_are_made_sharp(crop: FaceCrop) -> None:

@@ -15,6 +15,7 @@ from mien.plugins.enhancer_set import EnhancerSet
 from mien_model_morph import openpeople
 from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, from_closed, measures_of
 from mien_model_morph.frame import FRAME_PX, pose_of
+from mien_model_morph.hair import without_hair
 from mien_model_morph.warp import into_frame
 
 _SPREAD = np.array([0.6, 0.15, 0.08, 0.12, 0.06, 0.06, 8.0, 8.0])
@@ -191,14 +192,14 @@ class FittedPerson:
         return float(np.median([_fineness(image, at) for at, image in self._pictures])) < _SOFT
 
     def textures(self, enhancers: EnhancerSet) -> NDArray[np.uint8]:
-        """uint8 (N, 256, 256, 3), RGB, in the common frame.
+        """uint8 (N, 256, 256, 3), RGB, in the common frame, without hair on forehead and temples.
 
-        enhancers: what is done to the pictures before. Raises MienError if they fail.
+        enhancers: what is done to the pictures before if they are soft. Raises MienError if they fail.
         """
         faces = [(image, at.astype(np.float64)) for at, image in self._pictures]
-        if len(enhancers):
+        if len(enhancers) and self.is_soft:
             faces = [_enhanced(image, at, enhancers) for image, at in faces]
-        return np.stack([into_frame(image, at) for image, at in faces])
+        return np.stack([without_hair(into_frame(image, at)) for image, at in faces])
 
 
 def _enhanced(

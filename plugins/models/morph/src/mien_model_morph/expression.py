@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SKIN, LEFT_EYE, RIGHT_EYE, MOUTH = range(4)
-"""Parts of a face. Each may come from another picture. Left is the image's left."""
+SKIN, LEFT_EYE, RIGHT_EYE, MOUTH, INSIDE = range(5)
+"""Parts of a face. Each may come from another picture. Left is the image's left. The last one is what lips enclose."""
 _LEAST_SHARE = 0.1
 """What has a smaller share in a part is left out; what has a larger one loses as much, so that none comes or goes at
 once."""
@@ -23,14 +23,17 @@ _MEASURES = (
     (_Measure("left_lid", 0.045), _Measure("brow", 0.12)),
     (_Measure("right_lid", 0.045), _Measure("brow", 0.12)),
     (_Measure("opening", 0.2), _Measure("width", 0.12), _Measure("lift", 0.06)),
+    (_Measure("opening", 0.45), _Measure("width", 0.12), _Measure("lift", 0.06)),
 )
 """By part; in units of the distance between the eyes, but for `opening`, its logarithm, and lids, in widths of the
 eye."""
-_POSE_DEGREES = (6.0, 12.0, 12.0, 12.0)
+_POSE_DEGREES = (6.0, 12.0, 12.0, 12.0, 12.0)
 """By part: how far two heads may be turned away from each other and still fit."""
 _NAMES = ("opening", "width", "lift", "brow", "left_lid", "right_lid")
-LID_MEASURES = [4, 5]
-"""Of `measures_of`, those of the lids."""
+MOUTH_MEASURES, LID_MEASURES = [0, 1, 2], [4, 5]
+"""Of `measures_of`, those of the mouth, and of the lids."""
+_AT_REST = 4.0
+"""How far from what most mouths do at rest one may be and still be at rest: squared, in widths of the measures."""
 _ENOUGH, _CLOSED_PERCENT, _MOST_AT_REST = 6, 10, 0.1
 """Of so many pictures one in ten or more show a closed mouth, whose lips' landmarks are no farther apart than this."""
 _CLOSED_MOUTH = 0.04
@@ -79,9 +82,13 @@ def from_closed(measures: NDArray[np.float64]) -> tuple[NDArray[np.float64], flo
 def at_rest(measures: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
     """What a person's face measures at rest, float64 (6,): on the pictures on which it does what most people's do.
 
-    measures: (M, 6), of the person's pictures. usual: (6,), of most people at rest.
+    measures: (M, 6), of the person's pictures. usual: (6,), of most people at rest. Somebody whose mouth does something
+    else in all of them, as who smiles in their only one, has the usual mouth at rest.
     """
     result = np.average(measures, axis=0, weights=likeness(usual, measures, SKIN))
+    nearest = float(distances(usual, measures, MOUTH).min())
+    known = np.exp(-0.5 * max(nearest - _AT_REST, 0.0))
+    result[MOUTH_MEASURES] += (1 - known) * (usual - result)[MOUTH_MEASURES]
     # Eyes at rest are open, and as far open left as right: what landmarks say of one in the shade is less.
     result[LID_MEASURES] = np.maximum(result, np.median(measures, axis=0))[LID_MEASURES].mean()
     return np.asarray(result)

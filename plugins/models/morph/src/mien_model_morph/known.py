@@ -6,7 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien_model_morph.bank import BankPerson, usual_at_rest
-from mien_model_morph.expression import LEFT_EYE, LID_MEASURES, MOUTH, RIGHT_EYE, SKIN, at_rest, kernel, measures_of
+from mien_model_morph.expression import (
+    LEFT_EYE,
+    LID_MEASURES,
+    MOUTH,
+    RIGHT_EYE,
+    SKIN,
+    at_rest,
+    distances,
+    kernel,
+    measures_of,
+)
 from mien_model_morph.frame import Pose
 from mien_model_morph.mouth import InnerMouth
 from mien_model_morph.person import mixed_texture
@@ -25,6 +35,9 @@ _MIRRORED = [6, 5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 16, 15, 14, 13, 12, 19, 18, 1
 """Of each point of the mouth the one on the other side."""
 _LIDS = (((37, 41), (38, 40), (36, 39), 4), ((43, 47), (44, 46), (42, 45), 5))
 """Of each eye the lids' points, upper above lower, its corners, and its measure."""
+_NEAR, _FAR = 4.0, 6.0
+"""Up to what distance a picture shows a mouth that is wanted, and how much farther it says hardly anything of it:
+squared, in widths of the measures."""
 _SOFTER = 2.0
 """By how much wider the kernel of shapes is than that of textures: shapes that are averaged are not blurred."""
 _LIPS = ((61, 67), (62, 66), (63, 65))
@@ -88,6 +101,9 @@ class KnownPerson:
             mean = np.tensordot(shares, person.frontal[choices], 1)
             for group in groups:
                 shape[group] = mean[group]
+        # A mouth that does what none of the pictures shows is rather shaped as the driving one is.
+        lips = frontal[_MOUTH] - frontal[_MOUTH].mean(0) + shape[_MOUTH].mean(0)
+        shape[_MOUTH] += (1 - self._shown(wanted)) * (lips - shape[_MOUTH])
         _do(shape, frontal, wanted, self._rest_opening)
         shape[:17] = frontal[:17]
         moved = (shape - frontal)[17:]
@@ -118,6 +134,12 @@ class KnownPerson:
         choices = person.choices[part]
         of, quality = person.measures[choices], person.quality[choices]
         return choices, kernel(wanted, of, angles, person.angles[choices], quality, part, softness)
+
+    def _shown(self, wanted: NDArray[np.float64]) -> float:
+        """How much the pictures say of a mouth that does what is wanted, in [0, 1]."""
+        of = self._person.measures[self._person.choices[MOUTH]]
+        too_far = max(float(distances(wanted, of, MOUTH).min()) - _NEAR, 0.0)
+        return float(np.exp(-0.5 * too_far / _FAR))
 
     def _wanted(self, frontal: NDArray[np.float64]) -> NDArray[np.float64]:
         """What this person's face measures when it does what the driving one does."""

@@ -3,7 +3,8 @@
 Somebody known is drawn with their own photographs, somebody who does not exist with those of several people, mixed.
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol, cast
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from mien.contracts.model import Batch, Generated, Model, ModelInputs, to_uint8_images
 from mien.contracts.plugin import PluginConfig
-from mien.contracts.target import Known, Synthetic, Target, TargetKind
+from mien.contracts.target import Given, Reference, Synthetic, Target, TargetKind
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.geometry.pose import mean_shape
@@ -107,15 +108,16 @@ class Morph(Model):
     """Draws with photographs: no network, nothing to train.
 
     A synthetic person is a fixed mixture of `people` people of a bank, in shape and in texture: of the run's people, if
-    there are so many, or of openpeople's. A known person is drawn
-    with the pictures of theirs that do about the same, in their own shape. The expression, the pose and the place are
+    there are so many, or of openpeople's. A known person, or whoever reference images show, is drawn with the pictures
+    of theirs that do about the same, in their own shape. The expression, the pose and the place are
     the driving landmarks'; the light is the original's.
     """
 
     Config = MorphConfig
     config: MorphConfig
-    targets: ClassVar[frozenset[TargetKind]] = frozenset({"synthetic", "known"})
+    targets: ClassVar[frozenset[TargetKind]] = frozenset({"synthetic", "known", "reference"})
     people: ClassVar[tuple[int, int | None]] = (1, None)
+    needs_encodings: ClassVar[bool] = False
     needs_fit: ClassVar[bool] = False
     blender = "feather:color=none"
     faces_per_batch = 4
@@ -132,7 +134,7 @@ class Morph(Model):
         self.alignment = self.cut
         self._bank: list[BankPerson] | None = None
         self._drivers: Drivers | None = None
-        self._people: dict[tuple[TargetKind, int], Person] = {}
+        self._people: dict[tuple[TargetKind, int | str], Person] = {}
 
     @torch.no_grad()
     def fit(self, faces: Iterable[Batch]) -> None:
@@ -141,9 +143,7 @@ class Morph(Model):
         Of each person `pictures` are kept at most. Faces without landmarks are left out. Raises MienError if nobody is
         left.
         """
-        registry = Registry()  # before anything takes long
-        left = EnhancerSet("", registry)
-        restored = left if self.config.restore == "none" else EnhancerSet(self.config.restore, registry)
+        restoring = self._restoring()  # before anything takes long
         kept: dict[int, FittedPerson] = {}
         for batch in faces:
             images = to_uint8_images(batch.images)
@@ -157,26 +157,22 @@ class Morph(Model):
         device = self.owners.device
         self.owners = torch.tensor(owners, device=device)
         self.shapes = torch.from_numpy(np.concatenate([kept[person].landmarks for person in sorted(kept)])).to(device)
-        textures = np.concatenate(
-            [kept[person].textures(restored if kept[person].is_soft else left) for person in sorted(kept)]
-        )
+        textures = np.concatenate([kept[person].textures(restoring) for person in sorted(kept)])
         self.textures = torch.from_numpy(textures).to(device)
         self._bank, self._drivers, self._people = None, None, {}
 
     @torch.no_grad()
     def generate(self, batch: Batch, target: Target) -> Generated:
-        """See `Model.generate`. Images and masks have the side `size`."""
-        if not isinstance(target, Synthetic | Known):
-            raise TypeError(f"morph draws synthetic and known people, not {target}")
-        numbers = (target.ids if isinstance(target, Synthetic) else target.people).tolist()
+        """See `Model.generate`. Images and masks have the side `size`. What is drawn of a reference depends on its
+        images alone."""
+        people = self._people_of(target)
         side = self.config.size
         originals = to_uint8_images(batch.images)
         landmarks = batch.landmarks.detach().cpu().numpy().astype(np.float64)
         landmarks = (landmarks + 0.5) * (side / batch.size) - 0.5
         images = np.empty((len(batch), side, side, 3), np.float32)
         masks = np.empty((len(batch), side, side), np.float32)
-        for row, number in enumerate(numbers):
-            person = self._person(target.kind, int(number))
+        for row, person in enumerate(people):
             drawing = self.draw(originals[row], landmarks[row], person)
             images[row], masks[row] = drawing.image, drawing.mask
         drawn = torch.from_numpy(images).to(batch.images.device).permute(0, 3, 1, 2).mul(2).sub_(1).clamp_(-1, 1)
@@ -209,13 +205,53 @@ class Morph(Model):
         self._bank, self._drivers, self._people = None, None, {}
         return super().load_state_dict(*args, **kwargs)
 
+    def _people_of(self, target: Target) -> list[Person]:
+        """Who is to be drawn in each row."""
+        if isinstance(target, Reference):
+            given = [self._given(one) for one in target.given]
+            return [given[number] for number in target.people.tolist()]
+        numbers = (target.ids if isinstance(target, Synthetic) else target.people).tolist()
+        return [self._person(target.kind, int(number)) for number in numbers]
+
     def _person(self, kind: TargetKind, number: int) -> Person:
-        if (kind, number) not in self._people:
-            person: Person = self._known_person(number) if kind == "known" else self._synthetic_person(number)
+        def made() -> Person:
+            return self._known_person(number) if kind == "known" else self._synthetic_person(number)
+
+        return self._remembered((kind, number), made)
+
+    def _given(self, given: Given) -> Person:
+        """Somebody by their reference images; where no landmarks are known, they are those of the mean face."""
+        faces = given.faces
+        landmarks = faces.landmarks.cpu().numpy().astype(np.float64)
+        images = np.ascontiguousarray(to_uint8_images(faces.images))
+
+        def made() -> Person:
+            pictures = FittedPerson(self.config.pictures)
+            for image, at in zip(images, landmarks, strict=True):
+                pictures.add(image, _known(at, faces.size).astype(np.float32))
+            shapes = pictures.landmarks
+            (person,) = fitted_bank(np.zeros(len(shapes), np.int64), shapes, pictures.textures(self._restoring()))
+            others = self._banked() if len(self.owners) else []
+            return KnownPerson(person, Drivers([person, *others]), self._inner_mouth(person))
+
+        shown = hashlib.sha256(images.tobytes())
+        shown.update(landmarks.tobytes())
+        return self._remembered(("reference", shown.hexdigest()), made)
+
+    def _remembered(self, key: tuple[TargetKind, int | str], made: Callable[[], Person]) -> Person:
+        if key not in self._people:
+            person = made()
             if len(self._people) >= _REMEMBERED:
                 self._people.pop(next(iter(self._people)))
-            self._people[kind, number] = person
-        return self._people[kind, number]
+            self._people[key] = person
+        return self._people[key]
+
+    def _restoring(self) -> EnhancerSet:
+        """What is done to pictures of somebody who is small in them or out of focus."""
+        return EnhancerSet("" if self.config.restore == "none" else self.config.restore, Registry())
+
+    def _inner_mouth(self, person: BankPerson) -> InnerMouth | None:
+        return InnerMouth(person) if self.config.inner_mouth else None
 
     def _known_person(self, number: int) -> Person:
         places = np.flatnonzero(np.unique(self.owners.cpu().numpy()) == number)
@@ -226,7 +262,7 @@ class Morph(Model):
         if self._drivers is None:
             self._drivers = Drivers(bank)
         person = bank[int(places[0])]
-        return KnownPerson(person, self._drivers, InnerMouth(person) if self.config.inner_mouth else None)
+        return KnownPerson(person, self._drivers, self._inner_mouth(person))
 
     def _synthetic_person(self, number: int) -> Person:
         config, bank = self.config, self._banked()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien_model_morph.bank import BankPerson, openpeople_bank, usual_at_rest
-from mien_model_morph.expression import MOUTH, at_rest, distances, shares
+from mien_model_morph.expression import INSIDE, MOUTH, at_rest, distances, shares
 from mien_model_morph.frame import FRAME_PX, frame_points, regions
 
 _FROM, _ALONE = 0.4, 0.7
@@ -53,15 +53,15 @@ class InnerMouth:
         of = self._other.measures[self._choices]
         others = wanted.copy()
         others[_CENTERED] += self._from_rest
-        own_distance = distances(wanted, self._own, MOUTH).min()
-        nearer = (own_distance - distances(others, of, MOUTH).min()) / (own_distance + 1)
+        own_distance = distances(wanted, self._own, INSIDE).min()
+        nearer = (own_distance - distances(others, of, INSIDE).min()) / (own_distance + 1)
         share = np.float32(np.clip((nearer - _FROM) / (_ALONE - _FROM), 0, 1))
         if not share:
             return
         (rows, columns), inside, skin = _region()
         mixed = np.zeros((*inside.shape[:2], 3), np.float32)
         theirs = np.zeros(3)
-        parts = shares(others, of, MOUTH)
+        parts = shares(others, of, INSIDE)
         for number in np.flatnonzero(parts):
             picture = self._other.texture(int(self._choices[number]))[rows, columns]
             mixed += np.float32(parts[number]) * picture

@@ -1,0 +1,73 @@
+"""Somebody whom a photograph shows is drawn at once, without a run."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mien import Session, swap
+from mien.errors import MienError
+from mien.geometry.alignment import align
+from mien.media.images import read_image
+from mien.plugins.extractor_set import ExtractorSet
+from mien.plugins.registry import Registry
+from mien.testing.images import portraits
+from mien.tracking.recognizer import Recognizer
+from mien_model_morph.frame import FRAME_PX, frame_points
+from mien_model_morph.hair import without_hair
+
+STRANGER, SHOWN = portraits()[1].image, portraits()[0].image
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return Session.open("morph:restore=none")
+
+
+def encoded(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    (face,) = ExtractorSet("blazeface", Registry()).extract(image)
+    return Recognizer(Registry(), "sface").encode([align(image, face)])[0]
+
+
+def test_a_photograph_is_enough(tmp_path: Path) -> None:
+    for name, image in (("shown.png", SHOWN), ("stranger.png", STRANGER)):
+        cv2.imwrite(str(tmp_path / name), image[..., ::-1])
+    output = tmp_path / "swapped.png"
+    report = swap("morph:restore=none", tmp_path / "stranger.png", output, reference=[tmp_path / "shown.png"])
+    assert report.faces == 1
+    drawn, shown, before = encoded(read_image(output)), encoded(SHOWN), encoded(STRANGER)
+    assert np.linalg.norm(drawn - shown) < np.linalg.norm(before - shown) - 0.1
+    assert np.linalg.norm(drawn - before) > 0.5
+
+
+def test_the_images_say_who_it_is_and_in_which_order_they_come_does_not_matter(session: Session) -> None:
+    flipped = np.ascontiguousarray(SHOWN[:, ::-1])
+    one = session.swap(STRANGER, reference=[SHOWN])
+    again = session.swap(STRANGER, reference=[SHOWN])
+    two = session.swap(STRANGER, reference=[SHOWN, flipped])
+    other_way = session.swap(STRANGER, reference=[flipped, SHOWN])
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, two)
+    assert np.abs(two.astype(int) - other_way).mean() < 0.5
+
+
+def test_without_a_run_nobody_is_known_by_name(session: Session) -> None:
+    with pytest.raises(MienError, match="Whom is") as error:
+        session.swap(STRANGER)
+    assert "--reference" in str(error.value)
+
+
+def test_hair_on_the_forehead_is_not_taken_along_and_skin_stays() -> None:
+    """A band of dark hair over a plain face; brows and all below stay."""
+    skin, hair = np.uint8([200, 150, 130]), np.uint8([60, 40, 30])
+    plain = np.full((FRAME_PX, FRAME_PX, 3), skin, np.uint8)
+    shaded = np.clip(plain * np.linspace(1.15, 0.8, FRAME_PX)[None, :, None], 0, 255).astype(np.uint8)
+    assert np.abs(without_hair(shaded).astype(int) - shaded).max() < 8
+    fringe = shaded.copy()
+    brows = int(frame_points()[17:27, 1].min())
+    fringe[: brows - 18] = hair
+    bare = without_hair(fringe)
+    assert np.abs(bare[: brows - 22, 60:196].astype(int) - shaded[: brows - 22, 60:196]).max() < 25
+    assert np.abs(bare[brows + 40 :, 100:156].astype(int) - fringe[brows + 40 :, 100:156]).max() <= 2
