@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from mien.contracts.face import SURELY_A_FACE, Affine, Box, Face, RgbImage
-from mien.geometry.alignment import transform_points
+from mien.geometry.affine import transform_points
 from mien.geometry.boxes import SAME_FACE_SHARE, center, is_same_face, longer_side, shared_area, upright
 from mien.geometry.pixel_shape import in_square_pixels as in_square_pixels
 from mien.geometry.pixel_shape import in_stored_pixels as in_stored_pixels

@@ -11,7 +11,7 @@ from mien.contracts.face import Box, FaceCrop, RgbImage
 from mien.dataset.format import Dataset
 from mien.dataset.source_names import source_path
 from mien.errors import MienError
-from mien.geometry.alignment import transform_points
+from mien.geometry.affine import transform_points
 from mien.geometry.masks import as_mask
 from mien.geometry.pixel_shape import in_square_pixels
 from mien.media.images import read_image

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from mien.contracts.face import Landmarks, RgbImage
-from mien.geometry.alignment import AlignmentConfig, similarity_to_crop, transform_points, warp
+from mien.geometry.affine import transform_points, warp
+from mien.geometry.alignment import AlignmentConfig, similarity_to_crop
 from mien.geometry.masks import hull_mask
 
 _CUT = AlignmentConfig(size=96, margin=0.1)

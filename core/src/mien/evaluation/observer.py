@@ -11,7 +11,7 @@ from mien.contracts.blender import Blender
 from mien.contracts.face import FaceCrop, Landmarks, Mask, RgbImage
 from mien.evaluation.expression_judge import ExpressionJudge
 from mien.evaluation.observation import FaceLocator, Observation
-from mien.geometry.alignment import inverse, transform_points
+from mien.geometry.affine import inverse, transform_points
 from mien.inference.generator import generated_face
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.guard import guarded_blend

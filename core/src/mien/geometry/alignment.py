@@ -1,15 +1,15 @@
 """From an image to an upright, square crop of a face, and back: one similarity transform each way.
 
 Where the square lies is a template's say (`mien.geometry.templates`); with a margin, it is larger on all sides. The
-original study's four crops are folded into one transform, so that an image is resampled once each way.
+original study's four crops are folded into one transform, so that an image is resampled once each way. What a transform
+makes of points and images (`mien.geometry.affine`), and what sets a face back (`mien.geometry.compositing`), can be
+imported from here, too.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
@@ -17,6 +17,18 @@ from pydantic import Field, model_validator
 from mien.contracts.face import Affine, Face, FaceCrop, Landmarks, Mask, Points, RgbImage
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
+from mien.geometry.affine import Pixel
+from mien.geometry.affine import compose as compose
+from mien.geometry.affine import inverse as inverse
+from mien.geometry.affine import lies_in_scene as lies_in_scene
+from mien.geometry.affine import scale_of as scale_of
+from mien.geometry.affine import share_in_scene as share_in_scene
+from mien.geometry.affine import transform_points as transform_points
+from mien.geometry.affine import warp as warp
+from mien.geometry.compositing import SceneRegion as SceneRegion
+from mien.geometry.compositing import composite as composite
+from mien.geometry.compositing import covered_region as covered_region
+from mien.geometry.compositing import into_region as into_region
 from mien.geometry.masks import HULL_DILATION, as_mask, as_uint8_mask, hull_mask
 from mien.geometry.templates import LEFT_EYE as LEFT_EYE
 from mien.geometry.templates import RIGHT_EYE as RIGHT_EYE
@@ -27,11 +39,6 @@ _PUBLISHED: dict[Template, float] = {"arcface": 0.0, "ffhq": 0.0, "dlib": 0.25}
 _REACH_PX = 0.5
 """A stored crop covers another cut that reaches over its edge by less than this."""
 _MARGIN_STEP = 0.05
-_CUBIC_REACH_PX = 2
-"""A cubic weighs so many pixels on each side of a place."""
-_NOTHING = 1e-6
-"""Less of a face is not to be seen."""
-Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 
 class AlignmentConfig(PluginConfig):
@@ -61,13 +68,6 @@ class AlignmentConfig(PluginConfig):
     def __str__(self) -> str:
         """As the user types it: size=128,template=landmarks,margin=0.05,shift_y=0."""
         return ",".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in self)
-
-
-class SceneRegion(NamedTuple):
-    """A part of a scene: rows and columns that a crop covers."""
-
-    rows: slice
-    columns: slice
 
 
 def align(scene: RgbImage, face: Face | Landmarks, config: AlignmentConfig | None = None) -> FaceCrop:
@@ -250,164 +250,3 @@ def face_outline(crop: FaceCrop) -> NDArray[np.float32]:
     angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
     ellipse: NDArray[np.float32] = corners.mean(0) + np.cos(angles) * across + np.sin(angles) * down
     return ellipse.astype(np.float32)
-
-
-def share_in_scene(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> Mask:
-    """How much of each of the crop's pixels lies in the scene: float32 (S, S); 1 everywhere for most faces."""
-    if lies_in_scene(to_crop, size, scene_shape):
-        return np.ones((size, size), np.float32)
-    return as_mask(warp(np.full(scene_shape[:2], 255, np.uint8), to_crop, (size, size)))
-
-
-def lies_in_scene(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> bool:
-    """Whether all of the crop's pixels lie in the scene."""
-    return not _reaches_over_border(to_crop, (size, size), scene_shape)
-
-
-def transform_points(matrix: Affine, points: Landmarks) -> Landmarks:
-    """Apply a (2, 3) transform to float (N, 2) points, or (N, 3) of which the third is a depth in the same unit."""
-    plane = points[:, :2].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
-    return np.concatenate([plane, points[:, 2:] * scale_of(matrix)], axis=1, dtype=np.float32)
-
-
-def compose(second: Affine, first: Affine) -> Affine:
-    """One transform after another, as one: float64 (2, 3)."""
-    linear = second[:, :2] @ first[:, :2]
-    return np.column_stack([linear, second[:, :2] @ first[:, 2] + second[:, 2]])
-
-
-def inverse(matrix: Affine) -> Affine:
-    """The transform back."""
-    (a, b, right), (c, d, down) = matrix.tolist()
-    determinant = a * d - b * c
-    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
-    return np.array([[a, b, -a * right - b * down], [c, d, -c * right - d * down]])
-
-
-def scale_of(matrix: Affine) -> float:
-    """How much larger a similarity makes things."""
-    (a, b, _), (c, d, _) = matrix.tolist()
-    return math.sqrt(abs(a * d - b * c))
-
-
-def covered_region(to_crop: Affine, size: int, scene_shape: tuple[int, ...]) -> SceneRegion:
-    """The rows and columns of the scene that the crop covers, clipped to the scene; empty if it covers none."""
-    corners = np.array([[-1, -1], [size, -1], [size, size], [-1, size]], np.float32)
-    at = transform_points(inverse(to_crop), corners)
-    # A pixel more on each side: averaging in blocks reaches that far.
-    (left, top), (right, bottom) = np.floor(at.min(0)).astype(int) - 1, np.ceil(at.max(0)).astype(int) + 2
-    height, width = scene_shape[:2]
-    rows = slice(min(max(top, 0), height), min(max(bottom, 0), height))
-    columns = slice(min(max(left, 0), width), min(max(right, 0), width))
-    return SceneRegion(rows, columns)
-
-
-def into_region(image: NDArray[Pixel], to_crop: Affine, region: SceneRegion) -> NDArray[Pixel]:
-    """Set an image or mask in crop space back into the scene's pixels, for that region only; 0 around it.
-
-    image: uint8 or float32, (S, S) or (S, S, 3). Returns the same dtype, (rows, columns[, 3]).
-    """
-    return warp(image, *_into(region, to_crop))
-
-
-def _into(region: SceneRegion, to_crop: Affine) -> tuple[Affine, tuple[int, int]]:
-    """From the crop's pixels to those of the region, and the region's width and height."""
-    back = inverse(to_crop)
-    back[:, 2] -= (region.columns.start, region.rows.start)
-    return back, (region.columns.stop - region.columns.start, region.rows.stop - region.rows.start)
-
-
-def composite(scene: RgbImage, face: RgbImage, alpha: Mask, to_crop: Affine) -> RgbImage:
-    """The scene with the face over it. Where alpha, set back into the scene, is 0, the scene stays bit for bit.
-
-    scene: uint8 (H, W, 3). face: uint8 (S, S, 3) and alpha: float32 (S, S) in [0, 1], both in crop space. What the face
-    has where alpha is 0 does not show. The face is enlarged by a cubic, within the range of its own colors.
-    """
-    result = scene.copy()
-    region = covered_region(to_crop, face.shape[0], scene.shape)
-    part = result[region]
-    if part.size and alpha.any():
-        share = into_region(alpha, to_crop, region)
-        colors = _colors_in_region(face, alpha, to_crop, region)
-        mixed = cv2.blendLinear(part.astype(np.float32), colors, 1 - share, share)
-        part[:] = cv2.convertScaleAbs(mixed)  # rounded; where the share is 0, the scene's own bytes again
-    return result
-
-
-def _colors_in_region(face: RgbImage, alpha: Mask, to_crop: Affine, region: SceneRegion) -> NDArray[np.float32]:
-    """The face's colors in the scene's pixels, float32 (rows, columns, 3); of use where alpha shows something of it."""
-    back, size = _into(region, to_crop)
-    own: NDArray[np.float32] = face.astype(np.float32)
-    weighted = cast(NDArray[np.float32], cv2.multiply(own, cv2.merge([alpha] * 3)))
-    if (block := _block(back)) >= 2:
-        (weighted, back), (alpha, _) = (_shrunk(image, back, size, block) for image in (weighted, alpha))
-        own = np.asarray(weighted / np.maximum(alpha, _NOTHING)[..., None], np.float32)
-    # Beyond what is seen the colors go on: the cubic reaches two pixels further, and the black there is no face.
-    reach = (2 * _CUBIC_REACH_PX + 1,) * 2
-    near = np.maximum(cv2.blur(alpha, reach), _NOTHING)
-    seen = (alpha > _NOTHING).astype(np.uint8)
-    colors = cv2.copyTo(own, seen, cv2.divide(cv2.blur(weighted, reach), cv2.merge([near] * 3)))
-    least, most = cv2.minMaxLoc(own.reshape(len(own), -1), cv2.merge([seen] * 3).reshape(len(own), -1))[:2]
-    warped = cv2.warpAffine(colors, back, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return cast(NDArray[np.float32], np.clip(warped, least, most, out=warped))
-
-
-def warp(image: NDArray[Pixel], matrix: Affine, size: tuple[int, int], *, cubic: bool = False) -> NDArray[Pixel]:
-    """Resample under a similarity transform to (width, height); black around the image.
-
-    Enlarging is bilinear, or bicubic: that keeps half as much detail again, and an image to look at is worth its time.
-    Shrinking by two or more first averages whole blocks of pixels, so that nothing aliases.
-    """
-    width, height = size
-    if not (width and height and image.size):
-        return np.zeros((height, width, *image.shape[2:]), image.dtype)
-    if (block := _block(matrix)) >= 2:
-        image, matrix = _shrunk(image, matrix, size, block)
-        if not image.size:
-            return np.zeros((height, width, *image.shape[2:]), image.dtype)
-    if not cubic:
-        linear = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        return cast(NDArray[Pixel], linear)
-    warped = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    if _reaches_over_border(matrix, size, image.shape):  # a cubic would ring there, between the image and black
-        share = warp(np.ones(image.shape[:2], np.float32), matrix, size)
-        warped = cv2.multiply(warped, cv2.merge([share] * image.shape[2]), dtype=cv2.CV_8U)
-    return cast(NDArray[Pixel], warped)
-
-
-def _block(matrix: Affine) -> int:
-    """Pixels along the side of the blocks that are averaged before the transform; 1 or less: none are."""
-    return int(1 / max(scale_of(matrix), 1e-9))
-
-
-def _shrunk(image: NDArray[Pixel], matrix: Affine, size: tuple[int, int], block: int) -> tuple[NDArray[Pixel], Affine]:
-    """The part of the image that is needed, averaged in blocks, and the transform from that part."""
-    corners = np.array([[-1, -1], [size[0], -1], [size[0], size[1]], [-1, size[1]]], np.float32)
-    at = transform_points(inverse(matrix), corners)
-    # The last pixels are interpolated with the block after them.
-    extent = (image.shape[1], image.shape[0])
-    left, top = np.clip(np.floor(at.min(0)), 0, extent).astype(int)
-    right, bottom = np.clip(np.ceil(at.max(0)) + 1 + block, 0, extent).astype(int)
-    part = image[top:bottom, left:right]
-    shift = np.array([[block, 0, left + (block - 1) / 2], [0, block, top + (block - 1) / 2]])
-    linear = matrix[:, :2] @ shift[:, :2]
-    combined = np.column_stack([linear, matrix[:, :2] @ shift[:, 2] + matrix[:, 2]])
-    if not part.size:
-        return part, combined
-    missing_rows, missing_columns = (-side % block for side in part.shape[:2])
-    part = cast(
-        NDArray[Pixel], cv2.copyMakeBorder(part, 0, missing_rows, 0, missing_columns, cv2.BORDER_CONSTANT, value=0)
-    )
-    blocks = (part.shape[1] // block, part.shape[0] // block)
-    averaged = cv2.resize(part, blocks, interpolation=cv2.INTER_AREA)
-    return cast(NDArray[Pixel], averaged), combined
-
-
-def _reaches_over_border(to_crop: Affine, size: tuple[int, int], scene_shape: tuple[int, ...]) -> bool:
-    (a, b, left), (c, d, top) = inverse(to_crop).tolist()
-    right, bottom = size[0] - 1, size[1] - 1
-    corners = ((0, 0), (right, 0), (right, bottom), (0, bottom))
-    height, width = scene_shape[:2]
-    return not all(
-        0 <= a * x + b * y + left <= width - 1 and 0 <= c * x + d * y + top <= height - 1 for x, y in corners
-    )

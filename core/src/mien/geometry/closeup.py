@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from mien.contracts.face import Affine, Face, RgbImage
-from mien.geometry.alignment import inverse, transform_points, warp
+from mien.geometry.affine import inverse, transform_points, warp
 from mien.geometry.boxes import box_of, center, is_same_face, longer_side, overlap
 
 MARGIN = 0.5

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import Affine, Face, RgbImage
-from mien.geometry.alignment import transform_points
+from mien.geometry.affine import transform_points
 from mien.geometry.boxes import box_of
 
 T = TypeVar("T", bound=np.generic)

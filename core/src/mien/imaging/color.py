@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import Affine, Mask, RgbImage
 from mien.contracts.plugin import PluginConfig
-from mien.geometry.alignment import share_in_scene, warp
+from mien.geometry.affine import share_in_scene, warp
 
 _GAIN_LIMIT = 2.0
 """Contrast is at most doubled: a flat or nearly black face would otherwise become noise. It is lowered as far as the

@@ -1,7 +1,7 @@
 """A face and what it covers, both in the crop's space and both whole, for blenders that mix them there.
 
 Mixed there, a face costs the same however large the scene is, and none is cut off by a region's border. What comes of
-it goes back by `mien.geometry.alignment.composite`, which keeps the scene bit for bit where the mask is 0.
+it goes back by `mien.geometry.compositing.composite`, which keeps the scene bit for bit where the mask is 0.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import Affine, Mask, RgbImage
-from mien.geometry.alignment import share_in_scene, warp
+from mien.geometry.affine import share_in_scene, warp
 from mien.geometry.masks import erode_and_feather
 from mien.imaging.color import ColorMatching, in_scene_colors
 from mien.imaging.inpaint import filled

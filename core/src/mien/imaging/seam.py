@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import Affine, Mask, RgbImage
-from mien.geometry.alignment import share_in_scene, warp
+from mien.geometry.affine import share_in_scene, warp
 from mien.geometry.masks import distance_to_others
 from mien.imaging.color import to_lab
 

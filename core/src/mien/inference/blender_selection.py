@@ -10,7 +10,7 @@ from typing import cast
 from mien.contracts.blender import Blender
 from mien.contracts.face import FaceCrop, RgbImage
 from mien.errors import MienError
-from mien.geometry.alignment import warp
+from mien.geometry.affine import warp
 from mien.imaging.seam import SeamScore, score_seam
 from mien.inference.generator import GeneratedFace
 from mien.inference.jobs import Job

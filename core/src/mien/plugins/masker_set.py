@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mien.contracts.face import FaceCrop
 from mien.contracts.masker import Masker
 from mien.errors import MienError
-from mien.geometry.alignment import lies_in_scene, mask_back, recut, share_in_scene
+from mien.geometry.affine import lies_in_scene, share_in_scene
+from mien.geometry.alignment import mask_back, recut
 from mien.geometry.masks import as_mask
 from mien.plugins.choice import parse_choices
 from mien.plugins.feature_set import choice_text

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, FaceCrop, Mask, RgbImage
 from mien.contracts.plugin import PluginConfig
-from mien.geometry.alignment import AlignmentConfig, align, covered_region, into_region
+from mien.geometry.alignment import AlignmentConfig, align
+from mien.geometry.compositing import covered_region, into_region
 from mien.plugins.registry import Registry
 from mien.testing.images import portraits
 from mien.testing.plugin import PluginContract, in_fresh_process

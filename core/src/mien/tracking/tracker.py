@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import SURELY_A_FACE, Affine, Box, Face, Landmarks, RgbImage
-from mien.geometry.alignment import transform_points, warp
+from mien.geometry.affine import transform_points, warp
 from mien.geometry.boxes import box_distance, box_of, center, growth, longer_side, united, weighted_mean
 from mien.media.video_reader import Frame
 
