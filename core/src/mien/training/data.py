@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,15 +13,13 @@ from numpy.typing import NDArray
 
 from mien.contracts.model import Batch, Model, ModelInputs, Stage
 from mien.dataset import Dataset
-from mien.dataset.scenes import crops_of
 from mien.errors import MienError
-from mien.geometry.alignment import AlignmentConfig, NotCoveredError, recut
 from mien.geometry.expression import expression
-from mien.geometry.masks import as_uint8_mask
 from mien.plugins.feature_set import FeatureSet
 from mien.spread import spread
 from mien.tracking.recognizer import Recognizer
 from mien.training.batch import CropArrays, CropTensors, make_batch
+from mien.training.joined_datasets import JoinedDatasets
 from mien.training.options import TrainOptions
 from mien.training.recognition import recognize_by
 from mien.training.sampling import Split, StepSampler, repeat_rare, split
@@ -78,13 +75,12 @@ class TrainingData:
         self.features = features
         self.encodings = recognizer.key if recognizer and of_model.sees_encodings() else None
         self._recognizer = recognizer
-        self._opened: dict[tuple[str, str], NDArray[Any]] = {}
         self._check()
         self.splits = [
             training_split(dataset, options.held_out, hold_out_people="known" not in of_model.targets)
             for dataset in self.datasets
         ]
-        self._starts = np.cumsum([0, *(len(dataset) for dataset in self.datasets)])
+        self._rows = JoinedDatasets(self.datasets, self.features, self.encodings)
         self.people, self._person_of_row = self._people()
         self._names_people = "known" in of_model.targets
         self._epochs = [self._epoch(person, options.repeat_rare) for person in range(len(self.people))]
@@ -92,12 +88,12 @@ class TrainingData:
     @property
     def training_rows(self) -> NDArray[np.int64]:
         """int64 (n,), ascending: the rows to train on, of all datasets one after the other."""
-        return self._joined([part.training for part in self.splits])
+        return self._rows.joined([part.training for part in self.splits])
 
     @property
     def held_out_rows(self) -> NDArray[np.int64]:
         """int64 (n,), ascending: the rows that training never sees, likewise."""
-        return self._joined([part.held_out for part in self.splits])
+        return self._rows.joined([part.held_out for part in self.splits])
 
     @cached_property
     def inputs(self) -> ModelInputs:
@@ -109,12 +105,12 @@ class TrainingData:
         people = self._person_of_row[rows]
         faces = np.bincount(people, minlength=len(self.people))
         weights = 1 / (len(self.people) * faces[people].astype(np.float64))
-        mean = sum(weights[part] @ self._vectors(rows[part]) for part in _chunks(len(rows)))
+        mean = sum(weights[part] @ self._rows.vectors(rows[part]) for part in _chunks(len(rows)))
         covariance = np.zeros((self.features.length, self.features.length))
         # Of n faces of a person n − 1 count, as in a covariance over them alone.
         unbiased = weights * faces[people] / np.maximum(faces[people] - 1, 1)
         for part in _chunks(len(rows)):
-            centered = self._vectors(rows[part]) - mean
+            centered = self._rows.vectors(rows[part]) - mean
             covariance += centered.T @ (centered * unbiased[part, None])
         return ModelInputs(
             people=self.people if self._names_people else tuple(map(str, range(len(self.people)))),
@@ -122,7 +118,7 @@ class TrainingData:
             rows=len(rows),
             feature_mean=np.asarray(mean, np.float32).reshape(self.features.length),
             feature_covariance=covariance.astype(np.float32),
-            encoding_length=0 if self.encodings is None else self._encodings(rows[:1]).shape[1],
+            encoding_length=0 if self.encodings is None else self._rows.encodings(rows[:1]).shape[1],
             recognize=recognize_by(self._recognizer.feature) if self._recognizer else None,
         )
 
@@ -176,7 +172,7 @@ class TrainingData:
     @property
     def faces(self) -> int:
         """How many faces there are, those held out among them."""
-        return int(self._starts[-1])
+        return len(self._rows)
 
     def crops_for(self, rows: BatchRows, model: Model) -> BatchCrops:
         """What a batch of those rows is made of."""
@@ -193,18 +189,15 @@ class TrainingData:
 
     def rows_around(self, rows: BatchRows, model: Model) -> BatchRows | None:
         """For a model with a window: the rows of `Batch.around`."""
-        return BatchRows(self._window_rows(rows.rows, *model.window)) if any(model.window) else None
+        return BatchRows(self._rows.window_rows(rows.rows, *model.window)) if any(model.window) else None
 
     def crops_of(self, rows: BatchRows, model: Model) -> CropArrays:
         """The whole crops of a batch for a model, as they are stored, or as the model wants them cut."""
-        return self._arrays(rows.rows, model.alignment)
+        return self._rows.arrays(rows.rows, self._known_people(rows.rows), model.alignment)
 
     def landmarks_of(self, rows: BatchRows) -> NDArray[np.float32]:
         """float32 (N, 68, 2), in pixels of the stored crops; NaN where they are not known."""
-        result = np.full((len(rows), 68, 2), np.nan, np.float32)
-        for dataset, own, at in self._by_dataset(rows.rows):
-            result[at] = dataset.landmarks()[own]
-        return result
+        return self._rows.landmarks_of(rows.rows)
 
     def names_of(self, rows: BatchRows) -> list[str]:
         """The name of each row's person."""
@@ -212,71 +205,7 @@ class TrainingData:
 
     def describe(self, rows: BatchRows) -> str:
         """The rows in words, for an error message."""
-        places = np.searchsorted(self._starts, rows.rows, side="right") - 1
-        parts = []
-        for number in np.unique(places):
-            own = rows.rows[places == number] - self._starts[number]
-            parts.append(f"{self.datasets[number].name}: {', '.join(map(str, own))}")
-        return "; ".join(parts)
-
-    def _arrays(self, rows: NDArray[np.int64], alignment: AlignmentConfig | None = None) -> CropArrays:
-        """The rows' crops, cut anew if an alignment is asked for that is not the datasets'."""
-        parts = [(dataset, own, at) for dataset, own, at in self._by_dataset(rows)]
-
-        def gathered(read: str) -> NDArray[np.generic]:
-            found = [(np.asarray(self._stored(dataset, read)[own]), at) for dataset, own, at in parts]
-            result = np.empty((len(rows), *found[0][0].shape[1:]), found[0][0].dtype)
-            for values, at in found:
-                result[at] = values
-            return result
-
-        tracks = np.full(len(rows), -1, np.int64)
-        for number, (dataset, own, at) in enumerate(parts):
-            of_dataset = self._stored(dataset, "tracks")[own]
-            # A track's number counts within its dataset.
-            tracks[at] = np.where(of_dataset < 0, -1, of_dataset * len(self.datasets) + number)
-        if alignment is not None and alignment != self.datasets[0].info.alignment:
-            arrays: tuple[NDArray[np.generic], ...] = self._recut(parts, len(rows), alignment)
-        else:
-            arrays = tuple(gathered(what) for what in ("crops", "masks", "landmarks"))
-        images, masks, landmarks = arrays
-        return CropArrays(
-            images=images.astype(np.uint8, copy=False),
-            masks=masks.astype(np.uint8, copy=False),
-            landmarks=landmarks.astype(np.float32, copy=False),
-            features=self._vectors(rows),
-            people=self._known_people(rows),
-            tracks=tracks,
-            encodings=None if self.encodings is None else self._encodings(rows),
-        )
-
-    def _stored(self, dataset: Dataset, read: str) -> NDArray[Any]:
-        """crops, masks, landmarks or tracks of a dataset, opened once."""
-        key = (str(dataset.path), read)
-        if key not in self._opened:
-            self._opened[key] = getattr(dataset, read)()
-        return self._opened[key]
-
-    @staticmethod
-    def _recut(
-        parts: Sequence[tuple[Dataset, NDArray[np.int64], NDArray[np.int64]]], count: int, alignment: AlignmentConfig
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
-        """Crops, masks and landmarks by another alignment. Raises MienError if a stored crop does not cover it."""
-        images = np.empty((count, alignment.size, alignment.size, 3), np.uint8)
-        masks = np.empty((count, alignment.size, alignment.size), np.uint8)
-        landmarks = np.full((count, 68, 2), np.nan, np.float32)
-        for dataset, own, at in parts:
-            stored = dataset.info.alignment
-            for place, crop in zip(at, crops_of(dataset, own.tolist()), strict=True):
-                try:
-                    cut = recut(crop, alignment, stored)
-                except NotCoveredError as error:
-                    error.fix = dataset.to_remake(error.wider)
-                    raise
-                images[place], masks[place] = cut.image, as_uint8_mask(cut.mask)
-                if cut.landmarks is not None:
-                    landmarks[place] = cut.landmarks
-        return images, masks, landmarks
+        return self._rows.describe(rows.rows)
 
     def _known_people(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The people of the rows; -1 for somebody of whom all faces are held out."""
@@ -287,54 +216,14 @@ class TrainingData:
     def _is_trained_on(self) -> NDArray[np.bool_]:
         return np.bincount(self._person_of_row[self.training_rows], minlength=len(self.people)) > 0
 
-    def _by_dataset(self, rows: NDArray[np.int64]) -> Iterator[tuple[Dataset, NDArray[np.int64], NDArray[np.int64]]]:
-        """Dataset, its own row numbers, and where they stand among the rows."""
-        places = np.searchsorted(self._starts, rows, side="right") - 1
-        for number, dataset in enumerate(self.datasets):
-            at = np.flatnonzero(places == number)
-            if len(at):
-                yield dataset, rows[at] - self._starts[number], at
-
-    def _vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        result = np.zeros((len(rows), self.features.length), np.float32)
-        for dataset, own, at in self._by_dataset(rows):
-            result[at] = dataset.vectors(self.features, own)
-        return result
-
-    def _encodings(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        key = self.encodings or ""
-        parts = [(dataset.feature(key)[own].reshape(len(own), -1), at) for dataset, own, at in self._by_dataset(rows)]
-        result = np.zeros((len(rows), parts[0][0].shape[1]), np.float32)
-        for values, at in parts:
-            result[at] = values
-        return result
-
-    def _window_rows(self, rows: NDArray[np.int64], before: int, after: int) -> NDArray[np.int64]:
-        """int64 (N·(before + 1 + after),): the rows of each row's track around it; where it ends, the nearest."""
-        result = np.empty((len(rows), before + 1 + after), np.int64)
-        for dataset, own, at in self._by_dataset(rows):
-            tracks = self._stored(dataset, "tracks")
-            start = rows[at[0]] - own[0]
-            for row, place in zip(own, at, strict=True):
-                of_track = np.flatnonzero(tracks == tracks[row]) if tracks[row] >= 0 else np.array([row])
-                middle = int(np.searchsorted(of_track, row))
-                near = np.clip(np.arange(middle - before, middle + after + 1), 0, len(of_track) - 1)
-                result[place] = of_track[near] + start
-        rows_around: NDArray[np.int64] = result.reshape(-1)
-        return rows_around
-
     def _some(self, parts: Sequence[NDArray[np.int64]], most: int) -> BatchRows | None:
-        rows = self._joined(parts)
+        rows = self._rows.joined(parts)
         if not len(rows):
             return None
         people = self._person_of_row[rows]
         shown = spread(np.unique(people), most)
         each = max(most // len(shown), 1)
         return BatchRows(np.concatenate([spread(rows[people == person], each) for person in shown]))
-
-    def _joined(self, parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-        joined: NDArray[np.int64] = np.concatenate([r + start for r, start in zip(parts, self._starts, strict=False)])
-        return joined
 
     def _people(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
         names = Counter(name for dataset in self.datasets for name in dataset.people)
@@ -350,7 +239,7 @@ class TrainingData:
         rows: NDArray[np.int64] = trained_on[self._person_of_row[trained_on] == person]
         if most == 1 or not len(rows):
             return rows
-        landmarks = np.concatenate([dataset.landmarks()[own] for dataset, own, _ in self._by_dataset(rows)])
+        landmarks = np.concatenate([dataset.landmarks()[own] for dataset, own, _ in self._rows.by_dataset(rows)])
         measures = np.stack(expression(landmarks), axis=1)
         # A face without landmarks is as usual as any.
         measures = np.where(np.isfinite(measures), measures, np.nanmedian(measures, axis=0))
