@@ -21,6 +21,7 @@ from mien.media.image_formats import is_animation, is_paged, open_image
 from mien.media.images import as_rgb, save_options
 from mien.media.provenance import Provenance
 from mien.media.transparency import alpha_of, as_pillow
+from mien.media.video_decoder import unreadable
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import DEFAULT_QUALITY, VideoSink
 
@@ -112,7 +113,7 @@ class AnimationSource(VideoSource):
                 yield Frame(number, times[number], shown, self._durations[number], alpha=alpha)
 
     def _damaged(self, error: Exception, frame: int) -> MienError:
-        return error if isinstance(error, MienError) else self._error(f"{error}", frame=frame)
+        return error if isinstance(error, MienError) else unreadable(self.path, f"{error}", frame=frame)
 
 
 class AnimationSink(VideoSink):

@@ -12,7 +12,8 @@ from av.packet import Packet
 from mien.contracts.face import RgbImage
 from mien.media.files import whole_file
 from mien.media.image_encoder import ImageEncoder
-from mien.media.video_reader import Frame, VideoSource, url_of
+from mien.media.video_decoder import url_of
+from mien.media.video_reader import Frame, VideoSource
 
 PART_SUFFIX = ".nut"
 """NUT (https://ffmpeg.org/nut.html) keeps every byte of a packet of any codec, and every time in its own unit."""

@@ -1,36 +1,31 @@
 """What frames a video holds: upright RGB images with their times, in order or from anywhere."""
 
 import re
-from bisect import bisect_left, bisect_right
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain, islice, pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import av
 import numpy as np
-from av.container import InputContainer
-from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.media.deep_color import HdrMetadata, bits_of
-from mien.media.deinterlace import FRAMES_BEFORE, deinterlaced, is_interlaced
+from mien.media.deinterlace import is_interlaced
 from mien.media.orientation import display_matrix, is_sideways, said_beside, upright
 from mien.media.part import HALF_A_MILLISECOND, Part, clock_of
-from mien.media.timeline import Timeline, growing
+from mien.media.timeline import Timeline
 from mien.media.transparency import Alpha
-from mien.media.video_index import VideoIndex, filled, index_of
+from mien.media.video_decoder import VideoDecoder, decoded, opened, unreadable
+from mien.media.video_decoder import url_of as url_of
 
 # Without the last two, swscale takes a short cut that makes 4:2:0 images 1.3 levels darker than the standard says.
 CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -96,13 +91,11 @@ class VideoSource:
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         self.path = path
-        self._threads = threads
-        self._known_index: VideoIndex | None = None
         self._first, self._stop = 0, None
-        with self._opened() as (container, stream):
-            first = next(self._decoded(container, stream, Timeline()), None)
+        with opened(path, threads) as (container, stream):
+            first = next(decoded(container, stream, Timeline()), None)
             if first is None:
-                raise self._error("it holds no frame that can be decoded")
+                raise unreadable(path, "it holds no frame that can be decoded")
             self._turn = display_matrix(first)
             self.is_interlaced = is_interlaced(stream, first)
             """Whether its lines were taken at two times in turn; its frames are made whole."""
@@ -137,6 +130,14 @@ class VideoSource:
             """How long it plays; None where the file does not say."""
             self.frames_said = stream.frames or None
             """How many frames the file says it has, which need not be true; `frame_times` counts them."""
+        self._decoder = VideoDecoder(
+            path,
+            threads,
+            is_interlaced=self.is_interlaced,
+            stream_index=self.stream_index,
+            time_base=self.time_base,
+            rate=self.rate,
+        )
 
     def __enter__(self) -> "VideoSource":
         return self
@@ -203,7 +204,7 @@ class VideoSource:
 
     def key_frames(self) -> list[int]:
         """Numbers of the frames at which decoding can begin, as far as the file tells them; ascending."""
-        index = self._index()
+        index = self._decoder.index()
         at_keys = set(index.keyframes) if index.stored is not None else set()
         stored = (index.stored or [])[self._first : self._stop]
         return [number for number, time in enumerate(stored) if time in at_keys]
@@ -216,7 +217,7 @@ class VideoSource:
     @property
     def cut_off(self) -> str | None:
         """What is missing of a file of fragments, which is made to be usable when it is cut off; None: nothing."""
-        if self._stop is not None or not self._index().ends_in_fragment:
+        if self._stop is not None or not self._decoder.index().ends_in_fragment:
             return None
         return (
             f"the source is cut off within a fragment; what came after frame {len(self.frame_times()) - 1} is missing"
@@ -240,7 +241,7 @@ class VideoSource:
     def check_whole(self) -> None:
         """Raises MienError if the file ends too early, before any frame is decoded."""
         if self.damage:
-            raise self._error(self.damage, frame=len(self.frame_times()))
+            raise unreadable(self.path, self.damage, frame=len(self.frame_times()))
 
     def frames(
         self, start: int = 0, stop: int | None = None, *, deep: bool = False, only: Collection[int] | None = None
@@ -262,25 +263,25 @@ class VideoSource:
 
     def _file_times(self) -> list[int]:
         """As `frame_times`, of the whole file."""
-        return list(self._index().times)
+        return list(self._decoder.index().times)
 
     def _file_end(self) -> int:
         """When the last frame of the file is over."""
-        return self._index().end
+        return self._decoder.index().end
 
     def _damage_of_file(self) -> str | None:
-        return self._index().damage
+        return self._decoder.index().damage
 
     def _file_frames(
         self, start: int, stop: int | None, *, deep: bool, only: Collection[int] | None
     ) -> Iterator[Frame]:
         """As `frames`, of the whole file; numbers are those of the file."""
-        index = self._index()
+        index = self._decoder.index()
         times = index.times
         until = [*times[1:], index.end]
         stop_at = min(len(times), len(times) if stop is None else stop)
         at = start
-        for frame in self._frames_from(index, start, stop_at) if start < stop_at else ():
+        for frame in self._decoder.frames(start, stop_at) if start < stop_at else ():
             if frame.is_corrupt:
                 break
             if only is not None and at not in only:
@@ -290,97 +291,14 @@ class VideoSource:
             yield Frame(at, times[at], self._as_rgb(frame, at), until[at] - times[at], in_16_bits)
             at += 1
         if at < stop_at:
-            raise self._error("it does not decode", frame=at)
+            raise unreadable(self.path, "it does not decode", frame=at)
         if index.damage and (stop is None or stop > len(times)):
-            raise self._error(index.damage, frame=len(times))
+            raise unreadable(self.path, index.damage, frame=len(times))
 
     @property
     def timeline(self) -> Timeline:
         """How the times of the file's packets are to be moved, so that those of each stream grow."""
-        return self._index().timeline
-
-    def _index(self) -> VideoIndex:
-        if self._known_index is None:
-            with self._opened() as (container, stream):
-                index = index_of(container, stream)
-            self._known_index = self._index_by_decoding(index) if index.stored is None else index
-        return self._known_index
-
-    def _index_by_decoding(self, packets: VideoIndex) -> VideoIndex:
-        """What the frames tell, where the packets do not."""
-        with self._opened() as (container, stream):
-            found = self._decoded(container, stream, packets.timeline)
-            frames = [(frame.pts, frame.duration or 0, frame.key_frame) for frame in found]
-            usual = round(1 / (self.rate * self.time_base)) or 1
-        stored = filled([pts for pts, _, _ in frames], usual)
-        times = growing(stored, usual)
-        end = times[-1] + (frames[-1][1] or usual) if times else 0
-        is_told = all(pts is not None for pts, _, _ in frames) and all(one <= other for one, other in pairwise(stored))
-        if not is_told or packets.timeline.is_moved(self.stream_index):
-            return packets._replace(times=times, stored=None, keyframes=times[:1], end=end)
-        known = Counter(stored)
-        keyframes = [pts for pts, (_, _, is_key) in zip(stored, frames, strict=True) if is_key and known[pts] == 1]
-        # Without times in its packets, a file has no place to seek to: every reading begins at its first frame.
-        keyframes = keyframes if packets.keyframes else times[:1]
-        return packets._replace(times=times, stored=stored, keyframes=keyframes, end=end)
-
-    def _frames_from(self, index: VideoIndex, start: int, stop: int) -> Iterator[VideoFrame]:
-        """The decoded frames of that range, up to the first that is missing."""
-        if index.stored is None:
-            with self._opened() as (container, stream):
-                yield from islice(self._whole(self._decoded(container, stream, index.timeline)), start, stop)
-            return
-        stored = index.stored
-        at = bisect_left(stored, stored[start])
-        # How a frame is made whole depends on the one before.
-        begin = stored[max(0, at - FRAMES_BEFORE)] if self.is_interlaced else stored[at]
-        for frame in self._whole(self._decoded_from(begin)):
-            if frame.pts is None or frame.pts < stored[at]:
-                continue
-            if frame.pts > stored[at]:
-                return
-            if at >= start:
-                yield frame
-            at += 1
-            if at == stop:
-                return
-
-    def _whole(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-        if not self.is_interlaced:
-            return frames
-        unit = self.time_base
-        return (_timed(frame, unit) for frame in deinterlaced(frames))
-
-    def _decoded_from(self, time: int) -> Iterator[VideoFrame]:
-        """Decoded frames from that one or an earlier one on."""
-        keyframes = self._index().keyframes
-        for keyframe in reversed(keyframes[1 : bisect_right(keyframes, time)]):
-            with self._opened() as (container, stream):
-                container.seek(keyframe, stream=stream)
-                frames = self._decoded(container, stream, Timeline())
-                first = next(frames, None)
-                # Some containers land behind the time that was asked for: begin a keyframe earlier then.
-                if first is not None and first.pts is not None and first.pts <= time:
-                    yield from chain([first], frames)
-                    return
-        with self._opened() as (container, stream):
-            yield from self._decoded(container, stream, Timeline())
-
-    def _decoded(self, container: InputContainer, stream: VideoStream, timeline: Timeline) -> Iterator[VideoFrame]:
-        """Frames up to the end, or up to a packet that the decoder refuses."""
-        number = 0
-        try:
-            for packet in container.demux(stream):
-                if packet.size:
-                    timeline.place(packet, number)
-                    number += 1
-                    if packet.is_corrupt and timeline.jumps_soon(stream.index, number):
-                        # Where recordings were joined, the last packets only count as torn: another's follow.
-                        yield from stream.codec_context.decode(_without_flags(packet))
-                if not packet.is_corrupt:
-                    yield from packet.decode()
-        except av.error.FFmpegError:
-            yield from _flushed(stream)
+        return self._decoder.index().timeline
 
     def _as_rgb(self, frame: VideoFrame, index: int, kind: str = "rgb24") -> NDArray[Any]:
         width, height = self._coded_size
@@ -390,74 +308,7 @@ class VideoSource:
                 format=kind, width=width, height=height, src_colorspace=space, interpolation=CONVERSION, threads=1
             )
         except (av.error.FFmpegError, ValueError) as error:
-            raise self._error(f"its colors ({frame.format.name}) cannot be converted: {error}", frame=index) from error
+            raise unreadable(
+                self.path, f"its colors ({frame.format.name}) cannot be converted: {error}", frame=index
+            ) from error
         return np.ascontiguousarray(upright(image, self._turn))
-
-    @contextmanager
-    def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
-        try:
-            if self.path.exists() and not self.path.is_file():
-                raise self._error("it is no file, but a folder, a pipe or a device; copy what it gives into a file")
-            container = av.open(url_of(self.path), metadata_errors="replace")
-        except (av.error.FFmpegError, OSError) as error:
-            raise self._error(_why_not_opened(self.path, error)) from error
-        with container:
-            stream = container.streams.best("video")
-            if not isinstance(stream, VideoStream):
-                raise self._error("it holds no video stream")
-            stream.thread_count = self._threads
-            stream.thread_type = "AUTO"
-            try:
-                yield container, stream
-            except av.error.FFmpegError as error:
-                raise self._error(f"it is damaged ({error.strerror})") from error
-
-    def _error(self, reason: str, *, frame: int | None = None) -> MienError:
-        if frame is None:
-            return MienError(
-                f"{self.path} cannot be read: {reason}.", "Leave it out, or export it again from its origin."
-            )
-        return MienError(
-            f"{self.path} cannot be read from frame {frame} on: {reason}.",
-            "Cut it before that frame, or export it again from its origin.",
-        )
-
-
-def url_of(path: Path) -> str:
-    """A path as FFmpeg takes it, for which a relative one with a colon would be one of a protocol."""
-    return str(path.absolute())
-
-
-def _timed(frame: VideoFrame, unit: Fraction) -> VideoFrame:
-    """The frame with its time in that unit."""
-    if frame.pts is not None and frame.time_base is not None and frame.time_base != unit:
-        frame.pts, frame.time_base = round(frame.pts * frame.time_base / unit), unit
-    return frame
-
-
-def _without_flags(packet: "Packet[VideoStream]") -> "Packet[VideoStream]":
-    copy = cast("Packet[VideoStream]", Packet(bytes(packet)))
-    copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
-    copy.is_keyframe = packet.is_keyframe
-    return copy
-
-
-def _flushed(stream: VideoStream) -> Iterator[VideoFrame]:
-    """What the decoder still holds back after it refused a packet."""
-    try:
-        yield from stream.decode(None)
-    except av.error.FFmpegError:
-        return
-
-
-def _why_not_opened(path: Path, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    if isinstance(error, PermissionError):
-        return "it may not be read"
-    if path.stat().st_size == 0:
-        return "it is empty"
-    with path.open("rb") as file:
-        if file.read(8)[4:] == b"ftyp":
-            return "its index (moov) is missing, as in a file that was cut off"
-    return "it is not a video of a known format"

@@ -23,8 +23,9 @@ from mien.media.part import timecode_after
 from mien.media.provenance import Provenance
 from mien.media.titles import kept_titles, lost_titles
 from mien.media.tracks import Tracks, label, timecode_of
+from mien.media.video_decoder import url_of
 from mien.media.video_parts import decoding_times, packets_of, shown_order
-from mien.media.video_reader import Frame, VideoSource, url_of
+from mien.media.video_reader import Frame, VideoSource
 
 WRITABLE_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 """What `VideoSink` can write."""
