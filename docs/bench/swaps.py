@@ -78,6 +78,14 @@ def main() -> None:
     )
     parser.add_argument("--people", choices=("filmed", "all"), default="filmed")
     parser.add_argument("--minutes", type=float, default=10.0, help="training of each model that is trained by steps")
+    parser.add_argument(
+        "--photographs",
+        type=int,
+        default=0,
+        choices=range(REFERENCES),
+        metavar="N",
+        help="draw by so many of the target's pictures, without a run; others judge (of openpeople: the same one)",
+    )
     parser.add_argument("--extractor", default="blazeface", help="what finds the faces to be drawn")
     parser.add_argument("--enhance", default="", help="what is done to drawn faces, as `mien swap --enhance`")
     parser.add_argument("--out", type=Path, default=Path("swaps-out"))
@@ -87,9 +95,13 @@ def main() -> None:
         people = list(datasets(given.out, given.people == "all", given.extractor, given.features, progress, registry))
         drivers = list(clips(given.out))
         for model in given.model:
-            run = trained(model, people, given.out, given.features, given.minutes, progress, registry)
+            run: Path | str = model
+            if not given.photographs:
+                run = trained(model, people, given.out, given.features, given.minutes, progress, registry)
             options = SessionOptions(extractor=given.extractor, enhancers=given.enhance, overwrite=True)
-            table[model] = judged(run, people, drivers, given.out, options, progress, registry)
+            table[model] = judged(
+                run, people, drivers, given.out, options, progress, registry, photographs=given.photographs
+            )
             (given.out / "swaps.json").write_text(json.dumps(table, indent=1))
     for model, rows in table.items():
         print(f"\n{model}\n| swap | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 1)}")
@@ -136,7 +148,7 @@ def trained(
     model: str, people: list[str], out: Path, features: str, minutes: float, progress: Progress, registry: Registry
 ) -> Path:
     """The model's run, made once."""
-    run = out / "runs" / model.replace(":", "-").replace(",", "-").replace("=", "-")
+    run = out / "runs" / plain(model)
     loaded = registry.load("model", model.split(":")[0])
     if not (run / "model.safetensors").exists():
         options = TrainOptions(minutes=minutes, held_out=HELD_OUT, repeat_rare=8, steps_per_validation=200)
@@ -152,17 +164,25 @@ def trained(
     return run
 
 
+def plain(model: str) -> str:
+    """A plugin choice as the name of a file."""
+    return model.replace(":", "-").replace(",", "-").replace("=", "-")
+
+
 def judged(
-    run: Path,
+    run: Path | str,
     people: list[str],
     drivers: list[Driver],
     out: Path,
     options: SessionOptions,
     progress: Progress,
     registry: Registry,
+    *,
+    photographs: int,
 ) -> dict[str, dict[str, float | None]]:
     """Swap → its figures. Writes the strip of each driver."""
     figures: dict[str, dict[str, float | None]] = {}
+    name = f"{plain(run)}-{photographs}" if isinstance(run, str) else run.name
     for driver in drivers:
         original = out / "clips" / f"{driver.person}.mp4"
         if not original.exists():
@@ -171,16 +191,19 @@ def judged(
         for person in people:
             if person == driver.person:
                 continue
-            result = out / "clips" / f"{run.name}-{driver.person}-{person}.mp4"
-            swap(run, original, result, person, options=options, progress=progress, registry=registry)
-            how = VideoOptions(references=references(person, out), every=driver.every)
+            result = out / "clips" / f"{name}-{driver.person}-{person}.mp4"
+            shown = references(person, out)
+            by, judging = shown[:photographs], shown[photographs:] or shown
+            whom = None if by else person
+            swap(run, original, result, whom, reference=by, options=options, progress=progress, registry=registry)
+            how = VideoOptions(references=judging, every=driver.every)
             face = evaluate_video(original, result, options=how, progress=progress, registry=registry).faces[0]
             figures[f"{driver.person} as {person}"] = row_of(face)
             columns.append(spread_frames(result, SHOWN))
             made = read_provenance(result)
             titles.append(person)
-        names = [f"frame {number}" for number in spread_indices(frame_count(original), SHOWN)]
-        write_grid(out / f"{run.name}-{driver.person}.png", columns, titles, names, synthetic=made, cell_px=320)
+        frames = [f"frame {number}" for number in spread_indices(frame_count(original), SHOWN)]
+        write_grid(out / f"{name}-{driver.person}.png", columns, titles, frames, synthetic=made, cell_px=320)
     return figures
 
 

@@ -60,13 +60,16 @@ def test_without_a_run_nobody_is_known_by_name(session: Session) -> None:
 
 
 def test_hair_on_the_forehead_is_not_taken_along_and_skin_stays() -> None:
-    """A band of dark hair over a plain face; brows and all below stay."""
+    """A band of dark hair over a plain face; brows and all below stay, and so does a spot that shines."""
     skin, hair = np.uint8([200, 150, 130]), np.uint8([60, 40, 30])
     plain = np.full((FRAME_PX, FRAME_PX, 3), skin, np.uint8)
     shaded = np.clip(plain * np.linspace(1.15, 0.8, FRAME_PX)[None, :, None], 0, 255).astype(np.uint8)
     assert np.abs(without_hair(shaded).astype(int) - shaded).max() < 8
-    fringe = shaded.copy()
+    shiny = shaded.copy()
     brows = int(frame_points()[17:27, 1].min())
+    cv2.circle(shiny, (128, brows - 22), 8, (250, 230, 220), -1)
+    assert np.abs(without_hair(shiny).astype(int) - shiny).max() < 8
+    fringe = shaded.copy()
     fringe[: brows - 18] = hair
     bare = without_hair(fringe)
     assert np.abs(bare[: brows - 22, 60:196].astype(int) - shaded[: brows - 22, 60:196]).max() < 25

@@ -42,9 +42,12 @@ def without_hair(texture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         _, parts = cv2.connectedComponents(like)
         skin = parts == parts[where.inside]
     other = ((off > limit) & where.outer).astype(np.uint8)
-    other = cv2.dilate(cv2.morphologyEx(other, cv2.MORPH_OPEN, _disk(_SPECK_PX)), _disk(_EDGE_PX))
-    if not other.any():
+    # A spot that skin encloses, as of sweat or a mole, is none that lies over the face from outside.
+    _, parts = cv2.connectedComponents(cv2.morphologyEx(other, cv2.MORPH_OPEN, _disk(_SPECK_PX)))
+    from_outside = np.isin(parts, parts[~where.face]) & (parts > 0)
+    if not (from_outside & where.face).any():
         return texture
+    other = cv2.dilate(from_outside.astype(np.uint8), _disk(_EDGE_PX))
     share = cv2.GaussianBlur(_resized(other.astype(np.float32), FRAME_PX), (0, 0), _FEATHER_PX)
     share = share * _resized(where.free, FRAME_PX)
     lab += share[..., None] * (_resized(field, FRAME_PX) - lab)
