@@ -15,7 +15,6 @@ from mien.contracts.blender import Blender
 from mien.contracts.face import RgbImage
 from mien.contracts.target import Given, TargetKind
 from mien.errors import MienError
-from mien.geometry.alignment import align
 from mien.inference.detector import FaceDetector
 from mien.inference.generator import FaceGenerator, Scene
 from mien.inference.options import SessionOptions
@@ -23,10 +22,10 @@ from mien.inference.person_filter import PersonFilter
 from mien.inference.plugins_used import plugins_used
 from mien.inference.report import FileReport
 from mien.inference.segment_length import check_segment_seconds
-from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
+from mien.inference.target import FaceTarget, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
+from mien.inference.target_choice import TargetChoice
 from mien.media.credentials import Signer
 from mien.media.encoders import Encoding
-from mien.media.images import read_image
 from mien.media.part import Part
 from mien.media.provenance import PluginUse, Provenance
 from mien.media.video_reader import Frame
@@ -277,15 +276,8 @@ class Session:
         to: a name, or a name for each of `SessionOptions.person`, in their order. Raises MienError as `target_of`, or
         if there are not as many.
         """
-        named: list[str | None] = [to] if isinstance(to, str) else list(to or ())
         people = self.person_filter.people if self.person_filter else ()
-        if max(1, len(named)) != max(1, len(people)):
-            raise MienError(
-                f"{len(people)} of --person, but {len(named)} of --to: each person who is to be replaced "
-                "needs somebody to be drawn as.",
-                "--to NAME --person IMAGE, once for each person",
-            )
-        return tuple(self.target_of(name, reference=reference, seed=seed) for name in named or [None])
+        return self._target_choice.targets_of(to, len(people), reference=reference, seed=seed)
 
     def target_of(
         self, to: str | None = None, *, reference: Sequence[RgbImage] = (), seed: int | None = None
@@ -295,71 +287,31 @@ class Session:
         reference: uint8 (H, W, 3) each, with one face in it. With none of the three, the run's only person, if it
         knows just one. Raises MienError if the run's model cannot draw that, or an image shows no face or several.
         """
-        if reference:
-            self.require("reference")
-            return ReferencePerson(
-                self.given([(image, f"reference image {n}") for n, image in enumerate(reference, 1)])
-            )
-        if seed is not None:
-            self.require("synthetic")
-            check_seed(seed)
-            return SyntheticPerson(synthetic_id(seed, "", 0))
-        if to is None and len(self.people) == 1:
-            to = self.people[0]
-        if to is None:
-            raise MienError(
-                f"Whom is {self.run.path} to draw? It knows {', '.join(self.people) or 'nobody by name'}.",
-                f"--to {self.people[0]}" if self.people else _how_to_use(self.run),
-            )
-        return KnownPerson(self.run.person_index(to))
+        return self._target_choice.target_of(to, reference=reference, seed=seed)
 
     def reference(self, paths: Sequence[Path]) -> ReferencePerson:
         """Somebody whom image files show, one face in each.
 
         Raises MienError as `target_of`, or for an unreadable file.
         """
-        self.require("reference")
-        return ReferencePerson(self.given([(read_image(path), str(path)) for path in paths]))
+        return self._target_choice.reference(paths)
 
     def given(self, images: Sequence[tuple[RgbImage, str]]) -> Given:
         """Somebody, as images show them; beside each, what an error calls it."""
-        recognizer = Recognizer(self.registry, self.run.recognizer)
-        crops = []
-        for image, name in images:
-            faces = self.detector.find(image)
-            if len(faces) != 1:
-                raise MienError(
-                    f"{name} shows {len(faces) or 'no'} face{'s' if len(faces) > 1 else ''}; a reference shows one.",
-                    "Give an image that shows the person's face alone, and larger: crop it if others are beside it.",
-                )
-            crops.append((image, faces[0]))
-        encodings = recognizer.encode([align(image, face) for image, face in crops])
-        scenes = [Scene(image, untracked([face]), None) for image, face in crops]
-        return Given(torch.from_numpy(recognizer.mean(encodings)), self.generator.batch_of_scenes(scenes))
+        return self._target_choice.given(images)
 
     def require(self, kind: TargetKind) -> None:
         """Raises MienError if the run's model does not draw that kind of people."""
-        if kind in self.targets:
-            return
-        whom = {
-            "known": "the people it was trained on",
-            "synthetic": "people who do not exist",
-            "reference": "a reference",
-        }
-        able = " and ".join(whom[kind] for kind in sorted(self.targets))
-        raise MienError(f"The model of {self.run.path} draws {able}, not {whom[kind]}.", _how_to_use(self.run))
+        self._target_choice.require(kind)
+
+    @property
+    def _target_choice(self) -> TargetChoice:
+        return TargetChoice(self.run, self.registry, self.detector, self.generator)
 
     def drawing(self, *targets: FaceTarget) -> "Session":
         """The same session, drawing all faces as that person, or each of its people as one of several."""
-        whom = " and ".join(dict.fromkeys(self._name_of(target) for target in targets))
+        whom = " and ".join(dict.fromkeys(self._target_choice.name_of(target) for target in targets))
         return replace(self.saying(f"faces drawn as {whom}"), generator=self.generator.drawing(*targets))
-
-    def _name_of(self, target: FaceTarget) -> str:
-        if isinstance(target, KnownPerson):
-            return self.people[target.index]
-        if isinstance(target, SyntheticPerson):
-            return "somebody who does not exist"
-        return "somebody whom a reference image shows"
 
     def saying(self, action: str, *, is_generated: bool = True) -> "Session":
         """The same session, with what is done as the provenance says it.
@@ -433,15 +385,6 @@ def open_run(run: Path | str, registry: Registry) -> TrainedRun:
     if is_run or str(run).partition(":")[0] not in registry.names("model"):
         return TrainedRun.open(run, registry)
     return untrained(str(run), registry)
-
-
-def _how_to_use(run: TrainedRun) -> str:
-    """A command that the run's model is for."""
-    if "known" in run.model.targets and run.people:
-        return f"mien swap {run.path} INPUT OUTPUT --to {run.people[0]}"
-    if "reference" in run.model.targets:
-        return f"mien swap {run.path} INPUT OUTPUT --reference IMAGE"
-    return f"mien anonymize INPUT OUTPUT --with {run.path}"
 
 
 def _signer(options: SessionOptions) -> Signer | None:
