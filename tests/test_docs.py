@@ -228,8 +228,8 @@ def test_the_policy_of_the_page_is_read(tmp_path):
     (block,) = (block for block in blocks_of(DOCS / "anonymizing.md") if block.names_file)
     (tmp_path / block.names_file).write_text(block.text, encoding="utf-8")
     policy = PeoplePolicy.read(tmp_path / block.names_file)
-    assert [person.action for person in policy.people] == ["keep", "swap", "anonymize"]
-    for method in (policy.default.method, policy.people[2].method):
+    assert [person.action for person in policy.people] == ["keep", "swap", "swap", "anonymize"]
+    for method in (policy.default.method, policy.people[3].method):
         Registry().configure("model", method)
 
 

@@ -30,6 +30,9 @@ with = "solid"
 """
 
 
+SWAP = '[[people]]\nimages = ["a.jpg"]\naction = "swap"\nrun = "morph"\nconsent = "a mail"\n'
+
+
 def read(folder: Path, text: str) -> PeoplePolicy:
     path = folder / "policy.toml"
     path.write_text(text, encoding="utf-8")
@@ -57,6 +60,8 @@ def test_each_person_has_images_and_an_action_and_everybody_else_a_default(tmp_p
         ('[[people]]\nimages = []\naction = "keep"', "people[1].images: "),
         ('[[people]]\nimages = ["a.jpg"]\naction = "swap"\nrun = "r"\nto = "anna"', "people[1].consent: "),
         ('[[people]]\nimages = ["a.jpg"]\naction = "swap"\nrun = "r"\nto = "b"\nconsent = " "', "people[1].consent: "),
+        (f'{SWAP}to = "b"\nreference = ["b.jpg"]', "people[1]: say whom it is to draw"),
+        (SWAP, "people[1]: say whom it is to draw"),
         ('[default]\naction = "swap"', "default.action: "),
         ("[[people]", "cannot be read"),
     ],
@@ -67,6 +72,12 @@ def test_what_is_not_understood_is_named(tmp_path, text, said):
     assert str(tmp_path / "policy.toml") in refused.value.message
     assert said in refused.value.message
     assert refused.value.fix
+
+
+def test_whom_somebody_becomes_may_be_said_by_images_beside_the_file(tmp_path):
+    (rule,) = read(tmp_path, f'{SWAP}reference = ["b.jpg", "more/b.jpg"]').people
+    assert isinstance(rule, Swapped)
+    assert (rule.run, rule.to, rule.reference) == ("morph", None, (tmp_path / "b.jpg", tmp_path / "more" / "b.jpg"))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -256,7 +256,7 @@ def _methods(
         elif isinstance(rule, Anonymized) and rule.method is None:
             of_people.append(DOUBT)
         else:
-            choice = (rule.run, rule.to, rule.consent) if isinstance(rule, Swapped) else rule.method
+            choice = (rule.run, rule.to, rule.reference, rule.consent) if isinstance(rule, Swapped) else rule.method
             if choice not in numbers:
                 numbers[choice] = len(methods)
                 methods.append(_method(rule, how, opened, registry))
@@ -270,6 +270,8 @@ def _method(rule: Swapped | Anonymized, how: SessionOptions, opened: Session, re
     if isinstance(rule, Anonymized):
         session.require("synthetic")
         return Method(session)
+    if rule.to is None:
+        return Method(session, session.reference(rule.reference), rule.consent)
     session.require("known")
     return Method(session, KnownPerson(session.run.person_index(rule.to)), rule.consent)
 

@@ -9,7 +9,7 @@ from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.inference.generator import Scene
 from mien.inference.session import Session
-from mien.inference.target import FaceTarget, KnownPerson
+from mien.inference.target import FaceTarget
 from mien.media.provenance import PluginUse
 from mien.plugins.registry import Registry, known_distributions
 from mien.tracking.tracker import KEPT, TrackedFace
@@ -35,8 +35,8 @@ class Method:
     @property
     def action(self) -> str:
         """What it does to faces, as the provenance label says it; nothing of the seed."""
-        if isinstance(self.target, KnownPerson):
-            return f"faces drawn as {self.session.people[self.target.index]} (consent: {self.consent})"
+        if self.target is not None:
+            return f"faces drawn as {self.session.name_of(self.target)} (consent: {self.consent})"
         if self.session.run.model.hides:
             return f"faces hidden by {self.session.run.record.model}"
         return "faces drawn as people who do not exist"

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from mien.errors import MienError
 
@@ -34,11 +34,19 @@ class Swapped(_Person):
 
     action: Literal["swap"]
     run: str
-    """A run whose model draws people by name: its folder, or the name of an installed one."""
-    to: str
-    """Whom it draws: one of its people."""
+    """A run whose model draws people: its folder, the name of an installed one, or a model that needs no training."""
+    to: str | None = None
+    """Whom it draws: one of its people;"""
+    reference: tuple[Path, ...] = ()
+    """or whoever these images show, one face in each, for a model that draws a reference. One of the two is given."""
     consent: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     """Who agreed to it, and where that is written down. It stands in the label of every file."""
+
+    @model_validator(mode="after")
+    def _says_whom(self) -> "Swapped":
+        if (self.to is None) == (not self.reference):
+            raise ValueError("say whom it is to draw, either by to or by reference")
+        return self
 
 
 class Anonymized(_Person):
@@ -101,8 +109,10 @@ class PeoplePolicy(_Rule):
 
 def _beside(path: Path, rule: PersonRule) -> PersonRule:
     changes: dict[str, Any] = {"images": tuple(path.parent / image for image in rule.images)}
-    if isinstance(rule, Swapped) and (path.parent / rule.run).is_dir():
-        changes["run"] = str(path.parent / rule.run)
+    if isinstance(rule, Swapped):
+        changes["reference"] = tuple(path.parent / image for image in rule.reference)
+        if (path.parent / rule.run).is_dir():
+            changes["run"] = str(path.parent / rule.run)
     return rule.model_copy(update=changes)
 
 
@@ -118,7 +128,8 @@ def _not_understood(path: Path, error: ValidationError) -> MienError:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         what = "is no key that this table has"
     else:
-        what = first["msg"][:1].lower() + first["msg"][1:]
+        said = first["msg"].removeprefix("Value error, ")
+        what = said[:1].lower() + said[1:]
     return MienError(f"{path}: {where or 'the file'}: {what}.{hint}", f"For each person: {_EXAMPLE}.")
 
 

@@ -60,7 +60,7 @@ class Given:
 
     encoding: Tensor
     """float32 (D,): the mean of their encodings by the run's recognizer, at the length that its encodings usually
-    have."""
+    have; D = 0 for a model that draws without (`Model.needs_encodings`)."""
     faces: "Batch"
     """Their K faces, as the model gets any faces."""
 

@@ -304,13 +304,17 @@ class Session:
         """Raises MienError if the run's model does not draw that kind of people."""
         self._target_choice.require(kind)
 
+    def name_of(self, target: FaceTarget) -> str:
+        """Who that is, for a label."""
+        return self._target_choice.name_of(target)
+
     @property
     def _target_choice(self) -> TargetChoice:
         return TargetChoice(self.run, self.registry, self.detector, self.generator)
 
     def drawing(self, *targets: FaceTarget) -> "Session":
         """The same session, drawing all faces as that person, or each of its people as one of several."""
-        whom = " and ".join(dict.fromkeys(self._target_choice.name_of(target) for target in targets))
+        whom = " and ".join(dict.fromkeys(self.name_of(target) for target in targets))
         return replace(self.saying(f"faces drawn as {whom}"), generator=self.generator.drawing(*targets))
 
     def saying(self, action: str, *, is_generated: bool = True) -> "Session":

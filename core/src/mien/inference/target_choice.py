@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from mien.contracts.face import RgbImage
@@ -82,7 +83,7 @@ class TargetChoice:
 
     def given(self, images: Sequence[tuple[RgbImage, str]]) -> Given:
         """As `Session.given`."""
-        recognizer = Recognizer(self.registry, self.run.recognizer)
+        recognizer = Recognizer(self.registry, self.run.recognizer) if self.run.model.sees_encodings() else None
         crops = []
         for image, name in images:
             faces = self.detector.find(image)
@@ -92,9 +93,11 @@ class TargetChoice:
                     "Give an image that shows the person's face alone, and larger: crop it if others are beside it.",
                 )
             crops.append((image, faces[0]))
-        encodings = recognizer.encode([align(image, face) for image, face in crops])
+        encoding = np.zeros(0, np.float32)
+        if recognizer is not None:
+            encoding = recognizer.mean(recognizer.encode([align(image, face) for image, face in crops]))
         scenes = [Scene(image, untracked([face]), None) for image, face in crops]
-        return Given(torch.from_numpy(recognizer.mean(encodings)), self.generator.batch_of_scenes(scenes))
+        return Given(torch.from_numpy(encoding), self.generator.batch_of_scenes(scenes))
 
     def require(self, kind: TargetKind) -> None:
         """As `Session.require`."""

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien import Session, swap
+from mien import AnonymizeOptions, Session, anonymize, swap
 from mien.errors import MienError
 from mien.geometry.alignment import align
 from mien.media.images import read_image
+from mien.media.provenance import read_provenance
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
 from mien.testing.images import portraits
@@ -74,3 +75,30 @@ def test_hair_on_the_forehead_is_not_taken_along_and_skin_stays() -> None:
     bare = without_hair(fringe)
     assert np.abs(bare[: brows - 22, 60:196].astype(int) - shaded[: brows - 22, 60:196]).max() < 25
     assert np.abs(bare[brows + 40 :, 100:156].astype(int) - fringe[brows + 40 :, 100:156]).max() <= 2
+
+
+def test_one_of_two_is_drawn_as_whom_a_photograph_shows(tmp_path: Path) -> None:
+    """By a policy, with the consent in the label."""
+    both = np.zeros((len(STRANGER), 2 * SHOWN.shape[1], 3), np.uint8)
+    both[: len(SHOWN), : SHOWN.shape[1]], both[:, SHOWN.shape[1] :] = SHOWN, STRANGER
+    for name, image in (("two.png", both), ("stranger.png", STRANGER), ("shown.png", SHOWN)):
+        cv2.imwrite(str(tmp_path / name), image[..., ::-1])
+    (tmp_path / "policy.toml").write_text("""
+[default]
+action = "keep"
+
+[[people]]
+images = ["stranger.png"]
+action = "swap"
+run = "morph:restore=none"
+reference = ["shown.png"]
+consent = "both, on paper"
+""")
+    options = AnonymizeOptions(people=tmp_path / "policy.toml")
+    report = anonymize(tmp_path / "two.png", tmp_path / "out.png", method="morph", options=options)
+    assert not report.failures
+    made = read_provenance(tmp_path / "out.png")
+    assert made is not None and "a reference image shows (consent: both, on paper)" in made.action
+    drawn = np.ascontiguousarray(read_image(tmp_path / "out.png")[:, SHOWN.shape[1] :])
+    shown, before = encoded(SHOWN), encoded(STRANGER)
+    assert np.linalg.norm(encoded(drawn) - shown) < np.linalg.norm(before - shown) - 0.1
