@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument(
         "--no-copies", action="store_true", help="write the crops alone, without the study's small copies"
     )
+    parser.add_argument("--again", action="store_true", help="the same command once more, which finds all done")
     parser.add_argument("--compare-with-dlib", action="store_true", help="count dlib's faces with one upsampling")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -49,6 +50,13 @@ def main() -> None:
                 f"peak memory {peak / 1e6:.0f} MB (all processes)",
                 flush=True,
             )
+            if options.again:
+                seconds, work, _, peak = measured(preprocessing(dataset, options))
+                print(
+                    f"{count} images again: {seconds:.2f} s ({work:.2f} s of processor time), "
+                    f"peak memory {peak / 1e6:.0f} MB",
+                    flush=True,
+                )
             if options.compare_with_dlib and count == options.counts[0]:
                 no_face, found = missed_faces(dataset)
                 print(f"dlib with one upsampling: {found} images with a face; {1 - no_face / found:.2%} have one here")
