@@ -205,6 +205,9 @@ class Model(Plugin, nn.Module):
     Where it draws no references, what it draws is not judged by that one, unless the user asks for it."""
     blender: str | None = None
     """The blender that sets back what it draws, as a plugin choice, where the user names none; None: the default."""
+    extractor: str | None = None
+    """The extractor whose landmarks suit it best, as a plugin choice, where it draws without a run and the user names
+    none; None, or one that is not installed: the default."""
     faces_per_batch: int = 8
     """How many faces `generate` is given at once, at most."""
     inputs: ModelInputs

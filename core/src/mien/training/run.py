@@ -269,7 +269,7 @@ def untrained(choice: str, registry: Registry | None = None) -> TrainedRun:
         torch_version=str(torch.__version__),
         model=parsed.name,
         settings=config.model_dump(mode="json"),
-        extractor=registry.default("extractor"),
+        extractor=_extractor_for(model, registry),
         masker=registry.default("masker"),
         features="",
         alignment=model.alignment or AlignmentConfig(),
@@ -287,6 +287,12 @@ def untrained(choice: str, registry: Registry | None = None) -> TrainedRun:
     )
     digest = hashlib.sha256(str(PluginChoice(parsed.name, parsed.settings)).encode()).hexdigest()
     return TrainedRun(RunLocation(Path(choice), Path(choice)), record, model.eval(), digest)
+
+
+def _extractor_for(model: Model, registry: Registry) -> str:
+    if model.extractor and parse_choice(model.extractor).name in registry.names("extractor"):
+        return model.extractor
+    return registry.default("extractor")
 
 
 def needs_no_run(model: Model) -> bool:

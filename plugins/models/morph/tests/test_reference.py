@@ -43,6 +43,10 @@ def test_a_photograph_is_enough(tmp_path: Path) -> None:
     assert np.linalg.norm(drawn - before) > 0.5
 
 
+def test_whoever_drives_is_found_by_what_follows_lids(session: Session) -> None:
+    assert session.detector.choice == "blazeface"
+
+
 def test_the_images_say_who_it_is_and_in_which_order_they_come_does_not_matter(session: Session) -> None:
     flipped = np.ascontiguousarray(SHOWN[:, ::-1])
     one = session.swap(STRANGER, reference=[SHOWN])

@@ -120,6 +120,7 @@ class Morph(Model):
     needs_encodings: ClassVar[bool] = False
     needs_fit: ClassVar[bool] = False
     blender = "feather:color=none"
+    extractor = "blazeface"  # follows lids
     faces_per_batch = 4
     textures: Tensor
     shapes: Tensor
