@@ -23,7 +23,7 @@ import numpy as np
 from mien import ExtractorSet, MienError, Registry
 from mien.anonymization.search import default_extractors, search_frame, search_image
 from mien.contracts.face import Box, Face, RgbImage
-from mien.geometry.alignment import transform_points
+from mien.geometry.affine import transform_points
 from mien.geometry.boxes import box_of, center, growth, is_same_face
 from mien.media.discovery import find_sources
 from mien.media.images import read_image, write_image
@@ -79,13 +79,21 @@ def crowd(
     step = height_px * 2.2
     boxes = []
     for person, (x, y) in zip(people, _places(step, height_px, cut), strict=False):
-        to_crowd = _placed(person, height_px, angle, x, y)
-        small, to_portrait = _shrunk(person, height_px)
-        patch = cv2.warpAffine(small, to_crowd @ to_portrait, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
-        inside = cv2.warpAffine(_near(person), to_crowd, (WIDTH, HEIGHT), flags=cv2.INTER_NEAREST) > 0
-        image[inside] = patch[inside]
-        boxes.append(box_of(transform_points(to_crowd, person.box.corners)))
+        boxes.append(set_in(image, person, height_px, angle, x, y))
     return Crowd(name, image, boxes)
+
+
+def set_in(
+    image: RgbImage, person: Portrait, height_px: float, angle: float, x: float, y: float, opacity: float = 1.0
+) -> Box:
+    """Set a face into an image, which is changed: turned clockwise, its middle at (x, y). Returns its box."""
+    to_image = _placed(person, height_px, angle, x, y)
+    small, to_portrait = _shrunk(person, height_px)
+    size = image.shape[1::-1]
+    patch = cv2.warpAffine(small, to_image @ to_portrait, size, flags=cv2.INTER_LINEAR)
+    inside = cv2.warpAffine(_near(person), to_image, size, flags=cv2.INTER_NEAREST) > 0
+    image[inside] = np.round(opacity * patch[inside] + (1 - opacity) * image[inside]).astype(np.uint8)
+    return box_of(transform_points(to_image, person.box.corners))
 
 
 def _shrunk(person: Portrait, height_px: float) -> tuple[RgbImage, np.ndarray]:
