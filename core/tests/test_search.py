@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien import ExtractorSet, Registry
+from mien import AnonymizeOptions, ExtractorSet, Registry, anonymize
 from mien.anonymization.search import (
     STRIP_PX,
     FaceSearch,
@@ -17,6 +17,7 @@ from mien.anonymization.search import (
     follower_of,
     search_frame,
     search_image,
+    search_turned,
 )
 from mien.anonymization.verification import FRAMES_CHECKED, LeakSearch, frames_searched
 from mien.anonymization.views import EDGES, Edge, View, in_square_pixels, in_stored_pixels, joined, without_repeated
@@ -25,7 +26,8 @@ from mien.geometry.boxes import center, edges, growth, is_same_face
 from mien.inference.detector import FaceDetector
 from mien.media.images import read_image
 from mien.media.video_reader import VideoSource
-from mien.testing import portraits
+from mien.media.video_writer import VideoSink
+from mien.testing import no_face, portraits
 from mien.tracking.tracker import untracked
 from mien.workers.threads import Stopwatch
 
@@ -33,6 +35,9 @@ DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 TWO = DATA / "clips" / "two_people_2s_audio.mp4"
 NO_FACE = DATA / "images" / "noface" / "rocket.jpg"
 FACE_PX = 24
+FRAMES, COMES_IN, HEAD_AT = 42, 12, (370, 160)
+UNCHANGED = 4.0
+"""Mean difference, of 255, below which a face is as it was: encoding alone changes it by 1 to 2."""
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +107,26 @@ def test_faces_on_their_side_and_upside_down_are_found(extractors: ExtractorSet,
     image, boxes = crowd(extractors, 48, turns)
     faces = search_image(image, extractors)
     assert all(is_found(box, faces) for box in boxes)
+
+
+@pytest.mark.parametrize("face_px", [20, 24, 60])
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_frame_is_searched_turned(extractors: ExtractorSet, face_px: int, turns: int) -> None:
+    image, boxes = crowd(extractors, face_px, turns)
+    faces = search_turned(image, extractors, 4 - turns)
+    assert len(faces) == len(boxes) and all(is_found(box, faces) for box in boxes)
+
+
+def test_who_is_known_is_not_found_again_in_a_turned_frame(extractors: ExtractorSet) -> None:
+    image, _ = crowd(extractors, 60)
+    known = [face for face in search_frame(image, extractors) if face.score >= SURELY_A_FACE]
+    assert len(known) == 2
+    assert all(search_turned(image, extractors, turns, known) == [] for turns in (1, 2, 3))
+
+
+def test_nothing_is_taken_for_a_face_in_a_turned_frame_where_none_is(extractors: ExtractorSet) -> None:
+    for image in (no_face(), read_image(NO_FACE)):
+        assert all(search_turned(image, extractors, turns) == [] for turns in (1, 2, 3))
 
 
 @pytest.mark.parametrize("share", [0.5, 0.65])
@@ -232,6 +257,43 @@ def test_of_a_clip_few_frames_are_searched_in_full_and_nobody_is_lost(search: Fa
     for _, faces in frames:
         sure = [face for face in faces if face.score >= SURELY_A_FACE]
         assert len(sure) >= 2 and all(face.landmarks is not None for face in sure[:2])
+
+
+@pytest.fixture(scope="module")
+def joined_by_a_head(extractors: ExtractorSet, tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[Path, Box]]:
+    """Quarter turns → a clip of two people into which a head so turned comes, and where it is."""
+    clips = {}
+    for turns in (1, 2, 3):
+        path, video = tmp_path_factory.mktemp("clip") / "clip.mp4", VideoSource(TWO)
+        head, (box, _) = crowd(extractors, FACE_PX, turns)
+        top, left = (round(value - 1.5 * FACE_PX) for value in reversed(center(box)))
+        part = head[top : top + 3 * FACE_PX, left : left + 3 * FACE_PX]
+        with VideoSink(path, video, synthetic=None) as sink:
+            for frame in video.frames(0, FRAMES):
+                image = frame.image.copy()
+                if frame.index >= COMES_IN:
+                    image[HEAD_AT[1] : HEAD_AT[1] + len(part), HEAD_AT[0] : HEAD_AT[0] + len(part)] = part
+                sink.write(image, frame.pts, frame.duration)
+        low, high = edges(box) - (left, top) + HEAD_AT
+        clips[turns] = (path, Box(*low, *high))
+    return clips
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_head_that_comes_in_is_left_in_no_frame(
+    search: FaceSearch, joined_by_a_head: dict[int, tuple[Path, Box]], turns: int, tmp_path: Path
+) -> None:
+    clip, box = joined_by_a_head[turns]
+    found = [is_found(box, faces) for _, faces in searched(search, clip)]
+    assert not any(found[:COMES_IN]) and sum(found[COMES_IN:]) >= 0.5 * (FRAMES - COMES_IN)
+    report = anonymize(clip, tmp_path / "out.mp4", method="blocks", options=AnonymizeOptions(check=False))
+    assert report.frames_hidden == 0
+    rows, columns = (slice(round(low), round(high)) for low, high in ((box.top, box.bottom), (box.left, box.right)))
+    changes = [
+        float(cv2.absdiff(before.image[rows, columns], after.image[rows, columns]).mean())
+        for before, after in zip(VideoSource(clip).frames(), VideoSource(tmp_path / "out.mp4").frames(), strict=True)
+    ]
+    assert min(changes[COMES_IN:]) > UNCHANGED
 
 
 def test_a_face_that_nobody_knew_of_is_a_leak(search: FaceSearch) -> None:

@@ -66,6 +66,18 @@ def distance(face: TrackedFace, truth: Face) -> float:
     return float(np.linalg.norm(face.landmarks - truth.landmarks, axis=1).mean() / size)
 
 
+def test_a_face_whose_box_lies_on_its_side_in_some_frames_stays_one(found: Found) -> None:
+    def on_its_side(face: Face) -> Face:
+        box, quarter = face.box, (face.box.bottom - face.box.top - (face.box.right - face.box.left)) / 2
+        lying = Box(box.left - quarter, box.top + quarter, box.right + quarter, box.bottom - quarter, -90.0)
+        return replace(face, box=lying)
+
+    turned = [
+        (frame, [on_its_side(face) if frame.index % 10 > 4 else face for face in faces]) for frame, faces in found
+    ]
+    assert {face.track for _, faces in follow(turned) for face in faces} == {0}
+
+
 def test_every_frame_comes_out_once_in_order_with_its_face(found: Found) -> None:
     tracked = list(follow(iter(found)))
     assert [frame.index for frame, _ in tracked] == list(range(40))

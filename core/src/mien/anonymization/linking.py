@@ -28,7 +28,7 @@ from mien.workers.threads import ordered_map
 
 AROUND = 1.0
 """A face that is lost is searched so many times its size around its last place on each side,"""
-AROUND_SIZES_PX = (24, 64)
+AROUND_SIZES_PX = (48, 64)
 """with the square there resampled so that the face has a size within these."""
 MAX_STEP = 1.0
 """From one frame to the next a face moves less than this share of its size,"""

@@ -108,7 +108,7 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
                     continue
                 margin = margin_seconds if last_seen.sure else min(margin_seconds, DOUBTFUL_SECONDS)
                 if step < 0 and last_seen.sure and margin > 0:
-                    margin = max(margin, _seconds_unseen(analysis, first))
+                    margin = max(margin, _seconds_unseen(analysis, person, first))
                 for index in _near(analysis, start, step, margin):
                     if any(face.track == person for face in analysis.faces[index]):
                         break
@@ -239,15 +239,20 @@ def _appearances(analysis: VideoAnalysis) -> dict[int, list[tuple[int, int]]]:
     return dict(appearances)
 
 
-def _seconds_unseen(analysis: VideoAnalysis, first: int) -> float:
-    """For how long a face that is seen first in that frame may have been there for a search from all sides only."""
-    found_by = next((index for index in analysis.wide if index >= first), None)
+def _seconds_unseen(analysis: VideoAnalysis, person: int, first: int) -> float:
+    """For how long a face that is seen first in that frame may have been there for a search from all sides only, or
+    for a search turned, if that is how it was found."""
     before = next((index for index in reversed(analysis.wide) if index < first), None)
-    if found_by is None or before is None or found_by - first > FOLLOWED_BACK_FRAMES:
+    if before is None:
         return 0.0
-    if analysis.shots[found_by] != analysis.shots[first]:
-        return 0.0
-    return analysis.seconds[first] - analysis.seconds[before]
+    for index in range(first, min(first + FOLLOWED_BACK_FRAMES + 1, len(analysis.faces))):
+        if analysis.shots[index] != analysis.shots[first]:
+            break
+        if index in analysis.wide or any(
+            face.track == person and face.box.angle_degrees != 0 for face in analysis.faces[index]
+        ):
+            return analysis.seconds[first] - analysis.seconds[before]
+    return 0.0
 
 
 def _near(analysis: VideoAnalysis, start: int, step: int, margin_seconds: float) -> Iterator[int]:

@@ -7,17 +7,19 @@ are none: what is surely a face is drawn anew, the rest is hidden (`SURELY_A_FAC
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.anonymization.linking import LinkedFrames, Linker, SearchedFrame
-from mien.anonymization.views import EDGES, View, in_stored_pixels, joined, without_repeated
+from mien.anonymization.views import EDGES, View, in_stored_pixels, joined, without_known, without_repeated
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Face, RgbImage
 from mien.errors import MienError
+from mien.geometry.boxes import is_same_face
+from mien.geometry.closeup import found_in_closeup
 from mien.inference.detector import FaceDetector
 from mien.media.video_reader import Frame, VideoSource
 from mien.plugins.choice import parse_choices
@@ -48,6 +50,17 @@ STRIP_PX, BEYOND_PX = 640, 160
 """that reach so far into the image, and so far beyond its border: larger faces are seen in the smaller view."""
 MIRRORED_IN_FRAMES = 0.03
 """The same for the frames of a video that are searched in full."""
+TURNED_IN_FRAMES = 0.7
+"""These are also searched turned, so many times as large: faces from 20 px on are found on their side,"""
+LEAST_TURNED_SCORE = 0.6
+"""if they have this score in a look closer, too."""
+CLOSER = 1.0
+"""That look shows so many times the face's size around it on each side,"""
+CLOSER_SIZES_PX = (48, 64)
+"""laid level, at a size within these."""
+TURNS_IN_ORDER: tuple[Sequence[int], ...] = ((), (1,), (3,), (), (2,))
+"""In which quarter turns, counterclockwise: one frame in the first of these, the next in the second, and so on."""
+ALL_TURNS = (1, 2, 3)
 
 SECONDS_BETWEEN_SEARCHES = 0.34
 """Frames of a video that are searched in full are no further apart,"""
@@ -123,6 +136,26 @@ def search_frame(image: RgbImage, extractors: ExtractorSet) -> list[Face]:
     return View.of(image, 1.0, mirrored=MIRRORED_IN_FRAMES).find(extractors.find_by_first)
 
 
+def search_turned(
+    image: RgbImage, extractors: ExtractorSet, turns: int, known: Sequence[Face] = (), scale: float = TURNED_IN_FRAMES
+) -> list[Face]:
+    """What is a face in a frame turned by quarter turns counterclockwise: found there by the first extractor, so many
+    times as large, and once more in a look closer, whose score it has.
+
+    known: faces of the image; of them, those that are sure are not found again, nor are parts of them. A turned view
+    makes faces of more than an upright one does; looked at closer, these are none.
+    """
+    found = View.of(image, scale, quarter_turns=turns).find(extractors.find_by_first)
+    faces: list[Face] = []
+    for face in without_known(found, known):
+        closer = found_in_closeup(image, face, extractors.find_by_first, margin=CLOSER, sizes_px=CLOSER_SIZES_PX)
+        there = [other for other in without_known(closer, known) if is_same_face(other.box, face.box)]
+        score = max((other.score for other in there), default=0.0)
+        if score >= LEAST_TURNED_SCORE:
+            faces.append(replace(face, score=score))
+    return faces
+
+
 @dataclass(frozen=True, slots=True)
 class FaceSearch:
     """Searches images and videos for all that may be faces."""
@@ -166,6 +199,8 @@ class FaceSearch:
         - Frames no further apart than `SECONDS_BETWEEN_SEARCHES`, and the two at each cut, are searched in full; every
           fifteenth of them, and those after cuts, as single images are. In mode "thorough" every frame is searched in
           full.
+        - Of these the others are searched turned, too: of five that follow each other, one by 90 degrees, one by 270, one
+          by 180; the last one of a shot by all three.
         - All others are looked at by the follower; where faces are only hidden, every other one, and in those between a
           face is taken to lie between its places in the frames beside.
         - A face that was found in a frame is searched in the next and in the one before, measured at its place or
@@ -200,14 +235,21 @@ class FaceSearch:
         if self.follower is not None and seen.is_looked_at:
             seen.faces = list(self.follower.find(seen.view))
         if task.in_full:
-            self._search_in_full(seen, wide=task.wide)
+            self._search_in_full(seen, wide=task.wide, turns=task.turns)
         return seen
 
-    def _search_in_full(self, seen: SearchedFrame, *, wide: bool = False) -> int:
+    def _search_in_full(self, seen: SearchedFrame, *, wide: bool = False, turns: Sequence[int] = ()) -> int:
         """Add what a full search finds beside what is known. Returns how many faces came in."""
         found = self._search_wide(seen.view) if wide else self._by_one(search_frame, seen.view)
         before = len(seen.faces)
-        seen.faces = without_repeated(self.measure(seen.view, joined(seen.faces, found)))
+        faces = joined(seen.faces, found)
+        if wide and TURNED_SIDE_PX["frame"] < max(seen.view.shape[:2]):
+            turns = ALL_TURNS  # the turned views were smaller
+        scale = TURNED_IN_FRAMES if len(turns) < len(ALL_TURNS) else 1.0
+        for each in turns:
+            look = partial(search_turned, turns=each, known=faces, scale=scale)
+            faces = joined(faces, self._by_one(look, seen.view))
+        seen.faces = without_repeated(self.measure(seen.view, faces))
         seen.is_searched = True
         return len(seen.faces) - before
 
@@ -247,6 +289,8 @@ class _Task:
     look: bool
     in_full: bool
     wide: bool
+    turns: Sequence[int]
+    """In which quarter turns it is searched, too."""
 
 
 def _tasks(
@@ -262,19 +306,29 @@ def _tasks(
         begins = before is None or is_cut(before, signature)
         before = signature
         if waiting is not None:
-            yield replace(waiting, in_full=True) if begins else waiting
-        is_end = begins or frame.index == last
+            ends = replace(waiting, in_full=True, turns=() if waiting.wide else ALL_TURNS)
+            yield ends if begins else waiting
+        is_last = frame.index == last
+        in_full = begins or is_last or search == "thorough" or frame.index % every == 0
+        wide = begins or frame.index % (every * WIDE_EVERY) == 0
+        number = frame.index if search == "thorough" else frame.index // every
         waiting = _Task(
             frame,
             signature,
             shape,
             begins,
             look=exact or frame.index % 2 == 0,
-            in_full=is_end or search == "thorough" or frame.index % every == 0,
-            wide=begins or frame.index % (every * WIDE_EVERY) == 0,
+            in_full=in_full,
+            wide=wide,
+            turns=() if wide or not in_full else ALL_TURNS if is_last else _turns(number),
         )
     if waiting is not None:
         yield waiting
+
+
+def _turns(number: int) -> Sequence[int]:
+    """In which quarter turns the so many-th frame that is searched in full is searched, too; number 0 is wide."""
+    return TURNS_IN_ORDER[(number % WIDE_EVERY - 1) % len(TURNS_IN_ORDER)]
 
 
 def _in_stored_pixels(seen: SearchedFrame, pixel_shape: float) -> tuple[SearchedFrame, list[Face]]:

@@ -22,6 +22,7 @@ _TURNED_BACK = (
 """Places in an image turned counterclockwise 0, 1, 2 and 3 times to those before; 1 in the last column stands for the
 last column or row."""
 
+_ROTATIONS = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
 
 SAME_LANDMARKS = 0.05
 """Landmarks that lie apart by less than this share of a box's longer side are one face's, measured twice."""
@@ -64,7 +65,7 @@ class View:
         back = np.array(_TURNED_BACK[quarter_turns], np.float64)
         linear, shift = back[:, :2], back[:, 2] * (columns - 1, rows - 1) - border
         to_image = np.column_stack([factors[:, None] * linear, (shift + 0.5) * factors - 0.5])
-        turned = np.ascontiguousarray(np.rot90(seen, quarter_turns)).astype(np.uint8, copy=False)
+        turned = _turned(np.ascontiguousarray(seen).astype(np.uint8, copy=False), quarter_turns)
         return cls(turned, to_image, float(factors.mean()), quarter_turns, border > 0, (width, height))
 
     @classmethod
@@ -120,6 +121,11 @@ class View:
         )
 
 
+def _turned(image: RgbImage, quarter_turns: int) -> RgbImage:
+    how = _ROTATIONS[quarter_turns]
+    return image if how is None else np.asarray(cv2.rotate(image, how), np.uint8)
+
+
 def joined(known: Sequence[Face], more: Sequence[Face]) -> list[Face]:
     """The known faces and those of another view that are not among them, nor a part of one that is sure.
 
@@ -136,6 +142,12 @@ def joined(known: Sequence[Face], more: Sequence[Face]) -> list[Face]:
             stays = faces[same].landmarks is not None or faces[same].score >= SURELY_A_FACE
             faces[same] = replace(faces[same], score=face.score) if stays else face
     return faces
+
+
+def without_known(found: Sequence[Face], known: Sequence[Face]) -> list[Face]:
+    """Finds that are neither one of the known faces that are sure, nor a part of one."""
+    sure = [face for face in known if face.score >= SURELY_A_FACE]
+    return [face for face in found if not any(is_same_face(face.box, one.box) or _is_part(face, one) for one in sure)]
 
 
 def without_repeated(faces: Sequence[Face]) -> list[Face]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import SURELY_A_FACE, Affine, Box, Face, Landmarks, RgbImage
 from mien.geometry.affine import transform_points, warp
-from mien.geometry.boxes import box_distance, box_of, center, growth, longer_side, united, weighted_mean
+from mien.geometry.boxes import box_distance, box_of, center, growth, longer_side, united, upright, weighted_mean
 from mien.media.video_reader import Frame
 
 MAX_GAP_FRAMES = 5
@@ -230,7 +230,9 @@ def _matched(faces: Sequence[Face], tracks: dict[int, _Track], position: int) ->
     pairs: list[tuple[float, int, int]] = []
     for number, face in enumerate(faces):
         for track, last in tracks.items():
-            step = box_distance(last.box, face.box) / max(longer_side(last.box), longer_side(face.box))
+            # Of a face on its side, one frame's box may lie on its side, too, and the next one's not.
+            moved_px = box_distance(upright(last.box), upright(face.box))
+            step = moved_px / max(longer_side(last.box), longer_side(face.box))
             if step < MAX_STEP * min(position - last.found[-1], 2) and growth(last.box, face.box) < MAX_GROWTH:
                 pairs.append((step, number, track))
     track_of: dict[int, int] = {}
