@@ -199,8 +199,8 @@ class FaceSearch:
         - Frames no further apart than `SECONDS_BETWEEN_SEARCHES`, and the two at each cut, are searched in full; every
           fifteenth of them, and those after cuts, as single images are. In mode "thorough" every frame is searched in
           full.
-        - Of these the others are searched turned, too: of five that follow each other, one by 90 degrees, one by 270, one
-          by 180; the last one of a shot by all three.
+        - Of these the others are searched turned, too: of five that follow each other, one by 90 degrees, one by 270,
+          one by 180; the last one of a shot by all three.
         - All others are looked at by the follower; where faces are only hidden, every other one, and in those between a
           face is taken to lie between its places in the frames beside.
         - A face that was found in a frame is searched in the next and in the one before, measured at its place or
