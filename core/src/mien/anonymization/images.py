@@ -182,4 +182,4 @@ def _verify(path: Path, scene: Scene[_Treated], session: Session, policy: Policy
         distances = distances_to_originals(
             read_image(path), faces, originals, policy.search, policy.methods, recognizer
         )
-    return Check(tuple(distances), recognizer.same_person_below)
+    return policy.check_of(distances, recognizer)

@@ -15,7 +15,7 @@ from mien.anonymization.pseudonyms import Pseudonyms
 from mien.anonymization.search import FaceSearch, Search
 from mien.anonymization.staged_output import StagedOutput
 from mien.anonymization.treatment import Treatment
-from mien.anonymization.verification import FRAMES_CHECKED, HIDDEN_COMPARED, LeakSearch
+from mien.anonymization.verification import FRAMES_CHECKED, HIDDEN_COMPARED, HIDDEN_LIMIT, LeakSearch
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.inference.generator import Scene
@@ -145,6 +145,11 @@ class Policy:
         """In how many frames of a video, at most, faces are compared with the original ones."""
         return FRAMES_CHECKED if self.methods.draw_anybody else HIDDEN_COMPARED
 
+    def check_of(self, distances: Sequence[float], recognizer: Recognizer) -> Check:
+        """What the comparison of new faces with the original ones says."""
+        limit = recognizer.same_person_below * (1.0 if self.methods.draw_anybody else HIDDEN_LIMIT)
+        return Check(tuple(distances), limit)
+
     @property
     def encodes_images(self) -> bool:
         """Whether it matters who somebody in an image is, apart from what is compared afterwards."""
@@ -191,11 +196,13 @@ class Policy:
         if check is None or check.share_verified <= self.options.max_verified:
             return self.outputs.accept(draft, job.output), None, ""
         aside = self.outputs.reject(draft, job.output)
+        # Another seed hides nobody in another way.
+        another = f"--seed {self.seed + 1}, another --with" if self.methods.draw_anybody else "--with solid"
         why = MienError(
             f"{job.output} was not written: {check.verified} of {check.faces} compared faces are still taken for the "
             f"person who was filmed (distance down to {check.smallest_distance:.2f}; the same person below "
             f"{check.same_person_below:g}). It was put in {aside}.",
-            f"--seed {self.seed + 1}, another --with, or --max-verified {check.share_verified:.2f}",
+            f"{another}, or --max-verified {check.share_verified:.2f}",
         )
         return None, aside, str(why)
 

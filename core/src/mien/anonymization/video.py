@@ -253,7 +253,7 @@ def _looked_at_again(
                 with session.clock.running("check"):
                     distances += distances_of_measured(seen.frame.image, seen.landmarks, originals, recognizer)
             session.progress.advance(1)
-    return found, Check(tuple(distances), recognizer.same_person_below) if recognizer else None
+    return found, policy.check_of(distances, recognizer) if recognizer else None
 
 
 def _frames_to_compare(analysis: VideoAnalysis, redaction: Redaction, most: int) -> set[int]:

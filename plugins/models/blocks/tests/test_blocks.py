@@ -1,13 +1,18 @@
 """What blocks leave of a head."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 
-from mien import Session, SessionOptions, make_model
+from mien import Session, SessionOptions, anonymize, make_model
 from mien.contracts.model import Batch, ModelInputs
 from mien.contracts.target import Synthetic
+from mien.media.images import write_image
 from mien.plugins.registry import Registry
 from mien.testing import ModelContract, portraits
+from mien.tracking.recognizer import Recognizer
 
 
 class TestBlocks(ModelContract):
@@ -49,3 +54,12 @@ def test_inside_its_outline_nothing_of_the_head_shines_through():
         assert np.mean(np.array(apart) == 0) > 0.6 and np.mean(np.array(apart) <= 4) > 0.8
         corner = hidden[:2, :2]
         assert (corner == image[:2, :2]).all()
+
+
+def test_what_a_recognizer_says_of_a_hidden_face_counts_below_its_limit(tmp_path: Path) -> None:
+    """A head under one color lies at the limit for some people."""
+    write_image(tmp_path / "a.png", portraits()[0].image, synthetic=None)
+    report = anonymize(tmp_path / "a.png", tmp_path / "b.png", method="blocks")
+    assert report.check is not None
+    assert report.check.same_person_below == pytest.approx(0.9 * Recognizer(Registry()).same_person_below)
+    assert report.check.faces == 1 and report.check.verified == 0
