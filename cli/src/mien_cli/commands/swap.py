@@ -1,4 +1,4 @@
-"""`mien swap`: the faces of images and videos, drawn as a person of a run."""
+"""`mien swap`: the faces of images and videos, drawn as a person of a run, or as whom images show."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +42,7 @@ def swap(
         list[Path] | None,
         typer.Option(
             metavar="IMAGE",
-            help="Whom to draw instead, if the model can: an image that shows somebody's face. Several show more of "
+            help="Instead of --to, if the model can: an image of whom to draw, one face in it. Several show more of "
             "them: repeat it.",
         ),
     ] = None,

@@ -122,7 +122,7 @@ class ModelContract(PluginContract):
         if kind == "synthetic":
             return Synthetic(rows)
         generator = torch.Generator().manual_seed(number)
-        encoding = torch.rand(_ENCODING, generator=generator).to(batch.images.device)
+        encoding = torch.rand(_ENCODING if model.sees_encodings() else 0, generator=generator).to(batch.images.device)
         shown = batch.rows(torch.tensor([number % len(batch)], device=rows.device))
         return Reference(torch.zeros_like(rows), (Given(encoding, shown),))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien import AnonymizeOptions, Session, anonymize, swap
+from mien import AnonymizeOptions, Session, SessionOptions, anonymize, swap
 from mien.errors import MienError
 from mien.geometry.alignment import align
 from mien.media.images import read_image
@@ -45,6 +45,30 @@ def test_a_photograph_is_enough(tmp_path: Path) -> None:
 
 def test_whoever_drives_is_found_by_what_follows_lids(session: Session) -> None:
     assert session.detector.choice == "blazeface"
+
+
+def test_a_reference_without_landmarks_is_refused() -> None:
+    boxes_alone = Session.open("morph", options=SessionOptions(extractor="centerface"))
+    with pytest.raises(MienError, match="landmarks"):
+        boxes_alone.swap(STRANGER, reference=[SHOWN])
+
+
+@pytest.mark.parametrize("change", ["gray", "alpha", "sixteen bits", "small"])
+def test_a_reference_may_be_any_image(tmp_path: Path, change: str) -> None:
+    bgr = np.ascontiguousarray(SHOWN[..., ::-1])
+    image: NDArray[np.uint8 | np.uint16] = {
+        "gray": cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY),
+        "alpha": cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA),
+        "sixteen bits": bgr.astype(np.uint16) * 257,
+        "small": cv2.resize(bgr, (90, 90)),
+    }[change]
+    cv2.imwrite(str(tmp_path / "reference.png"), image)
+    cv2.imwrite(str(tmp_path / "stranger.png"), STRANGER[..., ::-1])
+    report = swap(
+        "morph:restore=none", tmp_path / "stranger.png", tmp_path / "out.png", reference=[tmp_path / "reference.png"]
+    )
+    assert report.faces == 1
+    assert np.linalg.norm(encoded(read_image(tmp_path / "out.png")) - encoded(STRANGER)) > 0.4
 
 
 def test_the_images_say_who_it_is_and_in_which_order_they_come_does_not_matter(session: Session) -> None:

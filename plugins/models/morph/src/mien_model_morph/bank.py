@@ -181,6 +181,9 @@ class FittedPerson:
             del self._pictures[crowded], self._details[crowded]
             self._measures = np.delete(self._measures, crowded, axis=0)
 
+    def __len__(self) -> int:
+        return len(self._pictures)
+
     @property
     def landmarks(self) -> NDArray[np.float32]:
         """float32 (N, 68, 2)."""

@@ -37,7 +37,7 @@ from mien_model_morph.sharpness import as_sharp
 from mien_model_morph.warp import closed, from_frame
 
 _REMEMBERED = 32
-"""Of so many synthetic people the mixture is kept."""
+"""Of so many people, those drawn last, what they are drawn from is kept."""
 
 
 class MorphConfig(PluginConfig):
@@ -60,13 +60,15 @@ class MorphConfig(PluginConfig):
     its own, in standard deviations of some hundred people who never existed. 0: not at all; then it is exaggerated as
     those of a run's people are."""
     pictures: int = Field(default=64, ge=1, le=1024)
-    """In `mien train`: how many pictures of each person a bank keeps; those whose expressions and poses differ most."""
+    """How many pictures of each person a bank keeps, and of a reference; those whose expressions and poses differ
+    most."""
     restore: str = "restore:seen_px=72"
-    """In `mien train`: the enhancers by which the pictures of people who were small in them or out of focus are made
-    sharp, half a second to two each on a processor; none: they are left as they are."""
+    """The enhancers by which the pictures of people who were small in them or out of focus are made sharp in
+    `mien train`, and those of a reference before it is drawn, half a second to two each on a processor; none: they are
+    left as they are."""
     inner_mouth: bool = True
-    """Whether the inside of a known person's mouth, where it opens as none of their pictures shows, is that of somebody
-    of openpeople, who never existed; false: it is that of the picture which comes nearest."""
+    """Whether the inside of the mouth of a known person or a reference, where it opens as none of their pictures shows,
+    is that of somebody of openpeople, who never existed; false: it is that of the picture which comes nearest."""
 
 
 class Person(Protocol):
@@ -221,7 +223,7 @@ class Morph(Model):
         return self._remembered((kind, number), made)
 
     def _given(self, given: Given) -> Person:
-        """Somebody by their reference images; where no landmarks are known, they are those of the mean face."""
+        """Somebody by their reference images. Raises MienError if of none of them the landmarks are known."""
         faces = given.faces
         landmarks = faces.landmarks.cpu().numpy().astype(np.float64)
         images = np.ascontiguousarray(to_uint8_images(faces.images))
@@ -229,7 +231,10 @@ class Morph(Model):
         def made() -> Person:
             pictures = FittedPerson(self.config.pictures)
             for image, at in zip(images, landmarks, strict=True):
-                pictures.add(image, _known(at, faces.size).astype(np.float32))
+                if np.isfinite(at).all():
+                    pictures.add(image, at.astype(np.float32))
+            if not len(pictures):
+                raise MienError("No reference image shows a face whose landmarks are known.", "--extractor blazeface")
             shapes = pictures.landmarks
             (person,) = fitted_bank(np.zeros(len(shapes), np.int64), shapes, pictures.textures(self._restoring()))
             others = self._banked() if len(self.owners) else []
@@ -240,12 +245,11 @@ class Morph(Model):
         return self._remembered(("reference", shown.hexdigest()), made)
 
     def _remembered(self, key: tuple[TargetKind, int | str], made: Callable[[], Person]) -> Person:
-        if key not in self._people:
-            person = made()
-            if len(self._people) >= _REMEMBERED:
-                self._people.pop(next(iter(self._people)))
-            self._people[key] = person
-        return self._people[key]
+        person = self._people.pop(key, None) or made()
+        if len(self._people) >= _REMEMBERED:
+            self._people.pop(next(iter(self._people)))
+        self._people[key] = person
+        return person
 
     def _restoring(self) -> EnhancerSet:
         """What is done to pictures of somebody who is small in them or out of focus."""
@@ -258,7 +262,10 @@ class Morph(Model):
         places = np.flatnonzero(np.unique(self.owners.cpu().numpy()) == number)
         if not len(places):
             name = self.inputs.people[number]
-            raise MienError(f"The run has no picture of {name} whose landmarks are known.", "mien train morph DATASET")
+            raise MienError(
+                f"The run has no picture of {name} whose landmarks are known.",
+                "mien preprocess DATASET --extractor blazeface, then mien train morph DATASET",
+            )
         bank = self._banked()
         if self._drivers is None:
             self._drivers = Drivers(bank)

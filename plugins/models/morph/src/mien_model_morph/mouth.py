@@ -12,8 +12,8 @@ from mien_model_morph.expression import INSIDE, MOUTH, at_rest, distances, share
 from mien_model_morph.frame import FRAME_PX, frame_points, regions
 
 _FROM, _ALONE = 0.4, 0.7
-"""By what share of the own pictures' distance (squared, in widths of the measures, and 1 more) the other's are nearer
-until something of the other's is shown, and from where on nothing but it."""
+"""The other's is shown from where (own − other) / (own + 1) is so large, and alone from where it is so large: own and
+other are how far the nearest pictures are from what is wanted, squared, in widths of the measures."""
 _CENTERED = [1, 2]
 """Measures of a mouth that say as much of who somebody is as of what they do: its width and its lift."""
 _WHITEST, _WHITE_PERCENT = 1.9, 90
