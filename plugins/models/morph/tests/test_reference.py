@@ -71,6 +71,12 @@ def test_a_reference_may_be_any_image(tmp_path: Path, change: str) -> None:
     assert np.linalg.norm(encoded(read_image(tmp_path / "out.png")) - encoded(STRANGER)) > 0.4
 
 
+def test_a_name_and_an_image_at_once_are_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), STRANGER[..., ::-1])
+    with pytest.raises(MienError, match="Both --to and --reference"):
+        swap("morph", tmp_path / "a.png", tmp_path / "b.png", "anna", reference=[tmp_path / "a.png"])
+
+
 def test_the_images_say_who_it_is_and_in_which_order_they_come_does_not_matter(session: Session) -> None:
     flipped = np.ascontiguousarray(SHOWN[:, ::-1])
     one = session.swap(STRANGER, reference=[SHOWN])
