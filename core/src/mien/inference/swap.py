@@ -166,7 +166,7 @@ def _targets(session: Session, to: str | Sequence[str] | None, reference: Sequen
     if not reference:
         return session.targets_of(to)
     if to:
-        raise MienError("Both --to and --reference say whom to draw.", "--to PERSON or --reference IMAGE, without the other")
+        raise MienError("Both --to and --reference say whom to draw.", "--to PERSON, or --reference IMAGE alone")
     if session.person_filter and len(session.person_filter.people) > 1:
         raise MienError(
             "All images of --reference show one person, and so they replace one.",
