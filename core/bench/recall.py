@@ -6,7 +6,8 @@ PORTRAITS: folders of pictures that show one face each. Their faces are shrunk, 
 or to the border so that it cuts them, so that their number and their places are known, and not what some extractor
 says. A face is found where a box lies on it (`is_same_face`, or its middle within the face and its size within a
 factor of 3). Compared are single extractors as one types them, and `mien.anonymization.search` as images and frames
-are searched by it. `--noface`: pictures without any face: what is found there is a false alarm. `--save` writes
+are searched by it: a frame upright; upright and in each of three turns, as frames of one second are, one after the
+other; and from all sides. `--noface`: pictures without any face: what is found there is a false alarm. `--save` writes
 the crowds. Seconds are those of one process, per megapixel.
 """
 
@@ -21,7 +22,14 @@ import cv2
 import numpy as np
 
 from mien import ExtractorSet, MienError, Registry
-from mien.anonymization.search import default_extractors, search_frame, search_image
+from mien.anonymization.search import (
+    ALL_TURNS,
+    default_extractors,
+    search_frame,
+    search_image,
+    search_turned,
+)
+from mien.anonymization.views import joined
 from mien.contracts.face import Box, Face, RgbImage
 from mien.geometry.affine import transform_points
 from mien.geometry.boxes import box_of, center, growth, is_same_face
@@ -159,6 +167,14 @@ def crowds(people: Sequence[Portrait], background: RgbImage) -> Iterator[Crowd]:
             yield crowd(f"{height} px, {cut:.0%} cut off", people, height, 0, background, cut)
 
 
+def search_three_frames(image: RgbImage, extractors: ExtractorSet) -> list[Face]:
+    """What is found within a second in frames that show that: each is searched upright and in one of three turns."""
+    faces = search_frame(image, extractors)
+    for turns in ALL_TURNS:
+        faces = joined(faces, search_turned(image, extractors, turns, faces))
+    return faces
+
+
 def searches(choices: Sequence[str]) -> dict[str, Callable[[RgbImage], Sequence[Face]]]:
     """Each way of searching, by its name."""
     ways: dict[str, Callable[[RgbImage], Sequence[Face]]] = {
@@ -166,6 +182,8 @@ def searches(choices: Sequence[str]) -> dict[str, Callable[[RgbImage], Sequence[
     }
     of_anonymize = ExtractorSet(default_extractors(Registry()), Registry())
     ways["search of a frame"] = lambda image: search_frame(image, of_anonymize)
+    ways["search of a frame, turned"] = lambda image: search_three_frames(image, of_anonymize)
+    ways["search of a frame from all sides"] = lambda image: search_image(image, of_anonymize, "frame")
     ways["search of an image"] = lambda image: search_image(image, of_anonymize)
     return ways
 

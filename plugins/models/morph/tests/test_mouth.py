@@ -33,7 +33,7 @@ def somebody(*, inner_mouth: bool = True) -> KnownPerson:
     """A person of plain skin, of whom there is one picture, with the mouth closed."""
     plain = np.full((256, 256, 3), SKIN, np.uint8)
     person = BankPerson([Picture(100 * at_rest(), (True, True, True), lambda: plain)])
-    return KnownPerson(person, Drivers([person]), InnerMouth(person) if inner_mouth else None)
+    return KnownPerson(person, Drivers([person]), InnerMouth(person, openpeople_bank()) if inner_mouth else None)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_nothing_is_borrowed_for_what_the_pictures_show() -> None:
     assert np.array_equal(texture, without)
     person = openpeople_bank()[3]
     drivers = Drivers([person])
-    with_grins = (KnownPerson(person, drivers, inner) for inner in (InnerMouth(person), None))
+    with_grins = (KnownPerson(person, drivers, inner) for inner in (InnerMouth(person, openpeople_bank()), None))
     texture, without = (each.texture(person.frontal[0], FACING) for each in with_grins)
     assert np.array_equal(texture, without)
 

@@ -135,9 +135,7 @@ class Morph(Model):
         self.register_buffer("owners", torch.zeros(0, dtype=torch.int64))
         self.cut = AlignmentConfig(size=self.config.size, margin=0.2, shift_y=0.1)
         self.alignment = self.cut
-        self._bank: list[BankPerson] | None = None
-        self._drivers: Drivers | None = None
-        self._people: dict[tuple[TargetKind, int | str], Person] = {}
+        self._forget()
 
     @torch.no_grad()
     def fit(self, faces: Iterable[Batch]) -> None:
@@ -162,7 +160,7 @@ class Morph(Model):
         self.shapes = torch.from_numpy(np.concatenate([kept[person].landmarks for person in sorted(kept)])).to(device)
         textures = np.concatenate([kept[person].textures(restoring) for person in sorted(kept)])
         self.textures = torch.from_numpy(textures).to(device)
-        self._bank, self._drivers, self._people = None, None, {}
+        self._forget()
 
     @torch.no_grad()
     def generate(self, batch: Batch, target: Target) -> Generated:
@@ -205,8 +203,15 @@ class Morph(Model):
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """As torch's. What was drawn from before is forgotten."""
-        self._bank, self._drivers, self._people = None, None, {}
+        self._forget()
         return super().load_state_dict(*args, **kwargs)
+
+    def _forget(self) -> None:
+        """Take another bank from here on."""
+        self._bank: list[BankPerson] | None = None
+        self._drivers: Drivers | None = None
+        self._people: dict[tuple[TargetKind, int | str], Person] = {}
+        self._last_given: tuple[Batch, Person] | None = None
 
     def _people_of(self, target: Target) -> list[Person]:
         """Who is to be drawn in each row."""
@@ -225,6 +230,10 @@ class Morph(Model):
     def _given(self, given: Given) -> Person:
         """Somebody by their reference images. Raises MienError if of none of them the landmarks are known."""
         faces = given.faces
+        if self._last_given is not None:  # the same in every batch of a clip
+            last, person = self._last_given
+            if last.images is faces.images and last.landmarks is faces.landmarks:
+                return person
         landmarks = faces.landmarks.cpu().numpy().astype(np.float64)
         images = np.ascontiguousarray(to_uint8_images(faces.images))
 
@@ -242,7 +251,9 @@ class Morph(Model):
 
         shown = hashlib.sha256(images.tobytes())
         shown.update(landmarks.tobytes())
-        return self._remembered(("reference", shown.hexdigest()), made)
+        person = self._remembered(("reference", shown.hexdigest()), made)
+        self._last_given = faces, person
+        return person
 
     def _remembered(self, key: tuple[TargetKind, int | str], made: Callable[[], Person]) -> Person:
         person = self._people.pop(key, None) or made()
@@ -256,7 +267,7 @@ class Morph(Model):
         return EnhancerSet("" if self.config.restore == "none" else self.config.restore, Registry())
 
     def _inner_mouth(self, person: BankPerson) -> InnerMouth | None:
-        return InnerMouth(person) if self.config.inner_mouth else None
+        return InnerMouth(person, self._openpeople) if self.config.inner_mouth else None
 
     def _known_person(self, number: int) -> Person:
         places = np.flatnonzero(np.unique(self.owners.cpu().numpy()) == number)

@@ -1,5 +1,6 @@
 """The inside of a mouth that somebody's own pictures do not show: that of a person who does not exist."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import cast
 
@@ -7,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien_model_morph.bank import BankPerson, openpeople_bank, usual_at_rest
+from mien_model_morph.bank import BankPerson, usual_at_rest
 from mien_model_morph.expression import INSIDE, MOUTH, at_rest, distances, shares
 from mien_model_morph.frame import FRAME_PX, frame_points, regions
 
@@ -30,17 +31,16 @@ _FEATHER_PX = 1.2
 class InnerMouth:
     """What is seen between the lips of somebody as they open them in a way that none of their pictures shows.
 
-    It is of that one of openpeople's ten whose mouth at rest is most like theirs, and always of the same one: teeth of
-    several, added up, are none.
+    It is that of one of others whose mouth at rest is most like theirs, and always of the same one: teeth of several,
+    added up, are none.
     """
 
-    def __init__(self, person: BankPerson) -> None:
-        """person: somebody known."""
+    def __init__(self, person: BankPerson, others: Sequence[BankPerson]) -> None:
+        """person: somebody known. others: people of whom pictures show open mouths, as openpeople's."""
         usual = usual_at_rest()
         self._own = person.measures[person.choices[MOUTH]]
-        people = openpeople_bank()
-        mouths = np.stack([_placed(other.shape) for other in people])
-        self._other = people[int(np.square(mouths - _placed(person.shape)).sum((1, 2)).argmin())]
+        mouths = np.stack([_placed(other.shape) for other in others])
+        self._other = others[int(np.square(mouths - _placed(person.shape)).sum((1, 2)).argmin())]
         self._choices = self._other.choices[MOUTH]
         self._from_rest = (at_rest(self._other.measures, usual) - at_rest(person.measures, usual))[_CENTERED]
 
