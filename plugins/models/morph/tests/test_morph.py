@@ -23,7 +23,7 @@ from mien.training.batch import CropArrays, make_batch
 from mien.training.run import make_model, untrained
 from mien_model_morph import openpeople
 from mien_model_morph.appearance import appearance
-from mien_model_morph.bank import FittedPerson
+from mien_model_morph.fitted import FittedPerson
 from mien_model_morph.hair import without_hair
 from mien_model_morph.model import Morph
 from mien_model_morph.person import LARGEST_SHARE, mixture
@@ -293,7 +293,7 @@ def test_pictures_of_somebody_who_was_small_in_them_are_made_sharp(crop: FaceCro
     sharp, soft = FittedPerson(1), FittedPerson(1)
     sharp.add(crop.image, crop.landmarks)
     soft.add(small, crop.landmarks)
-    assert soft.is_soft and not sharp.is_soft
+    assert soft.softness == 1 and sharp.softness == 0
     left, restored = (
         cv2.Laplacian(
             cv2.cvtColor(soft.textures(EnhancerSet(enhancers, Registry()))[0], cv2.COLOR_RGB2GRAY), cv2.CV_32F

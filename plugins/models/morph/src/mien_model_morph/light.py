@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 COARSE_PX = 48
 """Light is measured on small copies of this side."""
 _LEAST_GAIN, _MOST_GAIN = 0.25, 1.1
-"""By how much the contrast of lightness may change."""
+"""By how much the contrast of lightness may change; in stronger light it may grow by as much more."""
 _NO_CONTRAST = 0.3
 """A standard deviation of lightness that says nothing."""
 _FEATURES_AS_THE_SCENE, _SKIN_AS_THE_SCENE = 0.7, 0.9
@@ -26,6 +26,8 @@ _LIPS_AS_THE_SCENE, _MOST_REDDER = 0.5, 2.0
 light."""
 _LEAST_LIGHT = 1e-3
 """In linear RGB."""
+_LIGHTNESS_OF_BLACK = 16.0
+"""CIELab's L and this much are in proportion to the cube root of light."""
 _OUTLIER = 2.5
 """What differs from the light by more than so many times what half of the skin does has no say in it: hair, glasses."""
 _WEIGHTS = np.array([1.0, 1.5, 1.5])
@@ -133,10 +135,11 @@ def relight(
     small, side = coarse(drawn), drawn.shape[0]
     ours, theirs = Light(small, skin), Light(scene, skin, downwards=False)
     features = np.clip(face - skin, 0, 1)
-    contrast = _contrast((ours, small), (theirs, scene), skin, features, side)
+    our_field, small_field = ours.field(COARSE_PX), theirs.field(COARSE_PX)
+    stronger = _mean_lightness(small_field, skin) / _mean_lightness(our_field, skin)
+    contrast = _contrast((ours, small), (theirs, scene), skin, features, max(stronger, 1.0), side)
     colored = min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0) * np.sqrt(np.minimum(contrast, np.float32(1)))
-    small_field = theirs.field(COARSE_PX)
-    gains = _linear(small_field) / _linear(ours.field(COARSE_PX))
+    gains = _linear(small_field) / _linear(our_field)
     adapted = cv2.multiply(
         cv2.cvtColor(drawn, cv2.COLOR_LAB2LRGB), cv2.resize(gains, (side, side), interpolation=cv2.INTER_LINEAR)
     )
@@ -166,20 +169,26 @@ def _contrast(
     scene: tuple[Light, NDArray[np.float32]],
     skin: NDArray[np.float32],
     features: NDArray[np.float32],
+    stronger: float,
     side: int,
 ) -> NDArray[np.float32]:
     """By how much lightness is to vary more in each place of a drawn face: float32 (side, side).
 
     drawn, scene: as small as light is measured on, each with its light. skin, features: as small, in [0, 1], how much
-    each pixel is skin, and how much it is brows, eyes or mouth.
+    each pixel is skin, and how much it is brows, eyes or mouth. stronger: how much stronger the scene's light is.
     """
     (ours, small), (theirs, small_scene) = drawn, scene
     ratio = _ratio(theirs.contrast(small_scene, features), ours.contrast(small, features))
-    of_features = np.clip(ratio**_FEATURES_AS_THE_SCENE, _LEAST_GAIN, _MOST_GAIN)
+    of_features = np.clip(ratio**_FEATURES_AS_THE_SCENE, _LEAST_GAIN, _MOST_GAIN * stronger)
     ratio = _ratio(theirs.contrast_of_skin(small_scene, skin), ours.contrast_of_skin(small, skin))
     of_skin = np.clip(ratio**_SKIN_AS_THE_SCENE, _LEAST_GAIN, of_features)
     gain = (of_skin + (of_features - of_skin) * features).astype(np.float32)
     return np.asarray(cv2.resize(gain, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
+def _mean_lightness(field: NDArray[np.float32], skin: NDArray[np.float32]) -> float:
+    """Of skin, in proportion to the cube root of its light. field: (48, 48, 3), CIELab. skin: as large, its weight."""
+    return _LIGHTNESS_OF_BLACK + float((field[..., 0] * skin).sum() / max(float(skin.sum()), 1e-3))
 
 
 def _ratio(theirs: float, ours: float) -> float:

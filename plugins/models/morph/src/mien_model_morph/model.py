@@ -25,7 +25,8 @@ from mien.geometry.pose import mean_shape
 from mien.imaging.color import to_lab
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.registry import Registry
-from mien_model_morph.bank import BankPerson, FittedPerson, fitted_bank, openpeople_bank
+from mien_model_morph.bank import BankPerson, fitted_bank, openpeople_bank
+from mien_model_morph.fitted import FittedPerson
 from mien_model_morph.frame import Pose, all_points, pose_of, regions
 from mien_model_morph.gaze import iris_offsets
 from mien_model_morph.known import Drivers, KnownPerson
@@ -66,6 +67,9 @@ class MorphConfig(PluginConfig):
     """The enhancers by which the pictures of people who were small in them or out of focus are made sharp in
     `mien train`, and those of a reference before it is drawn, half a second to two each on a processor; none: they are
     left as they are."""
+    fine_detail: bool = True
+    """Whether such pictures get what is finest of eyes and skin, lashes and pores, from somebody of openpeople, who
+    never existed; false: they keep what they show of them."""
     inner_mouth: bool = True
     """Whether the inside of the mouth of a known person or a reference, where it opens as none of their pictures shows,
     is that of somebody of openpeople, who never existed; false: it is that of the picture which comes nearest."""
@@ -158,7 +162,7 @@ class Morph(Model):
         device = self.owners.device
         self.owners = torch.tensor(owners, device=device)
         self.shapes = torch.from_numpy(np.concatenate([kept[person].landmarks for person in sorted(kept)])).to(device)
-        textures = np.concatenate([kept[person].textures(restoring) for person in sorted(kept)])
+        textures = np.concatenate([kept[person].textures(restoring, self._finer) for person in sorted(kept)])
         self.textures = torch.from_numpy(textures).to(device)
         self._forget()
 
@@ -245,7 +249,9 @@ class Morph(Model):
             if not len(pictures):
                 raise MienError("No reference image shows a face whose landmarks are known.", "--extractor blazeface")
             shapes = pictures.landmarks
-            (person,) = fitted_bank(np.zeros(len(shapes), np.int64), shapes, pictures.textures(self._restoring()))
+            (person,) = fitted_bank(
+                np.zeros(len(shapes), np.int64), shapes, pictures.textures(self._restoring(), self._finer)
+            )
             others = self._banked() if len(self.owners) else []
             return KnownPerson(person, Drivers([person, *others]), self._inner_mouth(person))
 
@@ -265,6 +271,11 @@ class Morph(Model):
     def _restoring(self) -> EnhancerSet:
         """What is done to pictures of somebody who is small in them or out of focus."""
         return EnhancerSet("" if self.config.restore == "none" else self.config.restore, Registry())
+
+    @property
+    def _finer(self) -> list[BankPerson]:
+        """Whose fine detail soft pictures get."""
+        return self._openpeople if self.config.fine_detail else []
 
     def _inner_mouth(self, person: BankPerson) -> InnerMouth | None:
         return InnerMouth(person, self._openpeople) if self.config.inner_mouth else None
