@@ -12,6 +12,7 @@ from mien.imaging.color import to_lab
 from mien_model_morph import openpeople
 from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, from_closed, measures_of
 from mien_model_morph.frame import pose_of
+from mien_model_morph.tongue import is_tongue_out
 from mien_model_morph.warp import into_frame
 
 
@@ -115,21 +116,18 @@ def fitted_bank(
 ) -> list[BankPerson]:
     """A bank of N pictures in the common frame.
 
-    people: int64 (N,), whose they are. landmarks: float32 (N, 68, 2). textures: uint8 (N, 256, 256, 3), RGB.
+    people: int64 (N,), whose they are. landmarks: float32 (N, 68, 2). textures: uint8 (N, 256, 256, 3), RGB. Mouth and
+    skin are not drawn from a picture on which the tongue is put out, if there is another one.
     """
+
+    def picture(row: int) -> Picture:
+        at = landmarks[row].astype(np.float64)
+        tongue = is_tongue_out(textures[row], pose_of(at).frontal(at))
+        texture = partial(textures.__getitem__, row)
+        return Picture(at, (not tongue, True, not tongue), texture, detail_of(textures[row]))
+
     return [
-        BankPerson(
-            [
-                Picture(
-                    landmarks[row].astype(np.float64),
-                    (True, True, True),
-                    partial(textures.__getitem__, int(row)),
-                    detail_of(textures[row]),
-                )
-                for row in np.flatnonzero(people == person)
-            ]
-        )
-        for person in np.unique(people)
+        BankPerson([picture(row) for row in np.flatnonzero(people == person).tolist()]) for person in np.unique(people)
     ]
 
 

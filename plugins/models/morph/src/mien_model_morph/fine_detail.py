@@ -64,22 +64,24 @@ class FineDetail:
         soft = [_blurred(each, _EYE_PX) for each in theirs]
         self._eyes = []
         windows = [_around(part) for part, _, _ in _EYES]
-        chosen = _most_alike(_blurred(rest, _EYE_PX), soft, windows)
+        coarse = _blurred(rest, _EYE_PX)
+        chosen = _most_alike(coarse, soft, windows)
+        # Not of everybody there is a picture with eyes that are shut.
+        blinking = [number for number, other in enumerate(others) if _opening_of_shut(other) < _SHUT] or [chosen]
+        shut_one = others[blinking[_most_alike(coarse, [soft[number] for number in blinking], windows)]]
         for (part, _, measure), window in zip(_EYES, windows, strict=True):
-            person = others[chosen]
-            choices = person.choices[part]
-            shut = int(choices[person.measures[choices, measure].argmin()])
+            shut = _most_shut(shut_one, part, measure)
             contrast = np.median([_spread(_blurred(lab[..., 0], _EYE_PX), window) for lab in self._plain])
             ratio = _EYE_CONTRAST * float(contrast) / max(_spread(soft[chosen], window), 1e-3)
             self._eyes.append(
                 _Eye(
                     _finer(theirs[chosen], _EYE_PX),
-                    _finer(np.ascontiguousarray(person.texture(shut)[..., 0]), _EYE_PX),
+                    _finer(np.ascontiguousarray(shut_one.texture(shut)[..., 0]), _EYE_PX),
                     float(np.clip(ratio, _LEAST, _MOST)),
                 )
             )
         skin = _skin()
-        like = _most_alike(_blurred(rest, _EYE_PX), soft, [skin])
+        like = _most_alike(coarse, soft, [skin])
         light = (_mean(rest, skin) + _LIGHTNESS_OF_BLACK) / (_mean(theirs[like], skin) + _LIGHTNESS_OF_BLACK)
         finer = _finer(theirs[like], _PORE_PX)
         usual = float(np.median(np.abs(finer[skin > _ALL_SKIN]))) / _MEDIAN_OF_NORMAL
@@ -101,6 +103,17 @@ class FineDetail:
             result += np.float32(share) * _around(part)[..., None] * (detailed - result)
         rgb = cv2.cvtColor(result, cv2.COLOR_LAB2RGB)
         return cast(NDArray[np.uint8], np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8))
+
+
+def _most_shut(person: BankPerson, part: int, measure: int) -> int:
+    """The number of the picture on which an eye is most shut."""
+    choices = person.choices[part]
+    return int(choices[person.measures[choices, measure].argmin()])
+
+
+def _opening_of_shut(person: BankPerson) -> float:
+    """How far eyes are open, in their widths, on the pictures on which they are most shut: the larger of both."""
+    return max(float(person.measures[_most_shut(person, part, measure), measure]) for part, _, measure in _EYES)
 
 
 def _most_alike(
