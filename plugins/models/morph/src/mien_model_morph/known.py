@@ -121,7 +121,8 @@ class KnownPerson:
             choices, shares = self._shares(wanted, angles, part)
             return [(person.texture(int(choices[n])), float(shares[n])) for n in np.flatnonzero(shares)]
 
-        texture = mixed_texture(of_part)
+        skin = of_part(SKIN)
+        texture = mixed_texture(skin, [share for _, share in skin], of_part)
         if self._inner_mouth is not None:
             self._inner_mouth.set_into(texture, wanted)
         return texture

@@ -28,6 +28,9 @@ _GROUPS = (
 _FEATHER_PX = 5.0
 _FINE_PX, _RESTORED = 2.5, 0.4
 """Up to which size detail is fine, in the frame, and how much of what is lost comes back."""
+_SKIN_AT_REST = 0.65
+"""How much of the skin is that of the face at rest, whatever it does. Folds of several people's smiles, added up, make
+somebody older and somebody else of whom they are drawn for."""
 
 
 def mixture(number: int, people: int, count: int) -> dict[int, float]:
@@ -64,6 +67,7 @@ class SyntheticPerson:
     ) -> None:
         """parts: people of the bank, with their shares. difference, added: the attributes."""
         self._parts = parts
+        self._at_rest = _mixed_at_rest(parts)
         self.difference = difference
         """float64 (68, 2): by how much the features are moved, in distances between the eyes."""
         self.added = added
@@ -109,11 +113,14 @@ class SyntheticPerson:
         frontal: (68, 2), in distances between the eyes. pose: that of the face; the bank looks to the front.
         """
         wanted = measures_of(frontal[None])[0]
-        return mixed_texture(lambda part: self._textures(wanted, part)) + self.added
+        skin = [(texture, (1 - _SKIN_AT_REST) * share) for texture, share in self._textures(wanted, SKIN)]
+        shares = [*(_SKIN_AT_REST * weight for _, weight in self._parts), *(share for _, share in skin)]
+        skin.append((self._at_rest, _SKIN_AT_REST))
+        return mixed_texture(skin, shares, lambda part: self._textures(wanted, part)) + self.added
 
     def _textures(self, wanted: NDArray[np.float64], part: int) -> list[tuple[NDArray[np.float32], float]]:
         """Pictures in the common frame that a part of the face is mixed of, with their shares; sum 1."""
-        result = []
+        result: list[tuple[NDArray[np.float32], float]] = []
         for person, weight in self._parts:
             choices = person.choices[part]
             of_person = shares(wanted, person.measures[choices], part)
@@ -136,13 +143,15 @@ def _mixed_at_rest(parts: Sequence[tuple[BankPerson, float]]) -> NDArray[np.floa
 
 
 def mixed_texture(
+    skin: Sequence[tuple[NDArray[np.float32], float]],
+    shares_of_skin: Sequence[float],
     of_part: Callable[[int], Sequence[tuple[NDArray[np.float32], float]]],
 ) -> NDArray[np.float32]:
     """A face in the common frame: float32 (256, 256, 3), CIELab.
 
-    of_part: gives the textures, as large, that a part of the face is mixed of, with their shares, of sum 1.
+    skin: the textures, as large, that it is mixed of, with their shares, of sum 1; of_part: gives the same of eyes and
+    mouth. shares_of_skin: those of single pictures, for a texture of the skin may be a mixture itself.
     """
-    skin = of_part(SKIN)
     drawn = _nothing()
     _add(skin, (slice(None), slice(None)), drawn)
     for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
@@ -152,7 +161,7 @@ def mixed_texture(
         _add(of_part(part), where, own)
         region += share * (own - region)
     # By how much mixing weakens what no two pictures have in common, as pores.
-    weakened = float(np.sqrt(sum(share**2 for _, share in skin)))
+    weakened = float(np.sqrt(sum(share**2 for share in shares_of_skin)))
     return _detailed(drawn, weakened)
 
 
