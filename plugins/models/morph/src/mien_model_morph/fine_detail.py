@@ -1,9 +1,9 @@
-"""Fine detail for pictures that show none: eyes and pores of a person who does not exist, on somebody's own face.
+"""Fine detail for pictures that show none: lashes, brows and pores of a person who does not exist.
 
-Where a face was small, or compressed, lashes, the rims of irises and pores are no more than a blur. They lie where
-landmarks say, and are much the same in everybody: what is finer than the picture shows is taken from somebody whose
-coarser lightness there is most alike, colors and all that is coarser stay. As in A. Hertzmann et al., Image Analogies,
-2001, only that the common frame says which places belong together.
+Where a face was small, or compressed, lashes, the rims of irises and pores are no more than a blur, and brows have no
+hairs. They lie where landmarks say, and are much the same in everybody: what is finer than the picture shows is taken
+from somebody whose coarser lightness there is most alike, colors and all that is coarser stay. As in A. Hertzmann et
+al., Image Analogies, 2001, only that the common frame says which places belong together.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.imaging.color import to_lab
+from mien_model_morph.appearance import at_brows
 from mien_model_morph.bank import BankPerson
 from mien_model_morph.expression import LEFT_EYE, RIGHT_EYE
 from mien_model_morph.frame import FRAME_PX, frame_points, regions
 
-_EYE_PX, _PORE_PX = 3.0, 1.5
-"""What is finer than these blurs of the frame is taken from somebody else: of eyes, of skin."""
-_EYE_CONTRAST, _LEAST, _MOST = 1.5, 0.4, 1.2
-"""So many times what the coarser contrast is of theirs, that of an eye's detail becomes, which softness has weakened
-more; and the least and the most of theirs."""
+_EYE_PX, _BROW_PX, _PORE_PX = 3.0, 2.0, 1.5
+"""What is finer than these blurs of the frame is taken from somebody else: of eyes, of brows, of skin."""
+_EYE_CONTRAST, _BROW_CONTRAST = 1.5, 1.3
+"""So many times what the coarser contrast is of theirs, that of the detail becomes: softness weakened it more;"""
+_LEAST, _MOST = 0.4, 1.2
+"""and the least and the most of theirs."""
 _PORE_CONTRAST = 0.9
 """That of pores, in the same light."""
 _MOST_OF_A_PORE, _MEDIAN_OF_NORMAL = 2.0, 0.6745
@@ -71,22 +73,28 @@ class FineDetail:
         shut_one = others[blinking[_most_alike(coarse, [soft[number] for number in blinking], windows)]]
         for (part, _, measure), window in zip(_EYES, windows, strict=True):
             shut = _most_shut(shut_one, part, measure)
-            contrast = np.median([_spread(_blurred(lab[..., 0], _EYE_PX), window) for lab in self._plain])
-            ratio = _EYE_CONTRAST * float(contrast) / max(_spread(soft[chosen], window), 1e-3)
             self._eyes.append(
                 _Eye(
                     _finer(theirs[chosen], _EYE_PX),
                     _finer(np.ascontiguousarray(shut_one.texture(shut)[..., 0]), _EYE_PX),
-                    float(np.clip(ratio, _LEAST, _MOST)),
+                    self._contrast(soft[chosen], window, _EYE_CONTRAST),
                 )
             )
+        brows = _brows()
+        like = _most_alike(coarse, soft, [brows])
+        hairs = np.float32(self._contrast(soft[like], brows, _BROW_CONTRAST)) * _finer(theirs[like], _BROW_PX)
         skin = _skin()
         like = _most_alike(coarse, soft, [skin])
         light = (_mean(rest, skin) + _LIGHTNESS_OF_BLACK) / (_mean(theirs[like], skin) + _LIGHTNESS_OF_BLACK)
         finer = _finer(theirs[like], _PORE_PX)
         usual = float(np.median(np.abs(finer[skin > _ALL_SKIN]))) / _MEDIAN_OF_NORMAL
         pores = np.clip(finer, -_MOST_OF_A_PORE * usual, _MOST_OF_A_PORE * usual)
-        self._pores = skin * np.float32(_PORE_CONTRAST * light) * pores
+        self._added = brows * hairs + skin * np.float32(_PORE_CONTRAST * light) * pores
+
+    def _contrast(self, theirs: NDArray[np.float32], window: NDArray[np.float32], times: float) -> float:
+        """How strong somebody's detail is to be here. theirs: their coarser lightness."""
+        own = float(np.median([_spread(_blurred(lab[..., 0], _EYE_PX), window) for lab in self._plain]))
+        return float(np.clip(times * own / max(_spread(theirs, window), 1e-3), _LEAST, _MOST))
 
     def added(self, number: int, texture: NDArray[np.uint8], share: float = 1.0) -> NDArray[np.uint8]:
         """One of the pictures with fine detail: uint8 (256, 256, 3), RGB.
@@ -94,7 +102,7 @@ class FineDetail:
         texture: as large, the picture as it is to be elsewhere than at the eyes. share: how much of it, in [0, 1].
         """
         result, plain = to_lab(texture), self._plain[number]
-        result[..., 0] += np.float32(share) * self._pores
+        result[..., 0] += np.float32(share) * self._added
         for eye, (part, _, measure) in zip(self._eyes, _EYES, strict=True):
             opened = np.float32(np.clip((self._measures[number, measure] - _SHUT) / (_OPEN - _SHUT), 0, 1))
             detailed = plain.copy()
@@ -159,9 +167,18 @@ def _around(part: int) -> NDArray[np.float32]:
 
 
 @cache
+def _brows() -> NDArray[np.float32]:
+    """How much of each pixel of the frame is brow: float32 (256, 256) in [0, 1]."""
+    brows = at_brows()
+    for part, _, _ in _EYES:
+        brows = brows * (1 - _around(part))
+    return brows
+
+
+@cache
 def _skin() -> NDArray[np.float32]:
-    """How much of each pixel of the frame is skin beside the eyes: float32 (256, 256) in [0, 1]."""
-    skin = _blurred(regions()[..., 0], 2.0)
+    """How much of each pixel of the frame is skin beside eyes and brows: float32 (256, 256) in [0, 1]."""
+    skin = _blurred(regions()[..., 0], 2.0) * (1 - _brows())
     for part, _, _ in _EYES:
         skin = skin * (1 - _around(part))
     return skin
