@@ -12,7 +12,8 @@ identity by `encoding` and `sface` against pictures of the target.
     jaw, smile, brows    Pearson's r of what blendshapes say, drawn against filmed
     eyes                 the same of the opening of the eyes, by landmarks
     lids                 how far the lids close where the filmed ones do, of how far these do
-    target, sface        median distance to the target's pictures by each recognizer; in brackets that of who was filmed
+    target, sface        median distance to the target's pictures by each recognizer; in brackets, who was filmed.
+                         Rows "as filmed": how far the filmed are from their own pictures
     pose                 mean angle between the drawn head and the filmed one, in degrees
     turns                the same, less the constant by which one face's features look turned beside another's
     detail               variance of the Laplacian inside of the face, of the original's
@@ -105,7 +106,10 @@ def main() -> None:
             (given.out / "swaps.json").write_text(json.dumps(table, indent=1))
     for model, rows in table.items():
         print(f"\n{model}\n| swap | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 1)}")
-        for name, row in [*rows.items(), ("median", median_row(list(rows.values())))]:
+        for name, row in [
+            *rows.items(),
+            ("median", median_row([row for name, row in rows.items() if " as filmed" not in name])),
+        ]:
             print(f"| {name} | " + " | ".join(row_text(row, column) for column in COLUMNS) + " |")
 
 
@@ -188,6 +192,9 @@ def judged(
         if not original.exists():
             cut(driver, original)
         columns, titles, made = [spread_frames(original, SHOWN)], ["filmed"], None
+        themselves = VideoOptions(references=references(driver.person, out), every=driver.every)
+        face = evaluate_video(original, original, options=themselves, progress=progress, registry=registry).faces[0]
+        figures[f"{driver.person} as filmed"] = row_of(face)
         for person in people:
             if person == driver.person:
                 continue
