@@ -41,9 +41,9 @@ def swap(
     reference: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="IMAGE",
-            help="Instead of --to, if the model can: an image of whom to draw, one face in it. Several show more of "
-            "them: repeat it.",
+            metavar="PATH",
+            help="Instead of --to, if the model can: an image of whom to draw, one face in it, a folder of images, or "
+            "a clip. Several show more of them: repeat it.",
         ),
     ] = None,
     person: Annotated[

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mien.contracts.plugin import Plugin, PluginConfig
-from mien.contracts.target import Target, TargetKind
+from mien.contracts.target import Given, Target, TargetKind
 from mien.geometry.alignment import AlignmentConfig
 
 Losses: TypeAlias = dict[str, Tensor]
@@ -260,6 +260,13 @@ class Model(Plugin, nn.Module):
 
     def after_step(self, phase: str) -> None:
         """Called after each optimizer step of a phase: the place for a moving average of the weights."""
+
+    def prepare(self, given: Given, done: Callable[[], object]) -> None:
+        """Do what drawing a reference takes once, before their first face; done is called after each step of it.
+
+        For what takes long, so that it has a progress bar. What `generate` draws is the same without it. Nothing, if a
+        model does not say otherwise. Raises MienError as `generate`.
+        """
 
     @abstractmethod
     def generate(self, batch: Batch, target: Target) -> Tensor | Generated:

@@ -172,9 +172,9 @@ class FaceGenerator:
             near = self._batch([crop for of_face in around for crop in of_face])
         return self._batch(crops, near)
 
-    def batch_of_scenes(self, scenes: Sequence[Scene[T]]) -> Batch:
-        """The model's batch of all faces of some scenes."""
-        return self.batch_of([crop for scene in scenes for crop in self._crops(scene)])
+    def crops_of(self, scene: Scene[T]) -> list[FaceCrop]:
+        """The faces of a scene, as the model wants them cut."""
+        return self._crops(scene)
 
     def _batch(self, crops: Sequence[FaceCrop], around: Batch | None = None) -> Batch:
         return make_batch(

@@ -290,11 +290,12 @@ class Session:
         return self._target_choice.target_of(to, reference=reference, seed=seed)
 
     def reference(self, paths: Sequence[Path]) -> ReferencePerson:
-        """Somebody whom image files show, one face in each.
+        """Somebody whom image files show, one face in each; folders of images; clips.
 
-        Raises MienError as `target_of`, or for an unreadable file.
+        In folders and clips, pictures that show nobody, several people or somebody else than most are left out, and
+        `progress` is told how many. Raises MienError as `target_of`, or for an unreadable file.
         """
-        return self._target_choice.reference(paths)
+        return self._target_choice.reference(paths, self.progress)
 
     def given(self, images: Sequence[tuple[RgbImage, str]]) -> Given:
         """Somebody, as images show them; beside each, what an error calls it."""

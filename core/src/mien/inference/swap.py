@@ -44,7 +44,8 @@ def swap(
     same kind. A folder's tree is mirrored; a file of it that cannot be swapped does not end the run, but stands in the
     report, and an image in which nothing is to be drawn is copied as it is.
     to: whom to draw, one of the run's people, or one for each of `options.person`; None: its only one. reference:
-    instead of it, images of somebody whom the run has never seen, for a model that draws a reference; one face in each.
+    instead of it, images of somebody whom the run has never seen, for a model that draws a reference; one face in each;
+    folders of images, clips: see `Session.reference`.
     options: how, see `SessionOptions`; its blender may be "auto": the best of those installed, as `choose_blender`
     finds it, with a sheet that shows them all beside the output, or in it if it is a folder. None: the defaults.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.

@@ -1,24 +1,37 @@
 """Whom a call asks for: one of a run's people by name, somebody whom images show, or somebody who does not exist."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from mien.contracts.face import RgbImage
+from mien.contracts.face import FaceCrop, RgbImage
 from mien.contracts.target import Given, TargetKind
 from mien.errors import MienError
-from mien.geometry.alignment import align
+from mien.geometry.alignment import AlignmentConfig, align, can_align
 from mien.inference.detector import FaceDetector
 from mien.inference.generator import FaceGenerator, Scene
+from mien.inference.reference_images import ReferenceImage, of_one_person, reference_images
 from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
-from mien.media.images import read_image
 from mien.plugins.registry import Registry
+from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import untracked
 from mien.training.run import TrainedRun
+
+
+@dataclass(frozen=True, slots=True)
+class _ReferenceFace:
+    """A face of a reference."""
+
+    crop: FaceCrop
+    """As the model wants it cut."""
+    aligned: FaceCrop | None
+    """As the recognizer does; None if it is not asked."""
+    is_them: bool
+    """Whether it is theirs for certain: of an image that was named itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +89,61 @@ class TargetChoice:
             )
         return KnownPerson(self.run.person_index(to))
 
-    def reference(self, paths: Sequence[Path]) -> ReferencePerson:
+    def reference(self, paths: Sequence[Path], progress: Progress) -> ReferencePerson:
         """As `Session.reference`."""
         self.require("reference")
-        return ReferencePerson(self.given([(read_image(path), str(path)) for path in paths]))
+        return ReferencePerson(self._given(reference_images(paths), progress))
 
     def given(self, images: Sequence[tuple[RgbImage, str]]) -> Given:
         """As `Session.given`."""
-        recognizer = Recognizer(self.registry, self.run.recognizer) if self.run.model.sees_encodings() else None
-        crops = []
-        for image, name in images:
-            faces = self.detector.find(image)
-            if len(faces) != 1:
+        return self._given((ReferenceImage(*image) for image in images), Silent())
+
+    def _given(self, images: Iterable[ReferenceImage], progress: Progress) -> Given:
+        """Somebody, as images show them. Raises MienError if one that has to does not, or none does."""
+        sees_encodings = self.run.model.sees_encodings()
+        faces: list[_ReferenceFace] = []
+        without = 0
+        progress.start("looking at the reference", None)
+        for one in images:
+            found = self.detector.find(one.image)
+            if len(found) == 1 and (one.has_to_show_them or can_align(found[0], AlignmentConfig())):
+                (crop,) = self.generator.crops_of(Scene(one.image, untracked(found), None))
+                to_encode = sees_encodings or not one.has_to_show_them
+                aligned = align(one.image, found[0]) if to_encode else None
+                faces.append(_ReferenceFace(crop, aligned, one.has_to_show_them))
+            elif one.has_to_show_them:
                 raise MienError(
-                    f"{name} shows {len(faces) or 'no'} face{'s' if len(faces) > 1 else ''}; a reference shows one.",
+                    f"{one.name} shows {len(found) or 'no'} face{'s' if len(found) > 1 else ''}; a reference shows "
+                    "one.",
                     "Give an image that shows the person's face alone, and larger: crop it if others are beside it.",
                 )
-            crops.append((image, faces[0]))
-        encoding = np.zeros(0, np.float32)
-        if recognizer is not None:
-            encoding = recognizer.mean(recognizer.encode([align(image, face) for image, face in crops]))
-        scenes = [Scene(image, untracked([face]), None) for image, face in crops]
-        return Given(torch.from_numpy(encoding), self.generator.batch_of_scenes(scenes))
+            else:
+                without += 1
+            progress.advance()
+        if not faces:
+            raise MienError(
+                "None of the pictures of the reference shows one face alone.",
+                "Give an image that shows the person's face alone, and larger: --reference IMAGE",
+            )
+        kept, encoding = np.array([face.is_them for face in faces]), np.zeros(0, np.float32)
+        aligned_faces = [(row, face.aligned) for row, face in enumerate(faces) if face.aligned is not None]
+        if aligned_faces:
+            rows = np.array([row for row, _ in aligned_faces])
+            recognizer = Recognizer(self.registry, self.run.recognizer)
+            encodings = recognizer.encode([aligned for _, aligned in aligned_faces])
+            kept[rows] |= of_one_person(encodings, recognizer)
+            if sees_encodings:
+                encoding = recognizer.mean(encodings[kept[rows]])
+        if without or not kept.all():
+            progress.say(
+                f"Of {len(faces) + without} pictures of the reference {kept.sum()} are taken: {without} show nobody or "
+                f"several people, {(~kept).sum()} somebody else."
+            )
+        crops = [face.crop for face, is_kept in zip(faces, kept, strict=True) if is_kept]
+        given = Given(torch.from_numpy(encoding), self.generator.batch_of(crops))
+        progress.start("preparing the reference", None)
+        self.run.model.prepare(given, progress.advance)
+        return given
 
     def require(self, kind: TargetKind) -> None:
         """As `Session.require`."""

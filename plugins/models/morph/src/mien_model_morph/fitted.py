@@ -1,6 +1,6 @@
 """The pictures that are taken of somebody for a bank, and what is done to them before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -71,17 +71,26 @@ class FittedPerson:
         fineness = float(np.median([_fineness(image, at) for at, image in self._pictures]))
         return float(np.clip((_SOFT - fineness) / (_SOFT - _NO_DETAIL), 0, 1))
 
-    def textures(self, enhancers: EnhancerSet, others: Sequence[BankPerson] = ()) -> NDArray[np.uint8]:
+    def textures(
+        self,
+        enhancers: EnhancerSet,
+        others: Sequence[BankPerson] = (),
+        done: Callable[[], object] = lambda: None,
+    ) -> NDArray[np.uint8]:
         """uint8 (N, 256, 256, 3), RGB, in the common frame, without hair on forehead and temples. Of a
         turned head both sides are the one that is seen.
 
         enhancers: what is done to the pictures before if they are soft. others: people one of whom such pictures get
-        the finest detail of eyes and skin from; none: they get none. Raises MienError if enhancers fail.
+        the finest detail of eyes and skin from; none: they get none. done: called after each. Raises MienError if
+        enhancers fail.
         """
         faces = [(image, at.astype(np.float64)) for at, image in self._pictures]
         softness = self.softness
-        restored = [_enhanced(image, at, enhancers) for image, at in faces] if softness and len(enhancers) else faces
-        textures = [without_hair(_framed(image, at)) for image, at in restored]
+        textures = []
+        for image, at in faces:
+            restored = _enhanced(image, at, enhancers) if softness and len(enhancers) else (image, at)
+            textures.append(without_hair(_framed(*restored)))
+            done()
         if softness and others:
             measures = self._measures[:, :_MEASURES] * _SPREAD[:_MEASURES]
             detail = FineDetail([_framed(image, at) for image, at in faces], measures, others)

@@ -167,6 +167,11 @@ class Morph(Model):
         self._forget()
 
     @torch.no_grad()
+    def prepare(self, given: Given, done: Callable[[], object]) -> None:
+        """Take the pictures of a reference, and restore them if they are soft. See `Model.prepare`."""
+        self._given(given, done)
+
+    @torch.no_grad()
     def generate(self, batch: Batch, target: Target) -> Generated:
         """See `Model.generate`. Images and masks have the side `size`. What is drawn of a reference depends on its
         images alone."""
@@ -231,7 +236,7 @@ class Morph(Model):
 
         return self._remembered((kind, number), made)
 
-    def _given(self, given: Given) -> Person:
+    def _given(self, given: Given, done: Callable[[], object] = lambda: None) -> Person:
         """Somebody by their reference images. Raises MienError if of none of them the landmarks are known."""
         faces = given.faces
         if self._last_given is not None:  # the same in every batch of a clip
@@ -250,7 +255,7 @@ class Morph(Model):
                 raise MienError("No reference image shows a face whose landmarks are known.", "--extractor blazeface")
             shapes = pictures.landmarks
             (person,) = fitted_bank(
-                np.zeros(len(shapes), np.int64), shapes, pictures.textures(self._restoring(), self._finer)
+                np.zeros(len(shapes), np.int64), shapes, pictures.textures(self._restoring(), self._finer, done)
             )
             others = self._banked() if len(self.owners) else []
             return KnownPerson(person, Drivers([person, *others]), self._inner_mouth(person))
