@@ -49,8 +49,10 @@ class TfliteNetwork:
 
 def image_input(image: NDArray[np.uint8], black: float = 0.0, white: float = 1.0) -> NDArray[np.float32]:
     """An image as such networks take it: uint8 (H, W, C) → float32 (1, H, W, C), 0 as `black`, 255 as `white`."""
-    values = image[None] * np.float32((white - black) / 255)
-    values += np.float32(black)
+    values = image[None].astype(np.float32)
+    values *= np.float32((white - black) / 255)
+    if black:
+        values += np.float32(black)
     return values
 
 

@@ -135,7 +135,20 @@ def _cut_out(features: NDArray[np.float32], to_square: Affine) -> NDArray[np.flo
     left, top = (np.clip(np.floor(at), 0, side - 2).astype(int) for at, side in ((x, width), (y, height)))
     right_share, low_share = ((at - start).astype(np.float32)[:, None] for at, start in ((x, left), (y, top)))
     flat, first = features.reshape(-1, channels), top * width + left
-    upper = flat[first] * (1 - right_share) + flat[first + 1] * right_share
-    lower = flat[first + width] * (1 - right_share) + flat[first + width + 1] * right_share
-    cut: NDArray[np.float32] = (upper * (1 - low_share) + lower * low_share) * inside[:, None]
+    cut = _between(flat, first, right_share)
+    lower = _between(flat, first + width, right_share)
+    cut *= 1 - low_share
+    lower *= low_share
+    cut += lower
+    if not inside.all():
+        cut *= inside[:, None]
     return cut.reshape(1, _CUT, _CUT, channels)
+
+
+def _between(flat: NDArray[np.float32], left: NDArray[np.int64], share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features (N, C) between those at some places (n,) and those right of them, by shares (n, 1): (n, C)."""
+    between, right = np.take(flat, left, axis=0), np.take(flat, left + 1, axis=0)
+    between *= 1 - share
+    right *= share
+    between += right
+    return between
