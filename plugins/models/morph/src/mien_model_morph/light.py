@@ -1,6 +1,6 @@
 """The light of a scene on a face that is drawn into it."""
 
-from functools import cache
+from functools import cache, cached_property
 from typing import NamedTuple, cast
 
 import cv2
@@ -91,9 +91,12 @@ class Light:
 
     def field(self, side: int) -> NDArray[np.float32]:
         """The smooth part as an image: float32 (side, side, 3), CIELab. Nowhere beyond what the skin shows."""
+        return np.asarray(cv2.resize(self._coarse_field, (side, side), interpolation=cv2.INTER_LINEAR))
+
+    @cached_property
+    def _coarse_field(self) -> NDArray[np.float32]:
         smooth = np.clip(self._smooth(_basis(COARSE_PX)[:, : self._terms]), *self._limits)
-        image = smooth.reshape(COARSE_PX, COARSE_PX, 3).astype(np.float32)
-        return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR))
+        return smooth.reshape(COARSE_PX, COARSE_PX, 3).astype(np.float32)
 
     def _smooth(self, terms: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.concatenate([terms @ self._of_l, terms[:, : self._of_colors] @ self._of_ab], axis=1)
@@ -146,15 +149,17 @@ def relight(
     field = theirs.field(side)
     lit = cv2.subtract(cv2.cvtColor(adapted, cv2.COLOR_LRGB2LAB), field)
     off = cv2.subtract(drawn, ours.field(side))
-    lightness = off[..., :1]
-    most = np.abs(off) + (np.maximum(np.float32(_IF_LIGHTER) * lightness, 0) + np.float32(_MORE_COLOR))
+    lightness = cv2.extractChannel(off, 0)
+    room = np.maximum(np.float32(_IF_LIGHTER) * lightness, 0) + np.float32(_MORE_COLOR)
+    most = cv2.add(np.abs(off), cv2.cvtColor(room, cv2.COLOR_GRAY2RGB))
     lit = cast(NDArray[np.float32], cv2.min(cv2.max(lit, -most), most))
-    lit[..., :1] = lightness
-    lit *= np.stack([contrast, colored, colored], axis=-1)
+    cv2.insertChannel(lightness, lit, 0)
+    lit = cast(NDArray[np.float32], cv2.multiply(lit, cv2.merge([contrast, colored, colored])))
     redder = _redness(scene - small_field, lips) / max(_redness(coarse(lit), lips), 1e-3)
     redder = 1 + (np.clip(redder**_LIPS_AS_THE_SCENE, 1, _MOST_REDDER) - 1) * features
-    red = lit[..., 1] * cv2.resize(redder.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
-    lit[..., 1] = np.maximum(lit[..., 1], np.minimum(red, most[..., 1]))
+    own_red = cv2.extractChannel(lit, 1)
+    red = own_red * cv2.resize(redder.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    cv2.insertChannel(np.maximum(own_red, np.minimum(red, cv2.extractChannel(most, 1))), lit, 1)
     lit += field
     return Relit(lit, theirs, contrast)
 
