@@ -8,7 +8,8 @@ says. A face is found where a box lies on it (`is_same_face`, or its middle with
 factor of 3). Compared are single extractors as one types them, and `mien.anonymization.search` as images and frames
 are searched by it: a frame upright; upright and in each of three turns, as frames of one second are, one after the
 other; and from all sides. `--noface`: pictures without any face: what is found there is a false alarm. `--save` writes
-the crowds. Seconds are those of one process, per megapixel.
+the crowds. The portraits themselves are searched, too: what is found in one beside its face, so near that it is hidden
+with it, is no face, and nobody would publish the picture. Seconds are those of one process, per megapixel.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import cv2
 import numpy as np
 
 from mien import ExtractorSet, MienError, Registry
+from mien.anonymization.region import FACE_REACH, Region
 from mien.anonymization.search import (
     ALL_TURNS,
     default_extractors,
@@ -32,7 +34,7 @@ from mien.anonymization.search import (
 from mien.anonymization.views import joined
 from mien.contracts.face import Box, Face, RgbImage
 from mien.geometry.affine import transform_points
-from mien.geometry.boxes import box_of, center, growth, is_same_face
+from mien.geometry.boxes import box_of, center, growth, is_same_face, shared_area
 from mien.media.discovery import find_sources
 from mien.media.images import read_image, write_image
 
@@ -155,6 +157,12 @@ def is_found(box: Box, faces: Sequence[Face]) -> bool:
     return False
 
 
+def hides_it(portrait: Portrait, faces: Sequence[Face]) -> bool:
+    """Whether something else is found in a portrait so near to the face that both are hidden."""
+    others = [face for face in faces if not is_found(portrait.box, [face])]
+    return any(shared_area(Region.around(other.box, FACE_REACH).box, portrait.box) > 0 for other in others)
+
+
 def crowds(people: Sequence[Portrait], background: RgbImage) -> Iterator[Crowd]:
     """Of each size; upright, turned, and cut by the border."""
     for height in HEIGHTS_PX:
@@ -222,7 +230,9 @@ def main() -> None:
             beside = sum(not any(is_found(box, [face]) for box in one.boxes) for face in faces)
             cells.append(f"{found / len(one.boxes):.0%} +{beside}")
         print(f"| {one.name} | {len(one.boxes)} | " + " | ".join(cells) + " |", flush=True)
-    print("| s per megapixel | | " + " | ".join(f"{seconds[name] / megapixels:.2f}" for name in ways) + " |")
+    hidden = [str(sum(hides_it(one, search(one.image)) for one in people)) for search in ways.values()]
+    print(f"| portraits that another find would hide | {len(people)} | " + " | ".join(hidden) + " |", flush=True)
+    print("| s per megapixel | | " + " | ".join(f"{seconds[name] / max(megapixels, 1e-6):.2f}" for name in ways) + " |")
     for folder in options.noface:
         images = [read_image(source.path) for source in find_sources([folder]) if source.kind == "image"]
         alarms = [str(sum(len(search(image)) for image in images)) for search in ways.values()]

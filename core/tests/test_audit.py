@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from mien import AuditOptions, AuditReport, MienError, Part, Registry, audit
-from mien.anonymization.redaction import Region, redact_regions
+from mien.anonymization.redaction import redact_regions
+from mien.anonymization.region import Region
 from mien.auditing.attacks import accepted, enrolled, identified, trained
 from mien.auditing.choice import choose_plugins
 from mien.auditing.frames import pair_frames

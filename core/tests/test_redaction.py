@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mien.anonymization.analysis import VideoAnalysis
-from mien.anonymization.redaction import FACE_REACH, Region, hidden, hide_undrawable, plan_redaction, redact_regions
+from mien.anonymization.redaction import hidden, hide_undrawable, plan_redaction, redact_regions
+from mien.anonymization.region import FACE_REACH, Region
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Box, Face, RgbImage
 from mien.geometry.alignment import align

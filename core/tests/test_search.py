@@ -13,6 +13,7 @@ from mien.anonymization.search import (
     STRIP_PX,
     FaceSearch,
     _views,
+    _without_unlikely,
     default_extractors,
     follower_of,
     search_frame,
@@ -107,6 +108,40 @@ def test_faces_on_their_side_and_upside_down_are_found(extractors: ExtractorSet,
     image, boxes = crowd(extractors, 48, turns)
     faces = search_image(image, extractors)
     assert all(is_found(box, faces) for box in boxes)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+@pytest.mark.parametrize("face_px", [24, 48])
+def test_faces_next_to_a_large_one_are_found(extractors: ExtractorSet, face_px: int, turns: int) -> None:
+    large, head = portraits()
+    image = cv2.copyMakeBorder(large.image, 0, 0, 0, 120, cv2.BORDER_REPLICATE)
+    face = extractors.extract(head.image)[0]
+    scale = face_px / (face.box.bottom - face.box.top)
+    small = np.ascontiguousarray(np.rot90(cv2.resize(head.image, None, fx=scale, fy=scale), turns))
+    left, top = round(extractors.extract(large.image)[0].box.right), image.shape[0] // 3
+    height, width = small.shape[:2]
+    image[top : top + height, left : left + width] = small[:, : image.shape[1] - left]
+    enlarged = Box(*(scale * side for side in (face.box.left, face.box.top, face.box.right, face.box.bottom)))
+    there = turned_box(enlarged, small.shape, turns)
+    box = Box(there.left + left, there.top + top, there.right + left, there.bottom + top)
+    assert is_found(box, search_image(np.asarray(image, np.uint8), extractors))
+
+
+def test_what_lies_at_a_sure_face_and_is_likely_none_is_left_out(extractors: ExtractorSet) -> None:
+    image = np.full((400, 400, 3), 120, np.uint8)
+    landmarks = np.zeros((68, 2), np.float32)
+    sure = Face(Box(100, 100, 200, 220), landmarks, 0.99)
+    at_it = Face(Box(190, 100, 230, 150), None, 0.4)
+    others = [
+        replace(at_it, box=Box(280, 100, 320, 150)),  # somewhere else
+        replace(at_it, box=Box(195, 100, 207, 116)),  # so small that it could not be measured
+        replace(at_it, box=Box(90, -10, 150, 95)),  # cut by the border
+        replace(at_it, landmarks=landmarks),
+    ]
+    assert [face.box for face in _without_unlikely(image, [sure, at_it, *others], extractors)] == [
+        face.box for face in (sure, *others)
+    ]
+    assert _without_unlikely(image, [at_it], extractors) == [at_it]
 
 
 @pytest.mark.parametrize("face_px", [20, 24, 60])

@@ -38,8 +38,8 @@ class Swapped(_Person):
     to: str | None = None
     """Whom it draws: one of its people;"""
     reference: tuple[Path, ...] = ()
-    """or whoever these images show, one face in each, or folders of images, or clips, for a model that draws a reference.
-    One of the two is given."""
+    """or whoever these images show, one face in each, folders of them or clips, for a model that draws a reference. One
+    of the two is given."""
     consent: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     """Who agreed to it, and where that is written down. It stands in the label of every file."""
 

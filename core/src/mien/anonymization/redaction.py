@@ -1,7 +1,7 @@
 """What of an image is hidden because a face may be there, or is there and cannot be drawn anew; and how."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from mien.anonymization.analysis import VideoAnalysis
+from mien.anonymization.region import FACE_REACH, Region
 from mien.contracts.face import Box, RgbImage
-from mien.geometry.boxes import center, is_same_face, longer_side, shared_area, united
+from mien.geometry.boxes import is_same_face, united
 from mien.tracking.track_gaps import MEMORY_FRAMES
 from mien.tracking.tracker import KEPT, TrackedFace
 
@@ -22,9 +23,6 @@ REACH = 1.0
 """Around the place of a face that was just lost, this many times its size is hidden on each side,"""
 REACH_PER_SECOND = 1.0
 """and this many times more with each second, since it may have moved."""
-FACE_REACH = 0.25
-"""Around a face that was found but cannot be drawn, this share of its size is hidden on each side: forehead, chin and
-ears lie outside of some extractors' boxes."""
 
 DOUBTFUL_SECONDS = 0.25
 """What may be a face, but is not surely one, comes and goes: before and after it was found its place is hidden for so
@@ -35,37 +33,6 @@ FOLLOWED_BACK_FRAMES = 20
 
 CanDraw: TypeAlias = Callable[[TrackedFace], bool]
 """Whether the points of a face suffice to draw it anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A rectangle of an image that is hidden, in pixels; it may reach over the image's border."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    @classmethod
-    def around(cls, box: Box, reach: float) -> "Region":
-        """The square around a box, with `reach` times the box's longer side on each side."""
-        x, y = center(box)
-        half = longer_side(box) * (0.5 + reach)
-        return cls(x - half, y - half, x + half, y + half)
-
-    @property
-    def box(self) -> Box:
-        """The same rectangle."""
-        return Box(self.left, self.top, self.right, self.bottom)
-
-    def grown_over(self, boxes: Iterable[Box]) -> "Region":
-        """The smallest rectangle around it and every box that it touches, so that no face is hidden by half."""
-        grown, left = self.box, list(boxes)
-        while touched := [box for box in left if shared_area(grown, box) > 0]:
-            left = [box for box in left if box not in touched]
-            for box in touched:
-                grown = united(grown, box)
-        return Region(grown.left, grown.top, grown.right, grown.bottom)
 
 
 @dataclass(frozen=True, slots=True)

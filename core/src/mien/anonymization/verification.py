@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.anonymization.analysis import encode_landmarks
 from mien.anonymization.methods import Methods
-from mien.anonymization.redaction import Region
+from mien.anonymization.region import Region
 from mien.anonymization.search import SECONDS_BETWEEN_SEARCHES, THOROUGH, FaceSearch
 from mien.anonymization.views import in_square_pixels, in_stored_pixels
 from mien.contracts.extractor import Extractor
