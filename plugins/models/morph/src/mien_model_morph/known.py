@@ -18,6 +18,7 @@ from mien_model_morph.expression import (
     measures_of,
 )
 from mien_model_morph.frame import Pose
+from mien_model_morph.lids import Lids
 from mien_model_morph.mouth import InnerMouth
 from mien_model_morph.person import mixed_texture
 
@@ -75,10 +76,18 @@ def _bones(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
 class KnownPerson:
     """Somebody by the pictures that a bank has of them."""
 
-    def __init__(self, person: BankPerson, drivers: Drivers, inner_mouth: InnerMouth | None = None) -> None:
-        """inner_mouth: what is seen between their lips where none of their pictures shows it; None: what is nearest."""
+    def __init__(
+        self,
+        person: BankPerson,
+        drivers: Drivers,
+        inner_mouth: InnerMouth | None = None,
+        lids: Lids | None = None,
+    ) -> None:
+        """inner_mouth: what is seen between their lips where none of their pictures shows it; None: what is nearest.
+        lids: their lids where they close as none of the pictures shows, likewise."""
         self._person = person
         self._inner_mouth = inner_mouth
+        self._lids = lids
         self._drivers = drivers
         self._at_rest = at_rest(person.measures, usual_at_rest())
         self._rest_opening = person.rest_opening
@@ -104,7 +113,7 @@ class KnownPerson:
         # A mouth that does what none of the pictures shows is rather shaped as the driving one is.
         lips = frontal[_MOUTH] - frontal[_MOUTH].mean(0) + shape[_MOUTH].mean(0)
         shape[_MOUTH] += (1 - self._shown(wanted)) * (lips - shape[_MOUTH])
-        _do(shape, frontal, wanted, self._rest_opening)
+        _do(shape, frontal, wanted, self._rest_opening, self._lids)
         shape[:17] = frontal[:17]
         moved = (shape - frontal)[17:]
         result = landmarks.copy()
@@ -125,6 +134,8 @@ class KnownPerson:
         texture = mixed_texture(skin, [share for _, share in skin], of_part)
         if self._inner_mouth is not None:
             self._inner_mouth.set_into(texture, wanted)
+        if self._lids is not None:
+            self._lids.set_into(texture, wanted)
         return texture
 
     def _shares(
@@ -152,17 +163,25 @@ class KnownPerson:
 
 
 def _do(
-    shape: NDArray[np.float64], frontal: NDArray[np.float64], wanted: NDArray[np.float64], rest_opening: float
+    shape: NDArray[np.float64],
+    frontal: NDArray[np.float64],
+    wanted: NDArray[np.float64],
+    rest_opening: float,
+    lids: Lids | None,
 ) -> None:
     """Bring a shape the rest of the way to what is wanted: lids and lips as far open as the driving face's, corners
-    and brows where the measures say, and the mouth as lopsided as the driving face's; in place."""
+    and brows where the measures say, and the mouth as lopsided as the driving face's; in place. lids: if they are not
+    their own, how far they are open when they close."""
     driving = measures_of(frontal[None])[0]
-    for first, second, corners, measure in _LIDS:
+    for number, (first, second, corners, measure) in enumerate(_LIDS):
         own = float(np.hypot(*(shape[corners[1]] - shape[corners[0]])))
         theirs = max(float(np.hypot(*(frontal[corners[1]] - frontal[corners[0]]))), 1e-3)
         wider = wanted[measure] / max(driving[measure], 1e-3) * own / theirs
+        added = 0.0
+        if lids is not None:
+            added = own * (lids.opening(number, float(wanted[measure])) - float(wanted[measure]))
         for up, low in (first, second):
-            more = (frontal[low, 1] - frontal[up, 1]) * wider - (shape[low, 1] - shape[up, 1])
+            more = (frontal[low, 1] - frontal[up, 1]) * wider + added - (shape[low, 1] - shape[up, 1])
             shape[up, 1] -= 0.8 * more  # mostly the upper lid moves
             shape[low, 1] += 0.2 * more
     has = measures_of(shape[None])[0]

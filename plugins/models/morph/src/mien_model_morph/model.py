@@ -30,6 +30,7 @@ from mien_model_morph.fitted import FittedPerson
 from mien_model_morph.frame import Pose, all_points, pose_of, regions
 from mien_model_morph.gaze import iris_offsets
 from mien_model_morph.known import Drivers, KnownPerson
+from mien_model_morph.lids import ClosedEyes, Lids
 from mien_model_morph.light import COARSE_PX, relight
 from mien_model_morph.mask import face_mask
 from mien_model_morph.mouth import InnerMouth
@@ -258,7 +259,7 @@ class Morph(Model):
                 np.zeros(len(shapes), np.int64), shapes, pictures.textures(self._restoring(), self._finer, done)
             )
             others = self._banked() if len(self.owners) else []
-            return KnownPerson(person, Drivers([person, *others]), self._inner_mouth(person))
+            return self._by_pictures(person, Drivers([person, *others]))
 
         shown = hashlib.sha256(images.tobytes())
         shown.update(landmarks.tobytes())
@@ -282,8 +283,9 @@ class Morph(Model):
         """Whose fine detail soft pictures get."""
         return self._openpeople if self.config.fine_detail else []
 
-    def _inner_mouth(self, person: BankPerson) -> InnerMouth | None:
-        return InnerMouth(person, self._openpeople) if self.config.inner_mouth else None
+    def _by_pictures(self, person: BankPerson, drivers: Drivers) -> KnownPerson:
+        inner_mouth = InnerMouth(person, self._openpeople) if self.config.inner_mouth else None
+        return KnownPerson(person, drivers, inner_mouth, Lids(person, self._closed_eyes))
 
     def _known_person(self, number: int) -> Person:
         places = np.flatnonzero(np.unique(self.owners.cpu().numpy()) == number)
@@ -296,8 +298,7 @@ class Morph(Model):
         bank = self._banked()
         if self._drivers is None:
             self._drivers = Drivers(bank)
-        person = bank[int(places[0])]
-        return KnownPerson(person, self._drivers, self._inner_mouth(person))
+        return self._by_pictures(bank[int(places[0])], self._drivers)
 
     def _synthetic_person(self, number: int) -> Person:
         config, bank = self.config, self._banked()
@@ -317,6 +318,10 @@ class Morph(Model):
                 else self._openpeople
             )
         return self._bank
+
+    @cached_property
+    def _closed_eyes(self) -> ClosedEyes:
+        return ClosedEyes(openpeople_bank)  # a bank of its own, so that no more than the eyes is kept
 
     @cached_property
     def _openpeople(self) -> list[BankPerson]:
