@@ -173,6 +173,24 @@ def test_what_stands_in_front_of_a_face_stays(portrait, other, tmp_path):
     assert (faces["hull+bars"] > 250).mean() > 0.9 > (faces["hull"] > 250).mean() + 0.3
 
 
+def test_of_what_is_thin_no_more_stays_than_there_is(portrait, other, tmp_path):
+    """Blenders shrink a mask and let it fade: beside a bar much of the face would be what it was."""
+    image = read_image(portrait)
+    y, x = (int(middle) for middle in portraits()[0].landmarks.mean(0)[::-1])
+    image[y + 5 : y + 13, x - 60 : x + 60] = 255
+    beside = (slice(y + 17, y + 20), slice(x - 20, x + 20))
+    barred = tmp_path / "barred.png"
+    write_image(barred, image, synthetic=None)
+    faces = {}
+    for masker in ("hull", "hull+bars", "hull+wires"):
+        how = SessionOptions(blender="feather:color=none", overwrite=True, masker=masker)
+        swap("one_shot", barred, tmp_path / "out.png", reference=[other], options=how)
+        faces[masker] = read_image(tmp_path / "out.png")
+        assert (faces[masker][y + 9, x - 20 : x + 20] > 240).all() == (masker != "hull")
+    new, bars, wires = (change(image[beside], of_masker[beside]) for of_masker in faces.values())
+    assert bars < 0.3 * new and wires > 0.9 * new
+
+
 def test_an_enhancer_works_on_what_was_drawn(portrait, other):
     image, reference = read_image(portrait), read_image(other)
     plain, grainy = (

@@ -61,6 +61,30 @@ def test_several_together_uncover_no_more_of_a_face_than_one_may(registry: Regis
     assert (much[:, :, :50] == 127).all() and (much[:, :, 50:] == 255).all()
 
 
+def test_what_is_thin_is_told_apart(registry: Registry, crops: list[FaceCrop]) -> None:
+    """Blenders would shrink and fade it: it is laid over what they have made."""
+    maskers = MaskerSet("half+half:side=right+thin:level=60", registry)
+    assert maskers.has_thin and not MaskerSet("half+infront", registry).has_thin
+    assert maskers.text_without_thin == "half:side=left,level=255+half:side=right,level=255"
+    assert (maskers.mask(crops)[:, :, :50] == 195).all()
+    assert (maskers.mask(crops, thin=False) == 255).all()
+    drawn = np.ones((2, 50, 50), np.float32)
+    assert np.array_equal(maskers.subtract(drawn, crops, thin=False), drawn)
+    seen = maskers.in_front(crops, drawn)
+    assert (seen.dtype, seen.shape) == (np.uint8, (2, 100, 100))
+    assert (seen[:, :, :50] == 60).all() and not seen[:, :, 50:].any()
+    assert not MaskerSet("half+infront", registry).in_front(crops, drawn).any()
+
+
+def test_of_what_is_thin_no_more_is_taken_than_a_face_may_lose(registry: Registry, crops: list[FaceCrop]) -> None:
+    drawn = np.ones((2, 100, 100), np.float32)
+    drawn[1, :, :20] = 0
+    both = MaskerSet("half+thin:level=180", registry).in_front(crops, drawn)
+    assert not both[0].any() and (both[1, :, :50] == 180).all()
+    two = MaskerSet("half+thin:level=170+thin:side=right,level=170", registry).in_front(crops, np.ones_like(drawn))
+    assert (two[:, :, :50] == 170).all() and not two[:, :, 50:].any()
+
+
 def test_nothing_outside_of_the_scene_is_face(registry: Registry) -> None:
     portrait = portraits()[0]
     x = round(float(portrait.landmarks[:, 0].mean()))

@@ -19,7 +19,10 @@ def register_features() -> list[PluginSpec]:
 
 @hookimpl
 def register_maskers() -> list[PluginSpec]:
-    return [PluginSpec("bars", "foreign.maskers:Bars", "white bars in front of a face", contract=1)]
+    return [
+        PluginSpec("bars", "foreign.maskers:Bars", "white bars in front of a face", contract=1),
+        PluginSpec("wires", "foreign.maskers:Wires", "the same, thin", contract=1),
+    ]
 
 
 @hookimpl

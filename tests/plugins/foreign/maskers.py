@@ -15,3 +15,7 @@ class Bars(Masker):
         if not crops:
             return np.zeros((0, 0, 0), np.uint8)
         return np.stack([np.where((crop.image > 250).all(2), 255, 0) for crop in crops]).astype(np.uint8)
+
+
+class Wires(Bars):
+    thin = True

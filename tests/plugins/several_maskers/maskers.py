@@ -38,6 +38,12 @@ class InFront(Half):
     subtracts = True
 
 
+class Thin(InFront):
+    """The same, thin."""
+
+    thin = True
+
+
 class Blot(Masker):
     """A blot where the published alignment has the nose."""
 

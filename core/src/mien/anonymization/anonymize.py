@@ -170,7 +170,7 @@ class _Call:
         treatment = Treatment(known, of_people, KEPT if rules.default.action == "keep" else DOUBT)
         action = _action(methods, treatment, "by a key" if key else f"seed {self.seed}")
         opened = opened.saying(action, is_generated=methods.draw_anybody)
-        for kind in ("model", "blender"):
+        for kind in ("model", "masker", "blender"):
             opened = opened.using(kind, methods.plugins_used(kind))
         if tells_apart:
             opened = opened.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, registry))

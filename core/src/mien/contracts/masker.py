@@ -22,6 +22,10 @@ class Masker(Plugin):
     """Whether `mask` looks at `FaceCrop.scene`."""
     subtracts: bool = False
     """Whether it says what stands in front of the face, as a hand does; that is taken away from what others add."""
+    thin: bool = False
+    """Of one that subtracts: whether what it sees is thin, as the rims of glasses are. Blenders shrink a mask and let
+    it fade, which would uncover as much again on both sides of it; so the scene itself is laid over the new face there,
+    as much as the mask says and no wider."""
     alignment: AlignmentConfig | None = None
     """The cut that it needs, if that is another than the crops'; None: whatever they were cut by. The core cuts anew,
     and brings the masks back."""

@@ -66,6 +66,22 @@ def composite(scene: RgbImage, face: RgbImage, alpha: Mask, to_crop: Affine) -> 
     return result
 
 
+def laid_over(image: RgbImage, scene: RgbImage, alpha: Mask, to_crop: Affine) -> RgbImage:
+    """The image with what the scene shows over it. Where alpha, set back into the scene, is 0, it stays bit for bit.
+
+    image, scene: uint8 (H, W, 3), the same scene with and without a new face. alpha: float32 (S, S) in [0, 1], in crop
+    space.
+    """
+    result = image.copy()
+    region = covered_region(to_crop, alpha.shape[0], scene.shape)
+    part = result[region]
+    if part.size and alpha.any():
+        share = into_region(alpha, to_crop, region)
+        mixed = cv2.blendLinear(part.astype(np.float32), scene[region].astype(np.float32), 1 - share, share)
+        part[:] = cv2.convertScaleAbs(mixed)
+    return result
+
+
 def _colors_in_region(face: RgbImage, alpha: Mask, to_crop: Affine, region: SceneRegion) -> NDArray[np.float32]:
     """The face's colors in the scene's pixels, float32 (rows, columns, 3); of use where alpha shows something of it."""
     back, size = _into(region, to_crop)

@@ -14,7 +14,8 @@ from mien.contracts.blender import Blender
 from mien.contracts.face import Affine, FaceCrop, Mask, RgbImage
 from mien.contracts.model import Batch, Generated, to_uint8_images
 from mien.geometry.alignment import can_align, cut, points_of, similarity_to_crop
-from mien.geometry.masks import as_uint8_mask
+from mien.geometry.compositing import laid_over
+from mien.geometry.masks import as_mask, as_uint8_mask
 from mien.inference.target import FaceTarget, as_target, facts_of_target
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
@@ -55,6 +56,8 @@ class GeneratedFace:
     """float32 (T, T) in [0, 1]: what of it is to be set into the scene."""
     to_crop: Affine
     """float64 (2, 3): scene pixels to the pixels of `image`."""
+    in_front: Mask | None = None
+    """float32 (S, S) in [0, 1], in the crop's pixels: what of the scene is laid over the new face; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,10 @@ class FaceGenerator:
         image = generated.scene.image
         with self._blenders.borrowed() as blender, self._clock.running("blend"):
             for face in generated.faces:
-                image = guarded_blend(blender, self._blender, image, face.image, face.mask, face.to_crop)
+                before = image
+                image = guarded_blend(blender, self._blender, before, face.image, face.mask, face.to_crop)
+                if face.in_front is not None:
+                    image = laid_over(image, before, face.in_front, face.crop.to_crop)
         return generated.scene, image
 
     def blending_with(self, blender: str, blenders: Pool[Blender]) -> "FaceGenerator":
@@ -283,15 +289,23 @@ class FaceGenerator:
         drawn = guarded_generate(self._model, self._name, batch, target)
         set_back = self._set_back or self._maskers
         if isinstance(drawn, Generated):  # what stands in front of a face is no part of what the model says either
-            masks = set_back.subtract(drawn.masks[:, 0].float().cpu().numpy(), crops)
+            masks = set_back.subtract(drawn.masks[:, 0].float().cpu().numpy(), crops, thin=False)
             generated = Generated(drawn.images, torch.from_numpy(masks)[:, None].to(self._device))
         else:
-            crops = self._set_back.masked(crops) if self._set_back else crops
+            if set_back.text_without_thin != self._maskers.text:
+                crops = set_back.masked(crops, thin=False)
             masks_of_crops = torch.from_numpy(np.stack([crop.mask for crop in crops]))[:, None].to(self._device)
             generated = Generated(drawn, resampled(masks_of_crops, drawn.shape[-1]))
         if len(self._enhancers):
             generated = self._enhancers.enhance(generated, self._whole(crops, batch))
-        return placed(generated, crops)
+        faces = placed(generated, crops)
+        if not set_back.has_thin:
+            return faces
+        in_front = set_back.in_front(crops, np.stack([face.mask for face in faces]))
+        return [
+            replace(face, in_front=as_mask(mask)) if mask.any() else face
+            for face, mask in zip(faces, in_front, strict=True)
+        ]
 
 
 def placed(generated: Generated, crops: Sequence[FaceCrop]) -> list[GeneratedFace]:

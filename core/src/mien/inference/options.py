@@ -16,7 +16,8 @@ class SessionOptions:
     extractor: str | None = None
     """What finds faces, as a plugin choice or several joined by `+`; None: what the run's datasets were made with."""
     masker: str | None = None
-    """What of a drawn face is set into the scene; None: as in the run's datasets."""
+    """What of a drawn face is set into the scene; None: as in the run's datasets, and what stands in front as far as
+    `mien.inference.default_masker` says."""
     recognizer: str | None = None
     """What tells people apart; None: the run's."""
     blender: str | None = None

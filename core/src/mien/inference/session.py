@@ -15,6 +15,7 @@ from mien.contracts.blender import Blender
 from mien.contracts.face import RgbImage
 from mien.contracts.target import Given, TargetKind
 from mien.errors import MienError
+from mien.inference.default_masker import default_masker
 from mien.inference.detector import FaceDetector
 from mien.inference.generator import FaceGenerator, Scene
 from mien.inference.options import SessionOptions
@@ -99,6 +100,7 @@ class Session:
         clock = Stopwatch()
         threads = options.threads or os.cpu_count() or 1
         blender = options.blender or trained.model.blender or registry.default("blender")
+        masker = options.masker or default_masker(trained, registry)
         detector = FaceDetector.open(options.extractor or trained.extractor, threads, clock, registry)
         generator = FaceGenerator(
             trained,
@@ -106,7 +108,7 @@ class Session:
             Pool(lambda: cast(Blender, registry.create("blender", blender)), threads),
             blender=blender,
             maskers=MaskerSet(trained.masker, registry),
-            set_back=MaskerSet(options.masker, registry) if options.masker else None,
+            set_back=MaskerSet(masker, registry) if masker != trained.masker else None,
             enhancers=EnhancerSet(options.enhancers, registry),
             device=_device(options.device),
             clock=clock,
@@ -125,7 +127,7 @@ class Session:
                     {
                         "extractor": detector.choice,
                         "feature": trained.features,
-                        "masker": options.masker or trained.masker,
+                        "masker": masker,
                         "model": trained.record.model,
                         "enhancer": options.enhancers,
                         "blender": blender,

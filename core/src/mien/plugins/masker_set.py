@@ -57,10 +57,22 @@ class MaskerSet:
         """Whether any of the maskers looks at the scene that a crop was cut from."""
         return any(masker.needs_scene for _, masker in self.maskers)
 
-    def mask(self, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
+    @property
+    def has_thin(self) -> bool:
+        """Whether any of the maskers sees what is thin: see `in_front`."""
+        return any(masker.subtracts and masker.thin for _, masker in self.maskers)
+
+    @property
+    def text_without_thin(self) -> str:
+        """`text` without those maskers."""
+        both = zip(self.maskers, self._choices, strict=True)
+        return "+".join(choice for (_, masker), choice in both if not (masker.subtracts and masker.thin))
+
+    def mask(self, crops: Sequence[FaceCrop], *, thin: bool = True) -> NDArray[np.uint8]:
         """Masks of N crops of one side S: uint8 (N, S, S); 255 is face, 0 what lies outside of the scene.
 
-        The scene's border is only known while a crop holds its scene. The crops' own masks mean nothing.
+        The scene's border is only known while a crop holds its scene. The crops' own masks mean nothing. thin: whether
+        what `in_front` says is taken away, too.
         Raises MienError naming the plugin if a masker fails, or returns another shape or dtype than it promised; and if
         a masker needs the scene, or another cut, and the crop cannot give it.
         """
@@ -68,37 +80,54 @@ class MaskerSet:
         for (_, masker), choice in zip(self.maskers, self._choices, strict=True):
             if not masker.subtracts:
                 masks = np.maximum(masks, _checked(choice, masker, crops))
-        masks = self.subtract(masks, crops)
+        masks = self.subtract(masks, crops, thin=thin)
         for row, crop in enumerate(crops):
             if crop.scene is not None and not lies_in_scene(crop.to_crop, crop.size, crop.scene.shape):
                 masks[row] = np.rint(masks[row] * share_in_scene(crop.to_crop, crop.size, crop.scene.shape))
         return masks
 
-    def subtract(self, masks: Masks, crops: Sequence[FaceCrop]) -> Masks:
+    def subtract(self, masks: Masks, crops: Sequence[FaceCrop], *, thin: bool = True) -> Masks:
         """Take what stands in front of N faces away from masks of them: the same shape and dtype.
 
         masks: uint8, 255 is face, or float32 in [0, 1], (N, T, T) for any side T, in the space of the crops: those that
-        a model generates, for one. They are left as they were. Where several take something from a face that is more
-        than `MOST_TOGETHER` of it, the later ones take nothing. Raises MienError as `mask`.
+        a model generates, for one. They are left as they were. thin: as in `mask`. Where several take something from a
+        face that is more than `MOST_TOGETHER` of it, the later ones take nothing. Raises MienError as `mask`.
         """
         rest = masks
         for (_, masker), choice in zip(self.maskers, self._choices, strict=True):
-            if masker.subtracts and len(masks):
-                in_front = [
-                    cv2.resize(mask, (masks.shape[2], masks.shape[1]), interpolation=cv2.INTER_LINEAR_EXACT)
-                    if mask.shape != masks.shape[1:]
-                    else mask
-                    for mask in _checked(choice, masker, crops)
-                ]
-                less = cast(Masks, _less(rest, np.stack(in_front).astype(np.uint8)))
+            if masker.subtracts and len(masks) and (thin or not masker.thin):
+                less = cast(Masks, _less(rest, _resized(_checked(choice, masker, crops), masks.shape[1:])))
                 # Each bounds by itself how much it takes; what one adds to another's may not be too much with it.
                 fits = (_taken(less, masks) <= MOST_TOGETHER) | (_taken(rest, masks) == 0)
                 rest = cast(Masks, np.where(fits[:, None, None], less, rest))
         return rest
 
-    def masked(self, crops: Sequence[FaceCrop]) -> list[FaceCrop]:
-        """The crops with these masks. Raises MienError as `mask`."""
-        return [replace(crop, mask=as_mask(mask)) for crop, mask in zip(crops, self.mask(crops), strict=True)]
+    def in_front(self, crops: Sequence[FaceCrop], masks: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """What maskers that are `thin` see in front of N faces: uint8 (N, S, S), in the space of the crops.
+
+        masks: what of each crop is drawn, float32 (N, T, T) in [0, 1]. Where it would be more than `MOST_TOGETHER` of
+        that, nothing is. Raises MienError as `mask`.
+        """
+        seen = _no_masks(crops)
+        for (_, masker), choice in zip(self.maskers, self._choices, strict=True):
+            if masker.subtracts and masker.thin and crops:
+                more = np.maximum(seen, _checked(choice, masker, crops))
+                share = _taken(_less(masks, _resized(more, masks.shape[1:])), masks)
+                seen = np.where((share <= MOST_TOGETHER)[:, None, None], more, seen)
+        return seen
+
+    def masked(self, crops: Sequence[FaceCrop], *, thin: bool = True) -> list[FaceCrop]:
+        """The crops with these masks. thin: as in `mask`. Raises MienError as `mask`."""
+        masks = self.mask(crops, thin=thin)
+        return [replace(crop, mask=as_mask(mask)) for crop, mask in zip(crops, masks, strict=True)]
+
+
+def _resized(masks: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """(N, S, S) → (N, *shape)."""
+    if masks.shape[1:] == shape:
+        return masks
+    sides = (shape[1], shape[0])
+    return np.stack([cv2.resize(mask, sides, interpolation=cv2.INTER_LINEAR_EXACT) for mask in masks]).astype(np.uint8)
 
 
 def _taken(rest: NDArray[Any], masks: NDArray[Any]) -> NDArray[np.float64]:

@@ -27,6 +27,11 @@ class MaskerContract(PluginContract):
         """A new masker with the settings of the test."""
         return cast(Masker, super().create())
 
+    def test_what_is_thin_subtracts(self) -> None:
+        """`thin` says how what stands in front is set back; of a face it means nothing."""
+        masker = self.create()
+        assert masker.subtracts or not masker.thin, "thin = True is of maskers that subtract."
+
     def test_masks_no_crops(self) -> None:
         """An empty array of the right dtype."""
         masks = self.create().mask([])
