@@ -20,7 +20,8 @@ class Mirror:
 
     def swap(self, source: Path, output: Path, to: str | list[str] = "green", **settings: Any) -> SwapReport:
         run, progress = settings.pop("run", self.run), settings.pop("progress", None)
-        options = SessionOptions(**{"blender": "paste", "threads": 2, **settings})
+        # What stands in front of a face is left to others: one of the portraits wears glasses.
+        options = SessionOptions(**{"blender": "paste", "threads": 2, "masker": "brows", **settings})
         return swap(run, source, output, to, options=options, progress=progress, registry=self.registry)
 
 

@@ -159,8 +159,9 @@ def anonymize(
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="What of a new face is set in, as in brows+hands: what hands sees in front of a face stays as it was "
-            "filmed. That may show whose face it is.",
+            help="What of a new face is set in, as in brows+hands+glasses: what hands sees in front of a face stays "
+            "as it was filmed. That may show whose face it is. By default as the method's run was made, and glasses "
+            "stay, where that masker is installed.",
             rich_help_panel=HOW,
         ),
     ] = None,

@@ -82,7 +82,8 @@ def swap(
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="What of a drawn face is set in; by default as the run's datasets were made.",
+            help="What of a drawn face is set in; by default as the run's datasets were made, and glasses stay, where "
+            "that masker is installed.",
             rich_help_panel=HOW,
         ),
     ] = None,

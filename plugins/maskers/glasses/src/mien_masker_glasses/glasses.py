@@ -1,0 +1,151 @@
+"""The frames of glasses, so that they stay in front of a face when another one is drawn."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from mien.contracts.face import Affine, FaceCrop, Landmarks
+from mien.contracts.masker import Masker
+from mien.contracts.plugin import PluginConfig
+from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE, inverse, scale_of, transform_points, warp
+from mien_masker_glasses.cut import HEIGHT, WIDTH, to_strip
+from mien_masker_glasses.network import Network
+
+_SURE = 0.15
+"""By how much more than `threshold` the network has to be sure until all is taken that it sees."""
+_CORE = 0.5
+"""A spot counts if the network is so sure of some of it,"""
+_LEAST_PX = 25
+"""and if it has so many pixels of the strip: less is a lash, a fold or a strand of hair."""
+_LEAST_ALL_PX, _LEAST_WIDE_PX = 400, 100
+"""So many pixels all spots have together, and so far they reach from side to side; less is no pair of glasses. Of 121
+real ones none had below 530 pixels, or was narrower than 130."""
+_EYE_COVERED, _BOTH_COVERED = 0.4, 0.7
+"""Where more of one eye seems to be behind an opaque lens than the first share, of both it has to be the second: a hand
+or its shadow before one eye is no pair of sunglasses, and an eye that is seen tells who somebody is."""
+_NEAR = np.ones((5, 5), np.uint8)
+_EMPTY, _FULL = 0.2, 0.65
+"""Up to this probability a pixel is none of it, and from this one on all of it."""
+_GUIDE_REACH = 2.0
+"""Pixels of the strip that the guided filter looks at on each side,"""
+_GUIDE_EDGE = 0.03**2
+"""and the variance of lightness from which on it takes something for an edge."""
+_RAISED = 0.25
+
+
+class GlassesConfig(PluginConfig):
+    """How sure it has to be, and how much may be uncovered."""
+
+    threshold: float = Field(default=0.8, ge=0.0, lt=1.0)
+    """How sure the network has to be that there are glasses at all. Below, nothing is taken from the mask."""
+    most: float = Field(default=0.35, ge=0.0, le=1.0)
+    """Largest share of the face that may stay as it was: where more seems to be glasses, nothing is taken from the
+    mask, since what is taken stays visible, and could be the person."""
+
+
+class Glasses(Masker):
+    """Rims, bridge and temples of glasses, and lenses that nothing is seen through, as a small network sees them.
+
+    The network has learnt from faces of people who never existed with drawn glasses. Its answer is brought to the
+    image's edges by a guided filter (He, Sun & Tang, Guided Image Filtering, PAMI 2013). Of a face without landmarks it
+    says nothing. It subtracts: what it sees stays in the image as it was filmed.
+    """
+
+    Config = GlassesConfig
+    config: GlassesConfig
+    subtracts = True
+    thin = True
+
+    def __init__(self, config: PluginConfig | None = None) -> None:
+        super().__init__(config)
+        self._network = Network()
+
+    def mask(self, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
+        """The glasses of N faces: uint8 (N, S, S)."""
+        size = crops[0].size if crops else 0
+        masks = np.zeros((len(crops), size, size), np.uint8)
+        for mask, crop in zip(masks, crops, strict=True):
+            if crop.landmarks is not None:
+                self._see(np.ascontiguousarray(crop.image), crop.landmarks, mask)
+        return masks
+
+    def _see(self, image: NDArray[np.uint8], landmarks: Landmarks, mask: NDArray[np.uint8]) -> None:
+        """Write the glasses into a mask of zeros."""
+        to_there = to_strip(landmarks)
+        pixels, any_at_all = self._network(warp(image, to_there, (WIDTH, HEIGHT)))
+        sure = min(max((any_at_all - self.config.threshold) / _SURE, 0.0), 1.0)
+        seen = _plausible(pixels, transform_points(to_there, landmarks)) if sure > 0 else np.zeros_like(pixels)
+        if not seen.any():
+            return
+        rows, columns = _surroundings(to_there, mask.shape[0])
+        part = image[rows, columns]
+        if not part.size:
+            return
+        back = inverse(to_there)
+        back[:, 2] -= (columns.start, rows.start)
+        alpha = _guided(part, _enlarged(seen, back, part.shape), max(round(_GUIDE_REACH / scale_of(to_there)), 1))
+        alpha = sure * np.clip((alpha - _EMPTY) / (_FULL - _EMPTY), 0, 1)
+        face = _face(landmarks, mask.shape[0])
+        if (alpha * face[rows, columns]).sum() <= self.config.most * face.sum():
+            mask[rows, columns] = np.rint(alpha * 255)
+
+
+def _plausible(pixels: NDArray[np.float32], marks: Landmarks) -> NDArray[np.float32]:
+    """The same without specks; nothing at all if it is no whole pair of glasses. marks: in pixels of the strip."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((pixels > _CORE).astype(np.uint8), connectivity=8)
+    kept = stats[:, cv2.CC_STAT_AREA] >= _LEAST_PX
+    kept[0] = False
+    spots = kept[labels]
+    wide = np.ptp(np.flatnonzero(spots.any(0))) if spots.any() else 0
+    if spots.sum() < _LEAST_ALL_PX or wide < _LEAST_WIDE_PX:
+        return np.zeros_like(pixels)
+    covered = [_share_covered(spots, marks[eye]) for eye in (LEFT_EYE, RIGHT_EYE)]
+    if max(covered) > _EYE_COVERED and min(covered) < _BOTH_COVERED:
+        return np.zeros_like(pixels)
+    near = cv2.dilate(spots.astype(np.uint8), _NEAR)
+    return (pixels * near).astype(np.float32)
+
+
+def _share_covered(spots: NDArray[np.bool_], eye: NDArray[np.float32]) -> float:
+    """Which share of an eye, by its landmarks in the strip, is covered; 1 of one that lies beyond it."""
+    inside = np.zeros(spots.shape, np.uint8)
+    cv2.fillConvexPoly(inside, np.rint(eye).astype(np.int32), 1)
+    return float(spots[inside > 0].mean()) if inside.any() else 1.0
+
+
+def _surroundings(to_there: Affine, size: int) -> tuple[slice, slice]:
+    """Rows and columns of the crop in which the strip lies."""
+    corners = np.array([[0, 0, 1], [WIDTH, 0, 1], [WIDTH, HEIGHT, 1], [0, HEIGHT, 1]], np.float64) - (0.5, 0.5, 0)
+    at = corners @ inverse(to_there).T
+    low = np.clip(np.floor(at.min(0)), 0, size).astype(int)
+    high = np.clip(np.ceil(at.max(0)) + 1, 0, size).astype(int)
+    return slice(low[1], high[1]), slice(low[0], high[0])
+
+
+def _enlarged(plane: NDArray[np.float32], back: Affine, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return cast(NDArray[np.float32], warp(plane, back, (shape[1], shape[0])))
+
+
+def _guided(image: NDArray[np.uint8], plane: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
+    """The plane with the edges of the image's lightness: float32 (H, W)."""
+    guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+
+    def mean(values: NDArray[Any]) -> NDArray[np.float32]:
+        return cast(NDArray[np.float32], cv2.blur(values.astype(np.float32), (2 * reach + 1,) * 2))
+
+    light, level = mean(guide), mean(plane)
+    slope = (mean(guide * plane) - light * level) / (mean(guide * guide) - light * light + _GUIDE_EDGE)
+    return (mean(slope) * guide + mean(level - slope * light)).astype(np.float32)
+
+
+def _face(marks: Landmarks, size: int) -> NDArray[np.uint8]:
+    """The face up to above the brows, of which `most` is a share: uint8 (S, S), 1 is face."""
+    up = marks[17:27].mean(0) - marks[8]
+    outline = np.concatenate([marks[:17], marks[17:27] + _RAISED * up])
+    face = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(face, cv2.convexHull(np.rint(outline).astype(np.int32)), 1)
+    return face
