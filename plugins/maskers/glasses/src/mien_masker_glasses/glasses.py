@@ -21,9 +21,10 @@ _CORE = 0.5
 """A spot counts if the network is so sure of some of it,"""
 _LEAST_PX = 25
 """and if it has so many pixels of the strip: less is a lash, a fold or a strand of hair."""
-_LEAST_ALL_PX, _LEAST_WIDE_PX = 400, 100
+_LEAST_ALL_PX, _ENOUGH_PX, _LEAST_WIDE_PX = 400, 500, 100
 """So many pixels all spots have together, and so far they reach from side to side; less is no pair of glasses. Of 121
-real ones none had below 530 pixels, or was narrower than 130."""
+real ones none had below 530 pixels, or was narrower than 130. Between the first number and the second less is taken of
+all, so that in video what is hardly seen does not come and go at once."""
 _EYE_COVERED, _BOTH_COVERED = 0.4, 0.7
 """Where more of one eye seems to be behind an opaque lens than the first share, of both it has to be the second: a hand
 or its shadow before one eye is no pair of sunglasses, and an eye that is seen tells who somebody is."""
@@ -78,8 +79,10 @@ class Glasses(Masker):
         to_there = to_strip(landmarks)
         pixels, any_at_all = self._network(warp(image, to_there, (WIDTH, HEIGHT)))
         sure = min(max((any_at_all - self.config.threshold) / _SURE, 0.0), 1.0)
-        seen = _plausible(pixels, transform_points(to_there, landmarks)) if sure > 0 else np.zeros_like(pixels)
-        if not seen.any():
+        if sure == 0:
+            return
+        seen, enough = _plausible(pixels, transform_points(to_there, landmarks))
+        if enough == 0:
             return
         rows, columns = _surroundings(to_there, mask.shape[0])
         part = image[rows, columns]
@@ -88,26 +91,30 @@ class Glasses(Masker):
         back = inverse(to_there)
         back[:, 2] -= (columns.start, rows.start)
         alpha = _guided(part, _enlarged(seen, back, part.shape), max(round(_GUIDE_REACH / scale_of(to_there)), 1))
-        alpha = sure * np.clip((alpha - _EMPTY) / (_FULL - _EMPTY), 0, 1)
+        alpha = sure * enough * np.clip((alpha - _EMPTY) / (_FULL - _EMPTY), 0, 1)
         face = _face(landmarks, mask.shape[0])
         if (alpha * face[rows, columns]).sum() <= self.config.most * face.sum():
             mask[rows, columns] = np.rint(alpha * 255)
 
 
-def _plausible(pixels: NDArray[np.float32], marks: Landmarks) -> NDArray[np.float32]:
-    """The same without specks; nothing at all if it is no whole pair of glasses. marks: in pixels of the strip."""
+def _plausible(pixels: NDArray[np.float32], marks: Landmarks) -> tuple[NDArray[np.float32], float]:
+    """The same without specks, and how much of it is to be taken: 0 if it is no whole pair of glasses, else up to 1.
+
+    marks: in pixels of the strip.
+    """
     _, labels, stats, _ = cv2.connectedComponentsWithStats((pixels > _CORE).astype(np.uint8), connectivity=8)
     kept = stats[:, cv2.CC_STAT_AREA] >= _LEAST_PX
     kept[0] = False
     spots = kept[labels]
     wide = np.ptp(np.flatnonzero(spots.any(0))) if spots.any() else 0
     if spots.sum() < _LEAST_ALL_PX or wide < _LEAST_WIDE_PX:
-        return np.zeros_like(pixels)
+        return pixels, 0.0
     covered = [_share_covered(spots, marks[eye]) for eye in (LEFT_EYE, RIGHT_EYE)]
     if max(covered) > _EYE_COVERED and min(covered) < _BOTH_COVERED:
-        return np.zeros_like(pixels)
+        return pixels, 0.0
     near = cv2.dilate(spots.astype(np.uint8), _NEAR)
-    return (pixels * near).astype(np.float32)
+    enough = min((spots.sum() - _LEAST_ALL_PX) / (_ENOUGH_PX - _LEAST_ALL_PX), 1.0)
+    return (pixels * near).astype(np.float32), float(enough)
 
 
 def _share_covered(spots: NDArray[np.bool_], eye: NDArray[np.float32]) -> float:
