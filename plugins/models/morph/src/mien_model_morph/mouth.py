@@ -22,9 +22,6 @@ _WHITEST, _WHITE_PERCENT = 1.9, 90
 two men are at 1.7 and 1.9; those of openpeople's ten, by a studio and a retoucher, at 1.7 to 3.9."""
 _GAINS = 0.5, 2.0
 """By how much what is inside may be made lighter, to be as light as in a picture."""
-_UNLIKE, _ALIKE, _COARSE_PX = -0.2, 0.1, 3.0
-"""Correlations of coarse lightness of two mouths: of two that show something else, and from which on both show about
-the same."""
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Of linear red, green and blue: ITU-R BT.709."""
 _AROUND_PX = 14
@@ -69,16 +66,13 @@ class InnerMouth:
         _blend(region, linear * (shade * own / around), share * inside)
 
     def set_into_picture(self, texture: NDArray[np.float32], measures: NDArray[np.float64], share: float) -> None:
-        """Draw it into a picture that shows their own, as light and as colored as that is on the whole; in place. Where
-        one is light in places in which the other is dark, as teeth of which landmarks say too little, theirs stays.
+        """Draw it into a picture that shows their own, as light and as colored as that is on the whole; in place.
 
         texture: as in `set_into`. measures: (6,), of the picture. share: how much of it, in [0, 1].
         """
         where, inside, _ = _region()
         region, (linear, _) = texture[where], self._drawn(self._as_the_other(measures))
         own = cv2.cvtColor(region, cv2.COLOR_LAB2LRGB)
-        alike = _correlation(own @ _LUMINANCE, linear @ _LUMINANCE, inside[..., 0])
-        share *= float(np.clip((alike - _UNLIKE) / (_ALIKE - _UNLIKE), 0, 1))
         gain = (own * inside).sum((0, 1)) / np.maximum((linear * inside).sum((0, 1)), 1e-3)
         _blend(region, linear * np.clip(gain, *_GAINS), np.float32(share) * inside)
 
@@ -99,14 +93,6 @@ class InnerMouth:
             mixed += np.float32(parts[number]) * picture
             theirs += parts[number] * np.average(picture.reshape(-1, 3), axis=0, weights=skin)
         return cast(NDArray[np.float32], cv2.cvtColor(mixed, cv2.COLOR_LAB2LRGB)), np.maximum(_linear(theirs), 1e-3)
-
-
-def _correlation(one: NDArray[np.float32], other: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
-    """Pearson's r of two images, as far as they are coarse."""
-    a, b = (cv2.GaussianBlur(np.cbrt(image), (0, 0), _COARSE_PX) for image in (one, other))
-    a, b = a - np.average(a, weights=weight), b - np.average(b, weights=weight)
-    squares = float((a * a * weight).sum()) * float((b * b * weight).sum())
-    return float((a * b * weight).sum()) / float(np.sqrt(max(squares, 1e-12)))
 
 
 def _blend(region: NDArray[np.float32], linear: NDArray[np.float32], share: NDArray[np.float32]) -> None:
