@@ -65,11 +65,6 @@ def measures_of(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
     )
 
 
-def opening_of(measures: NDArray[np.float64]) -> float:
-    """How far lips are apart, in distances between the eyes. measures: (6,), by `measures_of`."""
-    return float(np.exp(measures[0]) - _CLOSED_MOUTH)
-
-
 def from_closed(measures: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Measures of one person's pictures, (M, 6), with mouths as far open as they are more than at rest, and that rest.
 

@@ -8,14 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from mien.contracts.model import Batch, Generated, to_uint8_images
-from mien.imaging.color import from_lab, to_lab
 from mien.plugins.enhancer_set import EnhancerSet
-from mien_model_morph.bank import BankPerson, detail_of, fitted_bank
-from mien_model_morph.expression import measures_of, opening_of
+from mien_model_morph.bank import BankPerson, detail_of
+from mien_model_morph.expression import measures_of
 from mien_model_morph.fine_detail import FineDetail
 from mien_model_morph.frame import FRAME_PX, pose_of
 from mien_model_morph.hair import without_hair
-from mien_model_morph.mouth import InnerMouth
 from mien_model_morph.turned import with_mirrored_half
 from mien_model_morph.warp import into_frame
 
@@ -30,8 +28,6 @@ _SOFT, _NO_DETAIL = 0.7, 0.62
 E in the demo it is .57, of J .83, of sharp pictures .82."""
 _MEASURES = 6
 """Of `measures_of`."""
-_TEETH_FROM, _TEETH_ALONE = 0.03, 0.08
-"""How far lips are apart when something is seen between them, in distances between the eyes, and when all is."""
 
 
 class FittedPerson:
@@ -99,22 +95,7 @@ class FittedPerson:
             measures = self._measures[:, :_MEASURES] * _SPREAD[:_MEASURES]
             detail = FineDetail([_framed(image, at) for image, at in faces], measures, others)
             textures = [detail.added(number, texture, softness) for number, texture in enumerate(textures)]
-            textures = self._with_teeth(textures, softness, others)
         return np.stack(textures)
-
-    def _with_teeth(
-        self, textures: Sequence[NDArray[np.uint8]], softness: float, others: Sequence[BankPerson]
-    ) -> list[NDArray[np.uint8]]:
-        """Soft pictures with the inside of an open mouth as one of others has it: a network that restores single
-        pictures makes other teeth in each."""
-        (person,) = fitted_bank(np.zeros(len(textures), np.int64), self.landmarks, np.stack(textures))
-        mouth, result = InnerMouth(person, others), []
-        for texture, measures in zip(textures, person.measures, strict=True):
-            opened = np.clip((opening_of(measures) - _TEETH_FROM) / (_TEETH_ALONE - _TEETH_FROM), 0, 1)
-            lab = to_lab(texture)
-            mouth.set_into_picture(lab, measures, softness * float(opened))
-            result.append(from_lab(lab) if opened else texture)
-        return result
 
 
 def _framed(image: NDArray[np.uint8], landmarks: NDArray[np.float64]) -> NDArray[np.uint8]:

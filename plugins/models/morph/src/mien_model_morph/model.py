@@ -69,7 +69,7 @@ class MorphConfig(PluginConfig):
     `mien train`, and those of a reference before it is drawn, half a second to two each on a processor; none: they are
     left as they are."""
     fine_detail: bool = True
-    """Whether such pictures get what is finest of eyes, brows and skin, as lashes and pores, and teeth, from people of
+    """Whether such pictures get what is finest of eyes, brows and skin, as lashes and pores, from people of
     openpeople, who never existed; false: they keep what they show of them."""
     inner_mouth: bool = True
     """Whether the inside of the mouth of a known person or a reference, where it opens as none of their pictures shows,

@@ -20,8 +20,6 @@ _CENTERED = [1, 2]
 _WHITEST, _WHITE_PERCENT = 1.9, 90
 """How much lighter than the skin around the mouth the lightest of what is inside may be, linear. Those of the demo's
 two men are at 1.7 and 1.9; those of openpeople's ten, by a studio and a retoucher, at 1.7 to 3.9."""
-_GAINS = 0.5, 2.0
-"""By how much what is inside may be made lighter, to be as light as in a picture."""
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Of linear red, green and blue: ITU-R BT.709."""
 _AROUND_PX = 14
@@ -52,53 +50,31 @@ class InnerMouth:
         texture: float32 (256, 256, 3), CIELab, the person's face in the common frame. wanted: float64 (6,), by
         `measures_of`, what this person's face measures.
         """
-        of, others = self._other.measures[self._choices], self._as_the_other(wanted)
+        of = self._other.measures[self._choices]
+        others = wanted.copy()
+        others[_CENTERED] += self._from_rest
         own_distance = distances(wanted, self._own, INSIDE).min()
         nearer = (own_distance - distances(others, of, INSIDE).min()) / (own_distance + 1)
         share = np.float32(np.clip((nearer - _FROM) / (_ALONE - _FROM), 0, 1))
         if not share:
             return
-        where, inside, skin = _region()
-        region, (linear, around) = texture[where], self._drawn(others)
+        (rows, columns), inside, skin = _region()
+        mixed = np.zeros((*inside.shape[:2], 3), np.float32)
+        theirs = np.zeros(3)
+        parts = shares(others, of, INSIDE)
+        for number in np.flatnonzero(parts):
+            picture = self._other.texture(int(self._choices[number]))[rows, columns]
+            mixed += np.float32(parts[number]) * picture
+            theirs += parts[number] * np.average(picture.reshape(-1, 3), axis=0, weights=skin)
+        region = texture[rows, columns]
+        around = np.maximum(_linear(theirs), 1e-3)
+        linear = cv2.cvtColor(mixed, cv2.COLOR_LAB2LRGB)
         whitest = float(np.percentile((linear @ _LUMINANCE)[inside[..., 0] > 0.9], _WHITE_PERCENT))
         shade = min(1.0, _WHITEST * float(around @ _LUMINANCE) / max(whitest, 1e-3))
         own = _linear(np.average(region.reshape(-1, 3), axis=0, weights=skin))
-        _blend(region, linear * (shade * own / around), share * inside)
-
-    def set_into_picture(self, texture: NDArray[np.float32], measures: NDArray[np.float64], share: float) -> None:
-        """Draw it into a picture that shows their own, as light and as colored as that is on the whole; in place.
-
-        texture: as in `set_into`. measures: (6,), of the picture. share: how much of it, in [0, 1].
-        """
-        where, inside, _ = _region()
-        region, (linear, _) = texture[where], self._drawn(self._as_the_other(measures))
-        own = cv2.cvtColor(region, cv2.COLOR_LAB2LRGB)
-        gain = (own * inside).sum((0, 1)) / np.maximum((linear * inside).sum((0, 1)), 1e-3)
-        _blend(region, linear * np.clip(gain, *_GAINS), np.float32(share) * inside)
-
-    def _as_the_other(self, wanted: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What the other one's face measures when it does the same."""
-        others = wanted.copy()
-        others[_CENTERED] += self._from_rest
-        return others
-
-    def _drawn(self, others: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The other one's mouth, linear red, green and blue, float32 (h, w, 3), and the color of the skin around it."""
-        where, inside, skin = _region()
-        mixed = np.zeros((*inside.shape[:2], 3), np.float32)
-        theirs = np.zeros(3)
-        parts = shares(others, self._other.measures[self._choices], INSIDE)
-        for number in np.flatnonzero(parts):
-            picture = self._other.texture(int(self._choices[number]))[where]
-            mixed += np.float32(parts[number]) * picture
-            theirs += parts[number] * np.average(picture.reshape(-1, 3), axis=0, weights=skin)
-        return cast(NDArray[np.float32], cv2.cvtColor(mixed, cv2.COLOR_LAB2LRGB)), np.maximum(_linear(theirs), 1e-3)
-
-
-def _blend(region: NDArray[np.float32], linear: NDArray[np.float32], share: NDArray[np.float32]) -> None:
-    """Mix a picture in linear red, green and blue into one in CIELab, in place."""
-    lab = cv2.cvtColor(np.clip(linear, 0, 1).astype(np.float32), cv2.COLOR_LRGB2LAB)
-    region += share * (lab - region)
+        lit = linear * (shade * own / around)
+        lab = cv2.cvtColor(np.clip(lit, 0, 1).astype(np.float32), cv2.COLOR_LRGB2LAB)
+        region += share * inside * (lab - region)
 
 
 def _placed(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
