@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.face import Mask
+from mien.contracts.face import Landmarks, Mask
 
 HULL_DILATION = 0.1
 """The study's: width of the kernel that the landmarks' hull is dilated with, as a share of the crop's side."""
+_ABOVE_BROWS = 0.25
+"""How far a face reaches above the brows, of the way from the chin to them."""
 _SUBPIXEL_BITS = 4
 _DRAWN_PX = 512
 _LEAST_SUBSAMPLES = 4
@@ -96,3 +98,15 @@ def distance_to_others(flags: NDArray[np.bool_]) -> NDArray[np.float32]:
     """
     distance = cv2.distanceTransform(flags.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(np.sqrt(np.rint(distance * distance)), np.float32)
+
+
+def face_up_to_brows(landmarks: Landmarks, size: int) -> NDArray[np.float32]:
+    """The face from the chin to above the brows: float32 (size, size), 1 is face, 0 is none.
+
+    landmarks: float32 (68, 2), in pixels of a square crop of that side.
+    """
+    up = landmarks[17:27].mean(0) - landmarks[8]
+    outline = np.concatenate([landmarks[:17], landmarks[17:27] + _ABOVE_BROWS * up])
+    face = np.zeros((size, size), np.float32)
+    cv2.fillConvexPoly(face, cv2.convexHull(np.rint(outline).astype(np.int32)), 1.0)
+    return face

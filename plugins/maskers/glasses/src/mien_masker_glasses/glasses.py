@@ -1,7 +1,7 @@
 """The frames of glasses, so that they stay in front of a face when another one is drawn."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import cv2
 import numpy as np
@@ -12,6 +12,8 @@ from mien.contracts.face import Affine, FaceCrop, Landmarks
 from mien.contracts.masker import Masker
 from mien.contracts.plugin import PluginConfig
 from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE, inverse, scale_of, transform_points, warp
+from mien.geometry.masks import face_up_to_brows
+from mien.imaging.guided_filter import guided
 from mien_masker_glasses.cut import HEIGHT, WIDTH, to_strip
 from mien_masker_glasses.network import Network
 
@@ -35,7 +37,6 @@ _GUIDE_REACH = 2.0
 """Pixels of the strip that the guided filter looks at on each side,"""
 _GUIDE_EDGE = 0.03**2
 """and the variance of lightness from which on it takes something for an edge."""
-_RAISED = 0.25
 
 
 class GlassesConfig(PluginConfig):
@@ -90,9 +91,10 @@ class Glasses(Masker):
             return
         back = inverse(to_there)
         back[:, 2] -= (columns.start, rows.start)
-        alpha = _guided(part, _enlarged(seen, back, part.shape), max(round(_GUIDE_REACH / scale_of(to_there)), 1))
+        reach_px = max(round(_GUIDE_REACH / scale_of(to_there)), 1)
+        alpha = guided(part, _enlarged(seen, back, part.shape), reach_px, _GUIDE_EDGE)
         alpha = sure * enough * np.clip((alpha - _EMPTY) / (_FULL - _EMPTY), 0, 1)
-        face = _face(landmarks, mask.shape[0])
+        face = face_up_to_brows(landmarks, mask.shape[0])
         if (alpha * face[rows, columns]).sum() <= self.config.most * face.sum():
             mask[rows, columns] = np.rint(alpha * 255)
 
@@ -135,24 +137,3 @@ def _surroundings(to_there: Affine, size: int) -> tuple[slice, slice]:
 
 def _enlarged(plane: NDArray[np.float32], back: Affine, shape: tuple[int, ...]) -> NDArray[np.float32]:
     return cast(NDArray[np.float32], warp(plane, back, (shape[1], shape[0])))
-
-
-def _guided(image: NDArray[np.uint8], plane: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
-    """The plane with the edges of the image's lightness: float32 (H, W)."""
-    guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-
-    def mean(values: NDArray[Any]) -> NDArray[np.float32]:
-        return cast(NDArray[np.float32], cv2.blur(values.astype(np.float32), (2 * reach + 1,) * 2))
-
-    light, level = mean(guide), mean(plane)
-    slope = (mean(guide * plane) - light * level) / (mean(guide * guide) - light * light + _GUIDE_EDGE)
-    return (mean(slope) * guide + mean(level - slope * light)).astype(np.float32)
-
-
-def _face(marks: Landmarks, size: int) -> NDArray[np.uint8]:
-    """The face up to above the brows, of which `most` is a share: uint8 (S, S), 1 is face."""
-    up = marks[17:27].mean(0) - marks[8]
-    outline = np.concatenate([marks[:17], marks[17:27] + _RAISED * up])
-    face = np.zeros((size, size), np.uint8)
-    cv2.fillConvexPoly(face, cv2.convexHull(np.rint(outline).astype(np.int32)), 1)
-    return face

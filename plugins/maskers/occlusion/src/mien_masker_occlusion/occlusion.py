@@ -1,7 +1,6 @@
 """What stands in front of a face, so that it goes on doing so when another face is drawn."""
 
 from collections.abc import Sequence
-from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -12,6 +11,8 @@ from mien.contracts.face import FaceCrop, Landmarks
 from mien.contracts.masker import Masker
 from mien.contracts.plugin import PluginConfig
 from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE, inverse, similarity_to_crop, transform_points, warp
+from mien.geometry.masks import face_up_to_brows
+from mien.imaging.guided_filter import guided
 from mien_masker_occlusion.network import CUT, SIDE, Network
 
 _SOFT = 0.15
@@ -25,7 +26,6 @@ _BAND, _IN_BAND = 1.0, 0.7
 """and the height of the band along both eyes, and which share of such a spot lies there."""
 _GUIDE_PX = 4
 _GUIDE_EDGE = 0.02**2
-_RAISED = 0.25
 
 
 class OcclusionConfig(PluginConfig):
@@ -69,8 +69,8 @@ class Occlusion(Masker):
         marks = transform_points(to_cut, landmarks)
         hidden = self._network(there)
         low, high = self.config.threshold - _SOFT, self.config.threshold + _SOFT
-        step = np.clip((_guided(there, hidden) - low) / (high - low), 0, 1)
-        face = _face(marks, SIDE)
+        step = np.clip((guided(there, hidden, _GUIDE_PX, _GUIDE_EDGE) - low) / (high - low), 0, 1)
+        face = face_up_to_brows(marks, SIDE)
         step = _plausible(step, face, marks)
         if (step * face).sum() > self.config.most * face.sum():
             return np.zeros(image.shape[:2], np.uint8)
@@ -82,15 +82,7 @@ def face_area(crop: FaceCrop) -> NDArray[np.bool_]:
     """The face up to above the brows, of which `most` is a share: bool (S, S); none of it without landmarks."""
     if crop.landmarks is None:
         return np.zeros((crop.size, crop.size), np.bool_)
-    return _face(crop.landmarks, crop.size) > 0
-
-
-def _face(marks: Landmarks, size: int) -> NDArray[np.float32]:
-    up = marks[17:27].mean(0) - marks[8]
-    outline = np.concatenate([marks[:17], marks[17:27] + _RAISED * up])
-    face = np.zeros((size, size), np.float32)
-    cv2.fillConvexPoly(face, cv2.convexHull(np.rint(outline).astype(np.int32)), 1.0)
-    return face
+    return face_up_to_brows(crop.landmarks, crop.size) > 0
 
 
 def _plausible(step: NDArray[np.float32], face: NDArray[np.float32], marks: Landmarks) -> NDArray[np.float32]:
@@ -121,15 +113,3 @@ def _plausible(step: NDArray[np.float32], face: NDArray[np.float32], marks: Land
         kept[number] = within >= least * face.sum() and not is_eyes
     near = cv2.dilate(kept[labels].astype(np.float32), np.ones((5, 5), np.uint8))
     return (step * near).astype(np.float32)
-
-
-def _guided(image: NDArray[np.uint8], plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The plane with the edges of the image's lightness: float32 (S, S)."""
-    guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-
-    def mean(values: NDArray[Any]) -> NDArray[np.float32]:
-        return cast(NDArray[np.float32], cv2.blur(values.astype(np.float32), (2 * _GUIDE_PX + 1,) * 2))
-
-    light, level = mean(guide), mean(plane)
-    slope = (mean(guide * plane) - light * level) / (mean(guide * guide) - light * light + _GUIDE_EDGE)
-    return (mean(slope) * guide + mean(level - slope * light)).astype(np.float32)
