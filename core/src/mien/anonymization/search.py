@@ -61,9 +61,9 @@ CLOSER_SIZES_PX = (48, 64)
 """laid level, at a size within these."""
 UNLIKELY_FROM_PX, LEAST_UNMEASURED_SCORE = 20.0, 0.8
 """In an image, what lies at a sure face and cannot be measured is none if it is so large, lies within the image, and
-has no such score in a closer look: from that size on all of 230 faces beside others could be measured, whichever way
-turned, but those that the border cut through. Without this, such finds, of hair, collars and lamps, hid the faces of
-21 of 120 portraits, and with it 9 (core/bench/recall.py)."""
+has no such score in a closer look: faces of that size can be measured, whichever way turned, but for those that the
+border cuts through. Without this, such finds, of hair, collars and lamps, hid the faces of 21 of 120 portraits, and
+with it 9 (core/bench/recall.py)."""
 LARGER_SIZES_PX = (96, 128)
 """A second closer look, of which the better one counts."""
 TURNS_IN_ORDER: tuple[Sequence[int], ...] = ((), (1,), (3,), (), (2,))

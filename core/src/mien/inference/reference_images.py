@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.geometry.pixel_shape import in_square_pixels
 from mien.media.discovery import find_sources
 from mien.media.images import read_image
 from mien.media.video_reader import VideoSource
@@ -23,8 +24,8 @@ FRAMES = 120
 class ReferenceImage:
     """A picture in which a reference is looked for."""
 
-    image: RgbImage
-    """uint8 (H, W, 3), RGB."""
+    image: RgbImage | None
+    """uint8 (H, W, 3), RGB, square pixels; None: it lies in a folder and cannot be read."""
     name: str
     """What an error calls it."""
     has_to_show_them: bool = True
@@ -39,16 +40,15 @@ def reference_images(paths: Sequence[Path]) -> Iterator[ReferenceImage]:
     for path in paths:
         in_folder = path.is_dir()
         for source in find_sources([path]):
-            if source.kind == "video":
-                yield from _frames_of(source.path)
-                continue
             try:
-                image = read_image(source.path)  # of one that is no image it says so
+                if source.kind == "video":
+                    yield from _frames_of(source.path)
+                else:  # of one that is no image reading it says so
+                    yield ReferenceImage(read_image(source.path), str(source.path), has_to_show_them=not in_folder)
             except MienError:
                 if not in_folder:
                     raise
-                continue
-            yield ReferenceImage(image, str(source.path), has_to_show_them=not in_folder)
+                yield ReferenceImage(None, str(source.path), has_to_show_them=False)
 
 
 def _frames_of(clip: Path) -> Iterator[ReferenceImage]:
@@ -59,16 +59,24 @@ def _frames_of(clip: Path) -> Iterator[ReferenceImage]:
         numbers = np.arange(len(video.frame_times())) if few else np.array(keys)
         wanted = numbers[spread_indices(len(numbers), FRAMES)].tolist()
         stretches = [(0, None)] if few else [(number, number + 1) for number in wanted]
+        pixel_shape = float(video.pixel_shape)
         for start, stop in stretches:
             for frame in video.frames(start, stop, only=wanted):
-                yield ReferenceImage(frame.image, f"{clip}, frame {frame.index}", has_to_show_them=False)
+                image = in_square_pixels(frame.image, pixel_shape)
+                yield ReferenceImage(image, f"{clip}, frame {frame.index}", has_to_show_them=False)
 
 
-def of_one_person(encodings: NDArray[np.float32], recognizer: Recognizer) -> NDArray[np.bool_]:
-    """Which of K faces are of the person whom most of them show: bool (K,).
+def of_one_person(
+    encodings: NDArray[np.float32], certain: NDArray[np.bool_], recognizer: Recognizer
+) -> NDArray[np.bool_]:
+    """Which of K faces are of the person of those that are certain, or else of whom most of them show: bool (K,).
 
-    encodings: float32 (K, D), by the recognizer. It is the person of the face that is nearest to all others.
+    encodings: float32 (K, D), by the recognizer. certain: bool (K,). Most of them show the person of the face that is
+    nearest to all others.
     """
-    apart = np.stack([recognizer.distances(encodings, one) for one in encodings])
-    nearest = apart[np.median(apart, axis=1).argmin()]
-    return np.asarray(nearest < recognizer.same_person_below)
+    if certain.any():
+        apart = recognizer.distances(encodings, recognizer.mean(encodings[certain]))
+    else:
+        of_each = np.stack([recognizer.distances(encodings, one) for one in encodings])
+        apart = of_each[np.median(of_each, axis=1).argmin()]
+    return certain | (apart < recognizer.same_person_below)

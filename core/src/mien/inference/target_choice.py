@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mien.contracts.face import FaceCrop, RgbImage
 from mien.contracts.target import Given, TargetKind
@@ -29,7 +30,7 @@ class _ReferenceFace:
     crop: FaceCrop
     """As the model wants it cut."""
     aligned: FaceCrop | None
-    """As the recognizer does; None if it is not asked."""
+    """As the recognizer does; None if its landmarks are not known."""
     is_them: bool
     """Whether it is theirs for certain: of an image that was named itself."""
 
@@ -100,15 +101,16 @@ class TargetChoice:
 
     def _given(self, images: Iterable[ReferenceImage], progress: Progress) -> Given:
         """Somebody, as images show them. Raises MienError if one that has to does not, or none does."""
-        sees_encodings = self.run.model.sees_encodings()
         faces: list[_ReferenceFace] = []
-        without = 0
+        without = unreadable = 0
         progress.start("looking at the reference", None)
         for one in images:
-            found = self.detector.find(one.image)
-            if len(found) == 1 and (one.has_to_show_them or can_align(found[0], AlignmentConfig())):
+            found = () if one.image is None else self.detector.find(one.image)
+            if one.image is None:
+                unreadable += 1
+            elif len(found) == 1 and (one.has_to_show_them or can_align(found[0], AlignmentConfig())):
                 (crop,) = self.generator.crops_of(Scene(one.image, untracked(found), None))
-                to_encode = sees_encodings or not one.has_to_show_them
+                to_encode = self.run.model.sees_encodings() or can_align(found[0], AlignmentConfig())
                 aligned = align(one.image, found[0]) if to_encode else None
                 faces.append(_ReferenceFace(crop, aligned, one.has_to_show_them))
             elif one.has_to_show_them:
@@ -125,25 +127,30 @@ class TargetChoice:
                 "None of the pictures of the reference shows one face alone.",
                 "Give an image that shows the person's face alone, and larger: --reference IMAGE",
             )
-        kept, encoding = np.array([face.is_them for face in faces]), np.zeros(0, np.float32)
-        aligned_faces = [(row, face.aligned) for row, face in enumerate(faces) if face.aligned is not None]
-        if aligned_faces:
-            rows = np.array([row for row, _ in aligned_faces])
-            recognizer = Recognizer(self.registry, self.run.recognizer)
-            encodings = recognizer.encode([aligned for _, aligned in aligned_faces])
-            kept[rows] |= of_one_person(encodings, recognizer)
-            if sees_encodings:
-                encoding = recognizer.mean(encodings[kept[rows]])
-        if without or not kept.all():
+        kept, encoding = self._whose(faces)
+        if without or unreadable or not kept.all():
             progress.say(
-                f"Of {len(faces) + without} pictures of the reference {kept.sum()} are taken: {without} show nobody or "
-                f"several people, {(~kept).sum()} somebody else."
+                f"Of {len(faces) + without + unreadable} pictures of the reference {kept.sum()} are taken: {without} "
+                f"show nobody or several people, {(~kept).sum()} somebody else, {unreadable} cannot be read."
             )
         crops = [face.crop for face, is_kept in zip(faces, kept, strict=True) if is_kept]
         given = Given(torch.from_numpy(encoding), self.generator.batch_of(crops))
         progress.start("preparing the reference", None)
         self.run.model.prepare(given, progress.advance)
         return given
+
+    def _whose(self, faces: Sequence[_ReferenceFace]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Which of the faces are theirs, bool (K,), and their encoding, float32 (D,); D = 0 if the model sees none."""
+        certain = np.array([face.is_them for face in faces])
+        sees_encodings = self.run.model.sees_encodings()
+        if certain.all() and not sees_encodings:
+            return certain, np.zeros(0, np.float32)
+        recognizer = Recognizer(self.registry, self.run.recognizer)
+        rows = np.array([row for row, face in enumerate(faces) if face.aligned is not None], np.int64)
+        kept = certain.copy()
+        encodings = recognizer.encode([face.aligned for face in faces if face.aligned is not None])
+        kept[rows] = of_one_person(encodings, certain[rows], recognizer)
+        return kept, recognizer.mean(encodings[kept[rows]]) if sees_encodings else np.zeros(0, np.float32)
 
     def require(self, kind: TargetKind) -> None:
         """As `Session.require`."""

@@ -1,7 +1,9 @@
 """A reference may be a folder of images, or a clip; what shows nobody, or somebody else, is left out, and said."""
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -66,10 +68,47 @@ def test_of_a_folder_those_images_are_taken_that_show_the_person_alone(tmp_path:
     session = Session.open(MODEL, progress=heard)
     given = session.reference([folder]).given
     assert heard.said == [
-        "Of 6 pictures of the reference 3 are taken: 2 show nobody or several people, 1 somebody else."
+        "Of 7 pictures of the reference 3 are taken: 2 show nobody or several people, 1 somebody else, "
+        "1 cannot be read."
     ]
-    assert heard.steps["looking at the reference"] == 6 and heard.steps["preparing the reference"] == 3
+    assert heard.steps["looking at the reference"] == 7 and heard.steps["preparing the reference"] == 3
     assert np.array_equal(given.faces.images, session.reference(named).given.faces.images)
+
+
+def test_an_image_that_was_named_says_whom_of_a_folder_is_meant(tmp_path: Path) -> None:
+    folder = tmp_path / "shoot"
+    folder.mkdir()
+    for number in range(3):
+        written(folder / f"{number}.png", np.ascontiguousarray(STRANGER // 2 + 10 * number))
+    written(folder / "them.png", np.ascontiguousarray(SHOWN[:, ::-1]))
+    named = written(tmp_path / "named.png", SHOWN)
+    heard = Heard()
+    given = Session.open(MODEL, progress=heard).reference([folder, named]).given
+    assert len(given.faces) == 2 and "3 somebody else" in heard.said[0]
+
+
+def test_a_broken_clip_of_a_folder_ends_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "anna"
+    folder.mkdir()
+    written(folder / "anna.png", SHOWN)
+    (folder / "broken.mp4").write_bytes((DATA / "clips" / "truncated_no_moov.mp4").read_bytes())
+    heard = Heard()
+    given = Session.open(MODEL, progress=heard).reference([folder]).given
+    assert len(given.faces) == 1 and "1 cannot be read" in heard.said[0]
+    with pytest.raises(MienError, match=r"broken.mp4"):
+        Session.open(MODEL).reference([folder / "broken.mp4"])
+
+
+def test_a_clip_of_pixels_that_are_not_square_is_seen_as_it_is_shown(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "wide.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = SHOWN.shape[0] // 2 * 2, SHOWN.shape[1] // 2 * 2
+        stream.codec_context.sample_aspect_ratio = Fraction(3, 2)
+        image = np.ascontiguousarray(SHOWN[: stream.height, : stream.width])
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    wide = next(reference_images([tmp_path / "wide.mp4"])).image
+    assert wide is not None and wide.shape[:2] == (image.shape[0], 1.5 * image.shape[1])
 
 
 def test_a_clip_shows_them_in_motion(tmp_path: Path) -> None:
@@ -86,7 +125,7 @@ def test_frames_are_spread_over_a_clip() -> None:
     with VideoSource(CLIP) as video:
         assert len(images) == min(len(video.frame_times()), FRAMES)
         last = next(video.frames(len(video.frame_times()) - 1)).image
-    assert np.array_equal(images[-1].image, last)
+    assert images[-1].image is not None and np.array_equal(images[-1].image, last)
     assert images[-1].name.endswith(f"frame {len(images) - 1}")
 
 
