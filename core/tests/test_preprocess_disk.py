@@ -40,7 +40,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("no permission to mount a small disk")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    # Lazily: a worker that was ended may take a moment to let go of it.
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_a_disk_that_fills_is_told_and_nothing_is_lost(
