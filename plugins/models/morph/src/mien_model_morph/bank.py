@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.imaging.color import to_lab
 from mien_model_morph import openpeople
-from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, from_closed, measures_of
+from mien_model_morph.expression import BROWS, LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, from_closed, measures_of
 from mien_model_morph.frame import pose_of
 from mien_model_morph.tongue import is_tongue_out
 from mien_model_morph.warp import into_frame
@@ -44,9 +44,9 @@ class BankPerson:
         landmarks are apart then, in distances between the eyes."""
         self.shape: NDArray[np.float64] = np.median(frontal, axis=0)
         """float64 (68, 2): what the face looks like from the front, in distances between the eyes."""
-        usable = np.array([picture.usable for picture in pictures])[:, [0, 1, 1, 2]]
+        usable = np.array([picture.usable for picture in pictures])[:, [0, 1, 1, 2, 0]]
         usable[:, ~usable.any(0)] = True
-        self.choices = {part: np.flatnonzero(usable[:, part]) for part in (SKIN, LEFT_EYE, RIGHT_EYE, MOUTH)}
+        self.choices = {part: np.flatnonzero(usable[:, part]) for part in (SKIN, LEFT_EYE, RIGHT_EYE, MOUTH, BROWS)}
         """Of each part the numbers of the pictures that it may come from."""
         at_rest = np.abs(self.measures - np.median(self.measures, axis=0))[self.choices[SKIN]].sum(1)
         self.rest = int(self.choices[SKIN][at_rest.argmin()])

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SKIN, LEFT_EYE, RIGHT_EYE, MOUTH, INSIDE = range(5)
-"""Parts of a face. Each may come from another picture. Left is the image's left. The last one is what lips enclose."""
+SKIN, LEFT_EYE, RIGHT_EYE, MOUTH, BROWS, INSIDE = range(6)
+"""Parts of a face. Each may come from other pictures. Left is the image's left. The last one is what lips enclose."""
 _LEAST_SHARE = 0.1
 """What has a smaller share in a part is left out; what has a larger one loses as much, so that none comes or goes at
 once."""
@@ -23,11 +23,12 @@ _MEASURES = (
     (_Measure("left_lid", 0.045), _Measure("brow", 0.12)),
     (_Measure("right_lid", 0.045), _Measure("brow", 0.12)),
     (_Measure("opening", 0.2), _Measure("width", 0.12), _Measure("lift", 0.06)),
+    (_Measure("brow", 0.06),),
     (_Measure("opening", 0.45), _Measure("width", 0.12), _Measure("lift", 0.06)),
 )
 """By part; in units of the distance between the eyes, but for `opening`, its logarithm, and lids, in widths of the
 eye."""
-_POSE_DEGREES = (6.0, 12.0, 12.0, 12.0, 12.0)
+_POSE_DEGREES = (6.0, 12.0, 12.0, 12.0, 12.0, 12.0)
 """By part: how far two heads may be turned away from each other and still fit."""
 _NAMES = ("opening", "width", "lift", "brow", "left_lid", "right_lid")
 MOUTH_MEASURES, LID_MEASURES = [0, 1, 2], [4, 5]
@@ -36,6 +37,10 @@ _AT_REST = 4.0
 """How far from what most mouths do at rest one may be and still be at rest: squared, in widths of the measures."""
 _ENOUGH, _CLOSED_PERCENT, _MOST_AT_REST = 6, 10, 0.1
 """Of so many pictures one in ten or more show a closed mouth, whose lips' landmarks are no farther apart than this."""
+_EYES = (LEFT_EYE, RIGHT_EYE)
+_ALIKE, _WINK = 0.08, 0.16
+"""By how much the openings of two eyes may differ and still do the same, and from what on they do not, in widths of
+the eye: landmarks of a turned head say of one that it is a little wider open."""
 _CLOSED_MOUTH = 0.04
 """Mouths that are less open than this are all alike: what the logarithm is softened by."""
 
@@ -128,7 +133,19 @@ def likeness(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) ->
 
 
 def distances(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> NDArray[np.float64]:
-    """How far each of M pictures is from what is wanted: float64 (M,), squared, in widths of the measures."""
+    """How far each of M pictures is from what is wanted: float64 (M,), squared, in widths of the measures.
+
+    Both eyes are compared together, so that they come from the same pictures, but where one of them winks.
+    """
+    if part not in _EYES:
+        return _distances(wanted, of, part)
+    both = (_distances(wanted, of, LEFT_EYE) + _distances(wanted, of, RIGHT_EYE)) / 2
+    left, right = wanted[LID_MEASURES]
+    winks = float(np.clip((abs(left - right) - _ALIKE) / (_WINK - _ALIKE), 0, 1))
+    return np.asarray(both + winks * (_distances(wanted, of, part) - both))
+
+
+def _distances(wanted: NDArray[np.float64], of: NDArray[np.float64], part: int) -> NDArray[np.float64]:
     numbers = [_NAMES.index(measure.name) for measure in _MEASURES[part]]
     widths = np.array([measure.width for measure in _MEASURES[part]])
     return np.asarray((((of[:, numbers] - wanted[numbers]) / widths) ** 2).sum(1))

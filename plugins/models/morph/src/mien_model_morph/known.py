@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mien_model_morph.bank import BankPerson, usual_at_rest
 from mien_model_morph.expression import (
+    BROWS,
     LEFT_EYE,
     LID_MEASURES,
     MOUTH,
@@ -20,7 +21,7 @@ from mien_model_morph.expression import (
 from mien_model_morph.frame import Pose
 from mien_model_morph.lids import Lids
 from mien_model_morph.mouth import InnerMouth
-from mien_model_morph.person import mixed_texture
+from mien_model_morph.person import OPENINGS, mixed_texture
 
 _CENTERED = [1, 2, 3]
 """Measures that say as much of who somebody is as of what they do: width and lift of the mouth, height of the brows.
@@ -101,7 +102,8 @@ class KnownPerson:
         person = self._person
         shape = np.zeros((68, 2))
         for part, groups in (
-            (SKIN, (*_BROWS, _NOSE)),
+            (SKIN, (_NOSE,)),
+            (BROWS, _BROWS),
             (LEFT_EYE, (slice(36, 42),)),
             (RIGHT_EYE, (slice(42, 48),)),
             (MOUTH, (_MOUTH,)),
@@ -131,7 +133,8 @@ class KnownPerson:
             return [(person.texture(int(choices[n])), float(shares[n])) for n in np.flatnonzero(shares)]
 
         skin = of_part(SKIN)
-        texture = mixed_texture(skin, [share for _, share in skin], of_part)
+        # Brows have pictures of their own: those that show what the mouth does may show brows that do something else.
+        texture = mixed_texture(skin, [share for _, share in skin], of_part, (BROWS, *OPENINGS))
         if self._inner_mouth is not None:
             self._inner_mouth.set_into(texture, wanted)
         if self._lids is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien_model_morph.appearance import appearance
 from mien_model_morph.bank import BankPerson
-from mien_model_morph.expression import LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, measures_of, shares
+from mien_model_morph.expression import BROWS, LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, measures_of, shares
 from mien_model_morph.frame import FRAME_PX, Pose, frame_points
 
 LARGEST_SHARE = 0.3
@@ -28,6 +28,8 @@ _GROUPS = (
 _FEATHER_PX = 5.0
 _FINE_PX, _RESTORED = 2.5, 0.4
 """Up to which size detail is fine, in the frame, and how much of what is lost comes back."""
+OPENINGS = LEFT_EYE, RIGHT_EYE, MOUTH
+"""Parts that open and close."""
 _SKIN_AT_REST = 0.65
 """How much of the skin is that of the face at rest, whatever it does. Folds of several people's smiles, added up, make
 somebody older and somebody else of whom they are drawn for."""
@@ -146,15 +148,16 @@ def mixed_texture(
     skin: Sequence[tuple[NDArray[np.float32], float]],
     shares_of_skin: Sequence[float],
     of_part: Callable[[int], Sequence[tuple[NDArray[np.float32], float]]],
+    parts: Sequence[int] = OPENINGS,
 ) -> NDArray[np.float32]:
     """A face in the common frame: float32 (256, 256, 3), CIELab.
 
-    skin: the textures, as large, that it is mixed of, with their shares, of sum 1; of_part: gives the same of eyes and
-    mouth. shares_of_skin: those of single pictures, for a texture of the skin may be a mixture itself.
+    skin: the textures, as large, that it is mixed of, with their shares, of sum 1; of_part: gives the same of the parts
+    that are not of these. shares_of_skin: those of single pictures, for a texture of the skin may be a mixture itself.
     """
     drawn = _nothing()
     _add(skin, (slice(None), slice(None)), drawn)
-    for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
+    for part in parts:
         where, share = _window(part)
         region = drawn[where]
         own = np.zeros_like(region)
@@ -180,7 +183,7 @@ def _nothing() -> NDArray[np.float32]:
 def _without_openings() -> NDArray[np.float32]:
     """1 but where eyes and mouth are, which are drawn for themselves: float32 (256, 256, 1)."""
     outside = np.ones((FRAME_PX, FRAME_PX, 1), np.float32)
-    for part in (LEFT_EYE, RIGHT_EYE, MOUTH):
+    for part in OPENINGS:
         where, share = _window(part)
         outside[where] *= 1 - share
     return outside
@@ -218,14 +221,15 @@ def _blurred(image: NDArray[np.float32]) -> NDArray[np.float32]:
 def _window(part: int) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
     """Where in the frame a part lies, and how much of each of its pixels is the part's: float32 (h, w, 1)."""
     points = frame_points()
-    corners = {
-        LEFT_EYE: points[36:42],
-        RIGHT_EYE: points[42:48],
-        MOUTH: points[48:60],
+    groups, grow = {
+        BROWS: ((slice(17, 22), slice(22, 27)), (8, 10)),
+        LEFT_EYE: ((slice(36, 42),), (9, 11)),
+        RIGHT_EYE: ((slice(42, 48),), (9, 11)),
+        MOUTH: ((slice(48, 60),), (9, 7)),
     }[part]
-    grow = {LEFT_EYE: (9, 11), RIGHT_EYE: (9, 11), MOUTH: (9, 7)}[part]
     inside = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
-    cv2.fillConvexPoly(inside, cv2.convexHull(np.round(corners).astype(np.int32)), 255)
+    for group in groups:
+        cv2.fillConvexPoly(inside, cv2.convexHull(np.round(points[group]).astype(np.int32)), 255)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow[0] + 1, 2 * grow[1] + 1))
     full = _blurred(cv2.dilate(inside, kernel).astype(np.float32) / np.float32(255))
     full[full < 0.01] = 0
