@@ -50,13 +50,12 @@ def at_brows(texture: NDArray[np.float32]) -> float:
     return float(texture[rows, columns, 0].mean())
 
 
-def test_brows_come_from_the_pictures_that_show_them_so_whatever_the_mouth_does(somebody: KnownPerson) -> None:
-    speaking, raising = (
-        somebody.texture(face, FACING) for face in (changed(opening=0.2), changed(brows=0.1, opening=0.2))
-    )
-    assert at_brows(speaking) > at_brows(raising) + 10
+def test_what_the_mouth_does_does_not_change_the_brows(somebody: KnownPerson) -> None:
+    """Pictures of an open mouth show brows that did something of their own."""
+    at_rest, speaking = (somebody.texture(face, FACING) for face in (changed(), changed(opening=0.2)))
+    assert at_brows(speaking) == pytest.approx(at_brows(at_rest), abs=0.5)
     cheek = tuple(np.round(frame_points()[[2, 31]].mean(0)[::-1]).astype(int))
-    assert speaking[cheek][0] == pytest.approx(raising[cheek][0], abs=2)
+    assert speaking[cheek][0] < at_rest[cheek][0] - 5
 
 
 def test_raised_brows_are_raised_as_far(somebody: KnownPerson) -> None:

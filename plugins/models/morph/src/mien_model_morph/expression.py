@@ -23,12 +23,12 @@ _MEASURES = (
     (_Measure("left_lid", 0.045), _Measure("brow", 0.12)),
     (_Measure("right_lid", 0.045), _Measure("brow", 0.12)),
     (_Measure("opening", 0.2), _Measure("width", 0.12), _Measure("lift", 0.06)),
-    (_Measure("brow", 0.06),),
+    (_Measure("brow", 0.2),),
     (_Measure("opening", 0.45), _Measure("width", 0.12), _Measure("lift", 0.06)),
 )
 """By part; in units of the distance between the eyes, but for `opening`, its logarithm, and lids, in widths of the
-eye."""
-_POSE_DEGREES = (6.0, 12.0, 12.0, 12.0, 12.0, 12.0)
+eye. Brows are raised by moving them, hardly by taking another picture."""
+_POSE_DEGREES = (6.0, 12.0, 12.0, 12.0, 8.0, 12.0)
 """By part: how far two heads may be turned away from each other and still fit."""
 _NAMES = ("opening", "width", "lift", "brow", "left_lid", "right_lid")
 MOUTH_MEASURES, LID_MEASURES = [0, 1, 2], [4, 5]

@@ -133,7 +133,7 @@ class KnownPerson:
             return [(person.texture(int(choices[n])), float(shares[n])) for n in np.flatnonzero(shares)]
 
         skin = of_part(SKIN)
-        # Brows have pictures of their own: those that show what the mouth does may show brows that do something else.
+        # Brows have pictures of their own, for those of a mouth that does the same show brows that did something else.
         texture = mixed_texture(skin, [share for _, share in skin], of_part, (BROWS, *OPENINGS))
         if self._inner_mouth is not None:
             self._inner_mouth.set_into(texture, wanted)
