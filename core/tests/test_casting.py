@@ -8,8 +8,9 @@ import pytest
 
 from mien import Box, Session, anonymize
 from mien.anonymization.analysis import encode
-from mien.anonymization.casting import CANDIDATES, ENOUGH, STILL_ENOUGH, Casting, Seen, candidates
+from mien.anonymization.casting import CANDIDATES, ENOUGH, STILL_ENOUGH, SUITED, Casting, Seen, candidates
 from mien.anonymization.methods import Method, Methods
+from mien.anonymization.suitability import misfit
 from mien.media.images import write_image
 from mien.media.video_reader import VideoSource
 from mien.media.video_writer import VideoSink
@@ -50,16 +51,22 @@ def nearest(casting, number, seen):
     return min(found)
 
 
+def ill_suited(casting, number, seen):
+    drawn = zip(seen, casting._drawn(number, seen), strict=True)
+    return np.mean([misfit(one.image, image, face.landmarks) for one, (image, face) in drawn])
+
+
 def recognized(casting, image, face):
     return encode(casting.recognizer, image, [face])
 
 
 @pytest.mark.long
-def test_who_is_chosen_is_far_enough_and_the_first_who_is(casting, seen):
+def test_who_is_chosen_is_far_enough_and_suits_best_of_those_who_are(casting, seen):
     enough = ENOUGH * casting.recognizer.same_person_below
     for number in range(2):
         chosen = casting.choose(number, seen)
-        order = list(candidates(number))
+        order = sorted(list(candidates(number))[:SUITED], key=lambda other: ill_suited(casting, other, seen))
+        order += list(candidates(number))[SUITED:]
         distances = [nearest(casting, other, seen) for other in order]
         first = next((at for at, distance in enumerate(distances) if distance >= enough), int(np.argmax(distances)))
         assert chosen == order[first]

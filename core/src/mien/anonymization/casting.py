@@ -1,4 +1,4 @@
-"""As whom somebody new is drawn: the first of a few synthetic people who is surely somebody else.
+"""As whom somebody new is drawn: of a few synthetic people who are surely somebody else, the one who suits their head.
 
 A synthetic person may happen to resemble whoever is filmed, the more so since they take on the same pose, light and
 shape of the head. So each is tried on a few faces, and another one is taken if the recognizer finds them too near. What
@@ -9,18 +9,22 @@ import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.anonymization.analysis import encode
 from mien.anonymization.methods import Methods
-from mien.contracts.face import RgbImage
+from mien.anonymization.suitability import misfit
+from mien.contracts.face import Landmarks, RgbImage
 from mien.inference.generator import Scene
 from mien.inference.target import SyntheticPerson
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import TrackedFace
 
+SUITED, SUITED_ON = 6, 2
+"""So many of them are tried in the order of how well they suit the head, as seen on so many faces."""
 CANDIDATES = 16
 """So many synthetic people are tried; if none is far enough, the farthest is taken."""
 ENOUGH = 1.2
@@ -49,7 +53,7 @@ class Casting:
     """What tells people apart; None: nothing does, and nobody is tried."""
 
     def choose(self, number: int, seen: Sequence[Seen], *, is_used: bool = False) -> int:
-        """The number of the synthetic person for whoever was seen: that number, or one that follows from it.
+        """The number of the synthetic person for whoever was seen: one of a few that follow from that number.
 
         seen: some of their faces; those that cannot be drawn or encoded are passed over. is_used: whether they are
         drawn as that person in other files: then they stay so, unless that person is too near to them here. The same
@@ -62,13 +66,28 @@ class Casting:
         originals = [encode(recognizer, one.image, [one.face])[0] for one in tried]
         enough, still_enough = (times * recognizer.same_person_below for times in (ENOUGH, STILL_ENOUGH))
         farthest, chosen = -1.0, number
-        for candidate in candidates(number):
+        for candidate in candidates(number) if is_used else self._by_suitability(number, tried):
             nearest = self._nearest(candidate, tried, originals, recognizer, farthest)
             if nearest > farthest:
                 farthest, chosen = nearest, candidate
             if nearest >= enough or (is_used and candidate == number and nearest >= still_enough):
                 break
         return chosen
+
+    def _by_suitability(self, number: int, tried: Sequence[Seen]) -> list[int]:
+        """The candidates; the first ones in the order of how well they suit the head."""
+        order = list(candidates(number))
+        on = [one for one in tried if not self.methods.hide(one.face)][:: -(-len(tried) // SUITED_ON)]
+        misfits = {other: self._misfit(other, on) for other in order[:SUITED]} if on and len(order) > 1 else {}
+        return sorted(order, key=lambda other: misfits.get(other, float("inf")))
+
+    def _misfit(self, number: int, seen: Sequence[Seen]) -> float:
+        with closing(self._drawn(number, seen)) as drawn:
+            of_faces = [
+                misfit(one.image, image, cast(Landmarks, face.landmarks))
+                for one, (image, face) in zip(seen, drawn, strict=True)
+            ]
+        return float(np.mean(of_faces))
 
     def _nearest(
         self,
