@@ -101,6 +101,36 @@ def test_a_region_hides_a_face_whole_or_not_at_all(lost: Box, reach: float, othe
         assert grown == region.box
 
 
+@given(find=BOXES, drawn=st.lists(BOXES, max_size=6))
+def test_around_a_find_nothing_reaches_into_faces_that_are_drawn_beside_it(find: Box, drawn: list[Box]) -> None:
+    around, beside = Region.around_find(find), Region.around_find(find).beside(drawn)
+    assert shared_area(beside.box, find) == pytest.approx(find.area, rel=1e-4)
+    assert shared_area(beside.box, around.box) == pytest.approx(beside.box.area, rel=1e-4)
+    for box in drawn:
+        if shared_area(find, box) == 0:
+            assert shared_area(beside.box, box) < 1e-2 * box.area  # corners are float32
+    somewhere = Region.around(find, 0.25)
+    assert somewhere.beside(drawn) == somewhere
+
+
+def test_hands_below_a_face_do_not_hide_it() -> None:
+    """A search from all sides finds now and then a face in the hands of whoever speaks by signs."""
+    face = Face(Box(258, 92, 327, 157), np.tile(np.float32([[290, 120]]), (68, 1)), 0.9)
+    hands, chin = Face(Box(240, 165, 380, 338), None, 0.6), Face(Box(258, 130, 327, 230), None, 0.6)
+
+    def hidden_of_face(doubtful: Face) -> list[float]:
+        frames = [untracked([face, doubtful]), untracked([face]), untracked([face])]
+        frames[0][1] = replace(frames[0][1], sure=False)
+        analysis = VideoAnalysis([0.0, 0.04, 0.08], [0, 0, 0], frames, 2, {}, [])
+        redaction = plan_redaction(analysis, 1.0, lambda one: one.landmarks is not None)
+        for index in range(3):
+            assert any(shared_area(region.box, doubtful.box) == doubtful.box.area for region in redaction.parts[index])
+        return [sum(shared_area(region.box, face.box) for region in redaction.parts[index]) for index in range(3)]
+
+    assert hidden_of_face(hands) == [0, 0, 0]
+    assert all(area >= face.box.area for area in hidden_of_face(chin))
+
+
 def test_no_frame_of_a_video_shows_half_a_bystander() -> None:
     """One who is lost stands beside another, of whom the square around the first would cover the half."""
     lost, beside, far = Box(100, 100, 160, 160), Box(180, 90, 260, 170), Box(500, 100, 560, 160)

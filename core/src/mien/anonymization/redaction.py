@@ -63,7 +63,8 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
     - Faces that cannot be drawn, and what may be a face: the region around each; of what may be one for
       `DOUBTFUL_SECONDS` before and after, too, and between two finds at one place of a shot.
 
-    A region grows over every face that it touches, but for those that are kept: around them nothing is hidden.
+    A region grows over every face that it touches, but for those that are kept: around them nothing is hidden. Around a
+    find it ends where a face begins that surely is another one, and is drawn anew.
     """
     whole = frozenset([*analysis.no_face, *analysis.partial])
     parts: defaultdict[int, list[Region]] = defaultdict(list)
@@ -80,10 +81,10 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
                     if any(face.track == person for face in analysis.faces[index]):
                         break
                     away = abs(analysis.seconds[index] - analysis.seconds[start])
-                    reach = REACH + REACH_PER_SECOND * away if last_seen.sure else FACE_REACH
-                    parts[index].append(Region.around(last_seen.extent, reach))
+                    surroundings = Region.around(last_seen.extent, REACH + REACH_PER_SECOND * away)
+                    parts[index].append(surroundings if last_seen.sure else Region.around_find(last_seen.extent))
     for index, place in _between_finds(analysis):
-        parts[index].append(Region.around(place, FACE_REACH))
+        parts[index].append(Region.around_find(place))
     return _redaction(analysis, whole, parts, can_draw)
 
 
@@ -104,13 +105,13 @@ def with_leaks(
             if analysis.shots[index] == analysis.shots[frame] and index not in redaction.whole:
                 away = abs(analysis.seconds[index] - analysis.seconds[frame])
                 regions = [Region.around(box, FACE_REACH + REACH_PER_SECOND * away) for box in boxes]
-                parts.setdefault(index, []).extend(_grown(regions, analysis.faces[index]))
+                parts.setdefault(index, []).extend(_grown(regions, analysis.faces[index], None))
     return Redaction(redaction.whole, parts)
 
 
 def regions_of_leaks(leaks: Sequence[Box], faces: Sequence[TrackedFace]) -> list[Region]:
     """The regions that hide what was found in an image that was written, grown over the faces that they touch."""
-    return _grown([Region.around(box, FACE_REACH) for box in leaks], faces)
+    return _grown([Region.around(box, FACE_REACH) for box in leaks], faces, None)
 
 
 def hide_undrawable(analysis: VideoAnalysis, can_draw: CanDraw) -> Redaction:
@@ -119,8 +120,9 @@ def hide_undrawable(analysis: VideoAnalysis, can_draw: CanDraw) -> Redaction:
 
 
 def regions_of_undrawable(faces: Sequence[TrackedFace], can_draw: CanDraw) -> list[Region]:
-    """The regions that hide the faces of an image that cannot be drawn, grown over the others that they touch."""
-    return _grown([Region.around(face.extent, FACE_REACH) for face in faces if not can_draw(face)], faces)
+    """The regions that hide the faces of an image that cannot be drawn, grown over others that they touch. They end
+    where a face begins that is drawn, if it is surely one and apart from what was found."""
+    return _grown([Region.around_find(face.extent) for face in faces if not can_draw(face)], faces, can_draw)
 
 
 def hidden(image: RgbImage) -> RgbImage:
@@ -154,16 +156,19 @@ def _redaction(
     analysis: VideoAnalysis, whole: Collection[int], parts: Mapping[int, Sequence[Region]], can_draw: CanDraw
 ) -> Redaction:
     grown = {
-        index: _grown(parts.get(index, ()), faces) + regions_of_undrawable(faces, can_draw)
+        index: _grown(parts.get(index, ()), faces, can_draw) + regions_of_undrawable(faces, can_draw)
         for index, faces in enumerate(analysis.faces)
         if index not in whole
     }
     return Redaction(whole, {index: regions for index, regions in grown.items() if regions})
 
 
-def _grown(regions: Sequence[Region], faces: Sequence[TrackedFace]) -> list[Region]:
-    boxes = [face.extent for face in faces if face.method != KEPT]
-    return [region.grown_over(boxes) for region in regions]
+def _grown(regions: Sequence[Region], faces: Sequence[TrackedFace], can_draw: CanDraw | None) -> list[Region]:
+    """can_draw: None: no region ends where a face is drawn."""
+    replaced = [face for face in faces if face.method != KEPT]
+    drawn = [face.extent for face in replaced if face.sure and can_draw is not None and can_draw(face)]
+    boxes = [face.extent for face in replaced]
+    return [region.beside(drawn).grown_over(boxes) for region in regions]
 
 
 def _between_finds(analysis: VideoAnalysis) -> Iterator[tuple[int, Box]]:
