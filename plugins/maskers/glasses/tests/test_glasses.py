@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.geometry.alignment import AlignmentConfig, align, inverse, transform_points
+from mien.geometry.alignment import AlignmentConfig, align, inverse, transform_points, warp
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
 from mien.testing import MaskerContract, portraits
@@ -141,6 +141,18 @@ def test_what_covers_one_eye_alone_is_no_glasses(crops, masker):
     half = np.concatenate([dark[:, :middle], crop.image[:, middle:]], 1)
     assert masker.mask([replace(crop, image=dark)]).any()
     assert not masker.mask([replace(crop, image=half)]).any()
+
+
+def test_what_covers_both_eyes_is_glasses_only_if_it_is_dark(crops):
+    """Above a hand before nose and mouth the network took eyes for lenses: they would have stayed as they were."""
+    crop = crops[0]
+    dark = replace(crop, image=worn(crop, 3, "dark").image)
+    masker = Glasses()
+    said = masker._network(warp(dark.image, to_strip(crop.landmarks), (WIDTH, HEIGHT)))
+    assert masker.mask([dark]).any()
+    masker._network = lambda strip: said
+    assert masker.mask([dark]).any()
+    assert not masker.mask([crop]).any()
 
 
 def test_it_is_taken_from_what_another_masker_says(crops):

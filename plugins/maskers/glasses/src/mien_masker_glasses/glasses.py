@@ -13,6 +13,7 @@ from mien.contracts.masker import Masker
 from mien.contracts.plugin import PluginConfig
 from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE, inverse, scale_of, transform_points, warp
 from mien.geometry.masks import face_up_to_brows
+from mien.imaging.color import to_lab
 from mien.imaging.guided_filter import guided
 from mien_masker_glasses.cut import HEIGHT, WIDTH, to_strip
 from mien_masker_glasses.network import Network
@@ -30,6 +31,10 @@ all, so that in video what is hardly seen does not come and go at once."""
 _EYE_COVERED, _BOTH_COVERED = 0.4, 0.7
 """Where more of one eye seems to be behind an opaque lens than the first share, of both it has to be the second: a hand
 or its shadow before one eye is no pair of sunglasses, and an eye that is seen tells who somebody is."""
+_LENS_PERCENT, _SKIN_PERCENT, _DARK = 80, 75, 0.25
+"""What covers both eyes is dark glass if so many of a hundred of its pixels about the eyes have less than the last
+share of the luminance that skin has, which is among the lightest of the rest of the strip. Otherwise it may be the
+eyes: deep in the shade, in haze, above a hand before nose and mouth they had .35 to .38."""
 _NEAR = np.ones((5, 5), np.uint8)
 _EMPTY, _FULL = 0.2, 0.65
 """Up to this probability a pixel is none of it, and from this one on all of it."""
@@ -78,11 +83,12 @@ class Glasses(Masker):
     def _see(self, image: NDArray[np.uint8], landmarks: Landmarks, mask: NDArray[np.uint8]) -> None:
         """Write the glasses into a mask of zeros."""
         to_there = to_strip(landmarks)
-        pixels, any_at_all = self._network(warp(image, to_there, (WIDTH, HEIGHT)))
+        strip = warp(image, to_there, (WIDTH, HEIGHT))
+        pixels, any_at_all = self._network(strip)
         sure = min(max((any_at_all - self.config.threshold) / _SURE, 0.0), 1.0)
         if sure == 0:
             return
-        seen, enough = _plausible(pixels, transform_points(to_there, landmarks))
+        seen, enough = _plausible(pixels, strip, transform_points(to_there, landmarks))
         if enough == 0:
             return
         rows, columns = _surroundings(to_there, mask.shape[0])
@@ -99,10 +105,12 @@ class Glasses(Masker):
             mask[rows, columns] = np.rint(alpha * 255)
 
 
-def _plausible(pixels: NDArray[np.float32], marks: Landmarks) -> tuple[NDArray[np.float32], float]:
+def _plausible(
+    pixels: NDArray[np.float32], strip: NDArray[np.uint8], marks: Landmarks
+) -> tuple[NDArray[np.float32], float]:
     """The same without specks, and how much of it is to be taken: 0 if it is no whole pair of glasses, else up to 1.
 
-    marks: in pixels of the strip.
+    strip: uint8 (96, 192, 3), RGB. marks: in its pixels.
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats((pixels > _CORE).astype(np.uint8), connectivity=8)
     kept = stats[:, cv2.CC_STAT_AREA] >= _LEAST_PX
@@ -112,11 +120,24 @@ def _plausible(pixels: NDArray[np.float32], marks: Landmarks) -> tuple[NDArray[n
     if spots.sum() < _LEAST_ALL_PX or wide < _LEAST_WIDE_PX:
         return pixels, 0.0
     covered = [_share_covered(spots, marks[eye]) for eye in (LEFT_EYE, RIGHT_EYE)]
-    if max(covered) > _EYE_COVERED and min(covered) < _BOTH_COVERED:
+    if max(covered) > _EYE_COVERED and (min(covered) < _BOTH_COVERED or not _is_dark_glass(spots, strip, marks)):
         return pixels, 0.0
     near = cv2.dilate(spots.astype(np.uint8), _NEAR)
     enough = min((spots.sum() - _LEAST_ALL_PX) / (_ENOUGH_PX - _LEAST_ALL_PX), 1.0)
     return (pixels * near).astype(np.float32), float(enough)
+
+
+def _is_dark_glass(spots: NDArray[np.bool_], strip: NDArray[np.uint8], marks: Landmarks) -> bool:
+    """Whether what covers both eyes is much darker than the skin around it, all over."""
+    luminance = ((to_lab(strip)[..., 0] + 16) / 116) ** 3  # of what is not black, CIELab's L as luminance
+    eyes = np.zeros(spots.shape, np.uint8)
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        cv2.fillConvexPoly(eyes, np.rint(marks[eye]).astype(np.int32), 1)
+    lens = spots & (cv2.dilate(eyes, _NEAR) > 0)
+    if not lens.any() or spots.all():
+        return False
+    skin = np.percentile(luminance[~spots], _SKIN_PERCENT)
+    return bool(np.percentile(luminance[lens], _LENS_PERCENT) < _DARK * skin)
 
 
 def _share_covered(spots: NDArray[np.bool_], eye: NDArray[np.float32]) -> float:
