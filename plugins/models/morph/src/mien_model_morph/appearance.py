@@ -25,9 +25,8 @@ _LARGER_PX = 14.0
 """What is larger than this, at that side, is light and not looks."""
 _WEIGHTS = np.array([1.0, 1.5, 1.5], np.float32)
 """Of differences in L, a and b."""
-_LIGHTNESS, _COLOR = 0.5, 0.3
-"""How much of the differences in L is drawn, and in a and b. With all of those in L some people have patches about nose
-and mouth that no light makes; those in a and b are mostly of paint on lips and lids, and of the light's color."""
+_COLOR = 0.3
+"""How much of the differences in a and b is drawn: of paint on lips and lids, of the light's color, they are most."""
 _FARTHEST = 1.7
 """No component counts more than so many standard deviations."""
 _FOREHEAD = 34.0, 10.0
@@ -64,12 +63,13 @@ class Appearance:
         return texture, np.clip(random.standard_normal(len(self.shape_spread)), -_FARTHEST, _FARTHEST)
 
     def moved(
-        self, number: int, at_rest: NDArray[np.float32], strength: float
+        self, number: int, at_rest: NDArray[np.float32], strength: float, lightness: float = 1.0
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """What makes somebody of a mixture who looks as no other number does.
 
         number: of the synthetic person, in [0, 2⁶³). at_rest: float32 (256, 256, 3), CIELab: the mixture at rest in
         the common frame. strength: how many standard deviations one is; 0: only the mixture's own looks go.
+        lightness: how much of the difference in CIELab's L is drawn.
         Returns what is to be added to the texture, float32 (256, 256, 3), CIELab, and to the landmarks as seen from the
         front, float64 (68, 2), in distances between the eyes. The same number gives the same always.
         """
@@ -80,7 +80,7 @@ class Appearance:
         # Rounded: the last bits of such sums depend on how many threads have added them up.
         along_each = np.round(wanted - has, _DIGITS).astype(np.float32)
         texture = np.round((along_each @ flat).reshape(SIDE, SIDE, 3) / _WEIGHTS, _DIGITS)
-        texture *= np.array([_LIGHTNESS, _COLOR, _COLOR])
+        texture *= np.array([lightness, _COLOR, _COLOR])
         large = cast(NDArray[np.float32], cv2.resize(texture, (FRAME_PX, FRAME_PX), interpolation=cv2.INTER_CUBIC))
         shape = np.zeros((68, 2))
         shape[17:] = np.tensordot(strength * self.shape_spread * along_shape, self.shapes, 1)

@@ -61,6 +61,9 @@ class MorphConfig(PluginConfig):
     """How far a mixture of openpeople's few people, who would all look like sisters and brothers, is moved to looks of
     its own, in standard deviations of some hundred people who never existed. 0: not at all; then it is exaggerated as
     those of a run's people are."""
+    looks_lightness: float = Field(default=1.0, ge=0.0, le=2.0)
+    """How much of what looks change in lightness is drawn. With less, nobody has patches about nose and mouth that no
+    light makes, and more people are alike."""
     pictures: int = Field(default=64, ge=1, le=1024)
     """How many pictures of each person a bank keeps, and of a reference; those whose expressions and poses differ
     most."""
@@ -308,7 +311,9 @@ class Morph(Model):
         weights = mixture(number, len(bank), config.people)
         if own or config.looks == 0:
             return SyntheticPerson.exaggerated(bank, weights, config.exaggeration, config.shape)
-        return SyntheticPerson.with_looks(bank, weights, number, config.looks, config.shape)
+        return SyntheticPerson.with_looks(
+            bank, weights, number, config.looks, lightness=config.looks_lightness, moved=config.shape
+        )
 
     def _banked(self) -> list[BankPerson]:
         if self._bank is None:

@@ -92,14 +92,21 @@ class SyntheticPerson:
 
     @classmethod
     def with_looks(
-        cls, bank: Sequence[BankPerson], weights: dict[int, float], number: int, strength: float, moved: float
+        cls,
+        bank: Sequence[BankPerson],
+        weights: dict[int, float],
+        number: int,
+        strength: float,
+        *,
+        lightness: float,
+        moved: float,
     ) -> "SyntheticPerson":
         """A mixture moved to looks of its own: see `Appearance.moved`.
 
         moved: how far the features are moved for it, 1: as far as `strength` says.
         """
         parts = _parts(bank, weights)
-        added, difference = appearance().moved(number, _mixed_at_rest(parts), strength)
+        added, difference = appearance().moved(number, _mixed_at_rest(parts), strength, lightness)
         return cls(parts, moved * _by_feature(difference, np.mean([person.shape for person in bank], axis=0)), added)
 
     def points(self, landmarks: NDArray[np.float64], frontal: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:

@@ -35,6 +35,8 @@ class IdentitiesConfig(MorphConfig):
 
     presets = {"small": {"size": 64, "batch_size": 4, "width": 64, "lightness_side": 32}}
 
+    looks_lightness: float = Field(default=0.5, ge=0.0, le=2.0)
+    """As of morph; what tells people apart besides is learned."""
     steps: int = Field(default=600, ge=1)
     """Steps of training."""
     batch_size: int = Field(default=16, ge=2)
