@@ -66,7 +66,7 @@ def drawn(model: torch.nn.Module, batch: Batch, numbers: list[int]) -> Generated
 
 
 def test_before_anything_is_learned_it_draws_what_morph_draws() -> None:
-    model, morph = made(None), untrained("morph").model
+    model, morph = made(None), untrained("morph:looks_lightness=0.5").model
     batch = heads(model, 2)
     mine, theirs = drawn(model.eval(), batch, [7, 8]), drawn(morph, batch, [7, 8])
     assert torch.equal(mine.images, theirs.images) and torch.equal(mine.masks, theirs.masks)

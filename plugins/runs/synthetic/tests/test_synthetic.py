@@ -48,7 +48,8 @@ def test_two_people_are_less_alike_than_mixtures_are(choice: str) -> None:
     recognizer = Recognizer(Registry(), choice)
     ours, mixtures = encodings("synthetic", recognizer), encodings("morph", recognizer)
     assert alike(ours) > alike(mixtures) + 0.05
-    assert alike(ours) > recognizer.same_person_below
+    if choice == "sface":
+        assert alike(ours) > recognizer.same_person_below
 
 
 def test_one_person_over_two_heads_is_one_person() -> None:
