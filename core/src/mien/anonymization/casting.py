@@ -31,6 +31,8 @@ ENOUGH = 1.2
 """Distance that is far enough, as a multiple of the recognizer's limit."""
 STILL_ENOUGH = 1.1
 """The same for a person as whom somebody is drawn in other files already."""
+_AHEAD = 2
+"""So many drawn scenes wait for the one that is looked at: a large image's take memory."""
 FACES_TRIED = 5
 """On so many faces of a video each is tried."""
 
@@ -78,16 +80,19 @@ class Casting:
         """The candidates; the first ones in the order of how well they suit the head."""
         order = list(candidates(number))
         on = [one for one in tried if not self.methods.hide(one.face)][:: -(-len(tried) // SUITED_ON)]
-        misfits = {other: self._misfit(other, on) for other in order[:SUITED]} if on and len(order) > 1 else {}
+        if not on or len(order) == 1:
+            return order
+        misfits = dict(
+            zip(order[:SUITED], np.mean([self._misfits(order[:SUITED], one) for one in on], 0), strict=False)
+        )
         return sorted(order, key=lambda other: misfits.get(other, float("inf")))
 
-    def _misfit(self, number: int, seen: Sequence[Seen]) -> float:
-        with closing(self._drawn(number, seen)) as drawn:
-            of_faces = [
-                misfit(one.image, image, cast(Landmarks, face.landmarks))
-                for one, (image, face) in zip(seen, drawn, strict=True)
-            ]
-        return float(np.mean(of_faces))
+    def _misfits(self, numbers: Sequence[int], one: Seen) -> list[float]:
+        """Of each of these people how ill they suit a head."""
+        session, landmarks = self.methods.methods[one.face.method].session, cast(Landmarks, one.face.landmarks)
+        scenes = [Scene(one.image, [one.face], None, [SyntheticPerson(number)]) for number in numbers]
+        with session.redrawn(scenes, _AHEAD) as redrawn:
+            return [misfit(one.image, image, landmarks) for _, image in redrawn]
 
     def _nearest(
         self,
