@@ -10,7 +10,7 @@ from mien import Box, Session, anonymize
 from mien.anonymization.analysis import encode
 from mien.anonymization.casting import CANDIDATES, ENOUGH, STILL_ENOUGH, SUITED, Casting, Seen, candidates
 from mien.anonymization.methods import Method, Methods
-from mien.anonymization.suitability import misfit
+from mien.anonymization.suitability import misfits
 from mien.media.images import write_image
 from mien.media.video_reader import VideoSource
 from mien.media.video_writer import VideoSink
@@ -53,7 +53,7 @@ def nearest(casting, number, seen):
 
 def ill_suited(casting, number, seen):
     drawn = zip(seen, casting._drawn(number, seen), strict=True)
-    return np.mean([misfit(one.image, image, face.landmarks) for one, (image, face) in drawn])
+    return np.mean([misfits(one.image, [image], face.landmarks)[0] for one, (image, face) in drawn])
 
 
 def recognized(casting, image, face):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.anonymization.suitability import misfit
+from mien.anonymization.suitability import misfits
 from mien.media.images import read_image
 from mien.plugins.registry import Registry
 
@@ -22,6 +22,11 @@ def image():
 @pytest.fixture(scope="module")
 def landmarks(image):
     return Registry().create("extractor", "blazeface").extract(image)[0].landmarks
+
+
+def misfit(original, drawn, landmarks):
+    (one,) = misfits(original, [drawn], landmarks)
+    return one
 
 
 def changed(image, points, times, blur_px=4.0):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mien.anonymization.analysis import encode
 from mien.anonymization.methods import Methods
-from mien.anonymization.suitability import misfit
+from mien.anonymization.suitability import misfits
 from mien.contracts.face import Landmarks, RgbImage
 from mien.inference.generator import Scene
 from mien.inference.target import SyntheticPerson
@@ -82,17 +82,16 @@ class Casting:
         on = [one for one in tried if not self.methods.hide(one.face)][:: -(-len(tried) // SUITED_ON)]
         if not on or len(order) == 1:
             return order
-        misfits = dict(
-            zip(order[:SUITED], np.mean([self._misfits(order[:SUITED], one) for one in on], 0), strict=False)
-        )
-        return sorted(order, key=lambda other: misfits.get(other, float("inf")))
+        first, others = order[:SUITED], order[SUITED:]
+        ill_suited = np.mean([self._misfits(first, one) for one in on], axis=0)
+        return [first[at] for at in ill_suited.argsort(kind="stable")] + others
 
     def _misfits(self, numbers: Sequence[int], one: Seen) -> list[float]:
         """Of each of these people how ill they suit a head."""
         session, landmarks = self.methods.methods[one.face.method].session, cast(Landmarks, one.face.landmarks)
         scenes = [Scene(one.image, [one.face], None, [SyntheticPerson(number)]) for number in numbers]
         with session.redrawn(scenes, _AHEAD) as redrawn:
-            return [misfit(one.image, image, landmarks) for _, image in redrawn]
+            return misfits(one.image, (image for _, image in redrawn), landmarks)
 
     def _nearest(
         self,

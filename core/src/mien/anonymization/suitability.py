@@ -4,13 +4,14 @@ What is drawn is a face from the brows to the chin; hair, forehead, ears and nec
 has none, dark brows under fair hair, folds on a child look drawn, whoever it is.
 """
 
+from collections.abc import Iterable
 from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.contracts.face import Landmarks, RgbImage
+from mien.contracts.face import FaceCrop, Landmarks, RgbImage
 from mien.geometry.alignment import AlignmentConfig, align
 from mien.geometry.masks import face_up_to_brows
 from mien.imaging.color import to_lab
@@ -22,18 +23,21 @@ _LEFT_OUT = slice(36, 42), slice(42, 48), slice(31, 36), slice(48, 60)
 """Eyes, nostrils and mouth: they lie elsewhere in another face, which is what it is drawn for."""
 
 
-def misfit(original: RgbImage, drawn: RgbImage, landmarks: Landmarks) -> float:
-    """How much the light and dark of a drawn face differ from those of the face that was there: in CIELab's L.
+def misfits(original: RgbImage, drawn: Iterable[RgbImage], landmarks: Landmarks) -> list[float]:
+    """How much the light and dark of each drawn face differ from those of the face that was there: in CIELab's L.
 
-    original, drawn: uint8 (H, W, 3), RGB, the scene before and after. landmarks: float32 (68, 2), of the face that was
-    there, in its pixels. Returns the root mean square over skin and brows of what is coarse, 0 or more.
+    original: uint8 (H, W, 3), RGB, the scene before. drawn: scenes as large, after. landmarks: float32 (68, 2), of the
+    face that was there, in its pixels. Of each the root mean square over skin and brows of what is coarse, 0 or more.
     """
-    before, after = (align(image, landmarks, _CUT) for image in (original, drawn))
-    skin = _skin_and_brows(cast(Landmarks, before.landmarks))
-    off = (to_lab(after.image) - to_lab(before.image))[..., 0] * skin
-    share = np.maximum(_blurred(skin), 1e-3)
-    off = _blurred(off) / share
-    return float(np.sqrt((off**2 * skin).sum() / max(float(skin.sum()), 1.0)))
+    before = align(original, landmarks, _CUT)
+    skin, lightness = _skin_and_brows(cast(Landmarks, before.landmarks)), _lightness(before)
+    share, count = np.maximum(_blurred(skin), 1e-3), max(float(skin.sum()), 1.0)
+    off = (_blurred((_lightness(align(scene, landmarks, _CUT)) - lightness) * skin) / share for scene in drawn)
+    return [float(np.sqrt((one**2 * skin).sum() / count)) for one in off]
+
+
+def _lightness(face: FaceCrop) -> NDArray[np.float32]:
+    return to_lab(face.image)[..., 0]
 
 
 def _skin_and_brows(landmarks: Landmarks) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Hands in front of a face, so that they stay there when another face is drawn."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ from mien.geometry.alignment import (
     warp,
 )
 from mien.geometry.masks import hull_mask
+from mien.imaging.guided_filter import guided
 from mien_masker_hands.detector import Hand, HandDetector
 
 _VIEW = AlignmentConfig(size=384, margin=0.8)
@@ -92,7 +93,7 @@ class Hands(Masker):
         drawn = np.zeros((_VIEW.size, _VIEW.size), np.float32)
         for hand in hands:
             drawn = np.maximum(drawn, _form(hand, _VIEW.size, self.config.grow))
-        seen = np.clip((_guided(view, drawn) - 0.3) / 0.4, 0, 1)
+        seen = np.clip((guided(view, drawn, _GUIDE_PX, _GUIDE_EDGE) - 0.3) / 0.4, 0, 1)
         face = hull_mask(transform_points(within, face_outline(crop)), _VIEW.size, 0.0)
         if (seen * face).sum() > self.config.most * face.sum():
             return nothing
@@ -121,15 +122,3 @@ def _form(hand: Hand, size: int, grow: float) -> NDArray[np.float32]:
 
 def _fixed(points: NDArray[Any]) -> NDArray[np.int32]:
     return np.asarray(np.rint(points * 16), np.int32)
-
-
-def _guided(image: NDArray[np.uint8], plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The plane with the edges of the image's lightness: float32 (S, S)."""
-    guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-
-    def mean(values: NDArray[Any]) -> NDArray[np.float32]:
-        return cast(NDArray[np.float32], cv2.blur(values.astype(np.float32), (2 * _GUIDE_PX + 1,) * 2))
-
-    light, level = mean(guide), mean(plane)
-    slope = (mean(guide * plane) - light * level) / (mean(guide * guide) - light * light + _GUIDE_EDGE)
-    return (mean(slope) * guide + mean(level - slope * light)).astype(np.float32)
