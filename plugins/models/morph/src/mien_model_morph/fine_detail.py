@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.imaging.color import to_lab
+from mien.imaging.color import from_lab, to_lab
 from mien_model_morph.appearance import at_brows
 from mien_model_morph.bank import BankPerson
 from mien_model_morph.expression import LEFT_EYE, RIGHT_EYE
@@ -109,8 +109,7 @@ class FineDetail:
             detailed[..., 0] = _blurred(plain[..., 0], _EYE_PX)
             detailed[..., 0] += np.float32(eye.contrast) * (eye.closed + opened * (eye.open - eye.closed))
             result += np.float32(share) * _around(part)[..., None] * (detailed - result)
-        rgb = cv2.cvtColor(result, cv2.COLOR_LAB2RGB)
-        return cast(NDArray[np.uint8], np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8))
+        return from_lab(result)
 
 
 def _most_shut(person: BankPerson, part: int, measure: int) -> int:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.imaging.color import to_lab
+from mien.imaging.color import from_lab, to_lab
 from mien_model_morph.frame import FRAME_PX, frame_points, outline, regions
 from mien_model_morph.light import Light, coarse
 
@@ -51,8 +51,7 @@ def without_hair(texture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     share = cv2.GaussianBlur(_resized(other.astype(np.float32), FRAME_PX), (0, 0), _FEATHER_PX)
     share = share * _resized(where.free, FRAME_PX)
     lab += share[..., None] * (_resized(field, FRAME_PX) - lab)
-    bare = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
-    return cast(NDArray[np.uint8], np.round(np.clip(bare, 0, 1) * 255).astype(np.uint8))
+    return from_lab(lab)
 
 
 class _Where(NamedTuple):
