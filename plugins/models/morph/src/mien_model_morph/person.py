@@ -160,7 +160,8 @@ def mixed_texture(
     """A face in the common frame: float32 (256, 256, 3), CIELab.
 
     skin: the textures, as large, that it is mixed of, with their shares, of sum 1; of_part: gives the same of each of
-    the parts, which are drawn over it in that order. shares_of_skin: those of single pictures, for a texture of the skin may be a mixture itself.
+    the parts, which are drawn over it in that order. shares_of_skin: those of single pictures, for a texture of the
+    skin may be a mixture itself.
     """
     drawn = _nothing()
     _add(skin, (slice(None), slice(None)), drawn)
