@@ -63,8 +63,9 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
     - Faces that cannot be drawn, and what may be a face: the region around each; of what may be one for
       `DOUBTFUL_SECONDS` before and after, too, and between two finds at one place of a shot.
 
-    A region grows over every face that it touches, but for those that are kept: around them nothing is hidden. Around a
-    find it ends where a face begins that surely is another one, and is drawn anew.
+    A region grows over every face that it touches, but for those that are kept: around them nothing is hidden; and but
+    for those that are drawn anew and surely are other faces than what was found: of these no more than the find is
+    hidden, for it is of nobody.
     """
     whole = frozenset([*analysis.no_face, *analysis.partial])
     parts: defaultdict[int, list[Region]] = defaultdict(list)
@@ -121,7 +122,7 @@ def hide_undrawable(analysis: VideoAnalysis, can_draw: CanDraw) -> Redaction:
 
 def regions_of_undrawable(faces: Sequence[TrackedFace], can_draw: CanDraw) -> list[Region]:
     """The regions that hide the faces of an image that cannot be drawn, grown over others that they touch. They end
-    where a face begins that is drawn, if it is surely one and apart from what was found."""
+    where a face begins that is drawn, if it is surely one and another one than what was found."""
     return _grown([Region.around_find(face.extent) for face in faces if not can_draw(face)], faces, can_draw)
 
 
@@ -164,11 +165,16 @@ def _redaction(
 
 
 def _grown(regions: Sequence[Region], faces: Sequence[TrackedFace], can_draw: CanDraw | None) -> list[Region]:
-    """can_draw: None: no region ends where a face is drawn."""
+    """can_draw: None: what is hidden grows over faces that are drawn, too."""
     replaced = [face for face in faces if face.method != KEPT]
     drawn = [face.extent for face in replaced if face.sure and can_draw is not None and can_draw(face)]
-    boxes = [face.extent for face in replaced]
-    return [region.beside(drawn).grown_over(boxes) for region in regions]
+    others = [face.extent for face in replaced if face.extent not in drawn]
+    grown = []
+    for region in regions:
+        apart = [box for box in drawn if region.is_apart_from(box)]
+        touched = [*others, *(box for box in drawn if box not in apart)]
+        grown.append(region.beside(apart).grown_over(touched))
+    return grown
 
 
 def _between_finds(analysis: VideoAnalysis) -> Iterator[tuple[int, Box]]:

@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mien.contracts.face import Box
-from mien.geometry.boxes import center, longer_side, shared_area, united
+from mien.geometry.boxes import center, longer_side, shared_area, united, upright
 
 FACE_REACH = 0.25
 """Around a face that was found but cannot be drawn, this share of its size is hidden on each side: forehead, chin and
 ears lie outside of some extractors' boxes."""
+APART_OF_FIND, APART_OF_FACE = 0.5, 0.1
+"""What was found and a face that share less than this much of each are not the same face: they lie side by side, or one
+behind the other. Blocks over more of a face than that would look worse than blocks over all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +42,32 @@ class Region:
         """The same rectangle."""
         return Box(self.left, self.top, self.right, self.bottom)
 
-    def beside(self, boxes: Iterable[Box]) -> "Region":
-        """The region without what of it reaches into these boxes, for in them a face is drawn anew; but whole where a
-        box shares something with what was found."""
+    def beside(self, faces: Iterable[Box]) -> "Region":
+        """The region without what it has around the find and a face has, too, for there that face is drawn anew.
+
+        faces: drawn ones, apart from what was found (`is_apart_from`). What was found stays hidden whole.
+        """
         region = self
-        if self.find is None:
-            return region
-        for box in boxes:
-            if shared_area(region.box, box) == 0 or shared_area(self.find, box) > 0:
+        for box in faces:
+            find = self.find
+            if find is None or shared_area(region.box, box) == 0:
                 continue
             cuts = [
-                replace(region, left=max(region.left, box.right)),
-                replace(region, right=min(region.right, box.left)),
-                replace(region, top=max(region.top, box.bottom)),
-                replace(region, bottom=min(region.bottom, box.top)),
+                replace(region, left=max(region.left, min(box.right, find.left))),
+                replace(region, right=min(region.right, max(box.left, find.right))),
+                replace(region, top=max(region.top, min(box.bottom, find.top))),
+                replace(region, bottom=min(region.bottom, max(box.top, find.bottom))),
             ]
-            whole = [cut for cut in cuts if shared_area(cut.box, self.find) >= self.find.area]
-            region = max(whole, key=lambda cut: cut.box.area, default=region)
+            # Where both share something, less of the face is left to be hidden by one cut than by another.
+            region = min(cuts, key=lambda cut: (shared_area(cut.box, box), -cut.box.area))
         return region
+
+    def is_apart_from(self, box: Box) -> bool:
+        """Whether what was found is another face than the one in the box, if it is a face."""
+        if self.find is None:
+            return False
+        shared = shared_area(self.find, box)
+        return shared < APART_OF_FIND * upright(self.find).area and shared < APART_OF_FACE * box.area
 
     def grown_over(self, boxes: Iterable[Box]) -> "Region":
         """The smallest rectangle around it and every box that it touches, so that no face is hidden by half."""
