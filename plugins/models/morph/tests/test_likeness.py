@@ -27,8 +27,8 @@ from mien_model_morph.learned.likeness import Likeness
 from mien_model_morph.learned.looks import LearnedPerson, Looks
 from mien_model_morph.model import Drawing, Morph
 
-GENTLE = {"lightness_rate": 0.03, "moves_rate": 0.0003}
-"""Half a step is enough for smooth images of no face."""
+GENTLE = {"lightness_rate": 0.01, "moves_rate": 0.0001}
+"""Smaller steps are enough for smooth images of no face."""
 SETTINGS = {"restore": "none", "batch_size": 2, "strangers": 2, "pictures": 8}
 
 

@@ -150,8 +150,8 @@ def triangles() -> NDArray[np.int64]:
 
 @cache
 def regions() -> NDArray[np.float32]:
-    """What of the frame is skin, without eyes, brows and mouth, what is face, and what is lips: float32 (256, 256, 3),
-    in [0, 1]."""
+    """What of the frame is skin, without eyes, brows and mouth, what is face, what is lips, and what is cheeks and nose:
+    float32 (256, 256, 4), in [0, 1]."""
     points = frame_points()
     face = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
     middle = points[27:36].mean(0)
@@ -161,8 +161,24 @@ def regions() -> NDArray[np.float32]:
         hole = np.zeros_like(face)
         cv2.fillConvexPoly(hole, cv2.convexHull(np.round(points[part]).astype(np.int32)), 255)
         skin[cv2.dilate(hole, np.ones((9, 9), np.uint8)) > 0] = 0
-    lips = np.zeros_like(face)
+    cheeks = np.zeros_like(face)
+    (left, right), (top, bottom) = points[[36, 45], 0], points[[41, 33], 1]
+    cv2.rectangle(cheeks, (round(left) - 12, round(top)), (round(right) + 12, round(bottom)), 255, cv2.FILLED)
+    lips = _lips(points, FRAME_PX)
+    each = np.stack([skin, face, lips, cheeks], axis=-1).astype(np.float32) / np.float32(255)
+    return cast(NDArray[np.float32], cv2.GaussianBlur(each, (0, 0), 2))
+
+
+def lips_of(landmarks: NDArray[np.float64], side: int, px: int) -> NDArray[np.float32]:
+    """How much of each pixel is lips: float32 (px, px) in [0, 1]. landmarks: (68, 2), in pixels of a crop of that side."""
+    finer = 4 * px
+    inside = _lips((landmarks + 0.5) * (finer / side) - 0.5, finer)
+    return cast(NDArray[np.float32], cv2.resize(inside, (px, px), interpolation=cv2.INTER_AREA) / np.float32(255))
+
+
+def _lips(points: NDArray[np.float64], side: int) -> NDArray[np.uint8]:
+    """255 where lips are, uint8 (side, side). points: (68 or more, 2), pixels."""
+    lips = np.zeros((side, side), np.uint8)
     for part, value in ((slice(48, 60), 255), (slice(60, 68), 0)):
         cv2.fillPoly(lips, [np.round(points[part]).astype(np.int32)], value)
-    each = np.stack([skin, face, lips], axis=-1).astype(np.float32) / np.float32(255)
-    return cast(NDArray[np.float32], cv2.GaussianBlur(each, (0, 0), 2))
+    return lips

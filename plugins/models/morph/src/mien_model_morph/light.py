@@ -21,13 +21,21 @@ _MORE_COLOR, _IF_LIGHTER = 1.0, 0.3
 """By how much a and b of a pixel may differ more from the skin's than they do in their own light; a lighter pixel, as
 of teeth, by so much more of what it is lighter by. In light without blue, what little there is says nothing of colors:
 lips would become mauve."""
-_LIPS_AS_THE_SCENE, _MOST_REDDER = 0.5, 2.0
-"""How far lips become as red as the scene's: the exponent of the ratio, and the most; never redder than in their own
-light."""
+_AS_RED, _MOST_REDDER = 0.75, 14.0
+"""How far lips become as red as the scene's, if they are less: so much of the difference in a, and no more than this.
+Pale lips in a face that is not pale look dead."""
+_AS_DARK, _MOST_DARKER, _RED = 0.7, 12.0, 6.0
+"""The same of how dark they are, where the scene's are as red as that: what is dark there without being red is a
+beard."""
 _LEAST_LIGHT = 1e-3
 """In linear RGB."""
 _LIGHTNESS_OF_BLACK = 16.0
 """CIELab's L and this much are in proportion to the cube root of light."""
+_BESIDE_CHEEKS = 0.1
+"""How much skin beside cheeks and nose says of the color of a scene's light: gray beards made gray faces."""
+_BRIGHTER = 0.3
+"""By how much what is brighter than a scene's light seems to be counts as off: it is light, too. What is darker may be
+hair or a hand. Counted alike, faces became darker than the scene's, by 2 of L on the mean of 40 portraits."""
 _OUTLIER = 2.5
 """What differs from the light by more than so many times what half of the skin does has no say in it: hair, glasses."""
 _WEIGHTS = np.array([1.0, 1.5, 1.5])
@@ -42,36 +50,48 @@ _LEAST_SPREAD = 1.5
 class Light:
     """What is smooth of a face's colors: a polynomial of second order of lightness, and planes of a and b."""
 
-    def __init__(self, lab: NDArray[np.float32], skin: NDArray[np.float32], *, downwards: bool = True) -> None:
+    def __init__(
+        self, lab: NDArray[np.float32], skin: NDArray[np.float32], cheeks: NDArray[np.float32] | None = None
+    ) -> None:
         """lab: float32 (S, S, 3), CIELab. skin: float32 (S, S) in [0, 1], how much each pixel counts.
 
-        downwards: whether a and b may change from top to bottom, too, as they do by beards, and not only from left to
-        right, as by lamps.
+        cheeks: of a scene, where no beard grows, float32 (S, S) in [0, 1]. There a and b change from left to right
+        only, as by lamps, and not from top to bottom, too, as by beards, and nothing is too bright to be light. None:
+        of a drawn face.
         """
-        self._of_colors = 3 if downwards else 2
+        self._of_colors = 3 if cheeks is None else 2
+        self._brighter = 1.0 if cheeks is None else _BRIGHTER
         basis = _basis(lab.shape[0])
         flat, weight = lab.reshape(-1, 3).astype(np.float64), skin.reshape(-1).astype(np.float64)
+        of_colors = weight if cheeks is None else weight * np.maximum(cheeks.reshape(-1), _BESIDE_CHEEKS)
         here = weight > 0.02
-        count = weight[here]
-        inliers = np.ones_like(count)
+        count, of_colors = weight[here], of_colors[here]
         if count.sum() < 8:  # hardly any skin: its mean is all that can be told
-            basis, here, count, inliers = basis[:, :1], weight >= 0, weight + 1e-3, np.ones_like(weight)
+            basis, here, count = basis[:, :1], weight >= 0, weight + 1e-3
+            of_colors = count
         values, smooth = flat[here], basis[here]
+        few = smooth[:, : self._of_colors]
         # Hair or a hand may cover much of the skin: the fit begins with what is near to the usual color.
-        middle = np.array([_median(channel, count) for channel in values.T])
-        inliers = 1 / (1 + (np.abs(values - middle) @ _WEIGHTS / _NEAR) ** 4)
+        of_each = zip(values.T, (count, of_colors, of_colors), strict=True)
+        middle = np.array([_median(channel, says) for channel, says in of_each])
+        inliers = 1 / (1 + (self._off(values - middle) / _NEAR) ** 4)
         for _ in range(_ROUNDS):
             w = count * inliers
-            few = smooth[:, : self._of_colors]
-            self._of_l, self._of_ab = _least_squares(smooth, values[:, :1], w), _least_squares(few, values[:, 1:], w)
-            rest = values - np.concatenate([smooth @ self._of_l, few @ self._of_ab], axis=1)
-            off = np.abs(rest) @ _WEIGHTS
+            self._of_l = _least_squares(smooth, values[:, :1], w)
+            self._of_ab = _least_squares(few, values[:, 1:], of_colors * inliers)
+            off = self._off(values - np.concatenate([smooth @ self._of_l, few @ self._of_ab], axis=1))
             usual = max(_median(off, w), _LEAST_SPREAD)
             inliers = 1 / (1 + (off / (_OUTLIER * usual)) ** 4)
-        self.chroma = complex(*np.average(values[:, 1:], axis=0, weights=count * inliers))
+        self.chroma = complex(*np.average(values[:, 1:], axis=0, weights=of_colors * inliers))
         """The skin's mean color, CIELab's a and b as one number: its length is how much color there is."""
         self._terms = smooth.shape[1]
         self._limits = np.percentile(self._smooth(smooth), (1, 99), axis=0)
+
+    def _off(self, differences: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far N colors are off, by what they differ by, (N, 3): float64 (N,)."""
+        lightness = differences[:, 0]
+        off: NDArray[np.float64] = np.abs(differences) @ _WEIGHTS
+        return off - (1 - self._brighter) * np.maximum(lightness, 0)
 
     def contrast(self, lab: NDArray[np.float32], features: NDArray[np.float32]) -> float:
         """How much the lightness of an image varies about the smooth part: a standard deviation.
@@ -118,26 +138,32 @@ class Relit(NamedTuple):
     """float32 (S, S): by how much its lightness varies more than it did."""
 
 
-def relight(
-    drawn: NDArray[np.float32],
-    scene: NDArray[np.float32],
-    skin: NDArray[np.float32],
-    face: NDArray[np.float32],
-    lips: NDArray[np.float32],
-) -> Relit:
+class Parts(NamedTuple):
+    """Where the parts of a drawn face are, as small as light is measured on: float32 (48, 48) each, in [0, 1]."""
+
+    skin: NDArray[np.float32]
+    """Without brows, eyes and mouth."""
+    face: NDArray[np.float32]
+    lips: NDArray[np.float32]
+    cheeks: NDArray[np.float32]
+    """Nose and cheeks, where no beard grows; what of it is skin counts."""
+    scene_lips: NDArray[np.float32]
+    """Lips of the face that is drawn over."""
+
+
+def relight(drawn: NDArray[np.float32], scene: NDArray[np.float32], parts: Parts) -> Relit:
     """A drawn face in the light of the one that it is drawn over, with its own detail.
 
-    drawn: float32 (S, S, 3), CIELab. scene: the original, as `coarse` makes it. skin, face, lips: as small, in [0, 1]:
-    how much each pixel is of them. Gray light makes a gray face.
+    drawn: float32 (S, S, 3), CIELab. scene: the original, as `coarse` makes it. Gray light makes a gray face.
 
     Colors are those of other light, by J. von Kries, Chromatic Adaptation, 1902: linear red, green and blue are
     multiplied by what the skin's are, so that teeth stay white; but none differs more from the skin's for it. Skin
     varies about as much as in the scene, and so does what differs from it: brows, eyes and mouth; half of that in
-    color.
+    color. Lips are about as red as the scene's.
     """
-    small, side = coarse(drawn), drawn.shape[0]
-    ours, theirs = Light(small, skin), Light(scene, skin, downwards=False)
-    features = np.clip(face - skin, 0, 1)
+    small, side, skin = coarse(drawn), drawn.shape[0], parts.skin
+    ours, theirs = Light(small, skin), Light(scene, skin, parts.cheeks)
+    features = np.clip(parts.face - skin, 0, 1)
     our_field, small_field = ours.field(COARSE_PX), theirs.field(COARSE_PX)
     stronger = _mean_lightness(small_field, skin) / _mean_lightness(our_field, skin)
     contrast = _contrast((ours, small), (theirs, scene), skin, features, max(stronger, 1.0), side)
@@ -155,18 +181,31 @@ def relight(
     lit = cast(NDArray[np.float32], cv2.min(cv2.max(lit, -most), most))
     cv2.insertChannel(lightness, lit, 0)
     lit = cast(NDArray[np.float32], cv2.multiply(lit, cv2.merge([contrast, colored, colored])))
-    redder = _redness(scene - small_field, lips) / max(_redness(coarse(lit), lips), 1e-3)
-    redder = 1 + (np.clip(redder**_LIPS_AS_THE_SCENE, 1, _MOST_REDDER) - 1) * features
-    own_red = cv2.extractChannel(lit, 1)
-    red = own_red * cv2.resize(redder.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
-    cv2.insertChannel(np.maximum(own_red, np.minimum(red, cv2.extractChannel(most, 1))), lit, 1)
+    lit += _as_red(coarse(lit), parts.lips, scene - small_field, parts.scene_lips, side)
     lit += field
     return Relit(lit, theirs, contrast)
 
 
-def _redness(off: NDArray[np.float32], lips: NDArray[np.float32]) -> float:
-    """How red lips are, from colors less the skin's, (48, 48, 3), CIELab: the mean of what is positive of a."""
-    return float((np.maximum(off[..., 1], 0) * lips).sum() / max(float(lips.sum()), 1e-3))
+def _as_red(
+    ours: NDArray[np.float32],
+    lips: NDArray[np.float32],
+    theirs: NDArray[np.float32],
+    their_lips: NDArray[np.float32],
+    side: int,
+) -> NDArray[np.float32]:
+    """What makes lips about as red and as dark as the scene's: float32 (side, side, 3), CIELab.
+
+    ours, theirs: colors less the skin's, (48, 48, 3). lips, their_lips: as small, where they are.
+    """
+    redness = _mean(np.maximum(theirs[..., 1], 0), their_lips)
+    redder = np.clip(_AS_RED * (redness - _mean(np.maximum(ours[..., 1], 0), lips)), 0, _MOST_REDDER)
+    darker = np.clip(_AS_DARK * (_mean(ours[..., 0], lips) - _mean(theirs[..., 0], their_lips)), 0, _MOST_DARKER)
+    added = np.array([-darker * min(redness / _RED, 1.0), redder, 0], np.float32)
+    return np.asarray(cv2.resize(lips[..., None] * added, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
+def _mean(values: NDArray[np.float32], weights: NDArray[np.float32]) -> float:
+    return float((values * weights).sum() / max(float(weights.sum()), 1e-3))
 
 
 def _contrast(
@@ -193,7 +232,7 @@ def _contrast(
 
 def _mean_lightness(field: NDArray[np.float32], skin: NDArray[np.float32]) -> float:
     """Of skin, in proportion to the cube root of its light. field: (48, 48, 3), CIELab. skin: as large, its weight."""
-    return _LIGHTNESS_OF_BLACK + float((field[..., 0] * skin).sum() / max(float(skin.sum()), 1e-3))
+    return _LIGHTNESS_OF_BLACK + _mean(field[..., 0], skin)
 
 
 def _ratio(theirs: float, ours: float) -> float:

@@ -27,11 +27,11 @@ from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.registry import Registry
 from mien_model_morph.bank import BankPerson, fitted_bank, openpeople_bank
 from mien_model_morph.fitted import FittedPerson
-from mien_model_morph.frame import Pose, all_points, pose_of, regions
+from mien_model_morph.frame import Pose, all_points, lips_of, pose_of, regions
 from mien_model_morph.gaze import iris_offsets
 from mien_model_morph.known import Drivers, KnownPerson
 from mien_model_morph.lids import ClosedEyes, Lids
-from mien_model_morph.light import COARSE_PX, relight
+from mien_model_morph.light import COARSE_PX, Parts, relight
 from mien_model_morph.mask import face_mask
 from mien_model_morph.mouth import InnerMouth
 from mien_model_morph.person import SyntheticPerson, mixture
@@ -207,9 +207,10 @@ class Morph(Model):
         drawn = _remap(closed(person.texture(frontal, pose), points), x, y)
         # Every so many pixels will do for what is smooth.
         few = ((np.arange(COARSE_PX) + 0.5) * side / COARSE_PX).astype(int)
-        skin, face, lips = np.moveaxis(_remap(regions(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
+        skin, face, lips, cheeks = np.moveaxis(_remap(regions(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
+        parts = Parts(skin, face, lips, cheeks, lips_of(landmarks, side, COARSE_PX))
         scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
-        lit = relight(drawn, scene, skin, face, lips)
+        lit = relight(drawn, scene, parts)
         image = cast(NDArray[np.float32], cv2.cvtColor(as_sharp(lit.lab, original, face), cv2.COLOR_LAB2RGB))
         mask = face_mask(points, landmarks, pose, scene, lit.light, side)
         return Drawing(image, mask, points, pose, x, y, lit.contrast)
