@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mien.anonymization.suitability import misfits
+from mien.evaluation.expression_judge import ExpressionJudge
 from mien.media.images import read_image
 from mien.plugins.registry import Registry
 
@@ -24,8 +25,8 @@ def landmarks(image):
     return Registry().create("extractor", "blazeface").extract(image)[0].landmarks
 
 
-def misfit(original, drawn, landmarks):
-    (one,) = misfits(original, [drawn], landmarks)
+def misfit(original, drawn, landmarks, expressions=None):
+    (one,) = misfits(original, [drawn], landmarks, expressions)
     return one
 
 
@@ -60,3 +61,17 @@ def test_it_says_the_same_of_a_face_of_any_size(image, landmarks):
     half = [cv2.resize(each, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for each in (image, dark)]
     whole, smaller = misfit(image, dark, landmarks), misfit(*half, (landmarks + 0.5) / 2 - 0.5)
     assert smaller == pytest.approx(whole, rel=0.05)
+
+
+def test_somebody_who_seems_to_pout_suits_nobody_who_is_calm(image, landmarks):
+    """The mouth of a face is set a little higher, as some people have it; light and dark hardly change."""
+    judge = ExpressionJudge(Registry(), "blendshapes")
+    mouth = np.zeros(image.shape[:2], np.float32)
+    cv2.fillConvexPoly(mouth, cv2.convexHull(np.rint(landmarks[LIPS]).astype(np.int32)), 1.0)
+    share = cv2.GaussianBlur(cv2.dilate(mouth, np.ones((9, 9), np.uint8)), (0, 0), 3)
+    y, x = np.indices(mouth.shape, np.float32)
+    up = 0.08 * float(np.ptp(landmarks[:17, 0]))
+    pouting = cv2.remap(image, x, y + up * share, cv2.INTER_LINEAR)
+    assert misfit(image, image, landmarks, judge) == 0
+    by_light, with_it = misfit(image, pouting, landmarks), misfit(image, pouting, landmarks, judge)
+    assert with_it > by_light + 0.5

@@ -18,6 +18,7 @@ from mien.anonymization.treatment import DOUBT, Treatment
 from mien.anonymization.verification import LeakSearch
 from mien.anonymization.video import anonymize_video
 from mien.errors import MienError
+from mien.evaluation.expression_judge import ExpressionJudge, default_expression_judge
 from mien.inference.jobs import FileTask, Job, elsewhere, list_jobs, run_jobs
 from mien.inference.options import SessionOptions
 from mien.inference.plugins_used import plugins_used
@@ -178,6 +179,9 @@ class _Call:
         search = FaceSearch.open(opened.detector, options.search, opened.threads, registry, exact=is_exact)
         leak_search = LeakSearch.open(search, registry) if options.check else None
         draws_synthetic = any(one.draws_synthetic for one in methods.methods)
+        expressions = _expressions(registry) if draws_synthetic else None
+        if expressions:
+            opened = opened.using("expressions", plugins_used({"feature": expressions.record.choice}, registry))
         with (
             computing_with(1),
             _pseudonyms(self.seed, options.key, key, tells_apart, draws_synthetic and several) as pseudonyms,
@@ -189,6 +193,7 @@ class _Call:
                 treatment=treatment,
                 pseudonyms=pseudonyms,
                 recognizer=tells_apart,
+                expressions=expressions,
                 search=search,
                 leak_search=leak_search,
                 source=self.source,
@@ -307,3 +312,12 @@ def _recognizer(run: TrainedRun, choice: str | None, registry: Registry) -> tupl
         return Recognizer(registry, run.tells_apart), ""
     except MienError as error:
         return None, str(error)
+
+
+def _expressions(registry: Registry) -> ExpressionJudge | None:
+    """What measures expressions; None if nothing that is installed does, or one of several would have to be chosen."""
+    try:
+        choice = default_expression_judge(registry)
+        return ExpressionJudge(registry, choice) if choice else None
+    except MienError:  # a broken plugin is listed with its reason; it does not take part
+        return None

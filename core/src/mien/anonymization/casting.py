@@ -18,6 +18,7 @@ from mien.anonymization.analysis import encode
 from mien.anonymization.methods import Methods
 from mien.anonymization.suitability import misfits
 from mien.contracts.face import Landmarks, RgbImage
+from mien.evaluation.expression_judge import ExpressionJudge
 from mien.inference.generator import Scene
 from mien.inference.target import SyntheticPerson
 from mien.tracking.recognizer import Recognizer
@@ -53,6 +54,8 @@ class Casting:
     methods: Methods
     recognizer: Recognizer | None
     """What tells people apart; None: nothing does, and nobody is tried."""
+    expressions: ExpressionJudge | None = None
+    """What measures expressions; None: nothing does, and who suits a head is told by light and dark alone."""
 
     def choose(self, number: int, seen: Sequence[Seen], *, is_used: bool = False) -> int:
         """The number of the synthetic person for whoever was seen: one of a few that follow from that number.
@@ -91,7 +94,7 @@ class Casting:
         session, landmarks = self.methods.methods[one.face.method].session, cast(Landmarks, one.face.landmarks)
         scenes = [Scene(one.image, [one.face], None, [SyntheticPerson(number)]) for number in numbers]
         with session.redrawn(scenes, _AHEAD) as redrawn:
-            return misfits(one.image, (image for _, image in redrawn), landmarks)
+            return misfits(one.image, (image for _, image in redrawn), landmarks, self.expressions)
 
     def _nearest(
         self,

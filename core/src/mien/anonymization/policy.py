@@ -18,6 +18,7 @@ from mien.anonymization.treatment import Treatment
 from mien.anonymization.verification import FRAMES_CHECKED, HIDDEN_COMPARED, HIDDEN_LIMIT, LeakSearch
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
+from mien.evaluation.expression_judge import ExpressionJudge
 from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.report import Check
@@ -127,6 +128,8 @@ class Policy:
     """Who is which synthetic person."""
     recognizer: Recognizer | None
     """Tells people apart; None if no installed feature does."""
+    expressions: ExpressionJudge | None
+    """Measures what faces do; None if no installed feature does, or nobody synthetic is drawn."""
     search: FaceSearch
     """What finds faces."""
     leak_search: LeakSearch | None
@@ -162,7 +165,7 @@ class Policy:
         of their faces, by which they get somebody who is not like them."""
         root = self.source if self.source.is_dir() else self.source.parent
         file = job.source.path.relative_to(root).as_posix()
-        casting = Casting(self.methods, self.recognizer)
+        casting = Casting(self.methods, self.recognizer, self.expressions)
 
         others: list[int] = []
 
