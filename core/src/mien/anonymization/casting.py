@@ -71,13 +71,19 @@ class Casting:
         originals = [encode(recognizer, one.image, [one.face])[0] for one in tried]
         enough, still_enough = (times * recognizer.same_person_below for times in (ENOUGH, STILL_ENOUGH))
         farthest, chosen = -1.0, number
-        for candidate in candidates(number) if is_used else self._by_suitability(number, tried):
+        for candidate in self._in_order(number, tried, is_used=is_used):
             nearest = self._nearest(candidate, tried, originals, recognizer, farthest)
             if nearest > farthest:
                 farthest, chosen = nearest, candidate
             if nearest >= enough or (is_used and candidate == number and nearest >= still_enough):
                 break
         return chosen
+
+    def _in_order(self, number: int, tried: Sequence[Seen], *, is_used: bool) -> Iterator[int]:
+        """The candidates as they are tried, each once; whoever was drawn before first."""
+        if is_used:
+            yield number
+        yield from (other for other in self._by_suitability(number, tried) if not is_used or other != number)
 
     def _by_suitability(self, number: int, tried: Sequence[Seen]) -> list[int]:
         """The candidates; the first ones in the order of how well they suit the head."""
