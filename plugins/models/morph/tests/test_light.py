@@ -11,7 +11,7 @@ SIDE = 96
 SKIN, TEETH, BROW = (0.45, 0.25, 0.18), (0.8, 0.75, 0.65), (0.05, 0.03, 0.02)
 """Linear RGB."""
 FACE = np.ones((48, 48), np.float32)
-NO_LIPS = np.zeros((48, 48), np.float32)
+NOTHING = np.zeros((48, 48), np.float32)
 
 
 def face(light: tuple[float, float, float], *parts: tuple[slice, tuple[float, float, float]]) -> NDArray[np.float32]:
@@ -31,11 +31,13 @@ def skin_beside(*parts: slice) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(skin, (48, 48), interpolation=cv2.INTER_AREA))
 
 
-def parts(skin: NDArray[np.float32], lips: NDArray[np.float32] = NO_LIPS) -> Parts:
+def parts(
+    skin: NDArray[np.float32], lips: NDArray[np.float32] = NOTHING, brows: NDArray[np.float32] = NOTHING
+) -> Parts:
     """All is face; cheeks are in the upper half."""
     cheeks = np.zeros((48, 48), np.float32)
     cheeks[10:26, 8:40] = 1
-    return Parts(skin, FACE, lips, cheeks, lips)
+    return Parts(skin, FACE, cheeks, lips, brows, lips, brows)
 
 
 @pytest.mark.parametrize("light", [(1.0, 0.75, 0.65), (0.6, 0.6, 0.9), (0.5, 0.5, 0.5)])
@@ -118,3 +120,18 @@ def test_a_gray_beard_does_not_make_the_face_gray_nor_a_bright_side_dark() -> No
     side[:, :40, 0] = 35
     lit = relight(plain, coarse(plain + side), parts(FACE)).lab
     assert -0.5 < lit[..., 0].mean() - (plain + side)[..., 0].mean() < 2.5
+
+
+def test_brows_are_about_as_dark_as_the_scenes_and_eyes_beside_them_stay() -> None:
+    brow, eyes = slice(20, 26), (slice(32, 38), BROW)
+    fair, skin = tuple(np.multiply(SKIN, 0.8)), skin_beside(brow, eyes[0])
+    brows = FACE - skin_beside(brow)
+
+    def drawn(theirs: tuple[float, float, float]) -> tuple[float, float]:
+        """How much darker than the skin brows and eyes are."""
+        scene = coarse(face((1, 1, 1), (brow, theirs), eyes))
+        lit = relight(face((1, 1, 1), (brow, BROW), eyes), scene, parts(skin, brows=brows)).lab[..., 0]
+        return float(lit[44, 48] - lit[23, 48]), float(lit[44, 48] - lit[35, 48])
+
+    (of_fair, eyes_beside_fair), (of_dark, eyes_beside_dark) = drawn(fair), drawn(BROW)
+    assert of_fair < 0.6 * of_dark and eyes_beside_fair > 0.7 * eyes_beside_dark

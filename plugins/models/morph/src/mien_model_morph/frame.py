@@ -29,6 +29,9 @@ RIGID = [0, 1, 2, 14, 15, 16, 17, 26, *range(27, 36), 36, 39, 42, 45]
 """Landmarks that neither speech nor looks move much, as in `mien.geometry.pose`."""
 _RING = 1.16
 """How far outside of the outline the last points lie: a soft edge needs something to fade from."""
+_BROW, _AROUND_BROW = 0.13, 0.05
+"""How far down a brow reaches from its landmarks, which lie on its upper edge, and how far it is seen around that: in
+distances between the eyes."""
 _PULLED_SIDE, _PULLED = 0.9, 0.96
 """Where textures are taken from at the outline, as shares of the way from the face's middle: landmarks of the jaw lie
 beside the cheek as often as on it, and ears, hair and background do not belong into a texture."""
@@ -150,8 +153,8 @@ def triangles() -> NDArray[np.int64]:
 
 @cache
 def regions() -> NDArray[np.float32]:
-    """What of the frame is skin, without eyes, brows and mouth, what is face, what is lips, and what is cheeks and nose:
-    float32 (256, 256, 4), in [0, 1]."""
+    """What of the frame is skin, without eyes, brows and mouth, what is face, and what is cheeks and nose: float32
+    (256, 256, 3), in [0, 1]."""
     points = frame_points()
     face = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
     middle = points[27:36].mean(0)
@@ -164,21 +167,28 @@ def regions() -> NDArray[np.float32]:
     cheeks = np.zeros_like(face)
     (left, right), (top, bottom) = points[[36, 45], 0], points[[41, 33], 1]
     cv2.rectangle(cheeks, (round(left) - 12, round(top)), (round(right) + 12, round(bottom)), 255, cv2.FILLED)
-    lips = _lips(points, FRAME_PX)
-    each = np.stack([skin, face, lips, cheeks], axis=-1).astype(np.float32) / np.float32(255)
+    each = np.stack([skin, face, cheeks], axis=-1).astype(np.float32) / np.float32(255)
     return cast(NDArray[np.float32], cv2.GaussianBlur(each, (0, 0), 2))
 
 
-def lips_of(landmarks: NDArray[np.float64], side: int, px: int) -> NDArray[np.float32]:
-    """How much of each pixel is lips: float32 (px, px) in [0, 1]. landmarks: (68, 2), in pixels of a crop of that side."""
+def lips_and_brows(landmarks: NDArray[np.float64], side: int, px: int) -> NDArray[np.float32]:
+    """How much of each pixel is lips, and how much is brows: float32 (2, px, px) in [0, 1].
+
+    landmarks: (68 or more, 2), in pixels of a crop of that side.
+    """
     finer = 4 * px
-    inside = _lips((landmarks + 0.5) * (finer / side) - 0.5, finer)
-    return cast(NDArray[np.float32], cv2.resize(inside, (px, px), interpolation=cv2.INTER_AREA) / np.float32(255))
-
-
-def _lips(points: NDArray[np.float64], side: int) -> NDArray[np.uint8]:
-    """255 where lips are, uint8 (side, side). points: (68 or more, 2), pixels."""
-    lips = np.zeros((side, side), np.uint8)
+    points = (landmarks + 0.5) * (finer / side) - 0.5
+    at = np.round(points).astype(np.int32)
+    inside = np.zeros((2, finer, finer), np.uint8)
     for part, value in ((slice(48, 60), 255), (slice(60, 68), 0)):
-        cv2.fillPoly(lips, [np.round(points[part]).astype(np.int32)], value)
-    return lips
+        cv2.fillPoly(inside[0], [at[part]], value)
+    unit = float(np.linalg.norm(points[42:48].mean(0) - points[36:42].mean(0)))
+    down = points[36:48].mean(0) - points[17:27].mean(0)
+    down *= _BROW * unit / max(float(np.linalg.norm(down)), 1e-3)
+    for part in (slice(17, 22), slice(22, 27)):
+        brow = np.concatenate([points[part], points[part] + down])
+        cv2.fillConvexPoly(inside[1], cv2.convexHull(np.round(brow).astype(np.int32)), 255)
+    reach = max(round(_AROUND_BROW * unit), 1)
+    cv2.dilate(inside[1], cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)), inside[1])
+    small = [cv2.resize(one, (px, px), interpolation=cv2.INTER_AREA) for one in inside]
+    return np.stack(small).astype(np.float32) / np.float32(255)

@@ -17,6 +17,9 @@ _FEATURES_AS_THE_SCENE, _SKIN_AS_THE_SCENE = 0.7, 0.9
 """How far the contrast of brows, eyes and mouth, and that of folds and shadows of the skin, become the scene's: the
 exponent of the ratio. With 1, dark brows would be as pale as those that they replace; with 0, a face in soft light is
 drawn too hard, and looks old."""
+_BROWS_AS_THE_SCENE, _PALEST = 0.7, 0.35
+"""The same for how much darker than the skin brows are, apart from eyes and mouth: dark ones under fair hair look
+drawn. They do not become paler than the second share of what they are."""
 _MORE_COLOR, _IF_LIGHTER = 1.0, 0.3
 """By how much a and b of a pixel may differ more from the skin's than they do in their own light; a lighter pixel, as
 of teeth, by so much more of what it is lighter by. In light without blue, what little there is says nothing of colors:
@@ -106,6 +109,11 @@ class Light:
         count = skin.reshape(-1).astype(np.float64)
         return _median(np.abs(self._rest(lab)).reshape(-1), count + 1e-9) / _MEDIAN_OF_NORMAL
 
+    def darkness(self, lab: NDArray[np.float32], brows: NDArray[np.float32]) -> float:
+        """How much darker than the smooth part brows are, on the mean of what is darker. brows: float32 (S, S), their
+        share in each pixel."""
+        return _mean(np.maximum(-self._rest(lab), 0).astype(np.float32), brows)
+
     def _rest(self, lab: NDArray[np.float32]) -> NDArray[np.float64]:
         return (lab[..., 0] - self.field(lab.shape[0])[..., 0]).astype(np.float64)
 
@@ -144,11 +152,14 @@ class Parts(NamedTuple):
     skin: NDArray[np.float32]
     """Without brows, eyes and mouth."""
     face: NDArray[np.float32]
-    lips: NDArray[np.float32]
     cheeks: NDArray[np.float32]
     """Nose and cheeks, where no beard grows; what of it is skin counts."""
+    lips: NDArray[np.float32]
+    brows: NDArray[np.float32]
     scene_lips: NDArray[np.float32]
-    """Lips of the face that is drawn over."""
+    """Those of the face that is drawn over,"""
+    scene_brows: NDArray[np.float32]
+    """and its brows."""
 
 
 def relight(drawn: NDArray[np.float32], scene: NDArray[np.float32], parts: Parts) -> Relit:
@@ -163,10 +174,9 @@ def relight(drawn: NDArray[np.float32], scene: NDArray[np.float32], parts: Parts
     """
     small, side, skin = coarse(drawn), drawn.shape[0], parts.skin
     ours, theirs = Light(small, skin), Light(scene, skin, parts.cheeks)
-    features = np.clip(parts.face - skin, 0, 1)
     our_field, small_field = ours.field(COARSE_PX), theirs.field(COARSE_PX)
     stronger = _mean_lightness(small_field, skin) / _mean_lightness(our_field, skin)
-    contrast = _contrast((ours, small), (theirs, scene), skin, features, max(stronger, 1.0), side)
+    contrast = _contrast((ours, small), (theirs, scene), parts, max(stronger, 1.0), side)
     colored = min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0) * np.sqrt(np.minimum(contrast, np.float32(1)))
     gains = _linear(small_field) / _linear(our_field)
     adapted = cv2.multiply(
@@ -211,23 +221,25 @@ def _mean(values: NDArray[np.float32], weights: NDArray[np.float32]) -> float:
 def _contrast(
     drawn: tuple[Light, NDArray[np.float32]],
     scene: tuple[Light, NDArray[np.float32]],
-    skin: NDArray[np.float32],
-    features: NDArray[np.float32],
+    parts: Parts,
     stronger: float,
     side: int,
 ) -> NDArray[np.float32]:
     """By how much lightness is to vary more in each place of a drawn face: float32 (side, side).
 
-    drawn, scene: as small as light is measured on, each with its light. skin, features: as small, in [0, 1], how much
-    each pixel is skin, and how much it is brows, eyes or mouth. stronger: how much stronger the scene's light is.
+    drawn, scene: as small as light is measured on, each with its light. stronger: how much stronger the scene's light
+    is.
     """
-    (ours, small), (theirs, small_scene) = drawn, scene
+    (ours, small), (theirs, small_scene), skin = drawn, scene, parts.skin
+    features = np.clip(parts.face - skin, 0, 1)
     ratio = _ratio(theirs.contrast(small_scene, features), ours.contrast(small, features))
     of_features = np.clip(ratio**_FEATURES_AS_THE_SCENE, _LEAST_GAIN, _MOST_GAIN * stronger)
     ratio = _ratio(theirs.contrast_of_skin(small_scene, skin), ours.contrast_of_skin(small, skin))
     of_skin = np.clip(ratio**_SKIN_AS_THE_SCENE, _LEAST_GAIN, of_features)
-    gain = (of_skin + (of_features - of_skin) * features).astype(np.float32)
-    return np.asarray(cv2.resize(gain, (side, side), interpolation=cv2.INTER_LINEAR))
+    ratio = _ratio(theirs.darkness(small_scene, parts.scene_brows), ours.darkness(small, parts.brows))
+    of_brows = np.clip(ratio**_BROWS_AS_THE_SCENE, _PALEST, of_features)
+    gain = of_skin + (of_features - of_skin) * features + (of_brows - of_features) * parts.brows
+    return np.asarray(cv2.resize(gain.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR))
 
 
 def _mean_lightness(field: NDArray[np.float32], skin: NDArray[np.float32]) -> float:

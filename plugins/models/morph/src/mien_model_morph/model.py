@@ -27,7 +27,7 @@ from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.registry import Registry
 from mien_model_morph.bank import BankPerson, fitted_bank, openpeople_bank
 from mien_model_morph.fitted import FittedPerson
-from mien_model_morph.frame import Pose, all_points, lips_of, pose_of, regions
+from mien_model_morph.frame import Pose, all_points, lips_and_brows, pose_of, regions
 from mien_model_morph.gaze import iris_offsets
 from mien_model_morph.known import Drivers, KnownPerson
 from mien_model_morph.lids import ClosedEyes, Lids
@@ -207,8 +207,9 @@ class Morph(Model):
         drawn = _remap(closed(person.texture(frontal, pose), points), x, y)
         # Every so many pixels will do for what is smooth.
         few = ((np.arange(COARSE_PX) + 0.5) * side / COARSE_PX).astype(int)
-        skin, face, lips, cheeks = np.moveaxis(_remap(regions(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
-        parts = Parts(skin, face, lips, cheeks, lips_of(landmarks, side, COARSE_PX))
+        skin, face, cheeks = np.moveaxis(_remap(regions(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
+        here, there = (lips_and_brows(at, side, COARSE_PX) for at in (points, landmarks))
+        parts = Parts(skin, face, cheeks, *here, *there)
         scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
         lit = relight(drawn, scene, parts)
         image = cast(NDArray[np.float32], cv2.cvtColor(as_sharp(lit.lab, original, face), cv2.COLOR_LAB2RGB))
