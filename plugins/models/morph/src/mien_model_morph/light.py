@@ -27,7 +27,7 @@ lips would become mauve."""
 _AS_RED, _MOST_REDDER = 0.75, 14.0
 """How far lips become as red as the scene's, if they are less: so much of the difference in a, and no more than this.
 Pale lips in a face that is not pale look dead."""
-_AS_DARK, _MOST_DARKER, _RED = 0.7, 12.0, 6.0
+_AS_DARK, _MOST_DARKER, _RED = 0.35, 12.0, 6.0
 """The same of how dark they are, where the scene's are as red as that: what is dark there without being red is a
 beard."""
 _LEAST_LIGHT = 1e-3
