@@ -142,6 +142,17 @@ def test_hands_below_a_face_do_not_hide_it() -> None:
     assert all(area >= face.box.area for area in hidden_of_face(chin))
 
 
+@pytest.mark.parametrize(("right", "share"), [(40.0, 0.0), (60.0, 0.2), (90.0, 1.0)])
+def test_a_face_beside_one_that_was_lost_is_hidden_whole_or_hardly(right: float, share: float) -> None:
+    """The region around the lost one reaches to x = 180, 200 and 230."""
+    lost, beside = Box(right - 60, 100, right, 160), Box(190, 110, 240, 160)
+    there, gone = (Face(box, np.zeros((68, 2), np.float32) + [[box.left, 120]], 0.9) for box in (beside, lost))
+    frames = [untracked([there, gone]), untracked([there])]
+    analysis = VideoAnalysis([0.0, 0.0], [0, 0], frames, 2, {}, [])
+    (region,) = plan_redaction(analysis, 1.0, lambda face: face.landmarks is not None).parts[1]
+    assert shared_area(region.box, beside) == pytest.approx((right + 60 > 190) * share * beside.area, abs=1)
+
+
 def test_no_frame_of_a_video_shows_half_a_bystander() -> None:
     """One who is lost stands beside another, of whom the square around the first would cover the half."""
     lost, beside, far = Box(100, 100, 160, 160), Box(180, 90, 260, 170), Box(500, 100, 560, 160)

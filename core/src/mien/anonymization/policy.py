@@ -54,7 +54,7 @@ class AnonymizeOptions:
     margin_seconds: float = DEFAULT_MARGIN_SECONDS
     """So long before a face is found first and after it was found last in a shot its surroundings are hidden, unless
     `missing` is "keep", since it may be there without being found. What is hidden never covers half a face: it grows
-    over every face that it touches."""
+    over every face that it touches, but for those drawn anew of which it covers less than a quarter."""
     search: Search = "fast"
     """How the frames of a video are searched, see `FaceSearch.video`: "fast" in full about three times a second, and
     whenever a face appears or is lost; "thorough" in full each. Images are searched from several sides by either."""

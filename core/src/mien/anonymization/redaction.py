@@ -11,7 +11,7 @@ import numpy as np
 from mien.anonymization.analysis import VideoAnalysis
 from mien.anonymization.region import FACE_REACH, Region
 from mien.contracts.face import Box, RgbImage
-from mien.geometry.boxes import is_same_face, united
+from mien.geometry.boxes import is_same_face, shared_area, united
 from mien.tracking.track_gaps import MEMORY_FRAMES
 from mien.tracking.tracker import KEPT, TrackedFace
 
@@ -23,6 +23,10 @@ REACH = 1.0
 """Around the place of a face that was just lost, this many times its size is hidden on each side,"""
 REACH_PER_SECOND = 1.0
 """and this many times more with each second, since it may have moved."""
+
+MOSTLY_SEEN = 0.25
+"""A face that is drawn anew is hidden whole where what is hidden covers this share of it, and else no more of it than
+that: it is of nobody, but half a face looks worse than none."""
 
 DOUBTFUL_SECONDS = 0.25
 """What may be a face, but is not surely one, comes and goes: before and after it was found its place is hidden for so
@@ -64,8 +68,8 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
       `DOUBTFUL_SECONDS` before and after, too, and between two finds at one place of a shot.
 
     A region grows over every face that it touches, but for those that are kept: around them nothing is hidden; and but
-    for those that are drawn anew and surely are other faces than what was found: of these no more than the find is
-    hidden, for it is of nobody.
+    for those that are drawn anew, if it covers little of them, or if they surely are other faces than what was found: of
+    these no more than the find is hidden.
     """
     whole = frozenset([*analysis.no_face, *analysis.partial])
     parts: defaultdict[int, list[Region]] = defaultdict(list)
@@ -165,15 +169,16 @@ def _redaction(
 
 
 def _grown(regions: Sequence[Region], faces: Sequence[TrackedFace], can_draw: CanDraw | None) -> list[Region]:
-    """can_draw: None: what is hidden grows over faces that are drawn, too."""
+    """can_draw: None: what is hidden grows over faces that are drawn, too, however little it touches them."""
     replaced = [face for face in faces if face.method != KEPT]
     drawn = [face.extent for face in replaced if face.sure and can_draw is not None and can_draw(face)]
     others = [face.extent for face in replaced if face.extent not in drawn]
     grown = []
     for region in regions:
         apart = [box for box in drawn if region.is_apart_from(box)]
-        touched = [*others, *(box for box in drawn if box not in apart)]
-        grown.append(region.beside(apart).grown_over(touched))
+        there = region.beside(apart)
+        covered = [box for box in drawn if shared_area(there.box, box) >= MOSTLY_SEEN * box.area and box not in apart]
+        grown.append(there.grown_over([*others, *covered]))
     return grown
 
 
