@@ -238,7 +238,8 @@ def _contrast(
     of_skin = np.clip(ratio**_SKIN_AS_THE_SCENE, _LEAST_GAIN, of_features)
     ratio = _ratio(theirs.darkness(small_scene, parts.scene_brows), ours.darkness(small, parts.brows))
     of_brows = np.clip(ratio**_BROWS_AS_THE_SCENE, _PALEST, of_features)
-    gain = of_skin + (of_features - of_skin) * features + (of_brows - of_features) * parts.brows
+    gain = of_skin + (of_features - of_skin) * features
+    gain += (of_brows - gain) * parts.brows
     return np.asarray(cv2.resize(gain.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR))
 
 
