@@ -146,7 +146,7 @@ def test_hands_below_a_face_do_not_hide_it() -> None:
 def test_a_face_beside_one_that_was_lost_is_hidden_whole_or_hardly(right: float, share: float) -> None:
     """The region around the lost one reaches to x = 180, 200 and 230."""
     lost, beside = Box(right - 60, 100, right, 160), Box(190, 110, 240, 160)
-    there, gone = (Face(box, np.zeros((68, 2), np.float32) + [[box.left, 120]], 0.9) for box in (beside, lost))
+    there, gone = (Face(box, np.full((68, 2), (box.left, 120), np.float32), 0.9) for box in (beside, lost))
     frames = [untracked([there, gone]), untracked([there])]
     analysis = VideoAnalysis([0.0, 0.0], [0, 0], frames, 2, {}, [])
     (region,) = plan_redaction(analysis, 1.0, lambda face: face.landmarks is not None).parts[1]

@@ -68,8 +68,8 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
       `DOUBTFUL_SECONDS` before and after, too, and between two finds at one place of a shot.
 
     A region grows over every face that it touches, but for those that are kept: around them nothing is hidden; and but
-    for those that are drawn anew, if it covers little of them, or if they surely are other faces than what was found: of
-    these no more than the find is hidden.
+    for those that are drawn anew, if it covers little of them, or if they surely are other faces than what was found:
+    of these no more than the find is hidden.
     """
     whole = frozenset([*analysis.no_face, *analysis.partial])
     parts: defaultdict[int, list[Region]] = defaultdict(list)

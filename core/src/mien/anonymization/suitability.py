@@ -35,9 +35,9 @@ def misfits(
 ) -> list[float]:
     """How ill each drawn face suits the face that was there, 0 or more.
 
-    original: uint8 (H, W, 3), RGB, the scene before. drawn: scenes as large, after. landmarks: float32 (68, 2), of the
-    face that was there, in its pixels. Of each the root mean square, over skin and brows, of how much what is coarse of
-    its light and dark differs, in CIELab's L; and what its expression differs by, if something measures expressions: the
+    original: uint8 (H, W, 3), RGB, the scene before. drawn: scenes as large, after. landmarks: float32 (68, 2), where
+    the face was, in its pixels. Of each the root mean square, over skin and brows, of how much what is coarse of its
+    light and dark differs, in CIELab's L; and what its expression differs by, if something measures expressions: the
     sum over the weights, times `_WORTH`. Raises MienError if that feature fails.
     """
     before = align(original, landmarks, _CUT)

@@ -53,9 +53,7 @@ def test_skin_becomes_the_scenes_and_teeth_are_what_teeth_are_in_that_light(ligh
 def test_a_face_that_is_drawn_with_more_contrast_keeps_some_of_it() -> None:
     """A stripe as a brow, and another one half as dark beside it in the scene."""
     pale, where = tuple(np.add(SKIN, BROW) / 2), slice(20, 26)
-    lit, *_ = relight(
-        face((1, 1, 1), (where, BROW)), coarse(face((1, 1, 1), (where, pale))), parts(skin_beside(where))
-    )
+    lit, *_ = relight(face((1, 1, 1), (where, BROW)), coarse(face((1, 1, 1), (where, pale))), parts(skin_beside(where)))
     dark, paler, darkest = (
         image[23, 48, 0]
         for image in (lit, face((1, 1, 1), (slice(20, 26), pale)), face((1, 1, 1), (slice(20, 26), BROW)))

@@ -30,7 +30,7 @@ real ones none had below 530 pixels, or was narrower than 130. Between the first
 all, so that in video what is hardly seen does not come and go at once."""
 _ONE_SIDED, _BALANCED = 0.3, 0.5
 """One side of the face has at least so much of what the other one has, or it is a piece of glasses, which alone looks
-odd: up to the first share nothing is taken, from the second on all. Of 106 real ones two had below .3, five below .56."""
+odd: up to the first share nothing is taken, from the second on all. Of 106 real ones 2 had below .3, 5 below .56."""
 _EYE_COVERED, _BOTH_COVERED = 0.4, 0.7
 """Where more of one eye seems to be behind an opaque lens than the first share, of both it has to be the second: a hand
 or its shadow before one eye is no pair of sunglasses, and an eye that is seen tells who somebody is."""
