@@ -187,3 +187,15 @@ def test_each_kind_of_glasses_is_drawn_and_says_where(crops, kind):
     changed = np.abs(one.image.astype(int) - crop.image).max(2) > 0
     assert (one.alpha > 0.5).sum() > 100
     assert changed[one.alpha > 0.5].mean() > 0.9
+
+
+def test_a_piece_of_glasses_on_one_side_is_not_taken(crops, masker):
+    whole = half = 0
+    for number, crop in enumerate(crops * 4):
+        image = worn(crop, number, "full").image
+        piece = crop.image.copy()
+        middle = round(float(crop.landmarks[27:31, 0].mean()))
+        piece[:, :middle] = image[:, :middle]
+        whole += masker.mask([replace(crop, image=image)]).any()
+        half += masker.mask([replace(crop, image=piece)]).max() > 127
+    assert whole == 8 and half <= 4

@@ -29,8 +29,10 @@ _LEAST_ALL_PX, _ENOUGH_PX, _LEAST_WIDE_PX = 400, 500, 100
 real ones none had below 530 pixels, or was narrower than 130. Between the first number and the second less is taken of
 all, so that in video what is hardly seen does not come and go at once."""
 _ONE_SIDED, _BALANCED = 0.3, 0.5
-"""One side of the face has at least so much of what the other one has, or it is a piece of glasses, which alone looks
-odd: up to the first share nothing is taken, from the second on all. Of 106 real ones 2 had below .3, 5 below .56."""
+"""One side of the face has at least so much of what the other one has, each by its width, or it is a piece of glasses,
+which alone looks odd: up to the first share nothing is taken, from the second on all."""
+_TURNED = 0.6
+"""Where one side is narrower than this share of the other one the head is turned, and nothing is said of that."""
 _EYE_COVERED, _BOTH_COVERED = 0.4, 0.7
 """Where more of one eye seems to be behind an opaque lens than the first share, of both it has to be the second: a hand
 or its shadow before one eye is no pair of sunglasses, and an eye that is seen tells who somebody is."""
@@ -38,6 +40,8 @@ _LENS_PERCENT, _SKIN_PERCENT, _DARK = 80, 75, 0.25
 """What covers both eyes is dark glass if so many of a hundred of its pixels about the eyes have less than the last
 share of the luminance that skin has, which is among the lightest of the rest of the strip. Otherwise it may be the
 eyes: deep in the shade, in haze, above a hand before nose and mouth they had .35 to .38."""
+_TEMPLES = 0, 16
+"""The jaw's landmarks beside the ears."""
 _NEAR = np.ones((5, 5), np.uint8)
 _EMPTY, _FULL = 0.2, 0.65
 """Up to this probability a pixel is none of it, and from this one on all of it."""
@@ -127,10 +131,18 @@ def _plausible(
         return pixels, 0.0
     near = cv2.dilate(spots.astype(np.uint8), _NEAR)
     enough = min((spots.sum() - _LEAST_ALL_PX) / (_ENOUGH_PX - _LEAST_ALL_PX), 1.0)
-    middle = round(float(marks[LEFT_EYE.start : RIGHT_EYE.stop, 0].mean()))
-    less, more = sorted((spots[:, :middle].sum(), spots[:, middle:].sum()))
-    balanced = np.clip((less / more - _ONE_SIDED) / (_BALANCED - _ONE_SIDED), 0, 1)
-    return (pixels * near).astype(np.float32), float(enough * balanced)
+    return (pixels * near).astype(np.float32), float(enough) * _balanced(spots, marks)
+
+
+def _balanced(spots: NDArray[np.bool_], marks: Landmarks) -> float:
+    """How far both sides of a face have something of what is seen, in [0, 1]; 1 of a head that is turned."""
+    middle = float(marks[LEFT_EYE.start : RIGHT_EYE.stop, 0].mean())
+    widths = np.array([middle - marks[_TEMPLES[0], 0], marks[_TEMPLES[1], 0] - middle])
+    if widths.min() < _TURNED * widths.max():
+        return 1.0
+    at = round(min(max(middle, 0), spots.shape[1]))
+    less, more = sorted(np.array([spots[:, :at].sum(), spots[:, at:].sum()]) / widths)
+    return float(np.clip((less / max(more, 1e-3) - _ONE_SIDED) / (_BALANCED - _ONE_SIDED), 0, 1))
 
 
 def _is_dark_glass(spots: NDArray[np.bool_], strip: NDArray[np.uint8], marks: Landmarks) -> bool:
