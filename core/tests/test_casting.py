@@ -56,6 +56,15 @@ def ill_suited(casting, number, seen):
     return np.mean([misfits(one.image, [image], face.landmarks)[0] for one, (image, face) in drawn])
 
 
+def first_of(distances, *limits):
+    """The first that is farther than the first limit that any is, or the farthest."""
+    for limit in limits:
+        for number, distance in enumerate(distances):
+            if distance >= limit:
+                return number
+    return int(np.argmax(distances))
+
+
 def recognized(casting, image, face):
     return encode(casting.recognizer, image, [face])
 
@@ -68,8 +77,18 @@ def test_who_is_chosen_is_far_enough_and_suits_best_of_those_who_are(casting, se
         order = sorted(list(candidates(number))[:SUITED], key=lambda other: ill_suited(casting, other, seen))
         order += list(candidates(number))[SUITED:]
         distances = [nearest(casting, other, seen) for other in order]
-        first = next((at for at, distance in enumerate(distances) if distance >= enough), int(np.argmax(distances)))
-        assert chosen == order[first]
+        assert chosen == order[first_of(distances, enough, STILL_ENOUGH / ENOUGH * enough)]
+
+
+def test_of_people_who_are_hardly_far_enough_the_one_who_suits_is_drawn(casting, seen):
+    """A limit that nobody reaches by 1.2 times, and a third of them by 1.1 times."""
+    order = casting._by_suitability(3, seen)
+    distances = [nearest(casting, number, seen) for number in order]
+    limit = max(np.percentile(distances, 67) / STILL_ENOUGH, max(distances) / ENOUGH + 1e-3)
+    strict = replace(casting, recognizer=Limited(casting.recognizer, limit))
+    wanted = first_of(distances, STILL_ENOUGH * limit)
+    assert max(distances) < ENOUGH * limit and distances[wanted] >= STILL_ENOUGH * limit
+    assert strict.choose(3, seen) == order[wanted]
 
 
 @pytest.mark.parametrize("name", ["in.png", pytest.param("in.mp4", marks=pytest.mark.long)])

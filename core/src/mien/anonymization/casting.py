@@ -27,11 +27,12 @@ from mien.tracking.tracker import TrackedFace
 SUITED, SUITED_ON = 6, 2
 """So many of them are tried in the order of how well they suit the head, as seen on so many faces."""
 CANDIDATES = 16
-"""So many synthetic people are tried; if none is far enough, the farthest is taken."""
+"""So many synthetic people are tried."""
 ENOUGH = 1.2
 """Distance that is far enough, as a multiple of the recognizer's limit."""
 STILL_ENOUGH = 1.1
-"""The same for a person as whom somebody is drawn in other files already."""
+"""The same for a person as whom somebody is drawn in other files already; and if nobody is far enough, for who suits the
+head best. If nobody is so far either, the farthest is taken."""
 _AHEAD = 2
 """So many drawn scenes wait for the one that is looked at: a large image's take memory."""
 FACES_TRIED = 5
@@ -71,13 +72,16 @@ class Casting:
         originals = [encode(recognizer, one.image, [one.face])[0] for one in tried]
         enough, still_enough = (times * recognizer.same_person_below for times in (ENOUGH, STILL_ENOUGH))
         farthest, chosen = -1.0, number
+        suited: int | None = None
         for candidate in self._in_order(number, tried, is_used=is_used):
             nearest = self._nearest(candidate, tried, originals, recognizer, farthest)
+            if nearest >= enough or (is_used and candidate == number and nearest >= still_enough):
+                return candidate
+            if suited is None and nearest >= still_enough:
+                suited = candidate
             if nearest > farthest:
                 farthest, chosen = nearest, candidate
-            if nearest >= enough or (is_used and candidate == number and nearest >= still_enough):
-                break
-        return chosen
+        return chosen if suited is None else suited
 
     def _in_order(self, number: int, tried: Sequence[Seen], *, is_used: bool) -> Iterator[int]:
         """The candidates as they are tried, each once; whoever was drawn before first."""
