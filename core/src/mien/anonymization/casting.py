@@ -31,8 +31,8 @@ CANDIDATES = 16
 ENOUGH = 1.2
 """Distance that is far enough, as a multiple of the recognizer's limit."""
 STILL_ENOUGH = 1.1
-"""The same for a person as whom somebody is drawn in other files already; and if nobody is far enough, for who suits the
-head best. If nobody is so far either, the farthest is taken."""
+"""The same for a person as whom somebody is drawn in other files already; and if nobody is far enough, for who suits
+the head best. If nobody is so far either, the farthest is taken."""
 _AHEAD = 2
 """So many drawn scenes wait for the one that is looked at: a large image's take memory."""
 FACES_TRIED = 5
