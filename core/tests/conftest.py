@@ -93,7 +93,7 @@ def house_runs(plugins_folder: Path, people: list[Path], tmp_path_factory: pytes
     folder = tmp_path_factory.mktemp("house")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(plugins_folder))
-        for model in ("colors", "reflection", "known"):
+        for model in ("colors", "reflection", "known", "fickle"):
             train(model, people, folder / model, options=TrainOptions(steps=1), registry=registry_with_colors())
     return folder
 

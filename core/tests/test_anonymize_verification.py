@@ -3,11 +3,12 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mien import (
-    MienError,
-)
+from mien import MienError
+from mien.contracts.face import RgbImage
+from mien.media.video_reader import Frame
 
 from .anonymizing import House, files_in, without_encoding
 from .sources import STILL, J, cut
@@ -33,6 +34,26 @@ def test_a_face_that_is_still_known_is_put_aside(house: House, tmp_path: Path) -
     assert house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True, max_verified=1.0).failures == {}
     house.anonymize(clip, tmp_path / "out.mp4", "reflection", check=True, overwrite=True)  # what was rejected stays
     assert {"out.mp4", "out.rejected.mp4", "out.rejected-2.mp4"} <= set(files_in(tmp_path))
+
+
+def test_who_is_still_known_in_some_frames_is_drawn_once_more_as_somebody_else(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In two of twelve frames, in which nobody was tried, half of the synthetic people look as the filmed one."""
+    monkeypatch.setattr("mien.anonymization.casting.CANDIDATES", 16)
+
+    def lit(frame: Frame) -> RgbImage:
+        return np.maximum(frame.image, 60) if frame.index in (1, 4) else frame.image
+
+    clip = cut(J, tmp_path / "J.mp4", slice(0, 12), lit)
+    notes = []
+    for seed in range(3):
+        report = house.anonymize(clip, tmp_path / f"out{seed}.mp4", "fickle", check=True, seed=seed)
+        (file,) = report.files
+        assert report.failures == {} and file.check is not None and (file.check.verified, file.check.faces) == (0, 12)
+        notes += [note for note in file.notes if "a second time" in note]
+    assert 1 <= len(notes) < 3
+    assert all("another new face for somebody" in note for note in notes)
 
 
 def test_a_face_that_is_no_longer_known_passes(house: House, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ def register_models() -> list[PluginSpec]:
     """Of people who do not exist, but for one."""
     return [
         PluginSpec("colors", f"{__name__}.models:Colors", "a color for each person", contract=2),
+        PluginSpec("fickle", f"{__name__}.models:Fickle", "a color, but in bright light some do not", contract=2),
         PluginSpec("green", f"{__name__}.models:Green", "all green", contract=2),
         PluginSpec("reflection", f"{__name__}.models:Mirror", "what it sees, as nobody who exists", contract=2),
         PluginSpec("known", f"{__name__}.models:OfKnown", "those whom it was trained on", contract=2),

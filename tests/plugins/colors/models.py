@@ -10,6 +10,9 @@ from torch.optim import SGD, Optimizer
 from mien import Batch, Losses, Model, ModelInputs, PluginConfig, Stage
 from mien.contracts.target import Synthetic, Target, TargetKind
 
+BRIGHT = -0.7
+"""Nothing in an image is darker, in [-1, 1]."""
+
 
 class Mirror(Model):
     """Draws what it sees, and says that this is somebody who does not exist."""
@@ -51,6 +54,16 @@ class Colors(Mirror):
         hue = (cast(Synthetic, target).ids % 360) / 60
         away = torch.stack([(hue - 3).abs() - 1, 2 - (hue - 2).abs(), 2 - (hue - 4).abs()], 1)
         return (away.clamp(0, 1) * 2 - 1)[:, :, None, None].float().expand_as(batch.images)
+
+
+class Fickle(Colors):
+    """The same, but in bright light people with an even number look as whoever is there."""
+
+    def generate(self, batch: Batch, target: Target) -> Tensor:
+        """See `mien.Model.generate`."""
+        is_even = cast(Synthetic, target).ids % 2 == 0
+        shows = is_even & (batch.images.amin((1, 2, 3)) > BRIGHT)
+        return torch.where(shows[:, None, None, None], batch.images, super().generate(batch, target))
 
 
 class Green(Mirror):

@@ -6,7 +6,7 @@ is asked for is more than the recognizer's limit: other recognizers, which took 
 """
 
 import hashlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import cast
@@ -58,12 +58,13 @@ class Casting:
     expressions: ExpressionJudge | None = None
     """What measures expressions; None: nothing does, and who suits a head is told by light and dark alone."""
 
-    def choose(self, number: int, seen: Sequence[Seen], *, is_used: bool = False) -> int:
+    def choose(self, number: int, seen: Sequence[Seen], *, is_used: bool = False, without: Collection[int] = ()) -> int:
         """The number of the synthetic person for whoever was seen: one of a few that follow from that number.
 
         seen: some of their faces; those that cannot be drawn or encoded are passed over. is_used: whether they are
-        drawn as that person in other files: then they stay so, unless that person is too near to them here. The same
-        number and faces give the same. Raises MienError if a plugin fails.
+        drawn as that person in other files: then they stay so, unless that person is too near to them here. without:
+        who it must not be, as long as anybody can be tried. The same number and faces give the same. Raises MienError
+        if a plugin fails.
         """
         recognizer = self.recognizer
         tried = [one for one in seen if one.face.landmarks is not None and self.methods.can_cast(one.face)]
@@ -74,6 +75,8 @@ class Casting:
         farthest, chosen = -1.0, number
         suited: int | None = None
         for candidate in self._in_order(number, tried, is_used=is_used):
+            if candidate in without:
+                continue
             nearest = self._nearest(candidate, tried, originals, recognizer, farthest)
             if nearest >= enough or (is_used and candidate == number and nearest >= still_enough):
                 return candidate

@@ -180,6 +180,28 @@ class Policy:
         note = f"from here on another new face for {who} seen before: the one before was too near to their own here"
         return Targets(self.methods, ids, (note,) if others else ())
 
+    def recast(self, targets: Targets, seen: Mapping[int, Sequence[Seen]]) -> Targets:
+        """The same with other synthetic people for those who are still taken for themselves.
+
+        seen: some faces of each of them, those by which they are among them. Who is drawn as nobody synthetic stays as
+        they are. Raises MienError if a plugin fails.
+        """
+        casting = Casting(self.methods, self.recognizer, self.expressions)
+        ids, changed = dict(targets.ids), 0
+        for person, faces in sorted(seen.items()):
+            number = ids[person]
+            ids[person] = casting.choose(number, faces, without={number})
+            if ids[person] != number:
+                self.pseudonyms.rename(number, ids[person])
+                changed += 1
+        who = "somebody" if changed == 1 else f"{changed} people"
+        note = f"drawn a second time, with another new face for {who}: the first was still taken for who was filmed"
+        return Targets(self.methods, ids, (*targets.notes, note)) if changed else targets
+
+    def is_too_near(self, check: Check | None) -> bool:
+        """Whether too many new faces are still taken for the original ones."""
+        return check is not None and check.share_verified > self.options.max_verified
+
     def put_in_place(
         self, draft: Path, job: Job, check: Check | None, leaks: int = 0
     ) -> tuple[Path | None, Path | None, str]:
@@ -196,7 +218,7 @@ class Policy:
                 "--search thorough, or --extractor NAME+NAME with one that finds them",
             )
             return None, aside, str(still_there)
-        if check is None or check.share_verified <= self.options.max_verified:
+        if check is None or not self.is_too_near(check):
             return self.outputs.accept(draft, job.output), None, ""
         aside = self.outputs.reject(draft, job.output)
         # Another seed hides nobody in another way.

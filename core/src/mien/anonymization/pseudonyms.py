@@ -122,6 +122,12 @@ class Pseudonyms:
             numbers[person] = known.id
         return numbers
 
+    def rename(self, number: int, other: int) -> None:
+        """Whoever is drawn by a number is drawn by another one from now on."""
+        for known in self.known:
+            if known.id == number:
+                known.id = other
+
     def _mean(self, encodings: NDArray[np.float32]) -> NDArray[np.float32] | None:
         return self.recognizer.mean(encodings) if self.recognizer and self.remembers and len(encodings) else None
 

@@ -1,6 +1,6 @@
 """One video in two passes: analysis first, then new faces, and redaction where a face may have been missed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,16 +71,17 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
                 else plan_redaction(analysis, options.margin_seconds, can_draw)
             )
             _draw(sink, Drawing(video, session, targets, analysis, redaction), unfinished)
-        notes = (*sink.notes, *targets.notes)
+        notes = sink.notes
         checked = _frames_to_search(analysis, redaction)
-        leaks, check = _looked_at_again(draft, video, session, policy, analysis, redaction, checked)
-        if leaks:
-            leaks_hidden = sum(map(len, leaks.values()))
-            redaction = with_leaks(redaction, analysis, leaks, checked)
+        result = _check(draft, video, session, policy, analysis, redaction, checked)
+        others = _recast(video, session, policy, analysis, targets, result)
+        if result.leaks or others != targets:
+            leaks_hidden, targets = sum(map(len, result.leaks.values())), others
+            redaction = with_leaks(redaction, analysis, result.leaks, checked)
             with _sink(draft, video, session, policy) as sink:
                 _draw(sink, Drawing(video, session, targets, analysis, redaction), unfinished)
-            leaks, check = _looked_at_again(draft, video, session, policy, analysis, redaction, checked)
-        left = sum(map(len, leaks.values()))
+            result = _check(draft, video, session, policy, analysis, redaction, checked)
+        check, left = result.check, sum(map(len, result.leaks.values()))
         output, rejected, failure = policy.put_in_place(draft, job, check, left)
     if not unfinished:
         remove_parts(job.output)
@@ -96,7 +97,7 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         undrawn=len(shown) - len(drawn) - kept,
         no_face=as_ranges(analysis.no_face),
         partial=as_ranges(analysis.partial),
-        notes=notes,
+        notes=(*notes, *targets.notes),
         failure=failure,
         people=len({face.track for faces in analysis.faces for face in faces if is_sought(face)}),
         kept=kept,
@@ -125,17 +126,39 @@ def _targets(job: Job, video: VideoSource, session: Session, policy: Policy, ana
         return policy.targets(job, of_people, _seen(video, policy, analysis, people) if policy.recognizer else {})
 
 
-def _seen(video: VideoSource, policy: Policy, analysis: VideoAnalysis, people: Sequence[int]) -> dict[int, list[Seen]]:
-    """Some faces of each person as they were filmed, spread over the frames in which they can be drawn."""
+def _recast(
+    video: VideoSource, session: Session, policy: Policy, analysis: VideoAnalysis, targets: Targets, result: "_Checked"
+) -> Targets:
+    """The targets, with others for those whose new faces are too near to their own."""
+    if not policy.is_too_near(result.check):
+        return targets
+    people = [person for person in sorted(result.near) if person in targets.ids]
+    with session.clock.running("check"):
+        return policy.recast(targets, _seen(video, policy, analysis, people, result.near))
+
+
+def _seen(
+    video: VideoSource,
+    policy: Policy,
+    analysis: VideoAnalysis,
+    people: Sequence[int],
+    also: Mapping[int, Sequence[int]] | None = None,
+) -> dict[int, list[Seen]]:
+    """Some faces of each person as they were filmed, spread over the frames in which they can be drawn.
+
+    also: person → frames, of which as many are taken, too.
+    """
     in_frames: dict[int, list[tuple[int, TrackedFace]]] = {person: [] for person in people}
     for index, faces in enumerate(analysis.faces):
         for face in faces:
             if face.track in in_frames and face.sure and not face.interpolated and policy.methods.can_cast(face):
                 in_frames[face.track].append((index, face))
     wanted: dict[int, list[TrackedFace]] = {}
-    for found in in_frames.values():
-        for at in spread_indices(len(found), FACES_TRIED):
-            wanted.setdefault(found[at][0], []).append(found[at][1])
+    for person, found in in_frames.items():
+        named = [one for one in found if also and one[0] in also.get(person, ())]
+        chosen = {some[at][0]: some[at][1] for some in (found, named) for at in spread_indices(len(some), FACES_TRIED)}
+        for index, face in chosen.items():
+            wanted.setdefault(index, []).append(face)
     seen: dict[int, list[Seen]] = {person: [] for person in people}
     for frame in frames_at(video, sorted(wanted)):
         frame, faces = as_shown(frame, wanted[frame.index], float(video.pixel_shape))
@@ -202,7 +225,19 @@ class _LookedAtAgain:
     """and where they are now."""
 
 
-def _looked_at_again(
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What a video that was written still shows."""
+
+    leaks: Mapping[int, Sequence[Box]]
+    """Frame → faces that are neither known nor hidden, of the frames that were searched."""
+    check: Check | None
+    """How far its faces lie from the original ones; None if nothing compares them."""
+    near: Mapping[int, Sequence[int]]
+    """Person → the frames in which their new face is still taken for them."""
+
+
+def _check(
     path: Path,
     video: VideoSource,
     session: Session,
@@ -210,9 +245,8 @@ def _looked_at_again(
     analysis: VideoAnalysis,
     redaction: Redaction,
     to_search: Sequence[int],
-) -> tuple[dict[int, list[Box]], Check | None]:
-    """What the video that was written still shows: frame → faces that are neither known nor hidden, of the frames to
-    search; and how far its faces lie from the original ones."""
+) -> _Checked:
+    """Look at the video that was written, in the frames to search and those that are compared."""
     search, recognizer = policy.leak_search, policy.verifier
     searched = set(to_search) if search else set()
     compared = _frames_to_compare(analysis, redaction, policy.frames_compared) if recognizer else set()
@@ -238,6 +272,7 @@ def _looked_at_again(
     session.progress.start(f"{video.path.name}: checking the output", len(indices))
     found: dict[int, list[Box]] = {}
     distances: list[float] = []
+    of: list[tuple[int, int]] = []
     with (
         closing(prefetched(frames_at(open_video(path), indices), FRAMES_AHEAD)) as written,
         closing(
@@ -250,10 +285,16 @@ def _looked_at_again(
                 found[index] = list(seen.leaks)
             if recognizer:
                 originals = [analysis.encodings[index][face.track] for face in seen.drawn]
+                of += [(face.track, index) for face in seen.drawn]
                 with session.clock.running("check"):
                     distances += distances_of_measured(seen.frame.image, seen.landmarks, originals, recognizer)
             session.progress.advance(1)
-    return found, policy.check_of(distances, recognizer) if recognizer else None
+    check = policy.check_of(distances, recognizer) if recognizer else None
+    near: dict[int, list[int]] = {}
+    for (person, index), distance in zip(of, distances, strict=True):
+        if check and distance < check.same_person_below:
+            near.setdefault(person, []).append(index)
+    return _Checked(found, check, near)
 
 
 def _frames_to_compare(analysis: VideoAnalysis, redaction: Redaction, most: int) -> set[int]:
