@@ -77,8 +77,6 @@ def _bones(frontal: NDArray[np.float64]) -> NDArray[np.float64]:
 class KnownPerson:
     """Somebody by the pictures that a bank has of them."""
 
-    keeps_brows = True
-
     def __init__(
         self,
         person: BankPerson,

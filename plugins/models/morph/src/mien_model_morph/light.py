@@ -156,7 +156,6 @@ class Parts(NamedTuple):
     """Nose and cheeks, where no beard grows; what of it is skin counts."""
     lips: NDArray[np.float32]
     brows: NDArray[np.float32]
-    """Those that are to be about as dark as the scene's."""
     scene_lips: NDArray[np.float32]
     """Those of the face that is drawn over,"""
     scene_brows: NDArray[np.float32]

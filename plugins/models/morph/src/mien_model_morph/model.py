@@ -82,11 +82,6 @@ class MorphConfig(PluginConfig):
 class Person(Protocol):
     """Somebody to be drawn, real or not."""
 
-    @property
-    def keeps_brows(self) -> bool:
-        """Whether their brows are as dark as they are, and not as the scene's: by brows one knows somebody."""
-        ...
-
     def points(self, landmarks: NDArray[np.float64], frontal: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:
         """Where their landmarks lie as they do what a face does: float64 (68, 2), in its pixels.
 
@@ -214,8 +209,6 @@ class Morph(Model):
         few = ((np.arange(COARSE_PX) + 0.5) * side / COARSE_PX).astype(int)
         skin, face, cheeks = np.moveaxis(_remap(regions(), x[np.ix_(few, few)], y[np.ix_(few, few)]), -1, 0)
         here, there = (lips_and_brows(at, side, COARSE_PX) for at in (points, landmarks))
-        if person.keeps_brows:
-            here[1] = 0
         parts = Parts(skin, face, cheeks, *here, *there)
         scene = to_lab(np.asarray(cv2.resize(original, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA)))
         lit = relight(drawn, scene, parts)

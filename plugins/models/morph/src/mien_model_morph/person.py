@@ -61,8 +61,6 @@ def mixture(number: int, people: int, count: int) -> dict[int, float]:
 class SyntheticPerson:
     """Somebody who does not exist, by the shares of the bank's people. Made by `exaggerated` or `with_looks`."""
 
-    keeps_brows = False
-
     def __init__(
         self,
         parts: Sequence[tuple[BankPerson, float]],

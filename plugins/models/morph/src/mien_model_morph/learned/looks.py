@@ -109,8 +109,6 @@ class LearnedPerson:
     def __init__(self, filmed: Person, lightness: NDArray[np.float32], shape: NDArray[np.float32]) -> None:
         """filmed: by the photographs. lightness: (256, 256), and shape: (68, 3), as of `Maps`."""
         self._filmed, self._lightness, self._shape = filmed, lightness, shape
-        self.keeps_brows = filmed.keeps_brows
-        """See `Person.keeps_brows`."""
 
     def points(self, landmarks: NDArray[np.float64], frontal: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:
         """See `Person.points`."""
