@@ -142,6 +142,16 @@ def test_a_window_looks_at_the_frames_around(tmp_path):
     assert own < mean
 
 
+def test_a_window_does_not_look_at_other_images():
+    with VideoSource(CLIP) as video:
+        images = [frame.image for frame in video.frames(0, 60, only=[0, 40])]
+    session = Session.open("window", options=SessionOptions(blender="feather:color=none"))
+    together = list(session.swap_images(images, seed=0))
+    assert all((session.swap(image, seed=0) == one).all() for image, one in zip(images, together, strict=True))
+    as_frames = list(session.swap_frames(images, seed=0))
+    assert (as_frames[0] != together[0]).any()
+
+
 def test_a_model_of_few_lines_hides_a_head_whose_landmarks_nobody_knows(portrait, tmp_path):
     options = SessionOptions(extractor="boxes", blender="feather:color=none")
     image = read_image(portrait)
@@ -189,6 +199,26 @@ def test_of_what_is_thin_no_more_stays_than_there_is(portrait, other, tmp_path):
         assert (faces[masker][y + 9, x - 20 : x + 20] > 240).all() == (masker != "hull")
     new, bars, wires = (change(image[beside], of_masker[beside]) for of_masker in faces.values())
     assert bars < 0.3 * new and wires > 0.9 * new
+
+
+@pytest.mark.parametrize("seldom", [True, False])
+def test_what_is_thin_does_not_come_and_go_in_a_video(portrait, other, seldom):
+    """What a masker sees in one frame alone is no rim, and what it does not see in one is there all the same."""
+    plain = read_image(portrait)
+    y, x = (int(middle) for middle in portraits()[0].landmarks.mean(0)[::-1])
+    there = (slice(y + 5, y + 13), slice(x - 60, x + 60))
+    inner = (slice(y + 8, y + 10), slice(x - 30, x + 30))
+    barred = plain.copy()
+    barred[there] = 255
+    options = SessionOptions(blender="feather:color=none", masker="hull+wires")
+    session, reference = Session.open("one_shot", options=options), [read_image(other)]
+    frames = [plain if seldom else barred] * 20
+    frames[10] = barred if seldom else plain
+    in_video = list(session.swap_frames(frames, reference=reference))
+    alone = list(session.swap_images(frames, reference=reference))
+    assert np.abs(in_video[9].astype(int) - alone[9])[inner].mean() < 6  # landmarks are held steady
+    kept_alone, kept = (change(frames[10][inner], of[10][inner]) < 0.1 for of in (alone, in_video))
+    assert kept_alone == seldom and kept != seldom
 
 
 def test_an_enhancer_works_on_what_was_drawn(portrait, other):

@@ -21,7 +21,7 @@ from mien.geometry.alignment import (
     transform_points,
     with_hull,
 )
-from mien.inference.generator import Scene
+from mien.inference.scene import Scene
 from mien.inference.session import Session, SessionOptions
 from mien.media.video_reader import VideoSource
 from mien.testing import portraits

@@ -35,7 +35,7 @@ from mien.geometry.alignment import (
     warp,
     with_hull,
 )
-from mien.inference.generator import GeneratedFace, Scene, generated_face
+from mien.inference.scene import GeneratedFace, Scene, generated_face
 from mien.inference.session import Session, SessionOptions
 from mien.media.video_reader import VideoSource
 from mien.testing import portraits

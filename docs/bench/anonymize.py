@@ -53,7 +53,7 @@ from mien.evaluation.observation import FaceLocator, Observations, gathered
 from mien.evaluation.observer import around
 from mien.geometry.expression import correlations, expression
 from mien.geometry.pose import head_pose, pose_error_degrees, turn_error_degrees
-from mien.inference.generator import Scene
+from mien.inference.scene import Scene
 from mien.inference.target import SyntheticPerson, synthetic_id
 from mien.media.discovery import find_sources
 from mien.media.grid import write_grid
@@ -160,7 +160,8 @@ class Clip:
         """The frames with the face as a synthetic person, and milliseconds for a face."""
         session = Session.open(method, options=how)
         target = [SyntheticPerson(number)]
-        scenes = [Scene(image, [face], None, target) for image, face in zip(self.images, self.faces, strict=True)]
+        both = zip(self.images, self.faces, strict=True)
+        scenes = [Scene(image, [face], None, target, self.is_consecutive) for image, face in both]
         with session.redrawn(scenes[:1], 1) as first:  # what is loaded once is no part of the time
             list(first)
         before = session.clock.seconds.get("generate", 0.0)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mien.contracts.face import Face, RgbImage
 from mien.geometry.boxes import center, longer_side
-from mien.inference.generator import Scene
+from mien.inference.scene import Scene
 from mien.inference.session import Session
 from mien.media.grid import write_grid
 from mien.media.video_reader import VideoSource

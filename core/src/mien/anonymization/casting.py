@@ -19,7 +19,7 @@ from mien.anonymization.methods import Methods
 from mien.anonymization.suitability import misfits
 from mien.contracts.face import Landmarks, RgbImage
 from mien.evaluation.expression_judge import ExpressionJudge
-from mien.inference.generator import Scene
+from mien.inference.scene import Scene
 from mien.inference.target import SyntheticPerson
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import TrackedFace

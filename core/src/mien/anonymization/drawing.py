@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from mien.anonymization.analysis import VideoAnalysis
 from mien.anonymization.policy import Targets
 from mien.anonymization.redaction import Redaction
-from mien.inference.generator import Scene
 from mien.inference.kept_work import digest
+from mien.inference.scene import Scene
 from mien.inference.session import Session
 from mien.inference.square_pixels import as_shown, as_stored
 from mien.inference.target import facts_of_target
@@ -81,7 +81,7 @@ class Drawing:
         for frame in decoded:
             found = () if frame.index in self.redaction.whole else self.analysis.faces[frame.index]
             frame, found = as_shown(frame, found, float(self.video.pixel_shape))
-            yield self.targets.scene(frame.image, found, frame)
+            yield self.targets.scene(frame.image, found, frame, is_frame=True)
 
 
 def _place(face: TrackedFace) -> str:

@@ -14,10 +14,10 @@ from mien.anonymization.redaction import hidden, redact_regions, regions_of_leak
 from mien.anonymization.verification import distances_to_originals
 from mien.contracts.face import Box, RgbImage
 from mien.errors import MienError
-from mien.inference.generator import Scene
 from mien.inference.images import IMAGES_AHEAD, LoadedImage, each_image, load_image
 from mien.inference.jobs import Job
 from mien.inference.report import AnonymizedFile, Check, as_ranges
+from mien.inference.scene import Scene
 from mien.inference.session import Session
 from mien.media.images import LoadedFile, lost_in, read_image, write_image
 from mien.tracking.tracker import KEPT, TrackedFace

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
-from mien.inference.generator import Scene
+from mien.inference.scene import Scene
 from mien.inference.session import Session
 from mien.inference.target import FaceTarget
 from mien.media.provenance import PluginUse
@@ -117,4 +117,4 @@ def _parts(drawn: Iterable[tuple[Scene[T], RgbImage]], method: int) -> Iterator[
     for scene, image in drawn:
         targets = scene.targets or ()
         own = [(face, target) for face, target in zip(scene.faces, targets, strict=True) if face.method == method]
-        yield Scene(image, [face for face, _ in own], scene, [target for _, target in own])
+        yield Scene(image, [face for face, _ in own], scene, [target for _, target in own], scene.is_frame)

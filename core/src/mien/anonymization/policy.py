@@ -19,9 +19,9 @@ from mien.anonymization.verification import FRAMES_CHECKED, HIDDEN_COMPARED, HID
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.evaluation.expression_judge import ExpressionJudge
-from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.report import Check
+from mien.inference.scene import Scene
 from mien.inference.target import FaceTarget, SyntheticPerson
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.tracker import TrackedFace
@@ -103,10 +103,10 @@ class Targets:
     notes: tuple[str, ...] = ()
     """What a user should know of it, as sentences without an end."""
 
-    def scene(self, image: RgbImage, faces: Iterable[TrackedFace], context: T) -> Scene[T]:
-        """An image with those of its faces that are to be drawn, and can be."""
+    def scene(self, image: RgbImage, faces: Iterable[TrackedFace], context: T, *, is_frame: bool = False) -> Scene[T]:
+        """An image with those of its faces that are to be drawn, and can be. is_frame: see `Scene`."""
         drawn = self.methods.drawable(faces)
-        return Scene(image, drawn, context, [self.of(face) for face in drawn])
+        return Scene(image, drawn, context, [self.of(face) for face in drawn], is_frame)
 
     def of(self, face: TrackedFace) -> FaceTarget:
         """As whom a face is drawn that is to be."""

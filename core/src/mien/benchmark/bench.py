@@ -29,8 +29,8 @@ from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import preprocess
 from mien.errors import MienError
 from mien.geometry.alignment import align
-from mien.inference.generator import GeneratedScene, Scene
 from mien.inference.options import SessionOptions
+from mien.inference.scene import GeneratedScene, Scene
 from mien.inference.session import Session
 from mien.inference.target import SyntheticPerson
 from mien.media.animation import open_sink, open_video

@@ -12,7 +12,7 @@ from mien.contracts.face import FaceCrop, Landmarks, Mask, RgbImage
 from mien.evaluation.expression_judge import ExpressionJudge
 from mien.evaluation.observation import FaceLocator, Observation
 from mien.geometry.affine import inverse, transform_points
-from mien.inference.generator import generated_face
+from mien.inference.scene import generated_face
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.guard import guarded_blend
 from mien.plugins.registry import Registry

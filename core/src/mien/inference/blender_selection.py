@@ -12,10 +12,10 @@ from mien.contracts.face import FaceCrop, RgbImage
 from mien.errors import MienError
 from mien.geometry.affine import warp
 from mien.imaging.seam import SeamScore, score_seam
-from mien.inference.generator import GeneratedFace
 from mien.inference.jobs import Job
 from mien.inference.report import BlenderComparison, BlenderScore
 from mien.inference.samples import sample_faces
+from mien.inference.scene import GeneratedFace
 from mien.inference.session import Session
 from mien.media.grid import write_grid
 from mien.plugins.guard import guarded_blend

@@ -1,9 +1,9 @@
 """From faces where they were found to scenes with other faces in their place."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -11,11 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from mien.contracts.blender import Blender
-from mien.contracts.face import Affine, FaceCrop, Mask, RgbImage
-from mien.contracts.model import Batch, Generated, to_uint8_images
+from mien.contracts.face import FaceCrop, RgbImage
+from mien.contracts.model import Batch, Generated
 from mien.geometry.alignment import can_align, cut, points_of, similarity_to_crop
 from mien.geometry.compositing import laid_over
 from mien.geometry.masks import as_mask, as_uint8_mask
+from mien.inference.in_front import IN_FRONT_WINDOW, steadied_in_front
+from mien.inference.neighbors import with_neighbors
+from mien.inference.scene import GeneratedFace, GeneratedScene, Scene, placed
 from mien.inference.target import FaceTarget, as_target, facts_of_target
 from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
@@ -30,42 +33,6 @@ T = TypeVar("T")
 
 PIXELS_WAITING = 2**25
 """Faces are generated when as many wait as the model takes, or when the images that wait have so many pixels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scene(Generic[T]):
-    """An image and the faces in it that are to be drawn anew."""
-
-    image: RgbImage
-    faces: Sequence[TrackedFace]
-    context: T
-    """What the scene is to its owner: it comes back with the result."""
-    targets: Sequence[FaceTarget] | None = None
-    """Whom each face is to be drawn as; None: as the generator's own target, or that of its own of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class GeneratedFace:
-    """A face that was drawn, and where it belongs."""
-
-    crop: FaceCrop
-    """The face as it was, whole, at the size that it was cut at."""
-    image: RgbImage
-    """uint8 (T, T, 3), RGB: the area of the crop."""
-    mask: Mask
-    """float32 (T, T) in [0, 1]: what of it is to be set into the scene."""
-    to_crop: Affine
-    """float64 (2, 3): scene pixels to the pixels of `image`."""
-    in_front: Mask | None = None
-    """float32 (S, S) in [0, 1], in the crop's pixels: what of the scene is laid over the new face; None: nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class GeneratedScene(Generic[T]):
-    """A scene with new faces that are not yet set into it."""
-
-    scene: Scene[T]
-    faces: Sequence[GeneratedFace]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +83,21 @@ class FaceGenerator:
 
         Which scenes share a batch depends on nothing but their order, so that a run repeats itself.
         """
+        generated = self._in_batches(scenes)
+        yield from steadied_in_front(generated) if self._has_thin else generated
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """How many frames before and after a face it looks at."""
+        before, after = self._model.window
+        more = IN_FRONT_WINDOW if self._has_thin else (0, 0)
+        return before + more[0], after + more[1]
+
+    @property
+    def _has_thin(self) -> bool:
+        return (self._set_back or self._maskers).has_thin
+
+    def _in_batches(self, scenes: Iterable[Scene[T]]) -> Iterator[GeneratedScene[T]]:
         waiting: list[_Cut[T]] = []
         faces = pixels = 0
         for cut_out in self._cut_out(scenes):
@@ -213,20 +195,10 @@ class FaceGenerator:
             for scene in scenes:
                 yield _Cut(scene, self._crops(scene), [])
             return
-        # A scene goes out when those after it have come in; those before it are kept as long as they are near.
-        near: deque[_Cut[T]] = deque()
-        position = 0
-        for scene in scenes:
-            near.append(_Cut(scene, self._crops(scene), []))
-            if len(near) - position > after:
+        for is_frame, some in groupby(scenes, lambda scene: scene.is_frame):
+            reach = (before, after) if is_frame else (0, 0)
+            for near, position in with_neighbors((_Cut(scene, self._crops(scene), []) for scene in some), *reach):
                 yield self._with_window(near, position, before, after)
-                position += 1
-                if position > before:
-                    near.popleft()
-                    position -= 1
-        while position < len(near):
-            yield self._with_window(near, position, before, after)
-            position += 1
 
     def _with_window(self, near: Sequence[_Cut[T]], position: int, before: int, after: int) -> _Cut[T]:
         here = near[position]
@@ -306,34 +278,6 @@ class FaceGenerator:
             replace(face, in_front=as_mask(mask)) if mask.any() else face
             for face, mask in zip(faces, in_front, strict=True)
         ]
-
-
-def placed(generated: Generated, crops: Sequence[FaceCrop]) -> list[GeneratedFace]:
-    """Drawn faces with the transforms that set them into their scenes; nothing is resampled for that."""
-    images, side = to_uint8_images(generated.images), generated.images.shape[-1]
-    masks: NDArray[np.float32] = resampled(generated.masks.float(), side)[:, 0].cpu().numpy()
-    return [
-        GeneratedFace(crop, image, mask, scaled(crop.to_crop, side / crop.size))
-        for crop, image, mask in zip(crops, images, masks, strict=True)
-    ]
-
-
-def generated_face(crop: FaceCrop, image: RgbImage, mask: Mask | None = None) -> GeneratedFace:
-    """A face that was drawn for a crop at any size, with the crop's mask if it has none of its own."""
-    side = image.shape[0]
-    if mask is None:
-        mask = resampled(torch.from_numpy(crop.mask)[None, None], side)[0, 0].numpy()
-    return GeneratedFace(crop, image, mask, scaled(crop.to_crop, side / crop.size))
-
-
-def scaled(to_crop: Affine, scale: float) -> Affine:
-    """A crop's transform for the crop at another size.
-
-    With pixel centers at integers, p′ = (p + ½)·k − ½ for the scale k.
-    """
-    result: Affine = to_crop * scale
-    result[:, 2] += (scale - 1) / 2
-    return result
 
 
 def _landmarks_of(crop: FaceCrop) -> NDArray[np.float32]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mien.contracts.face import Face, RgbImage
 from mien.errors import MienError
-from mien.inference.generator import Scene
 from mien.inference.jobs import Job, Report, failure_of
 from mien.inference.report import FileReport, as_ranges
+from mien.inference.scene import Scene
 from mien.inference.session import Session
 from mien.media.files import NothingCanBeWritten, whole_file
 from mien.media.images import LoadedFile, load_file, lost_in, write_image

@@ -7,8 +7,8 @@ from pathlib import Path
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.geometry.pixel_shape import in_square_pixels
-from mien.inference.generator import Scene
 from mien.inference.jobs import Job
+from mien.inference.scene import Scene
 from mien.inference.session import Session
 from mien.media.animation import open_video
 from mien.media.images import read_image

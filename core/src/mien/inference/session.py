@@ -17,11 +17,12 @@ from mien.contracts.target import Given, TargetKind
 from mien.errors import MienError
 from mien.inference.default_masker import default_masker
 from mien.inference.detector import FaceDetector
-from mien.inference.generator import FaceGenerator, Scene
+from mien.inference.generator import FaceGenerator
 from mien.inference.options import SessionOptions
 from mien.inference.person_filter import PersonFilter
 from mien.inference.plugins_used import plugins_used
 from mien.inference.report import FileReport
+from mien.inference.scene import Scene
 from mien.inference.segment_length import check_segment_seconds
 from mien.inference.target import FaceTarget, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
 from mien.inference.target_choice import TargetChoice
@@ -161,8 +162,8 @@ class Session:
 
     @property
     def window(self) -> tuple[int, int]:
-        """How many frames before and after a face its model needs."""
-        return self.run.model.window
+        """How many frames before and after a face are needed to draw it."""
+        return self.generator.window
 
     # Arrays in memory
 
@@ -208,7 +209,7 @@ class Session:
         found = ((Frame(number, number, image), session.detector.find(image)) for number, image in enumerate(frames))
         followed = follow(found)
         chosen = session.person_filter.of_video(followed) if session.person_filter else followed
-        scenes = (Scene(frame.image, self.generator.drawable(faces), frame) for frame, faces in chosen)
+        scenes = (Scene(frame.image, self.generator.drawable(faces), frame, is_frame=True) for frame, faces in chosen)
         with session.redrawn(scenes, _FRAMES_AHEAD) as drawn:
             for _, result in drawn:
                 yield result

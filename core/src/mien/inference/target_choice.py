@@ -13,8 +13,9 @@ from mien.contracts.target import Given, TargetKind
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, align, can_align
 from mien.inference.detector import FaceDetector
-from mien.inference.generator import FaceGenerator, Scene
+from mien.inference.generator import FaceGenerator
 from mien.inference.reference_images import ReferenceImage, of_one_person, reference_images
+from mien.inference.scene import Scene
 from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent

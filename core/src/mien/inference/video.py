@@ -8,9 +8,9 @@ from mien.contracts.face import Face
 from mien.geometry.pixel_shape import in_square_pixels, in_stored_pixels
 from mien.inference.detector import FaceDetector
 from mien.inference.followed import FollowedFaces, FrameFaces
-from mien.inference.generator import Scene
 from mien.inference.jobs import Job
 from mien.inference.report import FileReport
+from mien.inference.scene import Scene
 from mien.inference.session import Session
 from mien.inference.square_pixels import as_stored
 from mien.media.animation import open_sink
@@ -101,4 +101,4 @@ def followed(
 
 def _scenes(frames: Iterable[FrameFaces], session: Session) -> Iterator[Scene[Frame]]:
     for frame, faces in frames:
-        yield Scene(frame.image, session.generator.drawable(faces), frame)
+        yield Scene(frame.image, session.generator.drawable(faces), frame, is_frame=True)

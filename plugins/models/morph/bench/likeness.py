@@ -20,7 +20,7 @@ from mien import Registry, Session
 from mien.contracts.face import Landmarks, RgbImage
 from mien.dataset import Dataset
 from mien.geometry.alignment import align
-from mien.inference.generator import Scene
+from mien.inference.scene import Scene
 from mien.inference.target import SyntheticPerson
 from mien.testing.images import portraits
 from mien.tracking.recognizer import Recognizer

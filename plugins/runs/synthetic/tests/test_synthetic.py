@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mien import Registry, Session, anonymize
 from mien.anonymization.methods import default_method
 from mien.geometry.alignment import align
-from mien.inference.generator import Scene
+from mien.inference.scene import Scene
 from mien.inference.target import SyntheticPerson
 from mien.media.images import write_image
 from mien.testing.images import portraits

@@ -40,6 +40,12 @@ _LENS_PERCENT, _SKIN_PERCENT, _DARK = 80, 75, 0.25
 """What covers both eyes is dark glass if so many of a hundred of its pixels about the eyes have less than the last
 share of the luminance that skin has, which is among the lightest of the rest of the strip. Otherwise it may be the
 eyes: deep in the shade, in haze, above a hand before nose and mouth they had .35 to .38."""
+_LENS = 1.3, 0.9
+"""Half the width and the height of what a clear lens shows around an eye, in halves of the eye's width,"""
+_THICK = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13))
+_MOST_THICK = 0.25
+"""and the largest share of what is left beside it that may be so thick: more is a lens that one does not look through,
+a hand or a shadow, and no rim."""
 _TEMPLES = 0, 16
 """The jaw's landmarks beside the ears."""
 _NEAR = np.ones((5, 5), np.uint8)
@@ -119,19 +125,43 @@ def _plausible(
 
     strip: uint8 (96, 192, 3), RGB. marks: in its pixels.
     """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((pixels > _CORE).astype(np.uint8), connectivity=8)
-    kept = stats[:, cv2.CC_STAT_AREA] >= _LEAST_PX
-    kept[0] = False
-    spots = kept[labels]
-    wide = np.ptp(np.flatnonzero(spots.any(0))) if spots.any() else 0
-    if spots.sum() < _LEAST_ALL_PX or wide < _LEAST_WIDE_PX:
-        return pixels, 0.0
+    spots = _spots(pixels)
     covered = [_share_covered(spots, marks[eye]) for eye in (LEFT_EYE, RIGHT_EYE)]
     if max(covered) > _EYE_COVERED and (min(covered) < _BOTH_COVERED or not _is_dark_glass(spots, strip, marks)):
+        pixels = pixels * _beside_eyes(marks, pixels.shape)
+        spots = _spots(pixels)
+        if _is_filled(spots):
+            return pixels, 0.0
+    wide = np.ptp(np.flatnonzero(spots.any(0))) if spots.any() else 0
+    if spots.sum() < _LEAST_ALL_PX or wide < _LEAST_WIDE_PX:
         return pixels, 0.0
     near = cv2.dilate(spots.astype(np.uint8), _NEAR)
     enough = min((spots.sum() - _LEAST_ALL_PX) / (_ENOUGH_PX - _LEAST_ALL_PX), 1.0)
     return (pixels * near).astype(np.float32), float(enough) * _balanced(spots, marks)
+
+
+def _spots(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where there is surely some of it, without specks."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((pixels > _CORE).astype(np.uint8), connectivity=8)
+    kept = stats[:, cv2.CC_STAT_AREA] >= _LEAST_PX
+    kept[0] = False
+    return np.asarray(kept[labels])
+
+
+def _beside_eyes(marks: Landmarks, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """1 but where the eyes are, and what of clear lenses is before them: float32."""
+    outside = np.full(shape, 255, np.uint8)
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        center, half = marks[eye].mean(0), np.ptp(marks[eye, 0]) / 2
+        axes = np.maximum(np.rint(np.multiply(_LENS, half)), 1).astype(int)
+        cv2.ellipse(outside, np.rint(center).astype(int).tolist(), axes.tolist(), 0, 0, 360, 0, -1)
+    return cast("NDArray[np.float32]", cv2.GaussianBlur(outside, (0, 0), 1.0).astype(np.float32) / np.float32(255))
+
+
+def _is_filled(spots: NDArray[np.bool_]) -> bool:
+    """Whether a good part of it is as thick as no rim is."""
+    thick = cv2.morphologyEx(spots.astype(np.uint8), cv2.MORPH_OPEN, _THICK)
+    return bool(thick.sum() > _MOST_THICK * max(spots.sum(), 1))
 
 
 def _balanced(spots: NDArray[np.bool_], marks: Landmarks) -> float:
