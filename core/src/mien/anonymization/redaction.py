@@ -32,6 +32,10 @@ DOUBTFUL_SECONDS = 0.25
 """What may be a face, but is not surely one, comes and goes: before and after it was found its place is hidden for so
 long, with FACE_REACH."""
 
+BRIEF_SECONDS, BRIEF_SCORE = 0.5, 0.9
+"""What is found for less than so long, never with this score, and is measured in no frame, is no sure face: a hand that
+moves is such a find. A head that turns away has been measured before."""
+
 FOLLOWED_BACK_FRAMES = 20
 """A face that a search from all sides finds is followed back at most so many frames: `Linker` holds no more."""
 
@@ -62,6 +66,7 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
     - A frame in which a face is missing that is seen before and after it in the same shot: all of it.
     - After a face was seen for the last time in a shot, or before it comes back much later, for `margin_seconds`: its
       surroundings. Likewise before it is seen first. It may have been there already, or still be there, turned away.
+    - What is found for less than `BRIEF_SECONDS` and measured nowhere is treated as what may be a face.
     - Before a face was seen first about where a frame was searched from all sides: its surroundings back to the frame
       searched so before. It may be one that only such a search finds, small or on its side.
     - Faces that cannot be drawn, and what may be a face: the region around each; of what may be one for
@@ -75,19 +80,21 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
     parts: defaultdict[int, list[Region]] = defaultdict(list)
     for person, appearances in _appearances(analysis).items():
         for first, last in appearances:
+            brief = _is_brief(analysis, person, first, last)
             for start, step in ((first, -1), (last, 1)):
                 last_seen = next(face for face in analysis.faces[start] if face.track == person)
                 if last_seen.method == KEPT:
                     continue
-                margin = margin_seconds if last_seen.sure else min(margin_seconds, DOUBTFUL_SECONDS)
-                if step < 0 and last_seen.sure and margin > 0:
+                sure = last_seen.sure and not brief
+                margin = margin_seconds if sure else min(margin_seconds, DOUBTFUL_SECONDS)
+                if step < 0 and sure and margin > 0:
                     margin = max(margin, _seconds_unseen(analysis, person, first))
                 for index in _near(analysis, start, step, margin):
                     if any(face.track == person for face in analysis.faces[index]):
                         break
                     away = abs(analysis.seconds[index] - analysis.seconds[start])
                     surroundings = Region.around(last_seen.extent, REACH + REACH_PER_SECOND * away)
-                    parts[index].append(surroundings if last_seen.sure else Region.around_find(last_seen.extent))
+                    parts[index].append(surroundings if sure else Region.around_find(last_seen.extent))
     for index, place in _between_finds(analysis):
         parts[index].append(Region.around_find(place))
     return _redaction(analysis, whole, parts, can_draw)
@@ -220,6 +227,14 @@ def _appearances(analysis: VideoAnalysis) -> dict[int, list[tuple[int, int]]]:
             else:
                 stretches.append((index, index))
     return dict(appearances)
+
+
+def _is_brief(analysis: VideoAnalysis, person: int, first: int, last: int) -> bool:
+    """Whether what is taken for a face from one frame to another is hardly one."""
+    if analysis.seconds[last] - analysis.seconds[first] > BRIEF_SECONDS:
+        return False
+    found = [face for index in range(first, last + 1) for face in analysis.faces[index] if face.track == person]
+    return all(face.landmarks is None and face.score < BRIEF_SCORE for face in found)
 
 
 def _seconds_unseen(analysis: VideoAnalysis, person: int, first: int) -> float:
