@@ -54,7 +54,8 @@ class Drawing:
                     continue
                 with self.session.clock.running("encode"):
                     shown = self.redaction.hide(frame.index, as_stored(frame, image))
-                    sink.write(shown, frame.pts, frame.duration, frame.stored or frame)
+                    before = self.redaction.opaque(frame.stored or frame)
+                    sink.write(shown, frame.pts, frame.duration, before)
                 faces += len(scene.faces)
                 self.session.progress.advance(1, faces=faces)
         return faces

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from mien.anonymization.analysis import Encoding, encode
 from mien.anonymization.casting import Seen
 from mien.anonymization.policy import Policy
 from mien.anonymization.redaction import hidden, redact_regions, regions_of_leaks, regions_of_undrawable
+from mien.anonymization.region import Region
 from mien.anonymization.verification import distances_to_originals
 from mien.contracts.face import Box, RgbImage
 from mien.errors import MienError
@@ -20,6 +21,7 @@ from mien.inference.report import AnonymizedFile, Check, as_ranges
 from mien.inference.scene import Scene
 from mien.inference.session import Session
 from mien.media.images import LoadedFile, lost_in, read_image, write_image
+from mien.media.transparency import opaque_within
 from mien.tracking.tracker import KEPT, TrackedFace
 from mien.workers.threads import ordered_map
 
@@ -132,7 +134,9 @@ def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: 
                 # Never the file itself: it may say where it was taken, and by whom.
                 provenance = session.provenance if scene.faces or regions or is_hidden else None
                 shown = hidden(image) if is_hidden else redact_regions(image, regions)
-                write_image(draft, shown, synthetic=provenance, like=scene.context.file)
+                write_image(
+                    draft, shown, synthetic=provenance, like=_opaque(scene.context.file, regions, whole=is_hidden)
+                )
             if policy.leak_search is None or is_hidden:
                 return ()
             return policy.leak_search.leaks(read_image(draft), faces, regions)
@@ -162,6 +166,13 @@ def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: 
         leaks=len(leaks),
         rejected=rejected,
     )
+
+
+def _opaque(file: LoadedFile | None, regions: Sequence[Region], *, whole: bool) -> LoadedFile | None:
+    """The file with its transparency only where nothing is hidden."""
+    if file is None or file.alpha is None:
+        return file
+    return replace(file, alpha=None if whole else opaque_within(file.alpha, (one.pixels for one in regions)))
 
 
 def _verify(path: Path, scene: Scene[_Treated], session: Session, policy: Policy) -> Check | None:

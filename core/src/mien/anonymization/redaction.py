@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import cv2
@@ -12,6 +12,8 @@ from mien.anonymization.analysis import VideoAnalysis
 from mien.anonymization.region import FACE_REACH, Region
 from mien.contracts.face import Box, RgbImage
 from mien.geometry.boxes import is_same_face, shared_area, united
+from mien.media.transparency import opaque_within
+from mien.media.video_reader import Frame
 from mien.tracking.track_gaps import MEMORY_FRAMES
 from mien.tracking.tracker import KEPT, TrackedFace
 
@@ -57,6 +59,13 @@ class Redaction:
         if frame in self.whole:
             return hidden(image)
         return redact_regions(image, self.parts.get(frame, ()))
+
+    def opaque(self, frame: Frame) -> Frame:
+        """The frame as it was, opaque where it is hidden."""
+        if frame.alpha is None:
+            return frame
+        is_whole, regions = frame.index in self.whole, self.parts.get(frame.index, ())
+        return replace(frame, alpha=None if is_whole else opaque_within(frame.alpha, (one.pixels for one in regions)))
 
 
 def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: CanDraw) -> Redaction:
@@ -146,11 +155,7 @@ def redact_regions(image: RgbImage, regions: Sequence[Region]) -> RgbImage:
     """An image with parts of it hidden; the image is left as it was."""
     result = image.copy() if regions else image
     for region in regions:
-        rows, columns = (
-            slice(max(int(np.floor(low)), 0), max(int(np.ceil(high)), 0))
-            for low, high in ((region.top, region.bottom), (region.left, region.right))
-        )
-        part = result[rows, columns]
+        part = result[region.pixels]
         if part.size:
             part[:] = _in_blocks(part, min(region.right - region.left, region.bottom - region.top) / BLOCKS)
     return result

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from mien.contracts.face import Box
 from mien.geometry.boxes import center, longer_side, shared_area, united, upright
 
@@ -41,6 +43,15 @@ class Region:
     def box(self) -> Box:
         """The same rectangle."""
         return Box(self.left, self.top, self.right, self.bottom)
+
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """The rows and the columns of an image that it reaches into."""
+        rows, columns = (
+            slice(max(int(np.floor(low)), 0), max(int(np.ceil(high)), 0))
+            for low, high in ((self.top, self.bottom), (self.left, self.right))
+        )
+        return rows, columns
 
     def beside(self, faces: Iterable[Box]) -> "Region":
         """The region without what it has around the find and a face has, too, for there that face is drawn anew.

@@ -1,7 +1,8 @@
 """Whether what was written still shows somebody: a face that nobody hid, or one that is still taken for who it was."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from mien.anonymization.analysis import encode_landmarks
 from mien.anonymization.methods import Methods
 from mien.anonymization.region import Region
 from mien.anonymization.search import SECONDS_BETWEEN_SEARCHES, THOROUGH, FaceSearch
-from mien.anonymization.views import in_square_pixels, in_stored_pixels
+from mien.anonymization.views import in_stored_pixels
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Box, Face, Landmarks, RgbImage
 from mien.errors import MienError
@@ -104,6 +105,36 @@ def frames_searched(frames: Sequence[int], seconds: Sequence[float], shots: Sequ
     return [frames[at] for at in spread_indices(len(frames), FRAMES_CHECKED)]
 
 
+def frames_again(written: VideoSource, video: VideoSource, indices: Sequence[int]) -> Iterator[Frame]:
+    """The frames of a video that was written, numbered as those of the video that it was made of; indices ascend.
+
+    What writes animated images joins successive frames that are alike: then one is shown at the time of several.
+    Raises MienError if one of them does not come: what nobody has looked at is not shown.
+    """
+    places = _places_in(written, video)
+    at: dict[int, list[int]] = {}
+    for index in indices:
+        at.setdefault(places[index], []).append(index)
+    for frame in frames_at(written, list(at)):
+        yield from (replace(frame, index=index) for index in at.pop(frame.index))
+    if at:
+        first = next(iter(at.values()))[0]
+        raise MienError(
+            f"{video.path}: frame {first} of what was made of it cannot be read again, and so not be checked; nothing "
+            "was written.",
+            "Write another format: .mp4, .mkv or .webm of a video, .png or .webp of an animation.",
+        )
+
+
+def _places_in(written: VideoSource, video: VideoSource) -> list[int]:
+    """For each frame of a video, the number of the written one that shows it."""
+    before, after = video.frame_times(), written.frame_times()
+    if len(before) == len(after) or not after:
+        return list(range(len(before)))
+    shown = [(time - after[0]) * written.time_base for time in after]
+    return [max(bisect_right(shown, (time - before[0]) * video.time_base) - 1, 0) for time in before]
+
+
 def frames_at(video: VideoSource, indices: Sequence[int]) -> Iterator[Frame]:
     """Those frames of a video; indices ascend."""
     runs: list[list[int]] = []
@@ -143,11 +174,11 @@ class LeakSearch:
     ) -> list[Box]:
         """Where a written image shows a face that is neither one that is known nor hidden.
 
-        image: uint8 (H, W, 3). known: the faces of the image before, all of which were drawn, hidden, or kept by
-        choice. hidden: what of it is hidden. pixel_shape: see `VideoSource.pixel_shape`. Raises MienError if a plugin
-        fails.
+        image: uint8 (H, W, 3), in square pixels. known: the faces of the image before, all of which were drawn, hidden,
+        or kept by choice. hidden: what of it is hidden. pixel_shape: that of the video before, in whose pixels both
+        are, and what is returned. Raises MienError if a plugin fails.
         """
-        located = self.detector.locate(in_square_pixels(image, pixel_shape))
+        located = self.detector.locate(image)
         found = [in_stored_pixels(face, pixel_shape).box for face in located]
         places = [*(face.extent for face in known), *(region.box for region in hidden)]
         return [box for box in found if not any(_explains(place, box) for place in places)]

@@ -14,6 +14,7 @@ from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redact
 from mien.anonymization.treatment import FRAMES_PER_ENCODING, encodings_of, stacked
 from mien.anonymization.verification import (
     distances_of_measured,
+    frames_again,
     frames_at,
     frames_searched,
     measured_again,
@@ -24,7 +25,7 @@ from mien.inference.jobs import Job
 from mien.inference.report import AnonymizedFile, Check, FrameRange, as_ranges
 from mien.inference.segments import segments_of
 from mien.inference.session import Session
-from mien.inference.square_pixels import as_shown
+from mien.inference.square_pixels import as_shown, in_square
 from mien.inference.video import FRAMES_AHEAD
 from mien.media.animation import open_sink, open_video
 from mien.media.files import remove_parts
@@ -249,13 +250,17 @@ def _check(
     """Look at the video that was written, in the frames to search and those that are compared."""
     search, recognizer = policy.leak_search, policy.verifier
     searched = set(to_search) if search else set()
+    video_written = open_video(path)
+    # A .webm is written in square pixels, whatever the video's are.
+    shape, shape_written = float(video.pixel_shape), float(video_written.pixel_shape)
     compared = _frames_to_compare(analysis, redaction, policy.frames_compared) if recognizer else set()
 
     def again(frame: Frame) -> _LookedAtAgain:
+        frame, _ = as_shown(frame, (), shape_written)
         leaks: Sequence[Box] = ()
         if search and frame.index in searched:
             known, regions = analysis.faces[frame.index], redaction.parts.get(frame.index, ())
-            leaks = search.leaks(frame.image, known, regions, float(video.pixel_shape))
+            leaks = search.leaks(frame.image, known, regions, shape)
         drawn: Sequence[TrackedFace] = ()
         if frame.index in compared:
             originals = analysis.encodings[frame.index]
@@ -264,8 +269,7 @@ def _check(
                 for face in analysis.faces[frame.index]
                 if face.track in originals and face.method != KEPT
             }
-            drawn = list(of_people.values())
-        frame, drawn = as_shown(frame, drawn, float(video.pixel_shape))
+            drawn = in_square(list(of_people.values()), shape)
         return _LookedAtAgain(frame, leaks, drawn, measured_again(frame.image, drawn, policy.search, policy.methods))
 
     indices = sorted(searched | compared)
@@ -274,7 +278,7 @@ def _check(
     distances: list[float] = []
     of: list[tuple[int, int]] = []
     with (
-        closing(prefetched(frames_at(open_video(path), indices), FRAMES_AHEAD)) as written,
+        closing(prefetched(frames_again(video_written, video, indices), FRAMES_AHEAD)) as written,
         closing(
             ordered_map(again, written, session.threads, ahead_of(video.frame_bytes, session.threads))
         ) as looked_at,

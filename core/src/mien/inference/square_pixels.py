@@ -13,9 +13,16 @@ def as_shown(frame: Frame, faces: Sequence[TrackedFace], pixel_shape: float) -> 
     """A frame in square pixels, with its faces there."""
     if pixel_shape == 1:
         return frame, list(faces)
-    matrix = to_square_pixels(pixel_shape)
     view = in_square_pixels(frame.image, pixel_shape)
-    return replace(frame, image=view, stored=frame), [face.moved(matrix) for face in faces]
+    return replace(frame, image=view, stored=frame), in_square(faces, pixel_shape)
+
+
+def in_square(faces: Sequence[TrackedFace], pixel_shape: float) -> list[TrackedFace]:
+    """Faces of a frame in its square pixels."""
+    if pixel_shape == 1:
+        return list(faces)
+    matrix = to_square_pixels(pixel_shape)
+    return [face.moved(matrix) for face in faces]
 
 
 def as_stored(frame: Frame, image: RgbImage) -> RgbImage:

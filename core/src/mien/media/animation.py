@@ -20,7 +20,7 @@ from mien.media.files import whole_file
 from mien.media.image_formats import is_animation, is_paged, open_image
 from mien.media.images import as_rgb, save_options
 from mien.media.provenance import Provenance
-from mien.media.transparency import alpha_of, as_pillow
+from mien.media.transparency import alpha_of, as_pillow, opaque_where_changed
 from mien.media.video_decoder import unreadable
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import DEFAULT_QUALITY, VideoSink
@@ -141,8 +141,10 @@ class AnimationSink(VideoSink):
         return self
 
     def write(self, image: RgbImage, pts: int, duration: int = 0, before: Frame | None = None) -> None:
-        """Add a frame: uint8 (H, W, 3), to be shown from pts on, in milliseconds. before: its transparency is kept."""
-        self._images.append(as_pillow(np.array(image), before.alpha if before else None))
+        """Add a frame: uint8 (H, W, 3), to be shown from pts on, in milliseconds. before: its transparency is kept in
+        pixels that did not change."""
+        alpha = opaque_where_changed(before.alpha, before.image, image) if before else None
+        self._images.append(as_pillow(np.array(image), alpha))
         self._times.append(pts)
         self._last = duration
 

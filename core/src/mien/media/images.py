@@ -17,7 +17,7 @@ from mien.media.deep_images import Deep, encode_png, encode_tiff, has_16_bits, m
 from mien.media.files import whole_file
 from mien.media.image_formats import open_image
 from mien.media.provenance import Provenance
-from mien.media.transparency import Alpha, alpha_of, as_pillow, with_alpha
+from mien.media.transparency import Alpha, alpha_of, as_pillow, opaque_where_changed, with_alpha
 
 _JPEG_BLOCK_PX = 8
 _JPEG_FILLING = (127, 128)  # 127 where CMYK is stored inverted
@@ -153,8 +153,9 @@ def write_image(
     JPEG and WebP are written at quality 95, JPEG without thinning its colors (4:4:4); the others lose nothing.
     synthetic: the mark of an image that was drawn or changed, and what signs it, if anything does; None for one that
     shows what the camera saw. exif: what the camera said, as `load_file` gives it; None: nothing. like: the file that
-    the image was made from: its transparency is kept where the format can (`TRANSPARENT_SUFFIXES`), its 16 bits where
-    that is written (`DEEP_SUFFIXES`), with all of them in pixels that did not change; `lost_in` says what is not.
+    the image was made from: its transparency is kept in pixels that did not change, where the format can
+    (`TRANSPARENT_SUFFIXES`), its 16 bits where that is written (`DEEP_SUFFIXES`), with all of them in such pixels;
+    `lost_in` says what is not.
 
     Raises MienError for an unknown suffix, for a synthetic image as .bmp, which has no place for the mark, for a
     side of more than 65500 (JPEG) or 16383 px (WebP), for a full disk or a missing permission; and if it cannot be
@@ -179,7 +180,8 @@ def write_image(
     elif exif and written_as != "BMP":
         options["exif"] = exif.tobytes()
     encoded = io.BytesIO()
-    alpha = like.alpha if like and path.suffix.lower() in TRANSPARENT_SUFFIXES else None
+    is_transparent = like is not None and path.suffix.lower() in TRANSPARENT_SUFFIXES
+    alpha = opaque_where_changed(like.alpha, like.image, image) if like and is_transparent else None
     try:
         if like and like.deep is not None and path.suffix.lower() in DEEP_SUFFIXES:
             encode = _as_deep_png if written_as == "PNG" else _as_deep_tiff

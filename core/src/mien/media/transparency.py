@@ -1,9 +1,11 @@
 """Transparent images: searched and drawn as they look on white, and written so that they look the same there.
 
 What stands under transparent pixels is not kept: colors are told by what is seen on white, so that nobody who is hidden
-is left where the image is transparent.
+is left where the image is transparent. What was drawn or hidden is opaque: how transparent its pixels were may show
+what they showed.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,22 @@ def on_white(image: NDArray[Any], alpha: Alpha) -> NDArray[Any]:
     white = np.iinfo(image.dtype).max
     darkness = (white - image.astype(np.uint32)) * alpha[..., None]
     return (white - (darkness + OPAQUE // 2) // OPAQUE).astype(image.dtype)
+
+
+def opaque_where_changed(alpha: Alpha | None, before: RgbImage, after: RgbImage) -> Alpha | None:
+    """How opaque an image is after it was drawn in: all that is not as it was before. Both: uint8 (H, W, 3), as they
+    look on white."""
+    return alpha if alpha is None else np.where((before != after).any(2), OPAQUE, alpha).astype(np.uint8)
+
+
+def opaque_within(alpha: Alpha | None, parts: Iterable[tuple[slice, slice]]) -> Alpha | None:
+    """The same, opaque in some rectangles, by their rows and columns."""
+    if alpha is None:
+        return None
+    result = alpha.copy()
+    for rows, columns in parts:
+        result[rows, columns] = OPAQUE
+    return result
 
 
 def with_alpha(image: NDArray[Any], alpha: Alpha) -> NDArray[Any]:
