@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -18,7 +17,7 @@ from mien.media.provenance import read_provenance
 from mien.media.video_reader import Frame, VideoSource
 
 from .interrupting import Interrupting, no_threads_left
-from .sources import DATA, STILL, J, blinded, cut
+from .sources import DATA, STILL, J, blinded, cut, in_wide_pixels
 from .swapping import INPUTS, Mirror, greenness, inner_face
 
 
@@ -154,16 +153,7 @@ def test_a_face_painted_on_a_badge_is_left_alone(mirror: Mirror, tmp_path: Path)
 
 
 def test_faces_are_found_where_pixels_are_not_square(mirror: Mirror, tmp_path: Path) -> None:
-    frames = list(VideoSource(J).frames(0, 8))
-    with av.open(str(tmp_path / "wide.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
-        height, width = frames[0].image.shape[:2]
-        stream.width, stream.height, stream.pix_fmt = width // 2, height, "yuv420p"
-        stream.codec_context.sample_aspect_ratio = Fraction(2)
-        for frame in frames:
-            narrow = cv2.resize(frame.image, (width // 2, height), interpolation=cv2.INTER_AREA)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(narrow)))
-        container.mux(stream.encode())
+    in_wide_pixels(J, tmp_path / "wide.mp4", slice(0, 8))
     assert VideoSource(tmp_path / "wide.mp4").pixel_shape == 2
     report = mirror.swap(tmp_path / "wide.mp4", tmp_path / "out.mp4", extractor="face_recognition")
     assert (report.faces, report.interpolated) == (8, 0)
