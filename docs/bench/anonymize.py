@@ -160,8 +160,10 @@ class Clip:
         """The frames with the face as a synthetic person, and milliseconds for a face."""
         session = Session.open(method, options=how)
         target = [SyntheticPerson(number)]
-        both = zip(self.images, self.faces, strict=True)
-        scenes = [Scene(image, [face], None, target, self.is_consecutive) for image, face in both]
+        scenes = [
+            Scene(image, [face], None, target, number if self.is_consecutive else None)
+            for number, (image, face) in enumerate(zip(self.images, self.faces, strict=True))
+        ]
         with session.redrawn(scenes[:1], 1) as first:  # what is loaded once is no part of the time
             list(first)
         before = session.clock.seconds.get("generate", 0.0)

@@ -117,4 +117,4 @@ def _parts(drawn: Iterable[tuple[Scene[T], RgbImage]], method: int) -> Iterator[
     for scene, image in drawn:
         targets = scene.targets or ()
         own = [(face, target) for face, target in zip(scene.faces, targets, strict=True) if face.method == method]
-        yield Scene(image, [face for face, _ in own], scene, [target for _, target in own], scene.is_frame)
+        yield Scene(image, [face for face, _ in own], scene, [target for _, target in own], scene.frame)

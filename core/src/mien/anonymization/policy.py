@@ -103,10 +103,10 @@ class Targets:
     notes: tuple[str, ...] = ()
     """What a user should know of it, as sentences without an end."""
 
-    def scene(self, image: RgbImage, faces: Iterable[TrackedFace], context: T, *, is_frame: bool = False) -> Scene[T]:
-        """An image with those of its faces that are to be drawn, and can be. is_frame: see `Scene`."""
+    def scene(self, image: RgbImage, faces: Iterable[TrackedFace], context: T, frame: int | None = None) -> Scene[T]:
+        """An image with those of its faces that are to be drawn, and can be. frame: its number, see `Scene.frame`."""
         drawn = self.methods.drawable(faces)
-        return Scene(image, drawn, context, [self.of(face) for face in drawn], is_frame)
+        return Scene(image, drawn, context, [self.of(face) for face in drawn], frame)
 
     def of(self, face: TrackedFace) -> FaceTarget:
         """As whom a face is drawn that is to be."""

@@ -26,6 +26,9 @@ class Masker(Plugin):
     """Of one that subtracts: whether what it sees is thin, as the rims of glasses are. Blenders shrink a mask and let
     it fade, which would uncover as much again on both sides of it; so the scene itself is laid over the new face there,
     as much as the mask says and no wider."""
+    seldom: int = 1
+    """Of one that subtracts: what it sees is seldom there, and then for longer than so many frames. In a video it is
+    asked about one frame in so many, and about those between two if it sees something in one of them. 1: about all."""
     alignment: AlignmentConfig | None = None
     """The cut that it needs, if that is another than the crops'; None: whatever they were cut by. The core cuts anew,
     and brings the masks back."""

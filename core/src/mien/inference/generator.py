@@ -1,6 +1,6 @@
 """From faces where they were found to scenes with other faces in their place."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -42,6 +42,42 @@ class _Cut(Generic[T]):
     scene: Scene[T]
     crops: list[FaceCrop]
     around: list[list[FaceCrop]]
+    asked: list[bool]
+    """Of each face: whether maskers that see something but seldom are asked about it."""
+
+
+class _Look(Generic[T]):
+    """A scene of a video, and whether maskers that see something but seldom see it before its faces."""
+
+    def __init__(self, cut_out: _Cut[T], sees: Callable[[FaceCrop], bool]) -> None:
+        self._cut, self._sees = cut_out, sees
+        self._faces = dict(zip((face.track for face in cut_out.scene.faces), cut_out.crops, strict=True))
+        self._seen: dict[int, bool] = {}
+
+    @property
+    def frame(self) -> int:
+        """The scene's number."""
+        return self._cut.scene.frame or 0
+
+    def answered(self, near: Sequence["_Look[T]"], step: int) -> _Cut[T]:
+        """The scene, with whether they are asked about each face: if they see something before it in the frames of
+        every `step` around it, or it is in neither of them."""
+        around = [one for one in near if one.frame % step == 0 and abs(one.frame - self.frame) < step]
+        asked = []
+        for track in self._faces:
+            told = [one.sees(track) for one in around if one.has(track)]
+            asked.append(any(told) or not told)
+        return replace(self._cut, asked=asked)
+
+    def has(self, track: int) -> bool:
+        """Whether that face is in the scene."""
+        return track in self._faces
+
+    def sees(self, track: int) -> bool:
+        """Whether there is something before that face."""
+        if track not in self._seen:
+            self._seen[track] = self._sees(self._faces[track])
+        return self._seen[track]
 
 
 class FaceGenerator:
@@ -91,16 +127,22 @@ class FaceGenerator:
         """How many frames before and after a face it looks at."""
         before, after = self._model.window
         more = IN_FRONT_WINDOW if self._has_thin else (0, 0)
-        return before + more[0], after + more[1]
+        seldom = self._in_front.seldom - 1
+        return before + seldom + more[0], after + seldom + more[1]
 
     @property
     def _has_thin(self) -> bool:
-        return (self._set_back or self._maskers).has_thin
+        return self._in_front.has_thin
+
+    @property
+    def _in_front(self) -> MaskerSet:
+        """What says what of a drawn face is set into the scene."""
+        return self._set_back or self._maskers
 
     def _in_batches(self, scenes: Iterable[Scene[T]]) -> Iterator[GeneratedScene[T]]:
         waiting: list[_Cut[T]] = []
         faces = pixels = 0
-        for cut_out in self._cut_out(scenes):
+        for cut_out in self._asked(self._cut_out(scenes)):
             waiting.append(cut_out)
             faces += len(cut_out.crops)
             pixels += cut_out.scene.image.size // 3
@@ -193,11 +235,11 @@ class FaceGenerator:
         before, after = self._model.window
         if not (before or after):
             for scene in scenes:
-                yield _Cut(scene, self._crops(scene), [])
+                yield self._plain(scene)
             return
-        for is_frame, some in groupby(scenes, lambda scene: scene.is_frame):
+        for is_frame, some in groupby(scenes, lambda scene: scene.frame is not None):
             reach = (before, after) if is_frame else (0, 0)
-            for near, position in with_neighbors((_Cut(scene, self._crops(scene), []) for scene in some), *reach):
+            for near, position in with_neighbors(map(self._plain, some), *reach):
                 yield self._with_window(near, position, before, after)
 
     def _with_window(self, near: Sequence[_Cut[T]], position: int, before: int, after: int) -> _Cut[T]:
@@ -215,6 +257,25 @@ class FaceGenerator:
             around.append(reach)
         return replace(here, around=around)
 
+    def _asked(self, cuts: Iterable[_Cut[T]]) -> Iterator[_Cut[T]]:
+        """The same, with what maskers are asked that see something but seldom: see `Masker.seldom`."""
+        step = self._in_front.seldom
+        for is_frame, some in groupby(cuts, lambda one: one.scene.frame is not None):
+            if not is_frame or step == 1:
+                yield from some
+                continue
+            looks = (_Look(one, self._sees_seldom) for one in some)
+            for near, position in with_neighbors(looks, step - 1, step - 1):
+                yield near[position].answered(near, step)
+
+    def _sees_seldom(self, crop: FaceCrop) -> bool:
+        with self._clock.running("generate"):
+            return self._in_front.sees_seldom(crop)
+
+    def _plain(self, scene: Scene[T]) -> _Cut[T]:
+        crops = self._crops(scene)
+        return _Cut(scene, crops, [], [True] * len(crops))
+
     def _crops(self, scene: Scene[T]) -> list[FaceCrop]:
         with self._clock.running("generate"):
             return self._maskers.masked([self._cut(scene.image, face) for face in scene.faces])
@@ -226,9 +287,10 @@ class FaceGenerator:
     def _generated(self, waiting: list[_Cut[T]]) -> list[GeneratedScene[T]]:
         crops = [crop for cut_out in waiting for crop in cut_out.crops]
         around = [of_face for cut_out in waiting for of_face in cut_out.around]
+        asked = [whether for cut_out in waiting for whether in cut_out.asked]
         targets = [target for cut_out in waiting for target in self._targets_of(cut_out.scene)]
         with self._clock.running("generate"):
-            faces = iter(self._faces(crops, around, targets))
+            faces = iter(self._faces(crops, around, asked, targets))
         return [GeneratedScene(cut_out.scene, [next(faces) for _ in cut_out.crops]) for cut_out in waiting]
 
     def _targets_of(self, scene: Scene[T]) -> Sequence[FaceTarget]:
@@ -240,7 +302,7 @@ class FaceGenerator:
         return [self._own_targets[face.method if several else 0] for face in scene.faces]
 
     def _faces(
-        self, crops: list[FaceCrop], around: list[list[FaceCrop]], targets: list[FaceTarget]
+        self, crops: list[FaceCrop], around: list[list[FaceCrop]], asked: list[bool], targets: list[FaceTarget]
     ) -> list[GeneratedFace]:
         """Draw faces, those of one kind of target at a time, and no more at once than the model takes."""
         result: dict[int, GeneratedFace] = {}
@@ -249,23 +311,23 @@ class FaceGenerator:
             for start in range(0, len(rows), self._model.faces_per_batch):
                 part = rows[start : start + self._model.faces_per_batch]
                 drawn = self._drawn([crops[r] for r in part], [around[r] for r in part] if around else [],
-                                    [targets[r] for r in part])  # fmt: skip
+                                    [asked[r] for r in part], [targets[r] for r in part])  # fmt: skip
                 result |= dict(zip(part, drawn, strict=True))
         return [result[row] for row in range(len(crops))]
 
     def _drawn(
-        self, crops: list[FaceCrop], around: list[list[FaceCrop]], targets: list[FaceTarget]
+        self, crops: list[FaceCrop], around: list[list[FaceCrop]], asked: list[bool], targets: list[FaceTarget]
     ) -> list[GeneratedFace]:
         batch = self.batch_of(crops, around)
         target = as_target(targets).to(self._device)
         drawn = guarded_generate(self._model, self._name, batch, target)
-        set_back = self._set_back or self._maskers
+        set_back = self._in_front
         if isinstance(drawn, Generated):  # what stands in front of a face is no part of what the model says either
-            masks = set_back.subtract(drawn.masks[:, 0].float().cpu().numpy(), crops, thin=False)
+            masks = set_back.subtract(drawn.masks[:, 0].float().cpu().numpy(), crops, thin=False, asked=asked)
             generated = Generated(drawn.images, torch.from_numpy(masks)[:, None].to(self._device))
         else:
             if set_back.text_without_thin != self._maskers.text:
-                crops = set_back.masked(crops, thin=False)
+                crops = set_back.masked(crops, thin=False, asked=asked)
             masks_of_crops = torch.from_numpy(np.stack([crop.mask for crop in crops]))[:, None].to(self._device)
             generated = Generated(drawn, resampled(masks_of_crops, drawn.shape[-1]))
         if len(self._enhancers):

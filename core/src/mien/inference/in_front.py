@@ -25,7 +25,7 @@ def steadied_in_front(generated: Iterable[GeneratedScene[T]]) -> Iterator[Genera
     A masker looks at each frame for itself: pieces of a thin rim, seen in one and not in the next, would come and go.
     No more of a face is covered than in one of these frames.
     """
-    for is_frame, some in groupby(generated, lambda one: one.scene.is_frame):
+    for is_frame, some in groupby(generated, lambda one: one.scene.frame is not None):
         if not is_frame:
             yield from some
             continue

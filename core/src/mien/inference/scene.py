@@ -27,9 +27,9 @@ class Scene(Generic[T]):
     """What the scene is to its owner: it comes back with the result."""
     targets: Sequence[FaceTarget] | None = None
     """Whom each face is to be drawn as; None: as the generator's own target, or that of its own of them."""
-    is_frame: bool = False
-    """Whether the scenes before and after it are the frames around it, of one video, and its faces are followed over
-    them by their `track`."""
+    frame: int | None = None
+    """Its number in a video, of which the scenes before and after it are the frames around it: its faces are followed
+    over them by their `track`. None: an image of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,8 @@ class Session:
         found = ((Frame(number, number, image), session.detector.find(image)) for number, image in enumerate(frames))
         followed = follow(found)
         chosen = session.person_filter.of_video(followed) if session.person_filter else followed
-        scenes = (Scene(frame.image, self.generator.drawable(faces), frame, is_frame=True) for frame, faces in chosen)
+        draw = self.generator.drawable
+        scenes = (Scene(frame.image, draw(faces), frame, frame=frame.index) for frame, faces in chosen)
         with session.redrawn(scenes, _FRAMES_AHEAD) as drawn:
             for _, result in drawn:
                 yield result

@@ -101,4 +101,4 @@ def followed(
 
 def _scenes(frames: Iterable[FrameFaces], session: Session) -> Iterator[Scene[Frame]]:
     for frame, faces in frames:
-        yield Scene(frame.image, session.generator.drawable(faces), frame, is_frame=True)
+        yield Scene(frame.image, session.generator.drawable(faces), frame, frame=frame.index)

@@ -68,11 +68,24 @@ class MaskerSet:
         both = zip(self.maskers, self._choices, strict=True)
         return "+".join(choice for (_, masker), choice in both if not (masker.subtracts and masker.thin))
 
-    def mask(self, crops: Sequence[FaceCrop], *, thin: bool = True) -> NDArray[np.uint8]:
+    @property
+    def seldom(self) -> int:
+        """Of how many frames of a video one is enough to ask about: see `Masker.seldom`. 1: each."""
+        return max((masker.seldom for _, masker in self.maskers if masker.subtracts), default=1)
+
+    def sees_seldom(self, crop: FaceCrop) -> bool:
+        """Whether those of its maskers that see something but seldom see it before a face. Raises as `mask`."""
+        both = zip(self.maskers, self._choices, strict=True)
+        asked = [(choice, masker) for (_, masker), choice in both if masker.subtracts and masker.seldom > 1]
+        return any(_checked(choice, masker, [crop]).any() for choice, masker in asked)
+
+    def mask(
+        self, crops: Sequence[FaceCrop], *, thin: bool = True, asked: Sequence[bool] | None = None
+    ) -> NDArray[np.uint8]:
         """Masks of N crops of one side S: uint8 (N, S, S); 255 is face, 0 what lies outside of the scene.
 
         The scene's border is only known while a crop holds its scene. The crops' own masks mean nothing. thin: whether
-        what `in_front` says is taken away, too.
+        what `in_front` says is taken away, too. asked: see `subtract`.
         Raises MienError naming the plugin if a masker fails, or returns another shape or dtype than it promised; and if
         a masker needs the scene, or another cut, and the crop cannot give it.
         """
@@ -80,23 +93,27 @@ class MaskerSet:
         for (_, masker), choice in zip(self.maskers, self._choices, strict=True):
             if not masker.subtracts:
                 masks = np.maximum(masks, _checked(choice, masker, crops))
-        masks = self.subtract(masks, crops, thin=thin)
+        masks = self.subtract(masks, crops, thin=thin, asked=asked)
         for row, crop in enumerate(crops):
             if crop.scene is not None and not lies_in_scene(crop.to_crop, crop.size, crop.scene.shape):
                 masks[row] = np.rint(masks[row] * share_in_scene(crop.to_crop, crop.size, crop.scene.shape))
         return masks
 
-    def subtract(self, masks: Masks, crops: Sequence[FaceCrop], *, thin: bool = True) -> Masks:
+    def subtract(
+        self, masks: Masks, crops: Sequence[FaceCrop], *, thin: bool = True, asked: Sequence[bool] | None = None
+    ) -> Masks:
         """Take what stands in front of N faces away from masks of them: the same shape and dtype.
 
         masks: uint8, 255 is face, or float32 in [0, 1], (N, T, T) for any side T, in the space of the crops: those that
-        a model generates, for one. They are left as they were. thin: as in `mask`. Where several take something from a
+        a model generates, for one. They are left as they were. thin: as in `mask`. asked: about which of
+        the faces those are asked that see something but seldom; None: about all. Where several take something from a
         face that is more than `MOST_TOGETHER` of it, the later ones take nothing. Raises MienError as `mask`.
         """
         rest = masks
         for (_, masker), choice in zip(self.maskers, self._choices, strict=True):
             if masker.subtracts and len(masks) and (thin or not masker.thin):
-                less = cast(Masks, _less(rest, _resized(_checked(choice, masker, crops), masks.shape[1:])))
+                seen = _checked(choice, masker, crops, asked if masker.seldom > 1 else None)
+                less = cast(Masks, _less(rest, _resized(seen, masks.shape[1:])))
                 # Each bounds by itself how much it takes; what one adds to another's may not be too much with it.
                 fits = (_taken(less, masks) <= MOST_TOGETHER) | (_taken(rest, masks) == 0)
                 rest = cast(Masks, np.where(fits[:, None, None], less, rest))
@@ -116,9 +133,11 @@ class MaskerSet:
                 seen = np.where((share <= MOST_TOGETHER)[:, None, None], more, seen)
         return seen
 
-    def masked(self, crops: Sequence[FaceCrop], *, thin: bool = True) -> list[FaceCrop]:
-        """The crops with these masks. thin: as in `mask`. Raises MienError as `mask`."""
-        masks = self.mask(crops, thin=thin)
+    def masked(
+        self, crops: Sequence[FaceCrop], *, thin: bool = True, asked: Sequence[bool] | None = None
+    ) -> list[FaceCrop]:
+        """The crops with these masks. thin, asked: as in `mask`. Raises MienError as `mask`."""
+        masks = self.mask(crops, thin=thin, asked=asked)
         return [replace(crop, mask=as_mask(mask)) for crop, mask in zip(crops, masks, strict=True)]
 
 
@@ -147,10 +166,28 @@ def _no_masks(crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
     return np.zeros((len(crops), size, size), np.uint8)
 
 
-def _checked(choice: str, masker: Masker, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
-    """What one masker says, in the space of the crops. choice: as the user would type it."""
-    if not crops:
-        return _no_masks(crops)
+def _checked(
+    choice: str, masker: Masker, crops: Sequence[FaceCrop], asked: Sequence[bool] | None = None
+) -> NDArray[np.uint8]:
+    """What one masker says, in the space of the crops; nothing of those about which it is not asked. choice: as the
+    user would type it. Crops that are the same are looked at once."""
+    asked = [True] * len(crops) if asked is None else asked
+    rows: dict[object, int] = {}
+    first = [rows.setdefault(_place(crop), row) for row, crop in enumerate(crops)]
+    needed = sorted({row for row, whether in zip(first, asked, strict=True) if whether})
+    masks = _no_masks(crops)
+    if needed:
+        masks[needed] = _of_masker(choice, masker, [crops[row] for row in needed])
+    return masks[first] * np.array(asked, np.uint8)[:, None, None] if crops else masks
+
+
+def _place(crop: FaceCrop) -> object:
+    """Equal for crops that show one place of one image."""
+    marks = None if crop.landmarks is None else crop.landmarks.tobytes()
+    return id(crop) if crop.scene is None else (id(crop.scene), crop.to_crop.tobytes(), crop.size, marks)
+
+
+def _of_masker(choice: str, masker: Masker, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
     if masker.needs_scene and any(crop.scene is None for crop in crops):
         raise MienError(
             f"The masker {choice!r} looks at the image around a face, and there is only its crop.",

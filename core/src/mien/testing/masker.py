@@ -32,6 +32,12 @@ class MaskerContract(PluginContract):
         masker = self.create()
         assert masker.subtracts or not masker.thin, "thin = True is of maskers that subtract."
 
+    def test_what_is_seldom_subtracts(self) -> None:
+        """`seldom` says of how many frames one is enough to be asked about; of a face it means nothing."""
+        masker = self.create()
+        assert masker.seldom >= 1, f"seldom = {masker.seldom}: one frame in so many; 1 is all."
+        assert masker.subtracts or masker.seldom == 1, "seldom > 1 is of maskers that subtract."
+
     def test_masks_no_crops(self) -> None:
         """An empty array of the right dtype."""
         masks = self.create().mask([])

@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +264,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=20000)
     parser.add_argument("--steps", type=int, default=6000)
     options = parser.parse_args()
+    if find_spec("onnx") is None:
+        raise SystemExit("What was trained is written by onnx, which is not installed: pip install onnx")
     with_glasses = set(options.with_glasses.read_text(encoding="utf-8").split())
     samples = sample(*strips(options.folder, with_glasses, held_out=False), options.samples)
     sys.stdout.write(f"{len(samples.images)} samples\n")

@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=14000)
     parser.add_argument("--steps", type=int, default=3500)
     options = parser.parse_args()
+    if find_spec("onnx") is None:
+        raise SystemExit("What was trained is written by onnx, which is not installed: pip install onnx")
     samples = sample(*faces(options.folder), options.samples)
     sys.stdout.write(f"{len(samples.images)} samples\n")
     net = train(samples, options.steps)

@@ -16,6 +16,7 @@ from mien.geometry.alignment import (
     compose,
     face_outline,
     inverse,
+    scale_of,
     similarity_to_crop,
     transform_points,
     warp,
@@ -27,6 +28,8 @@ from mien_masker_hands.detector import Hand, HandDetector
 _VIEW = AlignmentConfig(size=384, margin=0.8)
 """Where hands are looked for: a face with a hand's length around it."""
 _LEAST_PALM = 0.4
+_SMALLEST_PX = 32.0
+"""The hands before a face that is smaller in its image, from brows to chin, cannot be told from it."""
 _PALM = (0, 1, 5, 9, 13, 17)
 _FINGERS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
 _KNUCKLES, _WRIST, _MIDDLE = (5, 17), 0, 9
@@ -48,8 +51,8 @@ _GUIDE_EDGE = 0.02**2
 class HandsConfig(PluginConfig):
     """What is taken for a hand, and how much may be uncovered."""
 
-    least_score: float = Field(default=0.8, ge=0.0, le=1.0)
-    """How sure the network has to be of a hand: ears reach 0.6, hands 0.97."""
+    least_score: float = Field(default=0.95, ge=0.0, le=1.0)
+    """How sure the network has to be of a hand: ears, noses and foreheads reach 0.92, hands 0.99."""
     grow: float = Field(default=1.0, gt=0.0, le=2.0)
     """How thick fingers and palm are drawn around their bones, by the usual."""
     most: float = Field(default=0.35, ge=0.0, le=1.0)
@@ -69,6 +72,7 @@ class Hands(Masker):
     config: HandsConfig
     subtracts = True
     needs_scene = True
+    seldom = 4
 
     def __init__(self, config: PluginConfig | None = None) -> None:
         super().__init__(config)
@@ -85,6 +89,8 @@ class Hands(Masker):
 
     def _seen(self, crop: FaceCrop) -> NDArray[np.uint8]:
         nothing = np.zeros((crop.size, crop.size), np.uint8)
+        if np.ptp(face_outline(crop), axis=0).max() < _SMALLEST_PX * scale_of(crop.to_crop):
+            return nothing
         within = similarity_to_crop(face_outline(crop), _VIEW)  # from the crop to the view
         view = warp(np.ascontiguousarray(crop.scene), compose(within, crop.to_crop), (_VIEW.size, _VIEW.size))
         hands = [hand for hand in self._detector.find(view, _LEAST_PALM) if hand.score >= self.config.least_score]
