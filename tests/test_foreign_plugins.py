@@ -24,6 +24,7 @@ from mien import (
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.images import read_image, write_image
 from mien.media.video_reader import VideoSource
+from mien.media.video_writer import VideoSink
 from mien.testing import portraits
 from mien_cli.app import make_app
 
@@ -219,6 +220,41 @@ def test_what_is_thin_does_not_come_and_go_in_a_video(portrait, other, seldom):
     assert np.abs(in_video[9].astype(int) - alone[9])[inner].mean() < 6  # landmarks are held steady
     kept_alone, kept = (change(frames[10][inner], of[10][inner]) < 0.1 for of in (alone, in_video))
     assert kept_alone == seldom and kept != seldom
+
+
+def test_what_is_seldom_there_is_looked_for_in_some_frames_and_around_what_is_found(portrait, other):
+    plain = read_image(portrait)
+    y, x = (int(middle) for middle in portraits()[0].landmarks.mean(0)[::-1])
+    barred = plain.copy()
+    barred[y + 5 : y + 15, x - 60 : x + 60] = 255
+    inner = (slice(y + 8, y + 12), slice(x - 20, x + 20))
+    options = SessionOptions(blender="feather:color=none", masker="hull+beams")
+    frames = [plain] * 24
+    for number in (2, *range(9, 19)):
+        frames[number] = barred
+    session = Session.open("one_shot", options=options)
+    drawn = list(session.swap_frames(frames, reference=[read_image(other)]))
+    stays = [number for number in range(24) if (drawn[number][inner] > 240).mean() > 0.9]
+    assert stays == list(range(9, 19))
+
+
+def test_no_seam_can_be_seen_where_something_stands_in_front(other, tmp_path):
+    """What is thin is held still over frames, and what is seldom there looked for in few of them: also over a seam."""
+    video = VideoSource(CLIP)
+    with VideoSink(tmp_path / "barred.mp4", video, synthetic=None, quality=0) as sink:
+        for frame in video.frames(0, 36):
+            image = frame.image.copy()
+            if 9 <= frame.index < 22 or frame.index == 30:
+                image[150:160, 250:390] = 255
+            sink.write(image, frame.pts, frame.duration)
+    images = {}
+    for masker in ("hull+wires", "hull+beams"):
+        for seconds in (0.35, 600.0):
+            how = SessionOptions(masker=masker, quality=0, overwrite=True, segment_seconds=seconds)
+            swap("one_shot", tmp_path / "barred.mp4", tmp_path / "out.mp4", reference=[other], options=how)
+            images[masker, seconds] = np.stack([frame.image for frame in VideoSource(tmp_path / "out.mp4").frames()])
+        assert (images[masker, 0.35] == images[masker, 600.0]).all()
+    assert (images["hull+wires", 600.0] != images["hull+beams", 600.0]).any()
 
 
 def test_an_enhancer_works_on_what_was_drawn(portrait, other):

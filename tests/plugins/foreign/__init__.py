@@ -22,6 +22,7 @@ def register_maskers() -> list[PluginSpec]:
     return [
         PluginSpec("bars", "foreign.maskers:Bars", "white bars in front of a face", contract=1),
         PluginSpec("wires", "foreign.maskers:Wires", "the same, thin", contract=1),
+        PluginSpec("beams", "foreign.maskers:Beams", "the same, seldom there", contract=1),
     ]
 
 

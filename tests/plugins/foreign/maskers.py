@@ -19,3 +19,7 @@ class Bars(Masker):
 
 class Wires(Bars):
     thin = True
+
+
+class Beams(Bars):
+    seldom = 4
