@@ -19,7 +19,13 @@ exponent of the ratio. With 1, dark brows would be as pale as those that they re
 drawn too hard, and looks old."""
 _BROWS_AS_THE_SCENE, _PALEST = 0.7, 0.35
 """The same for how much darker than the skin brows are, apart from eyes and mouth: dark ones under fair hair look
-drawn. They do not become paler than the second share of what they are."""
+drawn. They do not become paler than the second share of what they are,"""
+_NARROWER = 0.5
+"""and become so by being narrower as well, the exponent of that: averaged over several people brows are wider than any
+of theirs, and a wide brow of the color of a thin one is a gray slab."""
+_BROW, _DARKEST = 0.3, 97
+"""What of the image is brow, and how many of a hundred of its pixels are less dark than its darkest."""
+_LIGHTEST, _HIGHEST_POWER, _HALVINGS = 1e-3, 8.0, 12
 _MORE_COLOR, _IF_LIGHTER = 1.0, 0.3
 """By how much a and b of a pixel may differ more from the skin's than they do in their own light; a lighter pixel, as
 of teeth, by so much more of what it is lighter by. In light without blue, what little there is says nothing of colors:
@@ -176,8 +182,11 @@ def relight(drawn: NDArray[np.float32], scene: NDArray[np.float32], parts: Parts
     ours, theirs = Light(small, skin), Light(scene, skin, parts.cheeks)
     our_field, small_field = ours.field(COARSE_PX), theirs.field(COARSE_PX)
     stronger = _mean_lightness(small_field, skin) / _mean_lightness(our_field, skin)
-    contrast = _contrast((ours, small), (theirs, scene), parts, max(stronger, 1.0), side)
-    colored = min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0) * np.sqrt(np.minimum(contrast, np.float32(1)))
+    contrast, narrow = _contrast((ours, small), (theirs, scene), parts, max(stronger, 1.0), side)
+    brows = np.asarray(cv2.resize(parts.brows, (side, side), interpolation=cv2.INTER_LINEAR))
+    paler = np.minimum(contrast, np.float32(1))
+    colored = np.sqrt(paler) + brows * (paler - np.sqrt(paler))  # gray between pale hairs would be a veil
+    colored *= np.float32(min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0))
     gains = _linear(small_field) / _linear(our_field)
     adapted = cv2.multiply(
         cv2.cvtColor(drawn, cv2.COLOR_LAB2LRGB), cv2.resize(gains, (side, side), interpolation=cv2.INTER_LINEAR)
@@ -189,7 +198,7 @@ def relight(drawn: NDArray[np.float32], scene: NDArray[np.float32], parts: Parts
     room = np.maximum(np.float32(_IF_LIGHTER) * lightness, 0) + np.float32(_MORE_COLOR)
     most = cv2.add(np.abs(off), cv2.cvtColor(room, cv2.COLOR_GRAY2RGB))
     lit = cast(NDArray[np.float32], cv2.min(cv2.max(lit, -most), most))
-    cv2.insertChannel(lightness, lit, 0)
+    cv2.insertChannel(_narrowed(lightness, brows, narrow), lit, 0)
     lit = cast(NDArray[np.float32], cv2.multiply(lit, cv2.merge([contrast, colored, colored])))
     lit += _as_red(coarse(lit), parts.lips, scene - small_field, parts.scene_lips, side)
     lit += field
@@ -224,8 +233,9 @@ def _contrast(
     parts: Parts,
     stronger: float,
     side: int,
-) -> NDArray[np.float32]:
-    """By how much lightness is to vary more in each place of a drawn face: float32 (side, side).
+) -> tuple[NDArray[np.float32], float]:
+    """By how much lightness is to vary more in each place of a drawn face, float32 (side, side), and how much of their
+    darkness brows are to lose by being narrower before: the share that stays.
 
     drawn, scene: as small as light is measured on, each with its light. stronger: how much stronger the scene's light
     is.
@@ -239,8 +249,28 @@ def _contrast(
     ratio = _ratio(theirs.darkness(small_scene, parts.scene_brows), ours.darkness(small, parts.brows))
     of_brows = np.clip(ratio**_BROWS_AS_THE_SCENE, _PALEST, of_features)
     gain = of_skin + (of_features - of_skin) * features
-    gain += (of_brows - gain) * parts.brows
-    return np.asarray(cv2.resize(gain.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR))
+    narrow = float(min(of_brows, 1.0)) ** _NARROWER
+    gain += (of_brows / narrow - gain) * parts.brows
+    return np.asarray(cv2.resize(gain.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)), narrow
+
+
+def _narrowed(lightness: NDArray[np.float32], brows: NDArray[np.float32], stays: float) -> NDArray[np.float32]:
+    """Lightness less the skin's, (S, S), with narrower brows: of how dark they are in all, the share `stays`.
+
+    How dark each pixel is, of the darkest, is raised to a power: what is darkest stays, and what is around it goes.
+    """
+    dark = np.maximum(-lightness, 0) * brows
+    inside = dark[brows > _BROW]
+    most = float(np.percentile(inside, _DARKEST)) if inside.size else 0.0
+    if stays >= 1 or most < 1:
+        return lightness
+    shares = np.clip(dark / np.float32(most), _LIGHTEST, 1)
+    total, low, high = float((shares * brows).sum()), 1.0, _HIGHEST_POWER
+    for _ in range(_HALVINGS):
+        power = (low + high) / 2
+        low, high = (power, high) if float((shares**power * brows).sum()) > stays * total else (low, power)
+    kept = 1 + brows * (shares ** np.float32(low - 1) - 1)
+    return cast("NDArray[np.float32]", np.where(lightness < 0, lightness * kept, lightness).astype(np.float32))
 
 
 def _mean_lightness(field: NDArray[np.float32], skin: NDArray[np.float32]) -> float:

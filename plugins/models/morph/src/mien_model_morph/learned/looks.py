@@ -24,6 +24,8 @@ _FEATURES: tuple[tuple[tuple[slice, ...], str], ...] = (
 )
 """What moves as a whole, and how: to the right (those of the left side of the image to the left), down, to the back, by
 a wider and by a higher shape. Lids and lips do not come apart: that is what a face does, and not who it is."""
+_BETWEEN_PX = 6.0
+"""How much of each brow's inner end is not between both, in the frame."""
 _JAW_IN, _ABOVE_BROWS_PX, _SOFT_PX = 0.82, 6.0, 6.0
 """Lightness is learned from above the brows to inside of the jaw: around that, the driving head's skin begins."""
 
@@ -32,10 +34,12 @@ class Maps(nn.Module):
     """From numbers to what is drawn: a lightness, added to the common frame, and how far each feature lies elsewhere.
 
     Both are the same left and right, and lightness has nothing smooth: light is the scene's. Brows are only made
-    darker: lighter ones, and what is lighter around them, look painted.
+    darker: lighter ones, and what is lighter around them, look painted. What is between them does not become darker:
+    brows that meet, or pieces of them above the nose, are what recognizers tell people apart by first.
     """
 
     _at_brows: Tensor
+    _between: Tensor
     _basis: Tensor
     _where: Tensor
     _smooth: Tensor
@@ -45,6 +49,7 @@ class Maps(nn.Module):
         super().__init__()
         brows = (at_brows() + at_brows()[:, ::-1]) / 2
         self.register_buffer("_at_brows", torch.from_numpy(brows), persistent=False)
+        self.register_buffer("_between", torch.from_numpy(_between_brows()), persistent=False)
         self.register_buffer("_basis", torch.from_numpy(_moves()), persistent=False)
         self.register_buffer("_where", torch.from_numpy(_where()), persistent=False)
         self.register_buffer("_smooth", torch.from_numpy(_smooth(side)), persistent=False)
@@ -63,7 +68,8 @@ class Maps(nn.Module):
         fitted, smooth = self._smooth
         whole = (whole - whole @ fitted.T @ smooth).unflatten(1, (half.shape[1], -1))[:, None]
         large = interpolate(whole, size=(FRAME_PX, FRAME_PX), mode="bicubic") * self._where
-        return large - self._at_brows * large.relu()
+        large = large - self._at_brows * large.relu()
+        return large + self._between * (-large).relu()
 
     def shape(self, moves: Tensor) -> Tensor:
         """How far landmarks are moved: float32 (N, 68, 3), in distances between the eyes, in the head's own axes.
@@ -171,6 +177,20 @@ def _smooth(side: int) -> NDArray[np.float32]:
     both = np.ascontiguousarray(skin + skin[:, ::-1])
     weighted = terms * cv2.resize(both, (side, side), interpolation=cv2.INTER_AREA).reshape(-1)
     return np.stack([np.linalg.solve(weighted @ terms.T, weighted), terms]).astype(np.float32)
+
+
+@cache
+def _between_brows() -> NDArray[np.float32]:
+    """1 between the brows and above the nose's root: float32 (256, 256), the same left and right."""
+    points = frame_points()
+    inner, root = points[[21, 22]], points[27]
+    out = np.array([[_BETWEEN_PX, 0.0], [-_BETWEEN_PX, 0.0]])
+    up, down = np.array([0.0, -3 * _BETWEEN_PX]), np.array([0.0, _BETWEEN_PX])
+    outline = np.concatenate([inner + out / 2 + up, inner + out / 2, root + down + out[::-1] / 2])
+    here = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
+    cv2.fillConvexPoly(here, cv2.convexHull(np.round(outline).astype(np.int32)), 255)
+    soft = cv2.GaussianBlur(here.astype(np.float32) / np.float32(255), (0, 0), _SOFT_PX / 2)
+    return np.asarray((soft + soft[:, ::-1]) / 2, np.float32)
 
 
 @cache
