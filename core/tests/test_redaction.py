@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from mien.anonymization.analysis import VideoAnalysis
 from mien.anonymization.redaction import hidden, hide_undrawable, plan_redaction, redact_regions
-from mien.anonymization.region import FACE_REACH, Region
+from mien.anonymization.region import FACE_REACH, Region, merged
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Box, Face, RgbImage
 from mien.geometry.alignment import align
@@ -208,6 +208,46 @@ def test_what_may_be_a_face_is_hidden_between_two_finds_at_its_place_in_a_shot()
     there, moved = reflection.box, Box(102, 99, 130, 139)
     assert hidden_in({10: there, 40: moved}, [0] * count) == list(range(8, 43))
     assert hidden_in({10: there, 40: moved}, [0] * 25 + [1] * 35) == [8, 9, 10, 11, 12, 38, 39, 40, 41, 42]
+
+
+@given(regions=st.lists(st.builds(Region.around, BOXES, st.floats(0, 1)), max_size=40), most=st.integers(4, 12))
+def test_regions_at_one_place_are_joined_to_so_many_and_hide_no_less(regions: list[Region], most: int) -> None:
+    joined = merged(regions, most)
+    assert len(joined) <= most
+    for region in regions:
+        assert any(shared_area(one.box, region.box) == pytest.approx(region.box.area) for one in joined)
+    if len(set(regions)) <= most:
+        assert joined == list(dict.fromkeys(regions))
+
+
+def test_finds_that_are_scattered_all_over_frames_are_hidden_in_few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in grainy footage, each found once in a while; of all that each of them would hide nothing is left out."""
+    random, count, size_px = np.random.default_rng(0), 40, (400, 600)
+    person = Face(Box(300, 300, 400, 400), np.full((68, 2), 350, np.float32), 0.9)
+    frames = []
+    for index in range(count):
+        corners = 30.0 * random.integers(0, (20, 10), (12, 2))
+        finds = [Face(Box(x, y, x + 20, y + 20), None, 0.4) for x, y in corners.tolist()]
+        doubtful = [replace(one, sure=False, track=1 + 12 * index + one.track) for one in untracked(finds)]
+        frames.append([*untracked([person]), *doubtful])
+    analysis = VideoAnalysis([index / 25 for index in range(count)], [0] * count, frames, 1, {}, [])
+
+    def planned(most: int) -> list[list[Region]]:
+        monkeypatch.setattr("mien.anonymization.redaction.MOST_REGIONS", most)
+        plan = plan_redaction(analysis, 1.0, lambda face: face.landmarks is not None)
+        return [list(plan.parts[index]) for index in range(count)]
+
+    def covered(regions: list[Region]) -> np.ndarray:
+        shown = np.zeros(size_px, bool)
+        for region in regions:
+            left, top, right, bottom = (max(round(side), 0) for side in region.box.corners[[0, 2]].reshape(-1).tolist())
+            shown[top:bottom, left:right] = True
+        return shown
+
+    all_of_them, few = planned(10_000), planned(30)
+    assert max(map(len, all_of_them)) > 100 and max(map(len, few)) <= 30 + 12  # and the finds of the frame itself
+    for each, joined in zip(all_of_them, few, strict=True):
+        assert not (covered(each) & ~covered(joined)).any()
 
 
 def test_a_cut_begins_a_shot_and_a_flash_does_not() -> None:
