@@ -162,7 +162,8 @@ class Policy:
         self, job: Job, encodings: Mapping[int, NDArray[np.float32]], seen: Mapping[int, Sequence[Seen]]
     ) -> "Targets":
         """As whom the people of a file are drawn. encodings: person → float32 (K, D), all who are not kept. seen: some
-        of their faces, by which they get somebody who is not like them."""
+        of their faces, by which they get somebody who is not like them; asked for at most once each, in the order of
+        `encodings`."""
         root = self.source if self.source.is_dir() else self.source.parent
         file = job.source.path.relative_to(root).as_posix()
         casting = Casting(self.methods, self.recognizer, self.expressions)
@@ -188,9 +189,9 @@ class Policy:
         """
         casting = Casting(self.methods, self.recognizer, self.expressions)
         ids, changed = dict(targets.ids), 0
-        for person, faces in sorted(seen.items()):
+        for person in sorted(seen):
             number = ids[person]
-            ids[person] = casting.choose(number, faces, without={number})
+            ids[person] = casting.choose(number, seen[person], without={number})
             if ids[person] != number:
                 self.pseudonyms.rename(number, ids[person])
                 changed += 1
