@@ -126,8 +126,8 @@ def anonymize(
     check: Annotated[
         bool,
         typer.Option(
-            help="Search OUTPUT for faces that are still there, with extractors that took no part, hide them, and "
-            "compare new faces with the original ones; in up to 50 frames a file.",
+            help="Search OUTPUT for faces that are still there, with extractors that took no part if there are any, "
+            "hide them, and compare new faces with the original ones; in up to 50 frames a file.",
             rich_help_panel=_SAFETY,
         ),
     ] = True,
@@ -343,6 +343,7 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
         ],
         console,
     )
+    print_lines("Check: ", report.check_notes, console)
     if report.not_checked:
         reason, _, fix = report.not_checked.partition("\n")
         print_lines("Not checked: ", [f"new faces were not compared with the original ones: {reason}"], console)

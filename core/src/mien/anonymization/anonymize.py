@@ -105,6 +105,7 @@ def anonymize(
         passed_over=tuple(passed_over(source)) if source.is_dir() else (),
         seed=seed,
         not_checked="" if opened.policy.verifier else opened.why_none or "it was not asked for",
+        check_notes=opened.policy.leak_search.notes if opened.policy.leak_search else (),
     )
 
 

@@ -226,6 +226,8 @@ class AnonymizeReport(SwapReport):
     seed: int
     not_checked: str = ""
     """Why new faces were not compared with those that were there; empty if they were."""
+    check_notes: tuple[str, ...] = ()
+    """Why the search of what was written may find less than it could, as whole sentences."""
 
     @property
     def people(self) -> int:
