@@ -78,6 +78,17 @@ def test_hiding_a_part_leaves_the_rest_and_the_image_itself(
     assert (result[outside] == image[outside]).all()
 
 
+@pytest.mark.parametrize("size_px", [(700, 2), (1, 500), (6, 6), (11, 900)])
+def test_what_is_too_thin_for_blocks_becomes_one_color(size_px: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (*size_px, 3)).astype(np.uint8)
+    height, width = size_px
+    scene = np.pad(image, ((20, 20), (20, 20), (0, 0)))
+    in_part = redact_regions(scene, [Region(20, 20, 20 + width, 20 + height)])
+    for shown in (hidden(image), in_part[20:-20, 20:-20]):
+        assert len(np.unique(shown.reshape(-1, 3), axis=0)) == 1
+        assert np.abs(shown[0, 0] - image.reshape(-1, 3).mean(0)).max() < 1
+
+
 BOXES = st.builds(
     lambda x, y, width, height: Box(x, y, x + width, y + height),
     st.floats(-50, 400),

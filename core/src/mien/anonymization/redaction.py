@@ -20,6 +20,8 @@ BLOCKS = 6
 """What is hidden becomes blocks of one color each, this many along its shorter side. A face that fills it has then far
 fewer than the 12×14 pixels from which people were found to know familiar faces (P. Sinha et al., "Face recognition by
 humans", Proceedings of the IEEE 94, 2006)."""
+LEAST_BLOCK_PX = 2.0
+"""What is so small that blocks would be smaller than this becomes one color: it would be nearly as it was."""
 REACH = 1.0
 """Around the place of a face that was just lost, this many times its size is hidden on each side,"""
 REACH_PER_SECOND = 1.0
@@ -167,7 +169,9 @@ def redact_regions(image: RgbImage, regions: Sequence[Region]) -> RgbImage:
 
 def _in_blocks(image: RgbImage, block_px: float) -> RgbImage:
     height, width = image.shape[:2]
-    count = (max(round(width / block_px), 1), max(round(height / block_px), 1))
+    count = (
+        (max(round(width / block_px), 1), max(round(height / block_px), 1)) if block_px >= LEAST_BLOCK_PX else (1, 1)
+    )
     means = cv2.resize(image, count, interpolation=cv2.INTER_AREA)
     blocks: RgbImage = cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     return blocks
