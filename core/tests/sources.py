@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from mien.contracts.face import RgbImage
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
@@ -34,3 +36,11 @@ def blinded(indices: Sequence[int]) -> Callable[[Frame], RgbImage]:
         return image
 
     return change
+
+
+def pictures(target: Path, images: Sequence[RgbImage]) -> Path:
+    """Images as the pages of a TIFF, or as an animated image of a tenth of a second each."""
+    first, *others = map(Image.fromarray, images)
+    times = {} if target.suffix == ".tif" else {"duration": 100}
+    first.save(target, save_all=True, append_images=others, **times)
+    return target

@@ -263,16 +263,25 @@ def test_finds_that_are_scattered_all_over_frames_are_hidden_in_few_regions(monk
 
 def test_a_cut_begins_a_shot_and_a_flash_does_not() -> None:
     """The clip's face ends with frame 71; one frame later there is another scene."""
+    seconds = [index / 25 for index in range(70)]
     signatures = [
         frame_signature(frame.image) for frame in VideoSource(CLIPS / "face_then_noface_6s.mp4").frames(40, 110)
     ]
-    shots = np.array(shots_of(signatures))
+    shots = np.array(shots_of(signatures, seconds))
     assert (shots[:31] == 0).all() and (shots[33:] == shots[33]).all() and shots[33] > 0
 
     still = [frame_signature(frame.image) for frame in VideoSource(CLIPS / "target_E_4s_silent.mp4").frames(0, 30)]
     flash = [*still[:12], *[np.full_like(still[0], 255)] * 3, *still[15:]]
-    assert set(shots_of(flash)) == {0}
-    assert shots_of([]) == []
+    assert set(shots_of(flash, seconds[:30])) == {0}
+    assert shots_of([], []) == []
+
+
+@pytest.mark.parametrize(("milliseconds", "shots"), [(40, [0, 0, 0]), (100, [0, 0, 0]), (200, [0, 1, 2])])
+def test_a_picture_of_an_animation_that_comes_again_is_a_shot_of_its_own_and_a_flash_is_none(
+    milliseconds: int, shots: list[int]
+) -> None:
+    one, other = (frame_signature(portrait.image) for portrait in portraits())
+    assert shots_of([one, other, one], [index * milliseconds / 1000 for index in range(3)]) == shots
 
 
 @dataclass

@@ -307,6 +307,16 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
         console,
     )
     print_lines(
+        "Hidden in part: ",
+        [
+            f"{file.output}: a face that was found before or after may be there, in frames "
+            f"{listed(file.hidden_by_margin)}; see --margin."
+            for file in written
+            if file.hidden_by_margin
+        ],
+        console,
+    )
+    print_lines(
         "Found late: ",
         [
             f"{file.output}: {file.leaks} faces were found only when OUTPUT was searched; their places are hidden now."

@@ -81,7 +81,7 @@ class Drawing:
         for frame in decoded:
             found = () if frame.index in self.redaction.whole else self.analysis.faces[frame.index]
             frame, found = as_shown(frame, found, float(self.video.pixel_shape))
-            yield self.targets.scene(frame.image, found, frame, is_frame=True)
+            yield self.targets.scene(frame.image, found, frame, is_frame=not self.video.is_paged)
 
 
 def _place(face: TrackedFace) -> str:

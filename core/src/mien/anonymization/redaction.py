@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import cv2
@@ -58,6 +58,8 @@ class Redaction:
     """Frames that are hidden all over."""
     parts: Mapping[int, Sequence[Region]] = field(default_factory=dict)
     """Frame → what of it is hidden, of others."""
+    without_find: Collection[int] = frozenset()
+    """Those of the others in which something is hidden that was found in frames before or after them alone."""
 
     def hide(self, frame: int, image: RgbImage) -> RgbImage:
         """The frame as it may be shown, uint8 (H, W, 3); the image is left as it was."""
@@ -129,7 +131,7 @@ def with_leaks(
                 away = abs(analysis.seconds[index] - analysis.seconds[frame])
                 regions = [Region.around(box, FACE_REACH + REACH_PER_SECOND * away) for box in boxes]
                 parts.setdefault(index, []).extend(_grown(regions, analysis.faces[index], None))
-    return Redaction(redaction.whole, parts)
+    return replace(redaction, parts=parts)
 
 
 def regions_of_leaks(leaks: Sequence[Box], faces: Sequence[TrackedFace]) -> list[Region]:
@@ -186,7 +188,8 @@ def _redaction(
         for index, faces in enumerate(analysis.faces)
         if index not in whole
     }
-    return Redaction(whole, {index: regions for index, regions in grown.items() if regions})
+    shown = {index: regions for index, regions in grown.items() if regions}
+    return Redaction(whole, shown, frozenset(parts).intersection(shown))
 
 
 def _grown(regions: Sequence[Region], faces: Sequence[TrackedFace], can_draw: CanDraw | None) -> list[Region]:

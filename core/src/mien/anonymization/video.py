@@ -103,6 +103,7 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         kept=kept,
         hidden=as_ranges(sorted(redaction.whole)),
         hidden_in_part=as_ranges(sorted(redaction.parts)),
+        hidden_by_margin=as_ranges(sorted(redaction.without_find)),
         sound=options.sound and session.sound and video.has_audio,
         check=check,
         leaks=leaks_hidden,

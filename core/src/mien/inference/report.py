@@ -188,6 +188,9 @@ class AnonymizedFile(FileReport):
     hidden_in_part: tuple[FrameRange, ...] = ()
     """Frames in which a region is hidden: around a face that cannot be drawn, or was just lost, or is found soon after.
     """
+    hidden_by_margin: tuple[FrameRange, ...] = ()
+    """Those of them in which the place is hidden of what was found in frames before or after: for `margin_seconds`, or,
+    of what may be a face, for a moment and between two finds."""
     sound: bool = False
     """Whether sound was kept, by which people may be known."""
     check: Check | None = None
