@@ -268,7 +268,7 @@ def _summary(report: "AnonymizeReport") -> Table:
             "Files": f"{sum(file.output is not None for file in report.files)}",
             "Frames": f"{report.frames}",
             "Seed": f"{report.seed}",
-            "People": f"{report.people}",
+            "People" if report.counts_once else "People (each file)": f"{report.people}",
             "Faces drawn": f"{report.faces}",
             "Interpolated": f"{report.interpolated}",
             "Faces hidden": f"{report.undrawn}",

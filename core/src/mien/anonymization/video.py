@@ -88,6 +88,9 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
     shown = [face for index, faces in enumerate(analysis.faces) if index not in redaction.whole for face in faces]
     kept = sum(face.method == KEPT for face in shown)
     drawn = policy.methods.drawable(shown)
+    people: dict[int, bool] = {}
+    for face in (face for faces in analysis.faces for face in faces if is_sought(face)):
+        people[face.track] = people.get(face.track, False) or policy.methods.can_cast(face)
     return AnonymizedFile(
         source=video.path,
         output=output,
@@ -99,7 +102,8 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         partial=as_ranges(analysis.partial),
         notes=(*notes, *targets.notes),
         failure=failure,
-        people=len({face.track for faces in analysis.faces for face in faces if is_sought(face)}),
+        people=len(people),
+        synthetic_ids=frozenset(targets.ids[track] for track, is_cast in people.items() if is_cast),
         kept=kept,
         hidden=as_ranges(sorted(redaction.whole)),
         hidden_in_part=as_ranges(sorted(redaction.parts)),

@@ -181,6 +181,8 @@ class AnonymizedFile(FileReport):
 
     people: int = 0
     """How many people of the file were hidden, or are drawn as somebody else."""
+    synthetic_ids: frozenset[int] = frozenset()
+    """The numbers of those who do not exist, as whom some of them are drawn."""
     kept: int = 0
     """Faces that stay as they are, over all frames, since somebody said so."""
     hidden: tuple[FrameRange, ...] = ()
@@ -227,6 +229,8 @@ class AnonymizeReport(SwapReport):
 
     files: tuple[AnonymizedFile, ...]
     seed: int
+    known_over_files: bool = False
+    """Whether somebody who is drawn as a synthetic person is the same one in all files."""
     not_checked: str = ""
     """Why new faces were not compared with those that were there; empty if they were."""
     check_notes: tuple[str, ...] = ()
@@ -234,8 +238,16 @@ class AnonymizeReport(SwapReport):
 
     @property
     def people(self) -> int:
-        """People who were hidden, or are drawn as somebody else, over all files."""
-        return sum(file.people for file in self.files)
+        """People who were hidden, or are drawn as somebody else, over all files. Whoever is drawn as the same synthetic
+        person in several files counts once, all others in each file (`counts_once`)."""
+        drawn = frozenset[int]().union(*(file.synthetic_ids for file in self.files))
+        return len(drawn) + sum(file.people - len(file.synthetic_ids) for file in self.files)
+
+    @property
+    def counts_once(self) -> bool:
+        """Whether nobody may count several times in `people`, as somebody who is hidden in several files does."""
+        apart = [file for file in self.files if file.people > (len(file.synthetic_ids) if self.known_over_files else 0)]
+        return len(apart) <= 1
 
     @property
     def kept(self) -> int:
