@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import cv2
+from PIL import Image
 
 from mien.contracts.face import RgbImage
 from mien.media.video_reader import Frame, VideoSource
@@ -52,3 +53,11 @@ def blinded(indices: Sequence[int]) -> Callable[[Frame], RgbImage]:
         return image
 
     return change
+
+
+def pictures(target: Path, images: Sequence[RgbImage]) -> Path:
+    """Images as the pages of a TIFF, or as an animated image of a tenth of a second each."""
+    first, *others = map(Image.fromarray, images)
+    times = {} if target.suffix == ".tif" else {"duration": 100}
+    first.save(target, save_all=True, append_images=others, **times)
+    return target

@@ -114,7 +114,8 @@ def test_the_images_of_a_folder_are_drawn_or_hidden_and_one_bad_file_ends_nothin
     report = house.anonymize(album, tmp_path / "out")
     assert files_in(tmp_path / "out") == ["b.jpg", "clip.mp4", "deep/a.jpg", "rocket.jpg"]
     assert {path.name for path in report.failures} == {"bad.jpg", "bad.mp4"}
-    assert (report.people, report.faces, report.frames_hidden) == (3, 5, 1)
+    assert (report.people, report.counts_once) == (2, True)  # of two images and a clip
+    assert (report.faces, report.frames_hidden) == (5, 1)
     (landmarks,) = [face.landmarks for face in house.faces(read_image(STILL))]
     x, y = landmarks[30].round().astype(int)
     for name in ("b.jpg", "deep/a.jpg"):
@@ -123,6 +124,8 @@ def test_the_images_of_a_folder_are_drawn_or_hidden_and_one_bad_file_ends_nothin
     assert apart(hue_of("b.jpg", 0), hue_of("deep/a.jpg", 0)) > 10
     assert is_hidden(read_image(tmp_path / "out" / "rocket.jpg"))
 
+    unknown = house.anonymize(album, tmp_path / "unknown", registry=without_encoding())
+    assert (unknown.people, unknown.counts_once) == (3, False)
     refused = house.anonymize(album, tmp_path / "strict", missing="refuse")
     assert {path.name for path in refused.failures} == {"bad.jpg", "bad.mp4", "rocket.jpg"}
 

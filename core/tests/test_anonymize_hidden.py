@@ -22,7 +22,7 @@ from mien.tracking.recognizer import Recognizer
 
 from .anonymizing import ALL_FACES, House, files_in, is_hidden
 from .interrupting import no_threads_left
-from .sources import CLIPS, NO_FACE, STILL, TWO, cut
+from .sources import CLIPS, NO_FACE, STILL, TWO, cut, pictures
 
 FACE_THEN_NONE = CLIPS / "face_then_noface_6s.mp4"
 
@@ -49,6 +49,20 @@ def test_where_one_of_two_faces_is_lost_nobody_is_shown(house: House, tmp_path: 
     kept = house.anonymize(clip, tmp_path / "kept.mp4", missing="keep").files[0]
     assert (kept.hidden, kept.hidden_in_part, kept.partial_unchanged) == ((), (), (FrameRange(6, 15),))
     assert not any(is_hidden(frame.image) for frame in VideoSource(tmp_path / "kept.mp4").frames())
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+def test_a_page_is_not_before_or_after_another_as_a_frame_is(house: House, tmp_path: Path, suffix: str) -> None:
+    covered = left_covered([*range(1, 7), 8])
+    images = [covered(frame) for frame in VideoSource(TWO).frames(0, 9)]
+    report = house.anonymize(pictures(tmp_path / f"in{suffix}", images), tmp_path / f"out{suffix}")
+    (file,) = report.files
+    assert (file.frames, file.no_face, file.failure) == (9, (), "")
+    if suffix == ".tif":
+        assert file.faces == 9 + 2 and file.partial == file.hidden == file.hidden_in_part == ()
+    else:
+        assert file.partial == file.hidden == (FrameRange(1, 6),)
+        assert file.hidden_in_part == file.hidden_by_margin == (FrameRange(8, 8),)
 
 
 def test_frames_without_a_face_are_hidden(house: House, tmp_path: Path) -> None:

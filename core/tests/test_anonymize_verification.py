@@ -80,16 +80,17 @@ def test_how_transparent_something_was_does_not_show_who_was_hidden(house: House
         assert hidden.mode == "RGB" or (np.array(hidden)[..., 3] == 255).all()
 
 
+def _lit(frame: Frame) -> RgbImage:
+    return np.maximum(frame.image, 60) if frame.index in (1, 4) else frame.image
+
+
 def test_who_is_still_known_in_some_frames_is_drawn_once_more_as_somebody_else(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In two of twelve frames, in which nobody was tried, half of the synthetic people look as the filmed one."""
     monkeypatch.setattr("mien.anonymization.casting.CANDIDATES", 16)
 
-    def lit(frame: Frame) -> RgbImage:
-        return np.maximum(frame.image, 60) if frame.index in (1, 4) else frame.image
-
-    clip = cut(J, tmp_path / "J.mp4", slice(0, 12), lit)
+    clip = cut(J, tmp_path / "J.mp4", slice(0, 12), _lit)
     notes = []
     for seed in range(3):
         report = house.anonymize(clip, tmp_path / f"out{seed}.mp4", "fickle", check=True, seed=seed)
@@ -98,6 +99,25 @@ def test_who_is_still_known_in_some_frames_is_drawn_once_more_as_somebody_else(
         notes += [note for note in file.notes if "a second time" in note]
     assert 1 <= len(notes) < 3
     assert all("another new face for somebody" in note for note in notes)
+
+
+def test_who_gets_another_new_face_than_in_the_file_before_is_said(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the second file, and in two frames in which nobody was tried."""
+    monkeypatch.setattr("mien.anonymization.casting.CANDIDATES", 16)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    cut(J, folder / "a.mp4", slice(0, 2))
+    cut(J, folder / "b.mp4", slice(0, 12), _lit)
+    for seed in range(3):
+        first, second = house.anonymize(folder, tmp_path / f"out{seed}", "fickle", check=True, seed=seed).files
+        assert first.notes == () and not second.failure
+        if second.notes:  # of the others the first new face is not known in those frames either
+            break
+    drawn_again, other = second.notes
+    assert "a second time" in drawn_again
+    assert other.startswith("from here on another new face for somebody seen before")
 
 
 def test_a_face_that_is_no_longer_known_passes(house: House, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Whether somebody who resembles the person who was filmed is not the one that they are drawn as."""
 
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,18 @@ import numpy as np
 import pytest
 
 from mien import Box, Session, anonymize
-from mien.anonymization.analysis import encode
-from mien.anonymization.casting import CANDIDATES, ENOUGH, STILL_ENOUGH, SUITED, Casting, Seen, candidates
+from mien.anonymization.analysis import VideoAnalysis, encode
+from mien.anonymization.casting import (
+    CANDIDATES,
+    ENOUGH,
+    FACES_TRIED,
+    STILL_ENOUGH,
+    SUITED,
+    Casting,
+    Seen,
+    candidates,
+)
+from mien.anonymization.filmed_faces import FilmedFaces
 from mien.anonymization.methods import Method, Methods
 from mien.anonymization.suitability import misfits
 from mien.media.images import write_image
@@ -149,3 +160,23 @@ def test_candidates_follow_from_a_number():
         assert len(set(some)) == CANDIDATES
         assert all(0 <= other < 2**63 for other in some)
         assert some == list(candidates(number))
+
+
+@pytest.mark.parametrize("each", [25, 4])
+def test_no_more_frames_are_held_at_once_however_many_people_a_video_shows(monkeypatch, casting, seen, each):
+    """People who come one after the other, each for so many frames."""
+    video, most = VideoSource(CLIP), 12
+    images = [frame.image for frame in video.frames()]
+    monkeypatch.setattr("mien.anonymization.filmed_faces.HELD_BYTES", most * video.frame_bytes)
+    faces = [[replace(seen[0].face, track=index // each)] for index in range(len(images))]
+    people = len(images) // each
+    analysis = VideoAnalysis([0.0] * len(images), [0] * len(images), faces, people, {}, [])
+    filmed, held = FilmedFaces(video, casting.methods, analysis, range(people)), []
+    for person in filmed:
+        of_person = images[each * person : each * (person + 1)]
+        for image in [one.image for one in filmed[person]]:
+            assert sum(np.array_equal(image, other) for other in of_person) == 1
+            held.append(weakref.ref(image))
+        del image
+        assert sum(image() is not None for image in held) <= most
+    assert len(held) == people * min(FACES_TRIED, each)

@@ -16,10 +16,10 @@ from mien.dataset import Dataset
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.training import TrainOptions
-from mien.training.data import BatchRows, TrainingData
-from mien.training.device_data import belongs_on_device
+from mien.training.data import BatchCrops, BatchRows, TrainingData
+from mien.training.device_data import DeviceData, belongs_on_device
 from mien.training.feed import ActiveStage, BatchFeed
-from mien.training.kept_faces import fit_in_memory
+from mien.training.kept_faces import KeptFaces, fit_in_memory
 
 CPU = torch.device("cpu")
 
@@ -81,6 +81,32 @@ def test_what_is_fed_is_what_its_rows_give(data: TrainingData, data_on: Literal[
                     assert batch.images.stride() == expected.images.stride()
                     assert batch.masks.stride() == expected.masks.stride()
             assert feed.data_on_device == (data_on == "device")
+
+
+def test_a_track_has_its_number_whichever_datasets_were_read_with_it(
+    data: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, of_first = Watching([Stage(24, 4)]), len(data.datasets[0])
+    rows = BatchRows(np.array([of_first, 0, of_first + 1, 1]))
+    tracks = data.batch(rows, model, 24).tracks
+    assert len(set(tracks.tolist())) == 2  # one person, and another
+
+    alone = data.batch(BatchRows(rows.rows[::2]), model, 24).tracks
+    assert torch.equal(alone, tracks[::2])
+
+    kept = KeptFaces(data, model, 24)
+    for some in (rows.rows[1::2], rows.rows[::2]):
+        kept.keep(*_with_crops(kept, BatchRows(some)))
+    assert_same(kept.batch(rows, 1.0, -1), data.batch(rows, model, 24))
+
+    monkeypatch.setattr("mien.training.device_data._ROWS_PER_CHUNK", of_first)
+    assert torch.equal(torch.as_tensor(DeviceData(data, model, CPU).crops_for(rows, model).faces.tracks), tracks)
+
+
+def _with_crops(kept: KeptFaces, rows: BatchRows) -> tuple[BatchRows, BatchCrops]:
+    new, crops = kept.missing(rows)
+    assert crops is not None
+    return new, crops
 
 
 def test_a_face_that_has_come_is_not_read_again(data: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:

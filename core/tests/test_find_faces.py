@@ -16,6 +16,8 @@ from mien.media.images import read_image, write_image
 from mien.media.video_reader import VideoSource
 from mien.media.video_writer import VideoSink
 
+from .sources import pictures
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = REPOSITORY / "tests" / "data"
 TWO, FACE = DATA / "clips" / "two_people_2s_audio.mp4", DATA / "images" / "formats" / "rgb.png"
@@ -136,3 +138,9 @@ def test_a_thorough_search_finds_what_the_other_does_not() -> None:
     quick = find_faces([small], options=FacesOptions(extractor="blazeface", identities=False))
     thorough = find_faces([small], options=FacesOptions(thorough=True, identities=False))
     assert thorough.faces > quick.faces
+
+
+def test_the_pages_of_a_tiff_are_images_of_their_own_in_which_one_person_is_known(tmp_path: Path) -> None:
+    (file,) = find_faces([pictures(tmp_path / "a.tif", [read_image(FACE)] * 2)], options=FAST).files
+    (one,), (other,) = (frame.faces for frame in file.frames)
+    assert one.track != other.track and one.person == other.person is not None

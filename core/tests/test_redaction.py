@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from mien.anonymization.analysis import VideoAnalysis
 from mien.anonymization.redaction import hidden, hide_undrawable, plan_redaction, redact_regions
-from mien.anonymization.region import FACE_REACH, Region
+from mien.anonymization.region import FACE_REACH, Region, merged
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Box, Face, RgbImage
 from mien.geometry.alignment import align
@@ -76,6 +76,17 @@ def test_hiding_a_part_leaves_the_rest_and_the_image_itself(
     rows, columns = np.indices(image.shape[:2])
     outside = (rows < y - 1) | (rows > y + height + 1) | (columns < x - 1) | (columns > x + width + 1)
     assert (result[outside] == image[outside]).all()
+
+
+@pytest.mark.parametrize("size_px", [(700, 2), (1, 500), (6, 6), (11, 900)])
+def test_what_is_too_thin_for_blocks_becomes_one_color(size_px: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (*size_px, 3)).astype(np.uint8)
+    height, width = size_px
+    scene = np.pad(image, ((20, 20), (20, 20), (0, 0)))
+    in_part = redact_regions(scene, [Region(20, 20, 20 + width, 20 + height)])
+    for shown in (hidden(image), in_part[20:-20, 20:-20]):
+        assert len(np.unique(shown.reshape(-1, 3), axis=0)) == 1
+        assert np.abs(shown[0, 0] - image.reshape(-1, 3).mean(0)).max() < 1
 
 
 BOXES = st.builds(
@@ -210,18 +221,67 @@ def test_what_may_be_a_face_is_hidden_between_two_finds_at_its_place_in_a_shot()
     assert hidden_in({10: there, 40: moved}, [0] * 25 + [1] * 35) == [8, 9, 10, 11, 12, 38, 39, 40, 41, 42]
 
 
+@given(regions=st.lists(st.builds(Region.around, BOXES, st.floats(0, 1)), max_size=40), most=st.integers(4, 12))
+def test_regions_at_one_place_are_joined_to_so_many_and_hide_no_less(regions: list[Region], most: int) -> None:
+    joined = merged(regions, most)
+    assert len(joined) <= most
+    for region in regions:
+        assert any(shared_area(one.box, region.box) == pytest.approx(region.box.area) for one in joined)
+    if len(set(regions)) <= most:
+        assert joined == list(dict.fromkeys(regions))
+
+
+def test_finds_that_are_scattered_all_over_frames_are_hidden_in_few_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in grainy footage, each found once in a while; of all that each of them would hide nothing is left out."""
+    random, count, size_px = np.random.default_rng(0), 40, (400, 600)
+    person = Face(Box(300, 300, 400, 400), np.full((68, 2), 350, np.float32), 0.9)
+    frames = []
+    for index in range(count):
+        corners = 30.0 * random.integers(0, (20, 10), (12, 2))
+        finds = [Face(Box(x, y, x + 20, y + 20), None, 0.4) for x, y in corners.tolist()]
+        doubtful = [replace(one, sure=False, track=1 + 12 * index + one.track) for one in untracked(finds)]
+        frames.append([*untracked([person]), *doubtful])
+    analysis = VideoAnalysis([index / 25 for index in range(count)], [0] * count, frames, 1, {}, [])
+
+    def planned(most: int) -> list[list[Region]]:
+        monkeypatch.setattr("mien.anonymization.redaction.MOST_REGIONS", most)
+        plan = plan_redaction(analysis, 1.0, lambda face: face.landmarks is not None)
+        return [list(plan.parts[index]) for index in range(count)]
+
+    def covered(regions: list[Region]) -> np.ndarray:
+        shown = np.zeros(size_px, bool)
+        for region in regions:
+            left, top, right, bottom = (max(round(side), 0) for side in region.box.corners[[0, 2]].reshape(-1).tolist())
+            shown[top:bottom, left:right] = True
+        return shown
+
+    all_of_them, few = planned(10_000), planned(30)
+    assert max(map(len, all_of_them)) > 100 and max(map(len, few)) <= 30 + 12  # and the finds of the frame itself
+    for each, joined in zip(all_of_them, few, strict=True):
+        assert not (covered(each) & ~covered(joined)).any()
+
+
 def test_a_cut_begins_a_shot_and_a_flash_does_not() -> None:
     """The clip's face ends with frame 71; one frame later there is another scene."""
+    seconds = [index / 25 for index in range(70)]
     signatures = [
         frame_signature(frame.image) for frame in VideoSource(CLIPS / "face_then_noface_6s.mp4").frames(40, 110)
     ]
-    shots = np.array(shots_of(signatures))
+    shots = np.array(shots_of(signatures, seconds))
     assert (shots[:31] == 0).all() and (shots[33:] == shots[33]).all() and shots[33] > 0
 
     still = [frame_signature(frame.image) for frame in VideoSource(CLIPS / "target_E_4s_silent.mp4").frames(0, 30)]
     flash = [*still[:12], *[np.full_like(still[0], 255)] * 3, *still[15:]]
-    assert set(shots_of(flash)) == {0}
-    assert shots_of([]) == []
+    assert set(shots_of(flash, seconds[:30])) == {0}
+    assert shots_of([], []) == []
+
+
+@pytest.mark.parametrize(("milliseconds", "shots"), [(40, [0, 0, 0]), (100, [0, 0, 0]), (200, [0, 1, 2])])
+def test_a_picture_of_an_animation_that_comes_again_is_a_shot_of_its_own_and_a_flash_is_none(
+    milliseconds: int, shots: list[int]
+) -> None:
+    one, other = (frame_signature(portrait.image) for portrait in portraits())
+    assert shots_of([one, other, one], [index * milliseconds / 1000 for index in range(3)]) == shots
 
 
 @dataclass

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from mien import AnonymizeOptions, ExtractorSet, Registry, anonymize
+from mien import AnonymizeOptions, ExtractorSet, Registry, SessionOptions, anonymize
 from mien.anonymization.search import (
     STRIP_PX,
     FaceSearch,
@@ -25,7 +27,7 @@ from mien.anonymization.views import EDGES, Edge, View, in_square_pixels, in_sto
 from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
 from mien.geometry.boxes import center, edges, growth, is_same_face
 from mien.inference.detector import FaceDetector
-from mien.media.images import read_image
+from mien.media.images import read_image, write_image
 from mien.media.video_reader import VideoSource
 from mien.media.video_writer import VideoSink
 from mien.testing import no_face, portraits
@@ -37,6 +39,13 @@ TWO = DATA / "clips" / "two_people_2s_audio.mp4"
 NO_FACE = DATA / "images" / "noface" / "rocket.jpg"
 FACE_PX = 24
 FRAMES, COMES_IN, HEAD_AT = 42, 12, (370, 160)
+BROKEN = """
+    from mien.contracts.hooks import PluginSpec, hookimpl
+
+    @hookimpl
+    def register_extractors():
+        return [PluginSpec("broken", "nowhere:Nothing", "for a test", contract=2)]
+"""
 UNCHANGED = 4.0
 """Mean difference, of 255, below which a face is as it was: encoding alone changes it by 1 to 2."""
 
@@ -339,6 +348,25 @@ def test_a_face_that_nobody_knew_of_is_a_leak(search: FaceSearch) -> None:
     assert leaks.leaks(frame, untracked([one, other]), []) == []
     (leak,) = leaks.leaks(frame, untracked([one]), [])
     assert is_same_face(leak, other.box)
+
+
+def test_a_check_by_those_that_searched_before_says_so(tmp_path: Path, environment: Any) -> None:
+    image = tmp_path / "in.png"
+    write_image(image, portraits()[0].image[::3, ::3], synthetic=None)
+
+    def checked_after(extractor: str) -> tuple[str, ...]:
+        points = [point for point in entry_points(group="mien") if point.name != "face_recognition"]
+        session = SessionOptions(extractor=extractor, overwrite=True, credentials=False)
+        out = tmp_path / "out.png"
+        return anonymize(image, out, method="blocks", session=session, registry=Registry(points)).check_notes
+
+    again = "blazeface and centerface took part in making the output: what they missed then, they miss again."
+    assert checked_after("blazeface") == ()
+    assert checked_after("centerface+blazeface") == (again,)
+    environment.install("mien-extractor-broken", {"broken": BROKEN})
+    (why,) = checked_after("blazeface")
+    assert why.startswith("The extractor broken was left out of the check: ") and "nowhere" in why
+    assert checked_after("centerface+blazeface") == (why, again)
 
 
 def test_a_badge_is_no_sure_face_and_is_not_drawn() -> None:

@@ -11,9 +11,10 @@ from PIL import Image
 from mien.errors import MienError
 from mien.media.images import read_image, write_image
 from mien.media.provenance import read_provenance
+from mien.media.video_reader import VideoSource
 
 from .interrupting import no_threads_left
-from .sources import DATA, NO_FACE, STILL, J
+from .sources import DATA, NO_FACE, STILL, J, blinded, pictures
 from .swapping import Mirror, greenness
 
 
@@ -39,6 +40,15 @@ def test_a_folder_is_mirrored_and_one_bad_file_ends_nothing(mirror: Mirror, tmp_
         assert read_provenance(tmp_path / "out" / name) is not None
     with pytest.raises(MienError, match="would be overwritten"):
         mirror.swap(album, tmp_path / "out")
+
+
+@pytest.mark.parametrize(("suffix", "interpolated"), [(".tif", 0), (".png", 1)])
+def test_a_face_is_followed_over_frames_and_not_over_pages(
+    mirror: Mirror, tmp_path: Path, suffix: str, interpolated: int
+) -> None:
+    images = [blinded([1])(frame) for frame in VideoSource(J).frames(0, 3)]
+    (file,) = mirror.swap(pictures(tmp_path / f"in{suffix}", images), tmp_path / f"out{suffix}").files
+    assert (file.interpolated, file.frames_no_face, file.partial) == (interpolated, 1 - interpolated, ())
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -126,8 +126,8 @@ def anonymize(
     check: Annotated[
         bool,
         typer.Option(
-            help="Search OUTPUT for faces that are still there, with extractors that took no part, hide them, and "
-            "compare new faces with the original ones; in up to 50 frames a file.",
+            help="Search OUTPUT for faces that are still there, with extractors that took no part if there are any, "
+            "hide them, and compare new faces with the original ones; in up to 50 frames a file.",
             rich_help_panel=_SAFETY,
         ),
     ] = True,
@@ -268,7 +268,7 @@ def _summary(report: "AnonymizeReport") -> Table:
             "Files": f"{sum(file.output is not None for file in report.files)}",
             "Frames": f"{report.frames}",
             "Seed": f"{report.seed}",
-            "People": f"{report.people}",
+            "People" if report.counts_once else "People (each file)": f"{report.people}",
             "Faces drawn": f"{report.faces}",
             "Interpolated": f"{report.interpolated}",
             "Faces hidden": f"{report.undrawn}",
@@ -303,6 +303,16 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
             f"{file.output}: {file.undrawn} faces were found, but could not be drawn."
             for file in written
             if file.undrawn
+        ],
+        console,
+    )
+    print_lines(
+        "Hidden in part: ",
+        [
+            f"{file.output}: a face that was found before or after may be there, in frames "
+            f"{listed(file.hidden_by_margin)}; see --margin."
+            for file in written
+            if file.hidden_by_margin
         ],
         console,
     )
@@ -343,6 +353,7 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
         ],
         console,
     )
+    print_lines("Check: ", report.check_notes, console)
     if report.not_checked:
         reason, _, fix = report.not_checked.partition("\n")
         print_lines("Not checked: ", [f"new faces were not compared with the original ones: {reason}"], console)

@@ -88,9 +88,10 @@ class AnalyzedFrame:
 class FollowedSearch:
     """What is known of a video's faces up to a frame. It can be saved between two frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, apart: bool = False) -> None:
+        """apart: see `Tracker`."""
         self.linked = LinkedFrames()
-        self._tracker = Tracker()
+        self._tracker = Tracker(apart=apart)
         self._followed: deque[tuple[NDArray[np.int16], bool, bool]] = deque()
         """Of the frames that are in and have not gone out: the signature, whether a shot begins, and `is_wide`."""
         self._detections: defaultdict[int, int] = defaultdict(int)
@@ -187,7 +188,7 @@ def analyze(
     """
     total = len(video.frame_times())
     session.progress.start(f"{video.path.name}: analyzing", total)
-    frames, known = kept.restored() if kept else ([], FollowedSearch())
+    frames, known = kept.restored() if kept else ([], FollowedSearch(apart=video.is_paged))
     faces_found = sum(len(frame.faces) for frame in frames)
     if frames:
         session.progress.advance(len(frames), faces=faces_found)
@@ -200,7 +201,7 @@ def analyze(
                     kept.keep(frames, known)
                 faces_found += len(frame.faces)
                 session.progress.advance(1, faces=faces_found)
-    return _identified(frames, recognizer)
+    return _identified(frames, recognizer, apart=video.is_paged)
 
 
 def encode(recognizer: Recognizer, image: RgbImage, faces: Sequence[TrackedFace]) -> NDArray[np.float32]:
@@ -226,9 +227,13 @@ def is_sought(face: TrackedFace) -> bool:
     return face.sure and face.method != KEPT
 
 
-def _identified(analyzed: Sequence[AnalyzedFrame], recognizer: Recognizer | None) -> VideoAnalysis:
-    """Tell people apart. A track that goes on over a cut, since faces are at one place before and after, is two."""
-    shots = shots_of([frame.signature for frame in analyzed])
+def _identified(analyzed: Sequence[AnalyzedFrame], recognizer: Recognizer | None, *, apart: bool) -> VideoAnalysis:
+    """Tell people apart. A track that goes on over a cut, since faces are at one place before and after, is two.
+
+    apart: whether each frame is a shot of its own.
+    """
+    signatures, seconds = [frame.signature for frame in analyzed], [frame.seconds for frame in analyzed]
+    shots = list(range(len(analyzed))) if apart else shots_of(signatures, seconds)
     encodings = {index: frame.encodings for index, frame in enumerate(analyzed) if frame.encodings}
     numbers: dict[tuple[int, int], int] = {}
 
@@ -252,7 +257,7 @@ def _identified(analyzed: Sequence[AnalyzedFrame], recognizer: Recognizer | None
     of_people = [_renamed(faces, people) for faces in tracklets]
     partial, _ = _gaps(shots, [[face for face in faces if is_sought(face)] for faces in of_people])
     return VideoAnalysis(
-        seconds=[frame.seconds for frame in analyzed],
+        seconds=seconds,
         shots=shots,
         faces=of_people,
         people=len(set(people.values())),

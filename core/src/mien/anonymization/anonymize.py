@@ -104,7 +104,9 @@ def anonymize(
         recognizer=opened.policy.recognizer.record if opened.policy.recognizer else None,
         passed_over=tuple(passed_over(source)) if source.is_dir() else (),
         seed=seed,
+        known_over_files=opened.policy.recognizer is not None and opened.policy.pseudonyms.remembers,
         not_checked="" if opened.policy.verifier else opened.why_none or "it was not asked for",
+        check_notes=opened.policy.leak_search.notes if opened.policy.leak_search else (),
     )
 
 

@@ -82,7 +82,8 @@ class Drawing:
         for frame in decoded:
             found = () if frame.index in self.redaction.whole else self.analysis.faces[frame.index]
             frame, found = as_shown(frame, found, float(self.video.pixel_shape))
-            yield self.targets.scene(frame.image, found, frame, frame.index)
+            number = None if self.video.is_paged else frame.index
+            yield self.targets.scene(frame.image, found, frame, number)
 
 
 def _place(face: TrackedFace) -> str:

@@ -20,6 +20,7 @@ from mien.inference.jobs import Job
 from mien.inference.report import AnonymizedFile, Check, as_ranges
 from mien.inference.scene import Scene
 from mien.inference.session import Session
+from mien.inference.target import SyntheticPerson
 from mien.media.images import LoadedFile, lost_in, read_image, write_image
 from mien.media.transparency import opaque_within
 from mien.tracking.tracker import KEPT, TrackedFace
@@ -159,6 +160,11 @@ def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: 
         notes=(*(lost_in(scene.context.file, job.output) if scene.context.file else ()), *scene.context.notes),
         failure=failure,
         people=len(scene.faces),
+        synthetic_ids=frozenset(
+            target.id
+            for face, target in zip(scene.faces, scene.targets or (), strict=True)
+            if policy.methods.can_cast(face) and isinstance(target, SyntheticPerson)
+        ),
         kept=kept,
         hidden=no_face if is_hidden else (),
         hidden_in_part=as_ranges([0]) if regions else (),

@@ -102,6 +102,8 @@ class Targets:
     """Person → number of the synthetic one."""
     notes: tuple[str, ...] = ()
     """What a user should know of it, as sentences without an end."""
+    known: frozenset[int] = frozenset()
+    """Who is drawn by the same number in other files already."""
 
     def scene(self, image: RgbImage, faces: Iterable[TrackedFace], context: T, frame: int | None = None) -> Scene[T]:
         """An image with those of its faces that are to be drawn, and can be. frame: its number, see `Scene.frame`."""
@@ -162,12 +164,14 @@ class Policy:
         self, job: Job, encodings: Mapping[int, NDArray[np.float32]], seen: Mapping[int, Sequence[Seen]]
     ) -> "Targets":
         """As whom the people of a file are drawn. encodings: person → float32 (K, D), all who are not kept. seen: some
-        of their faces, by which they get somebody who is not like them."""
+        of their faces, by which they get somebody who is not like them; asked for at most once each, in the order of
+        `encodings`."""
         root = self.source if self.source.is_dir() else self.source.parent
         file = job.source.path.relative_to(root).as_posix()
         casting = Casting(self.methods, self.recognizer, self.expressions)
 
         others: list[int] = []
+        before = {known.id for known in self.pseudonyms.known}
 
         def choose(person: int, number: int, is_used: bool) -> int:
             chosen = casting.choose(number, seen.get(person, ()), is_used=is_used)
@@ -176,9 +180,8 @@ class Policy:
             return chosen
 
         ids = self.pseudonyms.of_file(file, encodings, choose)
-        who = "somebody" if len(others) == 1 else f"{len(others)} people"
-        note = f"from here on another new face for {who} seen before: the one before was too near to their own here"
-        return Targets(self.methods, ids, (note,) if others else ())
+        again = frozenset(person for person, number in ids.items() if number in before)
+        return Targets(self.methods, ids, (_changed_note(len(others)),) if others else (), again)
 
     def recast(self, targets: Targets, seen: Mapping[int, Sequence[Seen]]) -> Targets:
         """The same with other synthetic people for those who are still taken for themselves.
@@ -187,16 +190,22 @@ class Policy:
         they are. Raises MienError if a plugin fails.
         """
         casting = Casting(self.methods, self.recognizer, self.expressions)
-        ids, changed = dict(targets.ids), 0
-        for person, faces in sorted(seen.items()):
+        ids, changed = dict(targets.ids), []
+        for person in sorted(seen):
             number = ids[person]
-            ids[person] = casting.choose(number, faces, without={number})
+            ids[person] = casting.choose(number, seen[person], without={number})
             if ids[person] != number:
                 self.pseudonyms.rename(number, ids[person])
-                changed += 1
-        who = "somebody" if changed == 1 else f"{changed} people"
-        note = f"drawn a second time, with another new face for {who}: the first was still taken for who was filmed"
-        return Targets(self.methods, ids, (*targets.notes, note)) if changed else targets
+                changed.append(person)
+        if not changed:
+            return targets
+        note = (
+            f"drawn a second time, with another new face for {_so_many(len(changed))}: the first was still taken for "
+            "who was filmed"
+        )
+        others = targets.known.intersection(changed)
+        notes = (*targets.notes, note, *([_changed_note(len(others))] if others else ()))
+        return Targets(self.methods, ids, notes, targets.known - others)
 
     def is_too_near(self, check: Check | None) -> bool:
         """Whether too many new faces are still taken for the original ones."""
@@ -230,6 +239,16 @@ class Policy:
             f"{another}, or --max-verified {check.share_verified:.2f}",
         )
         return None, aside, str(why)
+
+
+def _so_many(people: int) -> str:
+    return "somebody" if people == 1 else f"{people} people"
+
+
+def _changed_note(people: int) -> str:
+    """What is said where so many people get another new face than in the files before."""
+    who = _so_many(people)
+    return f"from here on another new face for {who} seen before: the one before was too near to their own here"
 
 
 def _shown(number: float) -> str:

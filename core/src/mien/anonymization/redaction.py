@@ -7,11 +7,12 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.anonymization.analysis import VideoAnalysis
-from mien.anonymization.region import FACE_REACH, Region
+from mien.anonymization.region import FACE_REACH, Region, merged
 from mien.contracts.face import Box, RgbImage
-from mien.geometry.boxes import is_same_face, shared_area, united
+from mien.geometry.boxes import is_same_face, shared_area, united, upright
 from mien.media.transparency import opaque_within
 from mien.media.video_reader import Frame
 from mien.tracking.track_gaps import MEMORY_FRAMES
@@ -21,6 +22,8 @@ BLOCKS = 6
 """What is hidden becomes blocks of one color each, this many along its shorter side. A face that fills it has then far
 fewer than the 12×14 pixels from which people were found to know familiar faces (P. Sinha et al., "Face recognition by
 humans", Proceedings of the IEEE 94, 2006)."""
+LEAST_BLOCK_PX = 2.0
+"""What is so small that blocks would be smaller than this becomes one color: it would be nearly as it was."""
 REACH = 1.0
 """Around the place of a face that was just lost, this many times its size is hidden on each side,"""
 REACH_PER_SECOND = 1.0
@@ -41,6 +44,10 @@ moves is such a find. A head that turns away has been measured before."""
 FOLLOWED_BACK_FRAMES = 20
 """A face that a search from all sides finds is followed back at most so many frames: `Linker` holds no more."""
 
+MOST_REGIONS = 128
+"""At most so many regions are hidden in a frame where somebody was lost, or between finds: where finds are scattered
+all over it, those at one place are hidden together."""
+
 CanDraw: TypeAlias = Callable[[TrackedFace], bool]
 """Whether the points of a face suffice to draw it anew."""
 
@@ -53,6 +60,8 @@ class Redaction:
     """Frames that are hidden all over."""
     parts: Mapping[int, Sequence[Region]] = field(default_factory=dict)
     """Frame → what of it is hidden, of others."""
+    without_find: Collection[int] = frozenset()
+    """Those of the others in which something is hidden that was found in frames before or after them alone."""
 
     def hide(self, frame: int, image: RgbImage) -> RgbImage:
         """The frame as it may be shown, uint8 (H, W, 3); the image is left as it was."""
@@ -104,8 +113,12 @@ def plan_redaction(analysis: VideoAnalysis, margin_seconds: float, can_draw: Can
                     away = abs(analysis.seconds[index] - analysis.seconds[start])
                     surroundings = Region.around(last_seen.extent, REACH + REACH_PER_SECOND * away)
                     parts[index].append(surroundings if sure else Region.around_find(last_seen.extent))
-    for index, place in _between_finds(analysis):
-        parts[index].append(Region.around_find(place))
+    for frames, place in _between_finds(analysis):
+        region = Region.around_find(place)
+        for index in frames:
+            parts[index].append(region)
+            if len(parts[index]) > 2 * MOST_REGIONS:
+                parts[index] = merged(parts[index], MOST_REGIONS)
     return _redaction(analysis, whole, parts, can_draw)
 
 
@@ -127,7 +140,7 @@ def with_leaks(
                 away = abs(analysis.seconds[index] - analysis.seconds[frame])
                 regions = [Region.around(box, FACE_REACH + REACH_PER_SECOND * away) for box in boxes]
                 parts.setdefault(index, []).extend(_grown(regions, analysis.faces[index], None))
-    return Redaction(redaction.whole, parts)
+    return replace(redaction, parts=parts)
 
 
 def regions_of_leaks(leaks: Sequence[Box], faces: Sequence[TrackedFace]) -> list[Region]:
@@ -163,7 +176,9 @@ def redact_regions(image: RgbImage, regions: Sequence[Region]) -> RgbImage:
 
 def _in_blocks(image: RgbImage, block_px: float) -> RgbImage:
     height, width = image.shape[:2]
-    count = (max(round(width / block_px), 1), max(round(height / block_px), 1))
+    count = (
+        (max(round(width / block_px), 1), max(round(height / block_px), 1)) if block_px >= LEAST_BLOCK_PX else (1, 1)
+    )
     means = cv2.resize(image, count, interpolation=cv2.INTER_AREA)
     blocks: RgbImage = cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
     return blocks
@@ -173,11 +188,13 @@ def _redaction(
     analysis: VideoAnalysis, whole: Collection[int], parts: Mapping[int, Sequence[Region]], can_draw: CanDraw
 ) -> Redaction:
     grown = {
-        index: _grown(parts.get(index, ()), faces, can_draw) + regions_of_undrawable(faces, can_draw)
+        index: _grown(merged(parts.get(index, ()), MOST_REGIONS), faces, can_draw)
+        + regions_of_undrawable(faces, can_draw)
         for index, faces in enumerate(analysis.faces)
         if index not in whole
     }
-    return Redaction(whole, {index: regions for index, regions in grown.items() if regions})
+    shown = {index: regions for index, regions in grown.items() if regions}
+    return Redaction(whole, shown, frozenset(parts).intersection(shown))
 
 
 def _grown(regions: Sequence[Region], faces: Sequence[TrackedFace], can_draw: CanDraw | None) -> list[Region]:
@@ -194,30 +211,54 @@ def _grown(regions: Sequence[Region], faces: Sequence[TrackedFace], can_draw: Ca
     return grown
 
 
-def _between_finds(analysis: VideoAnalysis) -> Iterator[tuple[int, Box]]:
+def _between_finds(analysis: VideoAnalysis) -> Iterator[tuple[list[int], Box]]:
     """Frames between two finds at one place of a shot, not both of which are surely faces, and the place."""
     last: list[tuple[int, TrackedFace]] = []
+    places = np.zeros((0, 4))
     for index, faces in enumerate(analysis.faces):
         if index and analysis.shots[index] != analysis.shots[index - 1]:
-            last = []
-        here, lost = [face for face in faces if face.method != KEPT], []
-        for before, found in last:
-            again = [face for face in here if is_same_face(found.extent, face.extent)]
-            for face in again:
-                if not (found.sure and face.sure):
-                    place = united(found.extent, face.extent)
-                    yield from ((between, place) for between in _without_sure(analysis, before, index, place))
-            is_elsewhere = any(face.track == found.track for face in faces)
-            if not again and not is_elsewhere and index - before < MEMORY_FRAMES:
-                lost.append((before, found))
-        last = lost + [(index, face) for face in here]
+            last, places = [], places[:0]
+        here = [face for face in faces if face.method != KEPT]
+        there = _sides([face.extent for face in here])
+        again = set()
+        for number, other in zip(*_touching(places, there), strict=True):
+            (before, found), face = last[number], here[other]
+            if not is_same_face(found.extent, face.extent):
+                continue
+            again.add(number)
+            if not (found.sure and face.sure):
+                place = united(found.extent, face.extent)
+                yield _without_sure(analysis, before, index, place), place
+        tracks = {face.track for face in faces}
+        lost = [
+            number
+            for number, (before, found) in enumerate(last)
+            if number not in again and found.track not in tracks and index - before < MEMORY_FRAMES
+        ]
+        last = [*(last[number] for number in lost), *((index, face) for face in here)]
+        places = np.concatenate([places[lost], there])
 
 
-def _without_sure(analysis: VideoAnalysis, before: int, after: int, place: Box) -> Iterator[int]:
+def _sides(boxes: Sequence[Box]) -> NDArray[np.float64]:
+    """Left, top, right and bottom of N boxes, float64 (N, 4); of a turned one those of the upright one around it."""
+    sides = [(box.left, box.top, box.right, box.bottom) for box in map(upright, boxes)]
+    return np.array(sides, np.float64).reshape(len(sides), 4)
+
+
+def _touching(some: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[list[int], list[int]]:
+    """The pairs of N and M boxes that share something, by their numbers."""
+    shared = np.minimum(some[:, None, 2:], others[None, :, 2:]) - np.maximum(some[:, None, :2], others[None, :, :2])
+    first, second = np.nonzero((shared > 0).all(axis=2))
+    return first.tolist(), second.tolist()
+
+
+def _without_sure(analysis: VideoAnalysis, before: int, after: int, place: Box) -> list[int]:
     """The frames between two in which nothing that is surely a face lies at a place: the finds may be parts of one."""
-    for index in range(before + 1, after):
-        if not any(face.sure and is_same_face(face.extent, place) for face in analysis.faces[index]):
-            yield index
+    return [
+        index
+        for index in range(before + 1, after)
+        if not any(face.sure and is_same_face(face.extent, place) for face in analysis.faces[index])
+    ]
 
 
 def _appearances(analysis: VideoAnalysis) -> dict[int, list[tuple[int, int]]]:

@@ -1,6 +1,7 @@
 """A rectangle of an image that is hidden because a face may be there."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,3 +89,26 @@ class Region:
             for box in touched:
                 grown = united(grown, box)
         return Region(grown.left, grown.top, grown.right, grown.bottom, self.find)
+
+
+def merged(regions: Sequence[Region], most: int) -> list[Region]:
+    """At most so many regions, 4 or more, that hide whatever these do: if there are more, those at one place become the
+    rectangle around them all, of which nobody knows what was found where."""
+    kept = list(dict.fromkeys(regions))
+    if len(kept) <= most:
+        return kept
+    side = max(min(longer_side(region.box) for region in kept), 1.0)
+    while len(kept) > most:
+        at: defaultdict[tuple[float, float], list[Region]] = defaultdict(list)
+        for region in kept:
+            at[(region.left + region.right) / 2 // side, (region.top + region.bottom) / 2 // side].append(region)
+        kept = [_around_all(there) for there in at.values()]
+        side *= 2
+    return kept
+
+
+def _around_all(regions: Sequence[Region]) -> Region:
+    if len(regions) == 1:
+        return regions[0]
+    left, top = min(region.left for region in regions), min(region.top for region in regions)
+    return Region(left, top, max(region.right for region in regions), max(region.bottom for region in regions))

@@ -330,7 +330,7 @@ def _tasks(
     last = len(video.frame_times()) - 1
     for frame in frames:
         signature = frame_signature(frame.image)
-        begins = before is None or is_cut(before, signature)
+        begins = before is None or video.is_paged or is_cut(before, signature)
         before = signature
         if waiting is not None:
             ends = replace(waiting, in_full=True, turns=() if waiting.wide else ALL_TURNS)

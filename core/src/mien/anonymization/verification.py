@@ -154,6 +154,8 @@ class LeakSearch:
     detector: FaceDetector
     is_independent: bool
     """Whether its extractors took no part in the search before."""
+    notes: tuple[str, ...] = ()
+    """Why it may find less than it could, as whole sentences."""
 
     @classmethod
     def open(cls, search: FaceSearch, registry: Registry) -> "LeakSearch":
@@ -163,11 +165,21 @@ class LeakSearch:
         """
         took_part = {choice.name for choice in parse_choices(search.detector.choice)}
         others = [name for name in registry.names("extractor") if name not in took_part]
-        usable = [choice for name in others if (choice := _choice_of(name, registry))]
-        if not usable:
-            return cls(search.detector, is_independent=False)
-        detector = FaceDetector.open("+".join(usable), search.threads, search.detector.clock, registry)
-        return cls(detector, is_independent=True)
+        usable, notes = [], []
+        for name in others:
+            try:
+                usable += _choices_of(name, registry)
+            except MienError as error:
+                notes.append(f"The extractor {name} was left out of the check: {error.message}")
+        if usable:
+            detector = FaceDetector.open("+".join(usable), search.threads, search.detector.clock, registry)
+            return cls(detector, is_independent=True, notes=tuple(notes))
+        names = sorted(took_part)
+        notes.append(
+            f"{' and '.join(names)} took part in making the output: what {'they' if len(names) > 1 else 'it'} missed "
+            f"then, {'they miss' if len(names) > 1 else 'it misses'} again."
+        )
+        return cls(search.detector, is_independent=False, notes=tuple(notes))
 
     def leaks(
         self, image: RgbImage, known: Sequence[TrackedFace], hidden: Sequence[Region], pixel_shape: float = 1.0
@@ -184,16 +196,16 @@ class LeakSearch:
         return [box for box in found if not any(_explains(place, box) for place in places)]
 
 
-def _choice_of(name: str, registry: Registry) -> str | None:
-    """How an extractor looks in a check; None if it finds nothing by itself, or cannot be used."""
-    try:
-        extractor = cast(Extractor, registry.create("extractor", name))
-    except MienError:
-        return None
+def _choices_of(name: str, registry: Registry) -> list[str]:
+    """How an extractor looks in a check; nothing if it finds nothing by itself.
+
+    Raises MienError if it cannot be used.
+    """
+    extractor = cast(Extractor, registry.create("extractor", name))
     if not extractor.can_find():
-        return None
+        return []
     preset = next((one for one in (CHECK, THOROUGH) if one in type(extractor).Config.presets), None)
-    return f"{name}:preset={preset}" if preset else name
+    return [f"{name}:preset={preset}" if preset else name]
 
 
 def _explains(place: Box, found: Box) -> bool:

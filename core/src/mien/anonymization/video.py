@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.anonymization.analysis import VideoAnalysis, analyze, is_sought
-from mien.anonymization.casting import FACES_TRIED, Seen
 from mien.anonymization.drawing import Drawing
+from mien.anonymization.filmed_faces import FilmedFaces
 from mien.anonymization.kept_video import KeptVideo
 from mien.anonymization.policy import Policy, Targets
 from mien.anonymization.redaction import Redaction, hide_undrawable, plan_redaction, with_leaks
@@ -15,7 +15,6 @@ from mien.anonymization.treatment import FRAMES_PER_ENCODING, encodings_of, stac
 from mien.anonymization.verification import (
     distances_of_measured,
     frames_again,
-    frames_at,
     frames_searched,
     measured_again,
 )
@@ -89,6 +88,9 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
     shown = [face for index, faces in enumerate(analysis.faces) if index not in redaction.whole for face in faces]
     kept = sum(face.method == KEPT for face in shown)
     drawn = policy.methods.drawable(shown)
+    people: dict[int, bool] = {}
+    for face in (face for faces in analysis.faces for face in faces if is_sought(face)):
+        people[face.track] = people.get(face.track, False) or policy.methods.can_cast(face)
     return AnonymizedFile(
         source=video.path,
         output=output,
@@ -100,10 +102,12 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         partial=as_ranges(analysis.partial),
         notes=(*notes, *targets.notes),
         failure=failure,
-        people=len({face.track for faces in analysis.faces for face in faces if is_sought(face)}),
+        people=len(people),
+        synthetic_ids=frozenset(targets.ids[track] for track, is_cast in people.items() if is_cast),
         kept=kept,
         hidden=as_ranges(sorted(redaction.whole)),
         hidden_in_part=as_ranges(sorted(redaction.parts)),
+        hidden_by_margin=as_ranges(sorted(redaction.without_find)),
         sound=options.sound and session.sound and video.has_audio,
         check=check,
         leaks=leaks_hidden,
@@ -124,7 +128,8 @@ def _targets(job: Job, video: VideoSource, session: Session, policy: Policy, ana
     people = sorted({face.track for faces in analysis.faces for face in faces if face.method != KEPT})
     of_people = {person: stacked(encodings.get(person, {}).values()) for person in people}
     with session.clock.running("check"):
-        return policy.targets(job, of_people, _seen(video, policy, analysis, people) if policy.recognizer else {})
+        filmed = FilmedFaces(video, policy.methods, analysis, people) if policy.recognizer else {}
+        return policy.targets(job, of_people, filmed)
 
 
 def _recast(
@@ -135,37 +140,7 @@ def _recast(
         return targets
     people = [person for person in sorted(result.near) if person in targets.ids]
     with session.clock.running("check"):
-        return policy.recast(targets, _seen(video, policy, analysis, people, result.near))
-
-
-def _seen(
-    video: VideoSource,
-    policy: Policy,
-    analysis: VideoAnalysis,
-    people: Sequence[int],
-    also: Mapping[int, Sequence[int]] | None = None,
-) -> dict[int, list[Seen]]:
-    """Some faces of each person as they were filmed, spread over the frames in which they can be drawn.
-
-    also: person → frames, of which as many are taken, too.
-    """
-    in_frames: dict[int, list[tuple[int, TrackedFace]]] = {person: [] for person in people}
-    for index, faces in enumerate(analysis.faces):
-        for face in faces:
-            if face.track in in_frames and face.sure and not face.interpolated and policy.methods.can_cast(face):
-                in_frames[face.track].append((index, face))
-    wanted: dict[int, list[TrackedFace]] = {}
-    for person, found in in_frames.items():
-        named = [one for one in found if also and one[0] in also.get(person, ())]
-        chosen = {some[at][0]: some[at][1] for some in (found, named) for at in spread_indices(len(some), FACES_TRIED)}
-        for index, face in chosen.items():
-            wanted.setdefault(index, []).append(face)
-    seen: dict[int, list[Seen]] = {person: [] for person in people}
-    for frame in frames_at(video, sorted(wanted)):
-        frame, faces = as_shown(frame, wanted[frame.index], float(video.pixel_shape))
-        for face in faces:
-            seen[face.track].append(Seen(frame.image, face))
-    return seen
+        return policy.recast(targets, FilmedFaces(video, policy.methods, analysis, people, result.near))
 
 
 def _sink(draft: Path, video: VideoSource, session: Session, policy: Policy) -> VideoSink:

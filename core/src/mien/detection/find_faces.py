@@ -164,7 +164,7 @@ class _Finder:
         with self._followed(video) as followed_frames:
             for frame, faces in followed_frames:
                 signatures.append(frame_signature(frame.image))
-                if len(signatures) > 1 and is_cut(*signatures[-2:]):
+                if len(signatures) > 1 and (video.is_paged or is_cut(*signatures[-2:])):
                     detections.clear()  # whoever is at a track's place after a cut may be somebody else
                 measured = [face for face in faces if face.landmarks is not None and not face.interpolated]
                 chosen = [face for face in measured if is_encoded(detections[face.track])]
@@ -176,7 +176,8 @@ class _Finder:
                 count += len(faces)
                 self.progress.advance(1, faces=count)
         seconds = [float((time - times[0]) * video.time_base) for time in times]
-        return _of_video(_described(video, source), shots_of(signatures), seconds, tracked, encodings)
+        shots = list(range(len(times))) if video.is_paged else shots_of(signatures, seconds)
+        return _of_video(_described(video, source), shots, seconds, tracked, encodings)
 
     @contextmanager
     def _followed(self, video: VideoSource) -> Iterator[Iterator[tuple[Frame, list[TrackedFace]]]]:
@@ -185,7 +186,7 @@ class _Finder:
                 yield tracked
         else:
             with self.search.video(video) as searched:
-                yield follow(_frames(searched))
+                yield follow(_frames(searched), apart=video.is_paged)
 
     def _encoded(self, image: RgbImage, faces: Sequence[TrackedFace]) -> dict[int, NDArray[np.float32]]:
         """Track → encoding."""

@@ -25,8 +25,10 @@ MADE_OF = {
 class FollowedFaces:
     """What is known of a video's faces up to a frame. It can be saved between two frames (`saved`)."""
 
-    def __init__(self) -> None:
-        self._tracker, self._people, self._gaps = Tracker(), PeopleOfTracks(), TrackGaps()
+    def __init__(self, *, apart: bool = False) -> None:
+        """apart: see `Tracker`; then in no frame anybody is missing who is seen in others."""
+        self._apart = apart
+        self._tracker, self._people, self._gaps = Tracker(apart=apart), PeopleOfTracks(), TrackGaps()
         self._frames = self._undrawn = self._interpolated = self._faces = 0
         self._no_face: list[int] = []
         self._found_people: set[int] = set()
@@ -82,7 +84,8 @@ class FollowedFaces:
         self._undrawn += len(found) - len(drawn)
         self._interpolated += sum(face.interpolated for face in drawn)
         self._found_people.update(face.method for face in found)
-        self._gaps.add(frame.index, found)
+        if not self._apart:
+            self._gaps.add(frame.index, found)
         if not drawn:
             self._no_face.append(frame.index)
         return chosen

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from mien.contracts.face import RgbImage
 from mien.errors import MienError
 from mien.geometry.pixel_shape import in_square_pixels
+from mien.media.animation import open_video
 from mien.media.discovery import find_sources
+from mien.media.image_formats import is_animation
 from mien.media.images import read_image
-from mien.media.video_reader import VideoSource
 from mien.spread import spread_indices
 from mien.tracking.recognizer import Recognizer
 
@@ -52,9 +53,9 @@ def reference_images(paths: Sequence[Path]) -> Iterator[ReferenceImage]:
 
 
 def _frames_of(clip: Path) -> Iterator[ReferenceImage]:
-    with VideoSource(clip) as video:
-        keys = video.key_frames()
-        # In a long clip, frames that need no other one to be decoded are enough.
+    with open_video(clip) as video:
+        # In a long clip, frames that need no other one to be decoded are enough; of animated images none says which.
+        keys = [] if is_animation(clip) else video.key_frames()
         few = len(keys) < FRAMES
         numbers = np.arange(len(video.frame_times())) if few else np.array(keys)
         wanted = numbers[spread_indices(len(numbers), FRAMES)].tolist()

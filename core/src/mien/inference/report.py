@@ -181,6 +181,8 @@ class AnonymizedFile(FileReport):
 
     people: int = 0
     """How many people of the file were hidden, or are drawn as somebody else."""
+    synthetic_ids: frozenset[int] = frozenset()
+    """The numbers of those who do not exist, as whom some of them are drawn."""
     kept: int = 0
     """Faces that stay as they are, over all frames, since somebody said so."""
     hidden: tuple[FrameRange, ...] = ()
@@ -188,6 +190,9 @@ class AnonymizedFile(FileReport):
     hidden_in_part: tuple[FrameRange, ...] = ()
     """Frames in which a region is hidden: around a face that cannot be drawn, or was just lost, or is found soon after.
     """
+    hidden_by_margin: tuple[FrameRange, ...] = ()
+    """Those of them in which the place is hidden of what was found in frames before or after: for `margin_seconds`, or,
+    of what may be a face, for a moment and between two finds."""
     sound: bool = False
     """Whether sound was kept, by which people may be known."""
     check: Check | None = None
@@ -224,13 +229,25 @@ class AnonymizeReport(SwapReport):
 
     files: tuple[AnonymizedFile, ...]
     seed: int
+    known_over_files: bool = False
+    """Whether somebody who is drawn as a synthetic person is the same one in all files."""
     not_checked: str = ""
     """Why new faces were not compared with those that were there; empty if they were."""
+    check_notes: tuple[str, ...] = ()
+    """Why the search of what was written may find less than it could, as whole sentences."""
 
     @property
     def people(self) -> int:
-        """People who were hidden, or are drawn as somebody else, over all files."""
-        return sum(file.people for file in self.files)
+        """People who were hidden, or are drawn as somebody else, over all files. Whoever is drawn as the same synthetic
+        person in several files counts once, all others in each file (`counts_once`)."""
+        drawn = frozenset[int]().union(*(file.synthetic_ids for file in self.files))
+        return len(drawn) + sum(file.people - len(file.synthetic_ids) for file in self.files)
+
+    @property
+    def counts_once(self) -> bool:
+        """Whether nobody may count several times in `people`, as somebody who is hidden in several files does."""
+        apart = [file for file in self.files if file.people > (len(file.synthetic_ids) if self.known_over_files else 0)]
+        return len(apart) <= 1
 
     @property
     def kept(self) -> int:

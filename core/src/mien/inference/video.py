@@ -30,12 +30,12 @@ def swap_whole_video(job: Job, video: VideoSource, session: Session) -> FileRepo
     Raises MienError if a frame does not decode, a plugin fails, or the output cannot be written.
     """
     session.progress.start(video.path.name, len(video.frame_times()))
-    known = FollowedFaces()
+    known = FollowedFaces(apart=video.is_paged)
     with (
         open_sink(job.output, video, synthetic=session.provenance, **session.encoding, sound=session.sound) as sink,
         detected(video, session.detector, session.threads) as found,
     ):
-        draw(known.over(found, session, video), sink, session)
+        draw(known.over(found, session, video), sink, session, apart=video.is_paged)
     report = known.report(video, session)
     return replace(report, output=job.output, notes=(*sink.notes, *report.notes))
 
@@ -46,13 +46,15 @@ def draw(
     session: Session,
     only: range | None = None,
     faces: int = 0,
+    *,
+    apart: bool = False,
 ) -> int:
     """Draw the faces of successive frames, and write these.
 
-    only: numbers of frames that are written; None: all. faces: so many were drawn before. Returns how many have been by
-    now.
+    only: numbers of frames that are written; None: all. faces: so many were drawn before. apart: whether they are
+    images of their own. Returns how many have been by now.
     """
-    with session.redrawn(_scenes(frames, session), FRAMES_AHEAD) as blended:
+    with session.redrawn(_scenes(frames, session, apart=apart), FRAMES_AHEAD) as blended:
         for scene, image in blended:
             frame = scene.context
             if only is not None and frame.index not in only:
@@ -96,9 +98,10 @@ def followed(
 ) -> Iterator[Iterator[tuple[Frame, list[TrackedFace]]]]:
     """The frames of a video with their faces, followed over it."""
     with detected(video, detector, threads) as found:
-        yield follow(found)
+        yield follow(found, apart=video.is_paged)
 
 
-def _scenes(frames: Iterable[FrameFaces], session: Session) -> Iterator[Scene[Frame]]:
+def _scenes(frames: Iterable[FrameFaces], session: Session, *, apart: bool) -> Iterator[Scene[Frame]]:
     for frame, faces in frames:
-        yield Scene(frame.image, session.generator.drawable(faces), frame, frame=frame.index)
+        drawable = session.generator.drawable(faces)
+        yield Scene(frame.image, drawable, frame, frame=None if apart else frame.index)

@@ -89,6 +89,9 @@ class VideoSource:
     Raises MienError if the file is missing, empty, cut off before its index, no video, or its first frame is damaged.
     """
 
+    is_paged = False
+    """Whether its frames are pages: images of their own, none of which is before or after another."""
+
     def __init__(self, path: Path, *, threads: int = 1) -> None:
         self.path = path
         self._first, self._stop = 0, None

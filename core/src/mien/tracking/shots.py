@@ -13,6 +13,9 @@ CHANGE = 25.0
 frames that follow each other within a shot differ by less than 6, those at a cut by more than 90."""
 LASTING_FRAMES = 5
 """If a scene is there again after fewer frames than this, it was not cut: a flash, or a hand before the camera."""
+LASTING_SECONDS = 0.2
+"""Nor after less than this: so long are as many frames at 25 a second. What is shown longer, as an animation's pictures
+are, is a scene of its own."""
 _SIDE = 16
 
 
@@ -27,20 +30,25 @@ def is_cut(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
     return float(np.abs(one - other).mean()) > CHANGE
 
 
-def shots_of(signatures: Sequence[NDArray[np.int16]]) -> list[int]:
-    """The number of the shot that each frame belongs to, from 0, ascending.
+def shots_of(signatures: Sequence[NDArray[np.int16]], seconds: Sequence[float]) -> list[int]:
+    """The number of the shot that each frame belongs to, from 0, ascending. seconds: when each frame is shown.
 
-    A cut is where none of the `LASTING_FRAMES` frames before looks like any of as many after. A cross-fade is none:
-    what it joins counts as one shot.
+    A cut is where none of the `LASTING_FRAMES` frames before, within `LASTING_SECONDS`, looks like any of as many
+    after. A cross-fade is none: what it joins counts as one shot.
     """
     shots: list[int] = []
     for index, here in enumerate(signatures):
-        begins = index > 0 and is_cut(signatures[index - 1], here) and _lasts(signatures, index)
+        begins = index > 0 and is_cut(signatures[index - 1], here) and _lasts(signatures, seconds, index)
         shots.append((shots[-1] if shots else 0) + begins)
     return shots
 
 
-def _lasts(signatures: Sequence[NDArray[np.int16]], at: int) -> bool:
-    before = signatures[max(at - LASTING_FRAMES, 0) : at]
-    after = signatures[at : at + LASTING_FRAMES]
+def _lasts(signatures: Sequence[NDArray[np.int16]], seconds: Sequence[float], at: int) -> bool:
+    before, after = (
+        [signatures[index] for index in frames if abs(seconds[index] - seconds[nearest]) < LASTING_SECONDS]
+        for frames, nearest in (
+            (range(max(at - LASTING_FRAMES, 0), at), at - 1),
+            (range(at, min(at + LASTING_FRAMES, len(signatures))), at),
+        )
+    )
     return all(is_cut(one, other) for one in before for other in after)

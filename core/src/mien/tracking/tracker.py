@@ -152,10 +152,12 @@ def untracked(faces: Sequence[Face]) -> list[TrackedFace]:
     ]
 
 
-def follow(found: Iterable[tuple[Frame, Sequence[Face]]]) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+def follow(
+    found: Iterable[tuple[Frame, Sequence[Face]]], *, apart: bool = False
+) -> Iterator[tuple[Frame, list[TrackedFace]]]:
     """Follow the faces of successive frames, as a `Tracker` does; each frame comes out once `LOOK_AHEAD_FRAMES` more
     are in."""
-    tracker = Tracker()
+    tracker = Tracker(apart=apart)
     for frame, faces in found:
         yield from tracker.add(frame, faces)
     yield from tracker.rest()
@@ -176,10 +178,13 @@ class Tracker:
       `BOX_JITTER`: what turns or halts is hardly averaged. So are the landmarks that tell the expression, each part of
       the face by its own motion compared with `PART_JITTER`: a blink stays a blink while the head rests.
 
+    apart: whether frames are images of their own, as pages are: then nobody is followed from one to the next.
+
     It can be pickled between two frames.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, apart: bool = False) -> None:
+        self._apart = apart
         self._window: deque[_Entry] = deque()
         self._tracks: dict[int, _Track] = {}
         self._sure: set[int] = set()
@@ -193,7 +198,9 @@ class Tracker:
         window, position = self._window, self.frames_in
         self.frames_in += 1
         self._tracks = tracks = {
-            number: track for number, track in self._tracks.items() if position - track.found[-1] <= MAX_GAP_FRAMES + 1
+            number: track
+            for number, track in self._tracks.items()
+            if position - track.found[-1] <= MAX_GAP_FRAMES + 1 and not self._apart
         }
         window.append(_Entry(frame))
         for face, number in _matched(faces, tracks, position):

@@ -239,7 +239,7 @@ class TrainingData:
         rows: NDArray[np.int64] = trained_on[self._person_of_row[trained_on] == person]
         if most == 1 or not len(rows):
             return rows
-        landmarks = np.concatenate([dataset.landmarks()[own] for dataset, own, _ in self._rows.by_dataset(rows)])
+        landmarks = np.concatenate([dataset.landmarks()[own] for _, dataset, own, _ in self._rows.by_dataset(rows)])
         measures = np.stack(expression(landmarks), axis=1)
         # A face without landmarks is as usual as any.
         measures = np.where(np.isfinite(measures), measures, np.nanmedian(measures, axis=0))

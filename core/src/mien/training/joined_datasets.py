@@ -34,13 +34,15 @@ class JoinedDatasets:
         joined: NDArray[np.int64] = np.concatenate([r + start for r, start in zip(parts, self._starts, strict=False)])
         return joined
 
-    def by_dataset(self, rows: NDArray[np.int64]) -> Iterator[tuple[Dataset, NDArray[np.int64], NDArray[np.int64]]]:
-        """Dataset, its own row numbers, and where they stand among the rows."""
+    def by_dataset(
+        self, rows: NDArray[np.int64]
+    ) -> Iterator[tuple[int, Dataset, NDArray[np.int64], NDArray[np.int64]]]:
+        """Number of the dataset, dataset, its own row numbers, and where they stand among the rows."""
         places = np.searchsorted(self._starts, rows, side="right") - 1
         for number, dataset in enumerate(self._datasets):
             at = np.flatnonzero(places == number)
             if len(at):
-                yield dataset, rows[at] - self._starts[number], at
+                yield number, dataset, rows[at] - self._starts[number], at
 
     def arrays(
         self, rows: NDArray[np.int64], people: NDArray[np.int64], alignment: AlignmentConfig | None = None
@@ -49,17 +51,17 @@ class JoinedDatasets:
 
         people: int64 (N,), as in `Batch.people`. Raises MienError if a stored crop does not cover what is asked for.
         """
-        parts = [(dataset, own, at) for dataset, own, at in self.by_dataset(rows)]
+        parts = list(self.by_dataset(rows))
 
         def gathered(read: str) -> NDArray[np.generic]:
-            found = [(np.asarray(self._stored(dataset, read)[own]), at) for dataset, own, at in parts]
+            found = [(np.asarray(self._stored(dataset, read)[own]), at) for _, dataset, own, at in parts]
             result = np.empty((len(rows), *found[0][0].shape[1:]), found[0][0].dtype)
             for values, at in found:
                 result[at] = values
             return result
 
         tracks = np.full(len(rows), -1, np.int64)
-        for number, (dataset, own, at) in enumerate(parts):
+        for number, dataset, own, at in parts:
             of_dataset = self._stored(dataset, "tracks")[own]
             # A track's number counts within its dataset.
             tracks[at] = np.where(of_dataset < 0, -1, of_dataset * len(self._datasets) + number)
@@ -80,13 +82,15 @@ class JoinedDatasets:
 
     @staticmethod
     def _recut(
-        parts: Sequence[tuple[Dataset, NDArray[np.int64], NDArray[np.int64]]], count: int, alignment: AlignmentConfig
+        parts: Sequence[tuple[int, Dataset, NDArray[np.int64], NDArray[np.int64]]],
+        count: int,
+        alignment: AlignmentConfig,
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
         """Crops, masks and landmarks by another alignment. Raises MienError if a stored crop does not cover it."""
         images = np.empty((count, alignment.size, alignment.size, 3), np.uint8)
         masks = np.empty((count, alignment.size, alignment.size), np.uint8)
         landmarks = np.full((count, 68, 2), np.nan, np.float32)
-        for dataset, own, at in parts:
+        for _, dataset, own, at in parts:
             stored = dataset.info.alignment
             for place, crop in zip(at, crops_of(dataset, own.tolist()), strict=True):
                 try:
@@ -109,14 +113,14 @@ class JoinedDatasets:
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The features of the rows, joined to one vector each: float32 (N, length)."""
         result = np.zeros((len(rows), self._features.length), np.float32)
-        for dataset, own, at in self.by_dataset(rows):
+        for _, dataset, own, at in self.by_dataset(rows):
             result[at] = dataset.vectors(self._features, own)
         return result
 
     def encodings(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The encodings of the rows, float32 (N, length)."""
         key = self._encodings_key or ""
-        parts = [(dataset.feature(key)[own].reshape(len(own), -1), at) for dataset, own, at in self.by_dataset(rows)]
+        parts = [(dataset.feature(key)[own].reshape(len(own), -1), at) for _, dataset, own, at in self.by_dataset(rows)]
         result = np.zeros((len(rows), parts[0][0].shape[1]), np.float32)
         for values, at in parts:
             result[at] = values
@@ -125,14 +129,14 @@ class JoinedDatasets:
     def landmarks_of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """float32 (N, 68, 2), in pixels of the stored crops; NaN where they are not known."""
         result = np.full((len(rows), 68, 2), np.nan, np.float32)
-        for dataset, own, at in self.by_dataset(rows):
+        for _, dataset, own, at in self.by_dataset(rows):
             result[at] = dataset.landmarks()[own]
         return result
 
     def window_rows(self, rows: NDArray[np.int64], before: int, after: int) -> NDArray[np.int64]:
         """int64 (N·(before + 1 + after),): the rows of each row's track around it; where it ends, the nearest."""
         result = np.empty((len(rows), before + 1 + after), np.int64)
-        for dataset, own, at in self.by_dataset(rows):
+        for _, dataset, own, at in self.by_dataset(rows):
             tracks = self._stored(dataset, "tracks")
             start = rows[at[0]] - own[0]
             for row, place in zip(own, at, strict=True):

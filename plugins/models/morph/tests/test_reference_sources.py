@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from mien import Session, SessionOptions, swap
 from mien.errors import MienError
@@ -97,6 +98,24 @@ def test_a_broken_clip_of_a_folder_ends_nothing(tmp_path: Path) -> None:
     assert len(given.faces) == 1 and "1 cannot be read" in heard.said[0]
     with pytest.raises(MienError, match=r"broken.mp4"):
         Session.open(MODEL).reference([folder / "broken.mp4"])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".gif", ".tif"])
+def test_an_animated_image_is_a_clip_and_what_is_transparent_is_white(suffix: str, tmp_path: Path) -> None:
+    height, width = SHOWN.shape[:2]
+    path, around = tmp_path / f"animated{suffix}", 20
+    frames = []
+    for step in range(3):
+        frame = Image.new("RGBA", (width + 2 * around, height + 2 * around), (0, 0, 0, 0))
+        frame.paste(Image.fromarray(SHOWN), (around + step, around))
+        frames.append(frame)
+    lossless = {"lossless": True} if suffix == ".webp" else {}
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100, disposal=2, **lossless)
+    found = list(reference_images([path]))
+    assert [one.name for one in found] == [f"{path}, frame {number}" for number in range(3)]
+    for one in found:
+        assert one.image is not None and (one.image[0, 0] == 255).all() and one.image.shape[1] == width + 2 * around
+    assert len(Session.open(MODEL).reference([path]).given.faces) == 3
 
 
 def test_a_clip_of_pixels_that_are_not_square_is_seen_as_it_is_shown(tmp_path: Path) -> None:
