@@ -129,7 +129,7 @@ def cut_to_size(path: Path, like: VideoSource, width: int, height: int) -> Video
 def test_an_output_that_begins_later_is_moved(tmp_path: Path) -> None:
     source = DATA / "clips" / "target_E_4s_silent.mp4"
     later = cut(source, tmp_path / "later.mp4", slice(0, 90), lambda frame: None if frame.index < 6 else frame.image)
-    (pair,), _ = pair_files(source, later)
+    (pair,) = pair_files(source, later).pairs
     frames = pair_frames(pair)
     # The clip stays nearly still: where moving it makes no visible difference, it stays as it is.
     moved = frames.original_frames[0]

@@ -56,14 +56,24 @@ def print_notes(files: Sequence["FileReport"], console: Console) -> None:
     print_lines("Not as it was: ", lines, console)
 
 
-def print_passed_over(files: Sequence[Path], console: Console) -> None:
-    """How many files of a folder were passed over, and the first of them."""
+def print_passed_over(paths: Sequence[Path], console: Console) -> None:
+    """How many files and links of a folder were passed over, and the first of them."""
+    links = [path for path in paths if path.is_dir()]
+    files = [path for path in paths if not path.is_dir()]
+    lines = []
     if files:
-        more = f" and {len(files) - NAMES_SHOWN} more" if len(files) > NAMES_SHOWN else ""
-        names = ", ".join(path.name for path in files[:NAMES_SHOWN]) + more
-        what = (
-            "1 file is neither an image nor a video"
-            if len(files) == 1
-            else (f"{len(files)} files are neither images nor videos")
+        what = "1 file is neither an image nor a video" if len(files) == 1 else (
+            f"{len(files)} files are neither images nor videos"
         )
-        print_lines("Passed over: ", [f"{what}: {names}."], console)
+        lines.append(f"{what}: {_first([path.name for path in files])}.")
+    if links:
+        what = "1 folder is only linked to, and was" if len(links) == 1 else (
+            f"{len(links)} folders are only linked to, and were"
+        )
+        lines.append(f"{what} not looked into: {_first([str(path) for path in links])}.")
+    print_lines("Passed over: ", lines, console)
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more

@@ -7,7 +7,7 @@ import typer
 
 from mien_cli.console import messages, results
 from mien_cli.progress import duration, shown_on
-from mien_cli.reporting import print_failures, print_lines, row_of
+from mien_cli.reporting import print_failures, print_lines, print_passed_over, row_of
 
 EXIT_SOME_FAILED = 1
 _SEARCH = "How to search"
@@ -94,6 +94,7 @@ def faces(
         }
         console.print(row_of(row))
         print_lines("Note: ", [f"{file.path}: {note}." for file in report.files for note in file.notes], console)
+    print_passed_over(report.passed_over, messages())
     if report.failures:
         print_failures({Path(path): why for path, why in report.failures.items()}, messages())
         raise typer.Exit(EXIT_SOME_FAILED)

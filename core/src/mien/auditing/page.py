@@ -8,8 +8,9 @@ from typing import Any
 import cv2
 from jinja2 import Environment, StrictUndefined
 
-from mien.auditing.figures import figures_of, reasons_of
+from mien.auditing.figures import figures_of, reasons_of, summary_of, told_of
 from mien.auditing.report import AuditReport, Leak, LeakView
+from mien.counted import counted
 from mien.evaluation.html import embedded
 from mien.media.files import whole_file, whole_folder, writing_to
 
@@ -49,6 +50,9 @@ def write_audit(folder: Path, report: AuditReport, views: Sequence[LeakView]) ->
         ],
         pictures={name: embedded(png) for name, png in pngs.items()},
         reasons=reasons_of,
+        summary=summary_of(report),
+        told_of=told_of,
+        counted=counted,
     )  # fmt: skip
     with whole_file(folder / PAGE) as partial:
         partial.write_text(text, encoding="utf-8")

@@ -42,7 +42,7 @@ class PreprocessReport:
     up_to_date: bool
     """Whether there was nothing to do."""
     passed_over: tuple[Path, ...] = ()
-    """Files in the folders of the sources that are neither images nor videos."""
+    """Files in the folders of the sources that are neither images nor videos, and folders that are only linked to."""
 
     @property
     def read(self) -> int:

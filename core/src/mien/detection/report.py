@@ -79,6 +79,8 @@ class FacesReport:
     same_person_below: float | None
     """Two faces whose encodings are nearer than this are the same person."""
     seconds: float
+    passed_over: tuple[Path, ...] = ()
+    """Files in the folders that are neither images nor videos, and folders that are only linked to."""
 
     @property
     def frames(self) -> int:

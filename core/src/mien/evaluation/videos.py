@@ -101,7 +101,7 @@ def evaluate_video(
     original, result = Path(original), Path(result)
     if original.is_dir():
         raise MienError(f"{original} is a folder.", "mien evaluate --video ORIGINAL RESULT, with two files")
-    (pair,), _ = pair_files(original, result)
+    (pair,) = pair_files(original, result).pairs
     frames = pair_frames(pair, options.every)
     judging = _Judging.open(options, registry)
     faces = judging.seen(frames, progress)
