@@ -1,8 +1,8 @@
 """How what came of files is told: a row of figures, and a line for each file that a person has to look at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich import box
 from rich.console import Console
@@ -10,11 +10,22 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from mien import FrameRange
+    from mien import FrameRange, MienError
     from mien.inference.report import FileReport
 
+T = TypeVar("T")
 LINES_SHOWN = 10
 NAMES_SHOWN = 5
+
+
+def made_or_kept(make: Callable[[], T]) -> "tuple[T, MienError | None]":
+    """What was found, and why it could not be written, which is to be raised when it has been shown."""
+    from mien.errors import ReportNotWrittenError
+
+    try:
+        return make(), None
+    except ReportNotWrittenError as error:
+        return error.report, error
 
 
 def row_of(figures: Mapping[str, str]) -> Table:
@@ -62,13 +73,17 @@ def print_passed_over(paths: Sequence[Path], console: Console) -> None:
     files = [path for path in paths if not path.is_dir()]
     lines = []
     if files:
-        what = "1 file is neither an image nor a video" if len(files) == 1 else (
-            f"{len(files)} files are neither images nor videos"
+        what = (
+            "1 file is neither an image nor a video"
+            if len(files) == 1
+            else (f"{len(files)} files are neither images nor videos")
         )
         lines.append(f"{what}: {_first([path.name for path in files])}.")
     if links:
-        what = "1 folder is only linked to, and was" if len(links) == 1 else (
-            f"{len(links)} folders are only linked to, and were"
+        what = (
+            "1 folder is only linked to, and was"
+            if len(links) == 1
+            else (f"{len(links)} folders are only linked to, and were")
         )
         lines.append(f"{what} not looked into: {_first([str(path) for path in links])}.")
     print_lines("Passed over: ", lines, console)

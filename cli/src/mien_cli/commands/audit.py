@@ -9,7 +9,7 @@ from rich.console import Console
 from mien_cli.console import messages, results
 from mien_cli.options import Threads
 from mien_cli.progress import shown_on
-from mien_cli.reporting import listed, print_failures, print_lines, print_passed_over, row_of
+from mien_cli.reporting import listed, made_or_kept, print_failures, print_lines, print_passed_over, row_of
 
 if TYPE_CHECKING:
     from mien import AuditReport
@@ -100,13 +100,17 @@ def audit(
         threads=threads,
     )
     with shown_on(messages()) as progress:
-        report = run_audit(original, output, options=options, out=out, progress=progress)
+        report, unwritten = made_or_kept(
+            lambda: run_audit(original, output, options=options, out=out, progress=progress)
+        )
     if json:
         typer.echo(report.model_dump_json(indent=1))
     else:
         _print(report, results())
-        if out is not None:
+        if out is not None and unwritten is None:
             results().print(f"Page: {out / 'index.html'}", soft_wrap=True)
+    if unwritten:
+        raise unwritten
     if len(report.leaks) > max_leaks or report.unexplained:
         raise typer.Exit(EXIT_LEAKS)
     if report.failures:

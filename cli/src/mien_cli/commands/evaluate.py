@@ -11,7 +11,7 @@ from mien.errors import MienError
 from mien_cli.console import messages, results
 from mien_cli.metrics_table import metrics_table
 from mien_cli.progress import shown_on
-from mien_cli.reporting import print_lines
+from mien_cli.reporting import made_or_kept, print_lines
 
 if TYPE_CHECKING:
     from mien.evaluation import Evaluation
@@ -127,26 +127,25 @@ def evaluate(
     from mien.workers.cluster import executor_on
 
     with shown_on(messages()) as progress, executor_on(cluster, "--cluster") as executor:
-        evaluation = run_evaluate(
-            run,
-            on,
-            options=EvaluateOptions(
-                to=to,
-                faces=faces,
-                last=last,
-                seed=seed,
-                blender=blender,
-                extractor=extractor,
-                recognizer=recognizer,
-                judges=tuple(judges or ()),
-                expressions=expressions,
-                trained_on=tuple(trained_on or ()),
-            ),
-            out=out,
-            progress=progress,
-            executor=executor,
+        options = EvaluateOptions(
+            to=to,
+            faces=faces,
+            last=last,
+            seed=seed,
+            blender=blender,
+            extractor=extractor,
+            recognizer=recognizer,
+            judges=tuple(judges or ()),
+            expressions=expressions,
+            trained_on=tuple(trained_on or ()),
         )
-    _tell(evaluation, (out or folder_of(run, on)) / "index.html")
+        evaluation, unwritten = made_or_kept(
+            lambda: run_evaluate(run, on, options=options, out=out, progress=progress, executor=executor)
+        )
+    _tell(evaluation)
+    if unwritten:
+        raise unwritten
+    results().print(f"\nPage: {(out or folder_of(run, on)) / 'index.html'}", soft_wrap=True)
 
 
 def _evaluate_video(
@@ -170,7 +169,9 @@ def _evaluate_video(
         every=every,
     )
     with shown_on(messages()) as progress:
-        evaluation = evaluate_video(*video, options=options, out=out, progress=progress)
+        evaluation, unwritten = made_or_kept(
+            lambda: evaluate_video(*video, options=options, out=out, progress=progress)
+        )
     console = results()
     by = ", ".join(record.choice for record in evaluation.recognizers)
     expressed = f"; expressions by {evaluation.expressions.choice}" if evaluation.expressions else ""
@@ -185,11 +186,13 @@ def _evaluate_video(
         table.add_row(title, *texts)
     console.print(table)
     print_lines("Note: ", evaluation.notes, console)
+    if unwritten:
+        raise unwritten
     if out is not None:
         console.print(f"Figures: {out / 'video.json'}\nPage: {out / 'index.html'}", soft_wrap=True)
 
 
-def _tell(evaluation: "Evaluation", page: Path) -> None:
+def _tell(evaluation: "Evaluation") -> None:
     from mien.evaluation.metric_table import beaten
     from mien.evaluation.page import facts_of
 
@@ -207,4 +210,3 @@ def _tell(evaluation: "Evaluation", page: Path) -> None:
         console.print(metrics_table([(metrics.name, metrics) for metrics in rows]))
         for sentence in beaten(rows[0], rows[1:]):
             console.print(sentence, soft_wrap=True)
-    console.print(f"\nPage: {page}", soft_wrap=True)

@@ -21,9 +21,10 @@ from mien.auditing.people import PeopleFinder
 from mien.auditing.report import AuditedFile, AuditReport, JudgedFaces, Leak, LeakView, UnpairedFile, Verification
 from mien.auditing.unchanged import IS_UNCHANGED
 from mien.auditing.views import ThinnedViews, view_of
-from mien.errors import MienError
+from mien.errors import MienError, not_losing
 from mien.media.credentials import SIDECAR_SUFFIX
 from mien.media.discovery import Source, linked_folders, passed_over
+from mien.media.files import check_folder
 from mien.media.verify import verify
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
@@ -48,15 +49,18 @@ def audit(
     recognizer still takes it for the person who was at that place; both are looked at frame by frame. Frames are
     compared that are shown at the same time; an output of another size is scaled to that of the original.
     options: None: the defaults. progress, registry: as of `mien.swap`.
-    out: a folder to write audit.json, index.html and the leaks' images to, which show the faces that were to be hidden;
-    None: nothing is written.
+    out: a folder to write audit.json, index.html and the leaks' images to, which show the faces that were to be hidden,
+    all of them or none; None: nothing is written.
 
     Returns what was found. Raises MienError if a path is missing or unreadable, nothing belongs together, a plugin
-    cannot be made or fails, or `out` may not be written; for two files also if they do not fit together. Of folders,
-    such a file stands in the report.
+    cannot be made or fails, or `out` may not be written; if that turns out only when it is, a `ReportNotWrittenError`,
+    which holds the report. For two files also if they do not fit together; of folders, such a file stands in the
+    report.
     """
     options, registry, progress = options or AuditOptions(), registry or Registry(), progress or Silent()
     files = pair_files(Path(original), Path(output))
+    if out is not None:
+        check_folder(Path(out))
     made = [*(pair.output for pair in files.pairs), *(source.path for source in files.without_original)]
     auditor = Auditor.open(made, options, registry)
     findings = Findings()
@@ -71,9 +75,11 @@ def audit(
         for source in files.without_original:
             findings.unpaired.append(auditor.search(source, progress))
     report, views = auditor.report(findings, files)
-    report = report.model_copy(update={"passed_over": [str(path) for path in _passed_over(Path(original), Path(output))]})
+    others = _passed_over(Path(original), Path(output))
+    report = report.model_copy(update={"passed_over": [str(path) for path in others]})
     if out is not None:
-        report = write_audit(Path(out), report, views)
+        with not_losing(report):
+            report = write_audit(Path(out), report, views)
     return report
 
 

@@ -73,7 +73,7 @@ class Examiner:
             yield from examined
 
     def search(self, frames: SoleFrames, *, encode: bool) -> Iterator[list[tuple[Face, Encoding | None]]]:
-        """The faces of each image that has no original, in order; encoded, if that is asked for and they have landmarks.
+        """The faces of each image that has no original, in order; encoded, if asked for and they have landmarks.
 
         Raises MienError if an image cannot be read or a plugin fails.
         """

@@ -38,8 +38,8 @@ def told_of(file: UnpairedFile) -> str:
     frames = "" if file.frames == 1 or not file.faces else f" in {counted(len(file.frames_with_faces), 'frame')}"
     doubtful = f"; {counted(file.doubtful, 'more find')} may be none" if file.doubtful else ""
     kept = f"; {file.kept} of people to be kept" if file.kept else ""
-    why = ", and nothing says whom it was made of" if file.faces else ""
-    return f"{file.output} shows {found}{frames}{why}{kept}{doubtful}."
+    them = f": there is no original to compare {'it' if file.faces == 1 else 'them'} with" if file.faces else ""
+    return f"{file.output} shows {found}{frames}{them}{kept}{doubtful}."
 
 
 def figures_of(report: AuditReport) -> list[tuple[str, str, str]]:

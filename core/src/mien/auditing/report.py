@@ -172,7 +172,7 @@ class AuditReport(BaseModel):
     @property
     def frames(self) -> int:
         """Images and frames audited."""
-        return sum(file.frames for file in (*self.files, *self.without_original))
+        return sum(file.frames for file in self.files) + sum(file.frames for file in self.without_original)
 
     @property
     def faces(self) -> int:
@@ -182,7 +182,9 @@ class AuditReport(BaseModel):
     @property
     def failures(self) -> dict[str, str]:
         """Outputs that could not be audited, and why."""
-        return {file.output: file.failure for file in (*self.files, *self.without_original) if file.failure}
+        failed = [(file.output, file.failure) for file in self.files]
+        failed += [(file.output, file.failure) for file in self.without_original]
+        return {output: failure for output, failure in failed if failure}
 
     @property
     def unexplained(self) -> list[UnpairedFile]:

@@ -13,7 +13,7 @@ from mien.auditing.frames import PairedFrames, pair_frames
 from mien.auditing.pairs import pair_files
 from mien.contracts.face import Face, Landmarks, RgbImage
 from mien.dataset.worker import sharpness
-from mien.errors import MienError
+from mien.errors import MienError, not_losing
 from mien.evaluation.expression_judge import ExpressionJudge, default_expression_judge
 from mien.evaluation.flicker import changes_along_flow
 from mien.evaluation.formulas import mean_of_finite, median_of_finite
@@ -25,6 +25,7 @@ from mien.evaluation.video_report import FaceMetrics, IdentityMetrics, VideoEval
 from mien.geometry.alignment import AlignmentConfig, align
 from mien.geometry.expression import correlations, expression
 from mien.geometry.pose import head_pose, pose_error_degrees, turn_error_degrees
+from mien.media.files import check_folder, whole_entries
 from mien.media.video_reader import Frame
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
@@ -92,10 +93,11 @@ def evaluate_video(
     another size is scaled to that of the original. Each face of the original is followed over the frames, and looked
     for at its place in the result. options: None: the defaults. progress, registry: as of `mien.evaluate`.
     out: a folder to write video.json to, index.html, a page with frames and curves, and hifd/: landmarks and encodings
-    as the package `hifd` reads them; None: nothing is written.
+    as the package `hifd` reads them; all of it or nothing. None: nothing is written.
 
     Returns the figures of each face. Raises MienError if a file is missing or unreadable, the two do not fit together,
-    a plugin cannot be made or fails, or the original shows no face.
+    a plugin cannot be made or fails, the original shows no face, or `out` may not be written; if that turns out only
+    when it is, a `ReportNotWrittenError`, which holds the figures.
     """
     options, registry, progress = options or VideoOptions(), registry or Registry(), progress or Silent()
     original, result = Path(original), Path(result)
@@ -103,6 +105,8 @@ def evaluate_video(
         raise MienError(f"{original} is a folder.", "mien evaluate --video ORIGINAL RESULT, with two files")
     (pair,) = pair_files(original, result).pairs
     frames = pair_frames(pair, options.every)
+    if out is not None:
+        check_folder(Path(out))
     judging = _Judging.open(options, registry)
     faces = judging.seen(frames, progress)
     least = max(_LEAST_FRAMES if len(frames.frames) > 1 else 1, _LEAST_SHARE * len(frames.frames))
@@ -123,12 +127,13 @@ def evaluate_video(
         faces=[judging.metrics(number, face, *observed[number]) for number, face in enumerate(faces)],
     )
     if out is not None:
-        evaluation.write(Path(out))
         shown = [judging.over_time(face, *seen) for face, seen in zip(faces, observed, strict=True)]
-        write_video_page(Path(out), evaluation, shown)
         names = [record.choice for record in evaluation.recognizers]
         samples = {f"face{number}": pair for number, pair in enumerate(observed)}
-        write_envelopes(Path(out) / "hifd", evaluation.extractor, names, samples)
+        with not_losing(evaluation), whole_entries(Path(out)) as partial:
+            evaluation.write(partial)
+            write_video_page(partial, evaluation, shown)
+            write_envelopes(partial / "hifd", evaluation.extractor, names, samples)
     return evaluation
 
 
