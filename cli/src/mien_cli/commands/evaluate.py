@@ -15,6 +15,7 @@ from mien_cli.reporting import made_or_kept, print_lines
 
 if TYPE_CHECKING:
     from mien.evaluation import Evaluation
+    from mien.media.part import Part
 
 
 def evaluate(
@@ -53,6 +54,13 @@ def evaluate(
         int,
         typer.Option(metavar="N", min=1, help="With --video: compare each N-th frame; flicker is told of all alone."),
     ] = 1,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="With --video: if RESULT was made of a part of it, from when on, as it was told."
+        ),
+    ] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Until when.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Whom to invent, for a model that does.")] = 0,
     blender: Annotated[str | None, typer.Option(metavar="SPEC", help="What sets faces in; feather by default.")] = None,
     extractor: Annotated[
@@ -109,12 +117,19 @@ def evaluate(
       mien evaluate --video ben.mp4 swapped.mp4 --reference anna.jpg
     """
     if video is not None:
+        from mien.media.part import Part
+
         if run is not None or on is not None or cluster is not None:
             raise MienError(
                 "With --video there is neither a RUN nor --on or --cluster.", "mien evaluate --video ORIGINAL RESULT"
             )
-        _evaluate_video(video, extractor, recognizer, judges, expressions, references, every, out)
+        part = Part.between(start, end)
+        _evaluate_video(video, extractor, recognizer, judges, expressions, references, every, part, out)
         return
+    if start is not None or end is not None:
+        raise MienError(
+            "--start and --end are of a video.", "mien evaluate --video ORIGINAL RESULT --start TIME --end TIME"
+        )
     if run is None or on is None:
         raise MienError(
             "It is not said what to evaluate.",
@@ -156,6 +171,7 @@ def _evaluate_video(
     expressions: str | None,
     references: list[Path] | None,
     every: int,
+    part: "Part",
     out: Path | None,
 ) -> None:
     from mien.evaluation.videos import VideoOptions, evaluate_video
@@ -167,6 +183,7 @@ def _evaluate_video(
         expressions=expressions,
         references=tuple(references or ()),
         every=every,
+        part=part,
     )
     with shown_on(messages()) as progress:
         evaluation, unwritten = made_or_kept(

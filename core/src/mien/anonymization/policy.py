@@ -29,6 +29,8 @@ from mien.tracking.tracker import TrackedFace
 T = TypeVar("T")
 Missing = Literal["hide", "refuse", "keep"]
 DEFAULT_MARGIN_SECONDS = 1.0
+_MOST_HIDDEN = "solid"
+"""What leaves nothing of a face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ class Policy:
     source: Path
     """What the user named as input."""
     outputs: StagedOutput
+    chosen: tuple[str, ...] = ()
+    """The options that choose how faces are set in, as `--blender poisson`, if any were given."""
 
     @property
     def verifier(self) -> Recognizer | None:
@@ -221,15 +225,25 @@ class Policy:
         if check is None or not self.is_too_near(check):
             return self.outputs.accept(draft, job.output), None, ""
         aside = self.outputs.reject(draft, job.output)
-        # Another seed hides nobody in another way.
-        another = f"--seed {self.seed + 1}, another --with" if self.methods.draw_anybody else "--with solid"
+        ways = self._ways_to_hide()
+        look = f"{'or look' if ways else 'Look'} at {aside}"
+        ways.append(f"{look}, and if nobody is known there: --max-verified {check.share_verified:.2f}")
         why = MienError(
             f"{job.output} was not written: {check.verified} of {check.faces} compared faces are still taken for the "
             f"person who was filmed (distance down to {check.smallest_distance:.2f}; the same person below "
             f"{check.same_person_below:g}). It was put in {aside}.",
-            f"{another}, or --max-verified {check.share_verified:.2f}",
+            "; ".join(ways),
         )
         return None, aside, str(why)
+
+    def _ways_to_hide(self) -> list[str]:
+        """What else may hide faces that are still taken for the original ones."""
+        ways = [f"Leave out {' and '.join(self.chosen)}"] if self.chosen else []
+        if self.methods.draw_anybody:
+            return [*ways, f"--seed {self.seed + 1}", "another --with"]
+        # Another seed hides nobody in another way.
+        models = {method.session.run.record.model.partition(":")[0] for method in self.methods.methods}
+        return ways if models == {_MOST_HIDDEN} else [*ways, f"--with {_MOST_HIDDEN}"]
 
 
 def _shown(number: float) -> str:

@@ -26,6 +26,7 @@ from mien.geometry.alignment import AlignmentConfig, align
 from mien.geometry.expression import correlations, expression
 from mien.geometry.pose import head_pose, pose_error_degrees, turn_error_degrees
 from mien.media.files import check_folder, whole_entries
+from mien.media.part import WHOLE, Part
 from mien.media.video_reader import Frame
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
@@ -56,6 +57,8 @@ class VideoOptions:
     """Images, one face in each, of the person whom the result is to show."""
     every: int = 1
     """Every so many frames are compared; flicker is told of all frames alone."""
+    part: Part = WHOLE
+    """Of an original that is a video, the part of which the result was made."""
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -104,7 +107,7 @@ def evaluate_video(
     if original.is_dir():
         raise MienError(f"{original} is a folder.", "mien evaluate --video ORIGINAL RESULT, with two files")
     (pair,) = pair_files(original, result).pairs
-    frames = pair_frames(pair, options.every)
+    frames = pair_frames(pair, options.every, part=options.part)
     if out is not None:
         check_folder(Path(out))
     judging = _Judging.open(options, registry)

@@ -104,11 +104,17 @@ class TargetChoice:
         """Somebody, as images show them. Raises MienError if one that has to does not, or none does."""
         faces: list[_ReferenceFace] = []
         without = unreadable = 0
+        unmeasured: MienError | None = None
         progress.start("looking at the reference", None)
         for one in images:
             found = () if one.image is None else self.detector.find(one.image)
             if one.image is None:
                 unreadable += 1
+            elif len(found) == 1 and not all(map(self.generator.can_cut, untracked(found))):
+                unmeasured = self._unmeasured(one.name)
+                if one.has_to_show_them:
+                    raise unmeasured
+                without += 1
             elif len(found) == 1 and (one.has_to_show_them or can_align(found[0], AlignmentConfig())):
                 (crop,) = self.generator.crops_of(Scene(one.image, untracked(found), None))
                 to_encode = self.run.model.sees_encodings() or can_align(found[0], AlignmentConfig())
@@ -124,9 +130,9 @@ class TargetChoice:
                 without += 1
             progress.advance()
         if not faces:
-            raise MienError(
+            raise unmeasured or MienError(
                 "None of the pictures of the reference shows one face alone.",
-                "Give an image that shows the person's face alone, and larger: --reference IMAGE",
+                "Give an image that shows the person's face alone, and larger.",
             )
         kept, encoding = self._whose(faces)
         if without or unreadable or not kept.all():
@@ -139,6 +145,13 @@ class TargetChoice:
         progress.start("preparing the reference", None)
         self.run.model.prepare(given, progress.advance)
         return given
+
+    def _unmeasured(self, name: str) -> MienError:
+        extractor = self.detector.choice
+        return MienError(
+            f"{extractor} finds the face in {name}, but not the landmarks by which {self.run.path} draws one.",
+            f"--extractor {extractor}+NAME, with an extractor that measures them (mien plugins lists those installed)",
+        )
 
     def _whose(self, faces: Sequence[_ReferenceFace]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Which of the faces are theirs, bool (K,), and their encoding, float32 (D,); D = 0 if the model sees none."""
