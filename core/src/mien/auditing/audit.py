@@ -129,7 +129,7 @@ class Auditor:
         faces = compared = kept = 0
         listed: list[tuple[Leak, int]] = []
         for image in self._examiner.examine(frames):
-            tracklets = findings.finder.add(image.faces)
+            tracklets = findings.finder.add(image.faces, image.images.original)
             for face, tracklet in zip(image.faces, tracklets, strict=True):
                 faces += face.in_original
                 if face.original_encoding is not None and face.output_encoding is not None:

@@ -27,20 +27,21 @@ def is_cut(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
     return float(np.abs(one - other).mean()) > CHANGE
 
 
-def shots_of(signatures: Sequence[NDArray[np.int16]]) -> list[int]:
+def shots_of(signatures: Sequence[NDArray[np.int16]], every: int = 1) -> list[int]:
     """The number of the shot that each frame belongs to, from 0, ascending.
 
     A cut is where none of the `LASTING_FRAMES` frames before looks like any of as many after. A cross-fade is none:
-    what it joins counts as one shot.
+    what it joins counts as one shot. every: they are of each so many frames alone.
     """
+    lasting = -(-LASTING_FRAMES // every)
     shots: list[int] = []
     for index, here in enumerate(signatures):
-        begins = index > 0 and is_cut(signatures[index - 1], here) and _lasts(signatures, index)
+        begins = index > 0 and is_cut(signatures[index - 1], here) and _lasts(signatures, index, lasting)
         shots.append((shots[-1] if shots else 0) + begins)
     return shots
 
 
-def _lasts(signatures: Sequence[NDArray[np.int16]], at: int) -> bool:
-    before = signatures[max(at - LASTING_FRAMES, 0) : at]
-    after = signatures[at : at + LASTING_FRAMES]
+def _lasts(signatures: Sequence[NDArray[np.int16]], at: int, lasting: int) -> bool:
+    before = signatures[max(at - lasting, 0) : at]
+    after = signatures[at : at + lasting]
     return all(is_cut(one, other) for one in before for other in after)
