@@ -90,7 +90,7 @@ def test_a_face_that_is_still_known_is_rejected(mien, run_of, tmp_path):
     run = mien("anonymize", FACE, tmp_path / "out.png", "--with", run_of("reflection"))
     assert run.exit_code == 1
     assert (summary(run)["Files"], summary(run)["Still match"], summary(run)["Failed"]) == ("0", "1/1", "1")
-    assert "1 of 1 compared faces are still taken for the person who was filmed" in run.stdout
+    assert "1 of 1 compared face is still taken for the person who was filmed" in run.stdout
     assert "Try:   --seed 1" in run.stdout
     assert not (tmp_path / "out.png").exists() and (tmp_path / "out.rejected.png").exists()
 

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mien.counted import counted
+
 if TYPE_CHECKING:
     from mien import FrameRange, MienError
     from mien.inference.report import FileReport
@@ -39,7 +41,11 @@ def row_of(figures: Mapping[str, str]) -> Table:
 
 def listed(ranges: Sequence["FrameRange"]) -> str:
     """The first of them, and how many there are more."""
-    more = f" and {len(ranges) - LINES_SHOWN} more stretches" if len(ranges) > LINES_SHOWN else ""
+    more = (
+        f" and {counted(len(ranges) - LINES_SHOWN, 'more stretch', 'more stretches')}"
+        if len(ranges) > LINES_SHOWN
+        else ""
+    )
     return ", ".join(str(part) for part in ranges[:LINES_SHOWN]) + more
 
 
@@ -48,7 +54,7 @@ def print_lines(heading: str, lines: Sequence[str], console: Console) -> None:
     for line in lines[:LINES_SHOWN]:
         console.print(Text.assemble((heading, "yellow"), line), soft_wrap=True)
     if len(lines) > LINES_SHOWN:
-        console.print(Text(f"… and so in {len(lines) - LINES_SHOWN} more files."))
+        console.print(Text(f"… and so in {counted(len(lines) - LINES_SHOWN, 'more file')}."))
 
 
 def print_failures(failures: Mapping[Path, str], console: Console) -> None:

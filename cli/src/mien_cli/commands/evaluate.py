@@ -7,6 +7,7 @@ import typer
 from rich import box
 from rich.table import Table
 
+from mien.counted import counted
 from mien.errors import MienError
 from mien_cli.console import messages, results
 from mien_cli.metrics_table import metrics_table
@@ -193,7 +194,8 @@ def _evaluate_video(
     by = ", ".join(record.choice for record in evaluation.recognizers)
     expressed = f"; expressions by {evaluation.expressions.choice}" if evaluation.expressions else ""
     console.print(
-        f"{evaluation.frames} frames. Found by {evaluation.extractor}; recognized by {by}{expressed}.", soft_wrap=True
+        f"{counted(evaluation.frames, 'frame')}. Found by {evaluation.extractor}; recognized by {by}{expressed}.",
+        soft_wrap=True,
     )
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
     table.add_column("")

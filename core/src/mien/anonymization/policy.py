@@ -17,6 +17,7 @@ from mien.anonymization.staged_output import StagedOutput
 from mien.anonymization.treatment import Treatment
 from mien.anonymization.verification import FRAMES_CHECKED, HIDDEN_COMPARED, HIDDEN_LIMIT, LeakSearch
 from mien.contracts.face import RgbImage
+from mien.counted import counted
 from mien.errors import MienError
 from mien.evaluation.expression_judge import ExpressionJudge
 from mien.inference.jobs import Job
@@ -217,7 +218,7 @@ class Policy:
         if leaks:
             aside = self.outputs.reject(draft, job.output)
             still_there = MienError(
-                f"{job.output} was not written: it still shows {leaks} face{'s' if leaks > 1 else ''} that the search "
+                f"{job.output} was not written: it still shows {counted(leaks, 'face')} that the search "
                 f"had missed, also after they were hidden once. It was put in {aside}.",
                 "--search thorough, or --extractor NAME+NAME with one that finds them",
             )
@@ -229,9 +230,10 @@ class Policy:
         look = f"{'or look' if ways else 'Look'} at {aside}"
         ways.append(f"{look}, and if nobody is known there: --max-verified {check.share_verified:.2f}")
         why = MienError(
-            f"{job.output} was not written: {check.verified} of {check.faces} compared faces are still taken for the "
-            f"person who was filmed (distance down to {check.smallest_distance:.2f}; the same person below "
-            f"{check.same_person_below:g}). It was put in {aside}.",
+            f"{job.output} was not written: {check.verified} of {counted(check.faces, 'compared face')} "
+            f"{'is' if check.verified == 1 else 'are'} still taken for the person who was filmed (distance down to "
+            f"{check.smallest_distance:.2f}; the same person below {check.same_person_below:g}). "
+            f"It was put in {aside}.",
             "; ".join(ways),
         )
         return None, aside, str(why)

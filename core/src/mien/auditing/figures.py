@@ -91,11 +91,12 @@ def _rates(report: AuditReport) -> str:
     if rates is None:
         return "not told: one person alone"
     if rates.true_accepts is None or rates.below is None:
-        return f"not told: {rates.impostor_pairs} pairs of {rates.people} people, and 1000 are needed"
+        return f"not told: {counted(rates.impostor_pairs, 'pair')} of {rates.people} people, and 1000 are needed"
     return f"{rates.true_accepts:.1%} (below {rates.below:.2f}; {rates.impostor_pairs} pairs of {rates.people} people)"
 
 
 def _shown(guesses: Guesses | None, why_none: str) -> str:
     if guesses is None:
         return f"not told: {why_none}"
-    return f"{guesses.right:.1%}, by chance {guesses.by_chance:.1%} ({guesses.faces} faces, {guesses.people} people)"
+    whose = f"{counted(guesses.faces, 'face')}, {counted(guesses.people, 'person', 'people')}"
+    return f"{guesses.right:.1%}, by chance {guesses.by_chance:.1%} ({whose})"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mien.auditing.pairs import FilePair
 from mien.contracts.face import RgbImage
+from mien.counted import counted
 from mien.errors import MienError
 from mien.geometry.pixel_shape import in_square_pixels, size_in_square_pixels
 from mien.media.animation import open_video
@@ -131,12 +132,16 @@ def pair_frames(
             f"the output was scaled from {output.width}×{output.height} to {original.width}×{original.height} px"
         )
     if len(times) != len(of_output):
-        notes.append(f"the output has {len(of_output)} frames, the original {len(times)}: compared by their times")
+        notes.append(
+            f"the output has {counted(len(of_output), 'frame')}, the original {len(times)}: compared by their times"
+        )
     same_count = len(times) == len(of_output)
     nearest = [index if same_count else _nearest(times, second) for index, second in enumerate(of_output)]
     if shift := _shift(original, output, nearest):
         when = "later" if shift > 0 else "earlier"
-        notes.append(f"the output shows what the original shows {abs(shift)} frames {when}: compared with those")
+        notes.append(
+            f"the output shows what the original shows {counted(abs(shift), 'frame')} {when}: compared with those"
+        )
     chosen = _chosen(len(of_output), every, most, also)
     matched = [int(np.clip(nearest[index] + shift, 0, len(times) - 1)) for index in chosen]
     return PairedFrames(pair, chosen, matched, notes, [of_output[index] for index in chosen], (original, output))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import FaceCrop, RgbImage
 from mien.contracts.target import Given, TargetKind
+from mien.counted import counted
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, align, can_align
 from mien.inference.detector import FaceDetector
@@ -122,8 +123,7 @@ class TargetChoice:
                 faces.append(_ReferenceFace(crop, aligned, one.has_to_show_them))
             elif one.has_to_show_them:
                 raise MienError(
-                    f"{one.name} shows {len(found) or 'no'} face{'s' if len(found) > 1 else ''}; a reference shows "
-                    "one.",
+                    f"{one.name} shows {counted(len(found), 'face') if found else 'no face'}; a reference shows one.",
                     "Give an image that shows the person's face alone, and larger: crop it if others are beside it.",
                 )
             else:
@@ -136,9 +136,11 @@ class TargetChoice:
             )
         kept, encoding = self._whose(faces)
         if without or unreadable or not kept.all():
+            taken = int(kept.sum())
             progress.say(
-                f"Of {len(faces) + without + unreadable} pictures of the reference {kept.sum()} are taken: {without} "
-                f"show nobody or several people, {(~kept).sum()} somebody else, {unreadable} cannot be read."
+                f"Of {len(faces) + without + unreadable} pictures of the reference {taken} "
+                f"{'is' if taken == 1 else 'are'} taken: {without} show{'s' if without == 1 else ''} nobody or "
+                f"several people, {(~kept).sum()} somebody else, {unreadable} cannot be read."
             )
         crops = [face.crop for face, is_kept in zip(faces, kept, strict=True) if is_kept]
         given = Given(torch.from_numpy(encoding), self.generator.batch_of(crops))
