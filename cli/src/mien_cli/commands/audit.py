@@ -72,8 +72,8 @@ def audit(
     A face leaks if it is unchanged at its place, or if it is still recognized as the person at that place.
     All frames are searched, in both files; frames shown at the same time belong together.
     Of folders, files belong together by name; a file of OUTPUT without an original is searched by itself.
-    The exit code is 3 if there are more leaks than --max-leaks, or a file without an original shows a face, and 1 if a
-    file of a folder could not be audited.
+    The exit code is 3 if there are more leaks than --max-leaks, or a file without an original shows a face.
+    It is 1 if a file of a folder could not be audited.
 
     [bold]Examples[/bold]
 

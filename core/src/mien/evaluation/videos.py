@@ -89,7 +89,7 @@ def evaluate_video(
         check_folder(Path(out))
     judging = _Judging.open(options, registry)
     faces = judging.seen(frames, options.every, progress)
-    least = max(_LEAST_FRAMES if len(frames.frames) > 1 else 1, _LEAST_SHARE * len(frames.frames))
+    least = max(min(_LEAST_FRAMES, len(frames.frames)), _LEAST_SHARE * len(frames.frames))
     faces = sorted((face for face in faces if len(face.frames) >= least), key=lambda face: -len(face.frames))
     if not faces:
         raise MienError(f"No face was found in {original}.", "Search it otherwise: --extractor NAME")
