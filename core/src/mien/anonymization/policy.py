@@ -30,8 +30,8 @@ from mien.tracking.tracker import TrackedFace
 T = TypeVar("T")
 Missing = Literal["hide", "refuse", "keep"]
 DEFAULT_MARGIN_SECONDS = 1.0
-_MOST_HIDDEN = "solid"
-"""What leaves nothing of a face."""
+_MOST_HIDDEN = "--with solid"
+"""By it nothing is left of a face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +244,8 @@ class Policy:
         if self.methods.draw_anybody:
             return [*ways, f"--seed {self.seed + 1}", "another --with"]
         # Another seed hides nobody in another way.
-        models = {method.session.run.record.model.partition(":")[0] for method in self.methods.methods}
-        return ways if models == {_MOST_HIDDEN} else [*ways, f"--with {_MOST_HIDDEN}"]
+        given = {f"--with {method.session.run.record.model.partition(':')[0]}" for method in self.methods.methods}
+        return ways if given == {_MOST_HIDDEN} else [*ways, _MOST_HIDDEN]
 
 
 def _shown(number: float) -> str:
