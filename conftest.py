@@ -208,3 +208,13 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         )
         made.append(folder / name)
     return made
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may be larger than 20 kB: writes fail as those on a full disk do."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)

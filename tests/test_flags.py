@@ -91,6 +91,46 @@ def test_flags_in_messages_and_docstrings_exist(source):
     assert unknown == []
 
 
+COMMANDS_OF = {
+    "core/src/mien/anonymization": ("anonymize",),
+    "core/src/mien/auditing": ("audit", "evaluate"),
+    "core/src/mien/benchmark": ("bench",),
+    "core/src/mien/dataset": ("preprocess",),
+    "core/src/mien/detection": ("faces",),
+    "core/src/mien/evaluation": ("evaluate", "compare"),
+    "core/src/mien/inference": ("swap", "anonymize"),
+    "core/src/mien/sharing": ("export",),
+    "core/src/mien/training": ("train", "evaluate", "swap"),
+    **{
+        f"cli/src/mien_cli/commands/{path.stem}.py": (path.stem,)
+        for path in (REPOSITORY / "cli/src/mien_cli/commands").glob("[a-z]*.py")
+    },
+}
+"""Folder or module → the commands that tell its errors."""
+
+
+def advice_of(source: Path) -> Iterator[tuple[int, str]]:
+    """What the errors of a module advise: the second argument of each, as `texts_of`."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith("Error") and len(node.args) == 2:
+            yield node.lineno, ast.unparse(node.args[1])
+
+
+@pytest.mark.parametrize("place", COMMANDS_OF)
+def test_an_error_advises_options_of_a_command_that_tells_it(place):
+    options = [OPTIONS.get((name,), set()) for name in COMMANDS_OF[place]]
+    options += [below for path, below in OPTIONS.items() if len(path) > 1 and path[0] in COMMANDS_OF[place]]
+    sources = [source for source in SOURCES if source.is_relative_to(REPOSITORY / place)]
+    foreign = [
+        f"{source.name}, line {line}: {flag[0]}"
+        for source in sources
+        for line, advice in advice_of(source)
+        for flag in FLAG.finditer(advice)
+        if not PROGRAM.search(advice) and not any(flag[0] in known for known in options)
+    ]
+    assert sources and foreign == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_flags_on_pages_exist(page):
     assert list(unknown_flags(page.read_text(encoding="utf-8"))) == []

@@ -90,9 +90,25 @@ def test_a_face_that_is_still_known_is_rejected(mien, run_of, tmp_path):
     run = mien("anonymize", FACE, tmp_path / "out.png", "--with", run_of("reflection"))
     assert run.exit_code == 1
     assert (summary(run)["Files"], summary(run)["Still match"], summary(run)["Failed"]) == ("0", "1/1", "1")
-    assert "1 of 1 compared faces are still taken for the person who was filmed" in run.stdout
+    assert "1 of 1 compared face is still taken for the person who was filmed" in run.stdout
     assert "Try:   --seed 1" in run.stdout
     assert not (tmp_path / "out.png").exists() and (tmp_path / "out.rejected.png").exists()
+
+
+def test_a_blender_that_was_chosen_is_what_to_leave_out(mien, tmp_path):
+    options = ("--with", "solid", "--blender", "poisson:mode=mixed")
+    run = mien("anonymize", FACE, tmp_path / "out.png", *options)
+    assert run.exit_code == 1
+    (fix,) = (line for line in run.stdout.splitlines() if line.startswith("Try:"))
+    assert fix.split(maxsplit=1)[1].startswith("Leave out --blender poisson:mode=mixed; or look at ")
+    assert "--with" not in fix
+
+
+@pytest.mark.parametrize("name", ["out", "out.bmp", "out.gif", "out.mp4"])
+def test_as_what_nothing_is_written_is_told_before_the_work_with_what_can_be(mien, tmp_path, name):
+    run = mien("anonymize", FACE, tmp_path / name, "--with", "none")
+    assert run.exit_code == 2 and f"{tmp_path / name}: " in run.stderr and "unchecked" not in run.stderr
+    assert "Use one of .jpg, .jpeg, .png, .webp, .tif, .tiff." in run.stderr
 
 
 def test_who_is_kept_is_told_and_a_key_is_made_once(mien, tmp_path):

@@ -16,5 +16,9 @@ def test_stages_are_printed_written_and_compared(mien, tmp_path):
     assert json.loads(figures.read_text())["whole"] == []
     again = mien("bench", CLIP, *LITTLE, "--stages-only", "--compare", figures)
     assert again.exit_code == 0 and "Times before" in again.stdout
+    (tmp_path / "file").write_text("")
+    for option in ("--json", "--page"):
+        refused = mien("bench", CLIP, option, tmp_path / "file" / "figures")
+        assert refused.exit_code == 2 and "is a file, not a folder to write to" in refused.stderr
     broken = mien("bench", CLIP, "--compare", CLIP)
     assert broken.exit_code == 2 and "no report of a benchmark" in broken.stderr

@@ -7,6 +7,8 @@ import pytest
 
 from mien import TrainOptions, train
 
+FACE = Path(__file__).resolve().parents[2] / "tests" / "data" / "images" / "formats" / "rgb.png"
+
 
 @pytest.fixture(scope="module")
 def run(people, tmp_path_factory) -> Path:
@@ -66,8 +68,7 @@ def test_another_version_of_a_plugin_is_told_in_a_note(mien, run, tmp_path):
 
 
 def test_a_result_of_any_tool_is_measured_without_a_run(mien, tmp_path):
-    face = Path(__file__).resolve().parents[2] / "tests" / "data" / "images" / "formats" / "rgb.png"
-    told = mien("evaluate", "--video", str(face), str(face), "--extractor", "blazeface", "--out", str(tmp_path))
+    told = mien("evaluate", "--video", str(FACE), str(FACE), "--extractor", "blazeface", "--out", str(tmp_path))
     assert told.exit_code == 0, told.stderr
     figures = {line[:40].strip(): line.split()[-1] for line in told.stdout.splitlines() if line.strip()}
     assert figures["detail, of the original's"] == "100%" and figures["is original, sface"] == "100%"
@@ -78,3 +79,37 @@ def test_a_result_of_any_tool_is_measured_without_a_run(mien, tmp_path):
 def test_what_is_to_be_evaluated_has_to_be_said(mien, options):
     told = mien("evaluate", *options)
     assert told.exit_code == 2 and "mien evaluate --video ORIGINAL RESULT" in told.stderr
+
+
+def test_where_nothing_can_be_written_is_told_before_anything_is_measured(mien, run, people, tmp_path):
+    (tmp_path / "file").write_text("")
+    face, out = str(FACE), str(tmp_path / "file")
+    for asked in (
+        ("evaluate", "--video", face, face, "--extractor", "none"),
+        ("evaluate", str(run), "--on", str(people[0])),
+        ("compare", str(run), str(run), "--on", str(people[0])),
+    ):
+        told = mien(*asked, "--out", out)
+        assert told.exit_code == 2 and f"{out} is a file, not a folder to write to." in told.stderr
+        assert "evaluating" not in told.stderr and "drawing" not in told.stderr
+
+
+def test_what_was_measured_is_printed_if_it_cannot_be_written(mien, tmp_path, small_files):
+    told = mien("evaluate", "--video", str(FACE), str(FACE), "--extractor", "blazeface", "--out", str(tmp_path / "new"))
+    assert told.exit_code == 2 and "cannot be written" in told.stderr
+    assert "1 frame. Found by blazeface" in told.stdout and "is original, sface" in told.stdout
+    assert "Page:" not in told.stdout and list(tmp_path.iterdir()) == []
+
+
+def test_the_part_that_a_result_was_made_of_can_be_said(mien, tmp_path):
+    clip = FACE.parents[2] / "clips" / "target_J_2s_audio.mp4"
+    part = tmp_path / "part.mp4"
+    made = mien("anonymize", clip, part, "--with", "solid", "--no-check", "--start", "0.2", "--end", "0.4")
+    assert made.exit_code == 0, made.stderr
+    asked = ("evaluate", "--video", str(clip), str(part), "--extractor", "blazeface", "--every", "3")
+    whole = mien(*asked)
+    assert whole.exit_code == 2 and "--start TIME --end TIME" in whole.stderr
+    told = mien(*asked, "--start", "0.2", "--end", "0.4")
+    assert told.exit_code == 0 and "2 frames." in told.stdout
+    alone = mien("evaluate", "run", "--on", "dataset", "--start", "0.2")
+    assert alone.exit_code == 2 and "--start and --end are of a video" in alone.stderr

@@ -1,6 +1,7 @@
 """`mien faces`, as a user meets it."""
 
 import json
+import shutil
 from pathlib import Path
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data" / "images"
@@ -29,6 +30,24 @@ def test_a_file_that_fails_is_told_and_the_others_are_written(mien, tmp_path):
     assert again.exit_code == 2 and "--overwrite" in again.stderr
     assert mien("faces", FACE, *FAST, "--out", out, "--overwrite").exit_code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["faces.json"]
+
+
+def test_where_nothing_can_be_written_is_told_before_anything_is_searched(mien, tmp_path):
+    (tmp_path / "file").write_text("")
+    run = mien("faces", FACE, "--extractor", "none", "--out", tmp_path / "file" / "faces.json")
+    assert run.exit_code == 2 and "is a file, not a folder to write to" in run.stderr
+    run = mien("faces", FACE, "--extractor", "none", "--out", tmp_path, "--overwrite")
+    assert run.exit_code == 2 and f"{tmp_path} is a folder, not a file to write." in run.stderr
+
+
+def test_what_of_a_folder_is_passed_over_is_told(mien, tmp_path):
+    shutil.copy(NO_FACE, tmp_path)
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "linked").symlink_to(FACE.parent)
+    run = mien("faces", tmp_path, *FAST, "--no-identities")
+    assert len(json.loads(run.stdout)["files"]) == 1
+    assert "Passed over: 1 file is neither an image nor a video: notes.txt." in run.stderr
+    assert f"1 folder is only linked to, and was not looked into: {tmp_path / 'linked'}." in run.stderr
 
 
 def test_what_is_missing_is_told(mien, tmp_path):

@@ -7,6 +7,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
 import pytest
 
 from mien import Registry
@@ -67,6 +69,27 @@ def finished(third_party: ThirdParty, frames: list[Any], tmp_path_factory: pytes
 def dataset(finished: Path, tmp_path: Path) -> Path:
     """The same dataset, to be changed."""
     return Path(shutil.copytree(finished, tmp_path / "E"))
+
+
+@pytest.fixture(scope="session")
+def two_in_turn(frames: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of eight frames of J, eight of E and the eight of J again, their faces at one place."""
+    from mien import ExtractorSet
+    from mien.media.video_writer import VideoSink
+
+    path, finder = tmp_path_factory.mktemp("turns") / "turns.mp4", ExtractorSet("blazeface", Registry())
+    with VideoSource(DATA / "clips" / "target_J_2s_audio.mp4") as video:
+        of_j = list(video.frames(0, 24))
+    there, here = (finder.extract(image)[0].box for image in (of_j[0].image, frames[0]))
+    scale = (there.right - there.left) / (here.right - here.left)
+    move = np.array([[scale, 0, there.left - scale * here.left], [0, scale, there.top - scale * here.top]])
+    size = of_j[0].image.shape[1::-1]
+    of_e = [cv2.warpAffine(image, move, size, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8) for image in frames]
+    images = [*(frame.image for frame in of_j[:8]), *of_e, *(frame.image for frame in of_j[:8])]
+    with VideoSink(path, video, synthetic=None, quality=5, sound=False) as sink:
+        for image, frame in zip(images, of_j, strict=True):
+            sink.write(image, frame.pts, frame.duration)
+    return path
 
 
 @pytest.fixture(scope="module")

@@ -251,6 +251,12 @@ consent = "E, on paper"
     x, y = right
     assert min(apart(hue_at(after, x, y), hue_of("two.png", person)) for person in (0, 1)) < 5
 
+    text = (tmp_path / "policy.toml").read_text(encoding="utf-8")
+    (tmp_path / "policy.toml").write_text(text.replace('to = "E"', 'to = "F"'), encoding="utf-8")
+    with pytest.raises(MienError, match="knows no 'F'") as error:
+        house.anonymize(image, tmp_path / "other.png", people=tmp_path / "policy.toml", extractor=ALL_FACES)
+    assert error.value.fix.startswith('to = "')
+
 
 def test_swapping_refuses_a_run_of_synthetic_people(house: House, tmp_path: Path) -> None:
     with pytest.raises(MienError, match="draws nobody by name; it cannot draw 'E'") as refused:

@@ -150,6 +150,6 @@ def test_swapping_leaves_a_face_without_landmarks_and_counts_it(house: House, tm
     )
     report = swap(run, clip, tmp_path / "out.mp4", "E", options=half, registry=house.registry)
     assert (report.faces, report.undrawn, report.frames_no_face, report.frames_partial) == (3, 3, 0, 0)
-    with pytest.raises(MienError, match=r"boxes finds 1 faces in .*hopper.jpg, but not the landmarks") as refused:
+    with pytest.raises(MienError, match=r"boxes finds 1 face in .*hopper.jpg, but not the landmarks") as refused:
         swap(run, STILL, tmp_path / "out.png", "E", options=boxes, registry=house.registry)
     assert "--extractor boxes+NAME" in refused.value.fix

@@ -19,7 +19,9 @@ from mien.auditing.frames import pair_frames
 from mien.auditing.pairs import pair_files
 from mien.auditing.unchanged import IS_UNCHANGED, unchanged_share
 from mien.contracts.face import Box, Face, RgbImage
+from mien.errors import ReportNotWrittenError
 from mien.geometry.boxes import longer_side
+from mien.media.files import fitting
 from mien.media.images import read_image, write_image
 from mien.media.video_reader import Frame, VideoSource
 from mien.media.video_writer import VideoSink
@@ -129,7 +131,7 @@ def cut_to_size(path: Path, like: VideoSource, width: int, height: int) -> Video
 def test_an_output_that_begins_later_is_moved(tmp_path: Path) -> None:
     source = DATA / "clips" / "target_E_4s_silent.mp4"
     later = cut(source, tmp_path / "later.mp4", slice(0, 90), lambda frame: None if frame.index < 6 else frame.image)
-    (pair,), _ = pair_files(source, later)
+    (pair,) = pair_files(source, later).pairs
     frames = pair_frames(pair)
     # The clip stays nearly still: where moving it makes no visible difference, it stays as it is.
     moved = frames.original_frames[0]
@@ -163,6 +165,75 @@ def test_the_files_of_folders_belong_together_by_their_names(tmp_path: Path, fin
     leaks = {Path(file.output).name: file.leaks for file in report.files}
     assert leaks == {"same.png": 0, "other.jpg": 1, "deface_anonymized.png": 1, "broken.png": 0}
     assert list(report.failures) == [str(after / "broken.png")]
+
+
+def test_files_without_an_original_are_searched_and_every_output_of_one_is_judged(
+    tmp_path: Path, finder: ExtractorSet
+) -> None:
+    before, after, image = tmp_path / "before", tmp_path / "after", read_image(FACE)
+    for folder in (before, after, tmp_path / "elsewhere"):
+        folder.mkdir()
+    shutil.copy(FACE, before / "a.png")
+    for name, shown in (("a.png", hidden(image, finder)), ("a_anonymized.png", image), ("forgotten.png", image)):
+        write_image(after / name, shown, synthetic=None)
+    write_image(after / "title.png", np.full_like(image, 90), synthetic=None)
+    shutil.copy(DATA / "clips" / "single_frame.mp4", after / "clip.mp4")
+    for name in ("raw.dng", "a.png.c2pa", "notes.txt"):
+        (after / name).write_bytes(b"x")
+    for folder in (before, after):
+        (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    report = audit(before, after, options=FAST, out=tmp_path / "report")
+    assert {Path(file.output).name: file.leaks for file in report.files} == {"a.png": 0, "a_anonymized.png": 1}
+    found = {Path(file.output).name: (file.faces, file.frames_with_faces) for file in report.without_original}
+    assert found == {"clip.mp4": (1, [0]), "forgotten.png": (1, [0]), "raw.dng": (0, []), "title.png": (0, [])}
+    assert [Path(file.output).name for file in report.unexplained] == ["clip.mp4", "forgotten.png"]
+    assert list(report.failures) == [str(after / "raw.dng")]
+    assert report.passed_over == [str(before / "linked"), str(after / "linked"), str(after / "notes.txt")]
+    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert "2 files without an original show faces" in page and "forgotten.png shows 1 face" in page
+    kept = audit(before, after, options=replace(FAST, keep=(FACE,)))
+    assert [(file.kept, file.faces) for file in kept.without_original if "forgotten" in file.output] == [(1, 0)]
+
+
+def test_an_output_belongs_to_the_original_that_it_is_named_after_best(tmp_path: Path) -> None:
+    for name in ("a.png", "a.jpg", "n" * 251 + ".png", "b.gif", "c.bmp", "c.webp"):
+        (tmp_path / "before").mkdir(exist_ok=True)
+        shutil.copy(FACE, tmp_path / "before" / name)
+    long = fitting(tmp_path / "after" / ("n" * 251 + ".png.webp"), ".webp").name
+    for name in ("a.png", "a.webp", long, "b.gif.png", "c_anonymized.jpg", "d.png"):
+        (tmp_path / "after").mkdir(exist_ok=True)
+        shutil.copy(FACE, tmp_path / "after" / name)
+    files = pair_files(tmp_path / "before", tmp_path / "after")
+    assert sorted((pair.original.path.name, pair.output.name) for pair in files.pairs) == sorted(
+        [
+            *(("a.jpg", "a.webp"), ("a.png", "a.png"), ("a.png", "a.webp"), ("b.gif", "b.gif.png")),
+            *(("c.bmp", "c_anonymized.jpg"), ("c.webp", "c_anonymized.jpg"), ("n" * 251 + ".png", long)),
+        ]
+    )
+    assert [source.path.name for source in files.without_original] == ["d.png"]
+
+
+def test_whoever_is_at_the_same_place_after_a_cut_is_somebody_else(two_in_turn: Path) -> None:
+    report = audit(two_in_turn, two_in_turn, options=replace(FAST, every=2))
+    assert (report.frames, report.verification.people) == (12, 2)
+    assert [leak.person for leak in report.leaks] == [0] * 4 + [1] * 4 + [0] * 4
+
+
+def test_a_report_appears_whole_or_not_at_all_and_is_not_lost(tmp_path: Path, small_files: None) -> None:
+    with pytest.raises(ReportNotWrittenError, match="cannot be written: File too large") as error:
+        audit(FACE, FACE, options=FAST, out=tmp_path / "new" / "report")
+    assert list(tmp_path.iterdir()) == [] and len(error.value.report.leaks) == 1
+    (tmp_path / "index.html").write_text("mine")
+    with pytest.raises(ReportNotWrittenError):
+        audit(FACE, FACE, options=FAST, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_where_nothing_can_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "report"):
+        with pytest.raises(MienError, match="is a file, not a folder to write to"):
+            audit(FACE, FACE, options=AuditOptions(extractor="none"), out=out)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ class TestABlender(WellBehaved, BlenderContract): ...
             "five points",
         ),
         ("Box(*", "Box(1e4 + left, 0, 2e4 + left, 9) or (", "test_finds_the_face_of_a_portrait", "outside"),
-        ("return faces", "return faces[:1]", "test_finds_both_faces_surest_first", "1 faces in an image of two"),
+        ("return faces", "return faces[:1]", "test_finds_both_faces_surest_first", "1 face in an image of two"),
         ("return faces", "return faces[::-1]", "test_finds_both_faces_surest_first", "surest face first"),
         ("return faces", "return faces or None", "test_finds_nothing_where_there_is_no_face", "return \\[\\]"),
         ("left = 0", "left = 0; image[:] = 0", "test_leaves_the_image_as_it_was", "changed"),

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mien.errors import MienError
-from mien.media.discovery import Source, find_sources, passed_over
+from mien.media.discovery import Source, find_sources, linked_folders, passed_over
 from mien.media.image_formats import open_image
 from mien.media.images import read_image
 from mien.media.video_reader import VideoSource
@@ -108,6 +108,17 @@ def test_the_rest_of_a_folder_is_told(tmp_path: Path) -> None:
     write(tmp_path / "d.jpg", JPEG)
     write(tmp_path / "e.m4a", b"\0\0\0\x18ftypM4A ")
     assert passed_over(tmp_path) == [*texts[:1], texts[1], texts[2], tmp_path / "e.m4a"]
+
+
+def test_links_to_folders_are_told_where_they_are_not_looked_into(tmp_path: Path) -> None:
+    image = write(tmp_path / "album" / "a.jpg", JPEG)
+    write(tmp_path / "elsewhere" / "b.jpg", JPEG)
+    (tmp_path / "album" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "album" / ".hidden").symlink_to(tmp_path / "elsewhere")
+    assert [source.path for source in find_sources([tmp_path / "album"])] == [image]
+    assert passed_over(tmp_path / "album") == linked_folders(tmp_path / "album") == [tmp_path / "album" / "more"]
+    (found,) = find_sources([tmp_path / "album" / "more"])
+    assert found.path.name == "b.jpg"
 
 
 def test_of_a_folder_pipes_and_links_to_nowhere_are_told(tmp_path: Path) -> None:

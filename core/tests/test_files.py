@@ -12,7 +12,17 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from mien.errors import MienError
-from mien.media.files import fitting, parts_folder, remove_leftovers, temporary, whole_file, whole_folder
+from mien.media.files import (
+    check_file,
+    check_folder,
+    fitting,
+    parts_folder,
+    remove_leftovers,
+    temporary,
+    whole_entries,
+    whole_file,
+    whole_folder,
+)
 
 
 @pytest.fixture
@@ -74,6 +84,59 @@ def test_a_folder_takes_its_place_when_it_is_whole(old_folder):
         assert names(old_folder) == ["weights"]
     assert names(old_folder) == ["other"]
     assert names(old_folder.parent) == ["checkpoint"]
+
+
+def test_entries_take_their_places_and_others_stay(old_folder):
+    (old_folder / "steps").mkdir()
+    (old_folder / "steps" / "1").touch()
+    with whole_entries(old_folder) as partial:
+        (partial / "weights").write_text("new")
+        (partial / "steps").mkdir()
+        (partial / "steps" / "2").touch()
+        assert (old_folder / "weights").read_text() == "old"
+    (old_folder / "other").touch()
+    with whole_entries(old_folder) as partial:
+        (partial / "more").touch()
+    assert names(old_folder) == ["more", "other", "steps", "weights"]
+    assert names(old_folder / "steps") == ["2"] and (old_folder / "weights").read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_error_leaves_no_entry_and_no_folder(old_folder, error):
+    for folder in (old_folder, old_folder / "new" / "below"):
+        with pytest.raises(error), whole_entries(folder) as partial:
+            (partial / "weights").write_text("half")
+            raise error
+    assert names(old_folder) == ["weights"] and (old_folder / "weights").read_text() == "old"
+
+
+def test_entries_replace_what_is_like_them_alone(old_folder):
+    with (
+        pytest.raises(MienError, match=r"checkpoint cannot be written: Not a directory"),
+        whole_entries(old_folder) as partial,
+    ):
+        (partial / "a").touch()
+        (partial / "weights").mkdir()
+    assert names(old_folder) == ["weights"]
+
+
+def test_where_nothing_can_be_written_is_known_before(old_folder):
+    check_folder(old_folder)
+    check_folder(old_folder / "a" / "b")
+    check_file(old_folder / "a" / "b.json")
+    check_file(old_folder / "weights")
+    for check, path in ((check_folder, old_folder / "weights"), (check_file, old_folder / "weights" / "b.json")):
+        with pytest.raises(MienError, match="weights is a file, not a folder to write to"):
+            check(path)
+    with pytest.raises(MienError, match="checkpoint is a folder, not a file to write"):
+        check_file(old_folder)
+    assert names(old_folder) == ["weights"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a file system of Linux")
+def test_a_file_system_that_takes_no_files_is_told():
+    with pytest.raises(MienError, match=r"/proc/report cannot be written"):
+        check_folder(Path("/proc/report"))
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mien import MienError
+from mien import MienError, Part
 from mien.contracts.face import RgbImage
+from mien.errors import ReportNotWrittenError
 from mien.evaluation.flicker import changes_along_flow
 from mien.evaluation.video_report import VideoEvaluation
 from mien.evaluation.videos import VideoOptions, evaluate_video
@@ -91,6 +92,32 @@ def test_blur_and_flicker_are_seen(write: Callable[[Callable[[RgbImage, int], Rg
 def test_of_some_of_the_frames_nothing_is_said_of_flicker(clip: Path) -> None:
     (face,) = evaluate_video(clip, clip, options=replace(FAST, every=6)).faces
     assert (face.frames, face.change, face.flicker) == (4, None, None)
+
+
+def test_a_cut_ends_a_face_and_a_person_is_one_in_all_shots(two_in_turn: Path) -> None:
+    evaluation = evaluate_video(two_in_turn, two_in_turn, options=FAST)
+    assert [(face.frames, face.found, face.flicker) for face in evaluation.faces] == [(16, 1, 1), (8, 1, 1)]
+    # Within a shot the faces hardly move; over a cut all of it changes.
+    assert all(face.change is not None and face.change < 5 for face in evaluation.faces)
+
+
+def test_the_part_that_a_result_was_made_of_is_compared(clip: Path, tmp_path: Path) -> None:
+    part = Part.between("0.1", "0.4")
+    video = VideoSource(clip).within(part)
+    with VideoSink(tmp_path / "part.mp4", video, synthetic=None, quality=5, sound=False) as sink:
+        for frame in video.frames():
+            sink.write(frame.image, frame.pts, frame.duration)
+    (face,) = evaluate_video(clip, tmp_path / "part.mp4", options=replace(FAST, part=part, every=4)).faces
+    assert face.identity["sface"].verified_as_original == 1 and face.detail is not None and face.detail > 0.8
+
+
+def test_what_is_measured_is_written_whole_or_told(clip: Path, tmp_path: Path, small_files: None) -> None:
+    with pytest.raises(ReportNotWrittenError, match="cannot be written") as error:
+        evaluate_video(clip, clip, options=replace(FAST, every=12), out=tmp_path / "report")
+    assert list(tmp_path.iterdir()) == [] and error.value.report.faces[0].frames == 2
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MienError, match="is a file, not a folder to write to"):
+        evaluate_video(clip, clip, options=VideoOptions(extractor="none"), out=tmp_path / "file")
 
 
 def test_a_face_that_only_moves_does_not_change() -> None:

@@ -1,20 +1,33 @@
 """How what came of files is told: a row of figures, and a line for each file that a person has to look at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mien.counted import counted
+
 if TYPE_CHECKING:
-    from mien import FrameRange
+    from mien import FrameRange, MienError
     from mien.inference.report import FileReport
 
+T = TypeVar("T")
 LINES_SHOWN = 10
 NAMES_SHOWN = 5
+
+
+def made_or_kept(make: Callable[[], T]) -> "tuple[T, MienError | None]":
+    """What was found, and why it could not be written, which is to be raised when it has been shown."""
+    from mien.errors import ReportNotWrittenError
+
+    try:
+        return make(), None
+    except ReportNotWrittenError as error:
+        return error.report, error
 
 
 def row_of(figures: Mapping[str, str]) -> Table:
@@ -28,7 +41,11 @@ def row_of(figures: Mapping[str, str]) -> Table:
 
 def listed(ranges: Sequence["FrameRange"]) -> str:
     """The first of them, and how many there are more."""
-    more = f" and {len(ranges) - LINES_SHOWN} more stretches" if len(ranges) > LINES_SHOWN else ""
+    more = (
+        f" and {counted(len(ranges) - LINES_SHOWN, 'more stretch', 'more stretches')}"
+        if len(ranges) > LINES_SHOWN
+        else ""
+    )
     return ", ".join(str(part) for part in ranges[:LINES_SHOWN]) + more
 
 
@@ -37,7 +54,7 @@ def print_lines(heading: str, lines: Sequence[str], console: Console) -> None:
     for line in lines[:LINES_SHOWN]:
         console.print(Text.assemble((heading, "yellow"), line), soft_wrap=True)
     if len(lines) > LINES_SHOWN:
-        console.print(Text(f"… and so in {len(lines) - LINES_SHOWN} more files."))
+        console.print(Text(f"… and so in {counted(len(lines) - LINES_SHOWN, 'more file')}."))
 
 
 def print_failures(failures: Mapping[Path, str], console: Console) -> None:
@@ -56,14 +73,28 @@ def print_notes(files: Sequence["FileReport"], console: Console) -> None:
     print_lines("Not as it was: ", lines, console)
 
 
-def print_passed_over(files: Sequence[Path], console: Console) -> None:
-    """How many files of a folder were passed over, and the first of them."""
+def print_passed_over(paths: Sequence[Path], console: Console) -> None:
+    """How many files and links of a folder were passed over, and the first of them."""
+    links = [path for path in paths if path.is_dir()]
+    files = [path for path in paths if not path.is_dir()]
+    lines = []
     if files:
-        more = f" and {len(files) - NAMES_SHOWN} more" if len(files) > NAMES_SHOWN else ""
-        names = ", ".join(path.name for path in files[:NAMES_SHOWN]) + more
         what = (
             "1 file is neither an image nor a video"
             if len(files) == 1
             else (f"{len(files)} files are neither images nor videos")
         )
-        print_lines("Passed over: ", [f"{what}: {names}."], console)
+        lines.append(f"{what}: {_first([path.name for path in files])}.")
+    if links:
+        what = (
+            "1 folder is only linked to, and was"
+            if len(links) == 1
+            else (f"{len(links)} folders are only linked to, and were")
+        )
+        lines.append(f"{what} not looked into: {_first([str(path) for path in links])}.")
+    print_lines("Passed over: ", lines, console)
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more

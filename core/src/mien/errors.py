@@ -1,5 +1,9 @@
 """What is raised when the user, not the program, has to act."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 
 class MienError(Exception):
     """A problem the user can mend.
@@ -15,6 +19,23 @@ class MienError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.fix}" if self.fix else self.message
+
+
+class ReportNotWrittenError(MienError):
+    """What was found could not be written; it is not lost: `report`."""
+
+    def __init__(self, message: str, fix: str, report: Any) -> None:
+        super().__init__(message, fix)
+        self.report = report
+
+
+@contextmanager
+def not_losing(report: Any) -> Iterator[None]:
+    """Turn a MienError of the block, which writes a report, into a `ReportNotWrittenError` that holds it."""
+    try:
+        yield
+    except MienError as error:
+        raise ReportNotWrittenError(error.message, error.fix, report) from error
 
 
 class MienWarning(UserWarning):

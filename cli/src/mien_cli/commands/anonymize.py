@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mien.counted import counted
 from mien_cli.console import messages, results
 from mien_cli.drawing_options import DrawingOptions, with_drawing_options
 from mien_cli.options import HOW, End, Output, Overwrite, Source, Start
@@ -284,6 +285,10 @@ def _summary(report: "AnonymizeReport") -> Table:
     )
 
 
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
 def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
     """Whoever publishes the files has to know where nothing is to be seen, and where somebody may be."""
     written = [file for file in report.files if file.output]
@@ -300,7 +305,7 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
     print_lines(
         "Hidden in part: ",
         [
-            f"{file.output}: {file.undrawn} faces were found, but could not be drawn."
+            f"{file.output}: {counted(file.undrawn, 'face')} {_were(file.undrawn)} found, but could not be drawn."
             for file in written
             if file.undrawn
         ],
@@ -319,7 +324,8 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
     print_lines(
         "Found late: ",
         [
-            f"{file.output}: {file.leaks} faces were found only when OUTPUT was searched; their places are hidden now."
+            f"{file.output}: {counted(file.leaks, 'face')} {_were(file.leaks)} found only when OUTPUT was searched; "
+            f"{'its place is' if file.leaks == 1 else 'their places are'} hidden now."
             for file in written
             if file.leaks
         ],

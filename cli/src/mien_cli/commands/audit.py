@@ -9,7 +9,7 @@ from rich.console import Console
 from mien_cli.console import messages, results
 from mien_cli.options import Threads
 from mien_cli.progress import shown_on
-from mien_cli.reporting import listed, print_failures, print_lines, row_of
+from mien_cli.reporting import listed, made_or_kept, print_failures, print_lines, print_passed_over, row_of
 
 if TYPE_CHECKING:
     from mien import AuditReport
@@ -71,7 +71,9 @@ def audit(
 
     A face leaks if it is unchanged at its place, or if it is still recognized as the person at that place.
     All frames are searched, in both files; frames shown at the same time belong together.
-    The exit code is 3 if there are more than --max-leaks, and 1 if a file of a folder could not be audited.
+    Of folders, files belong together by name; a file of OUTPUT without an original is searched by itself.
+    The exit code is 3 if there are more leaks than --max-leaks, or a file without an original shows a face.
+    It is 1 if a file of a folder could not be audited.
 
     [bold]Examples[/bold]
 
@@ -98,26 +100,31 @@ def audit(
         threads=threads,
     )
     with shown_on(messages()) as progress:
-        report = run_audit(original, output, options=options, out=out, progress=progress)
+        report, unwritten = made_or_kept(
+            lambda: run_audit(original, output, options=options, out=out, progress=progress)
+        )
     if json:
         typer.echo(report.model_dump_json(indent=1))
     else:
         _print(report, results())
-        if out is not None:
+        if out is not None and unwritten is None:
             results().print(f"Page: {out / 'index.html'}", soft_wrap=True)
-    if len(report.leaks) > max_leaks:
+    if unwritten:
+        raise unwritten
+    if len(report.leaks) > max_leaks or report.unexplained:
         raise typer.Exit(EXIT_LEAKS)
     if report.failures:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def _print(report: "AuditReport", console: Console) -> None:
-    from mien.auditing.figures import figures_of
+    from mien.auditing.figures import figures_of, told_of
 
     console.print(
         row_of(
             {
                 "Files": f"{len(report.files)}",
+                "No original": f"{len(report.without_original)}",
                 "Frames": f"{report.frames}",
                 "Faces": f"{report.faces}",
                 "People": f"{report.verification.people}",
@@ -137,9 +144,12 @@ def _print(report: "AuditReport", console: Console) -> None:
     for title, which in (("Leaks: ", "leaking_frames"), ("Doubtful: ", "doubtful_frames")):
         print_lines(title, [_where(file, getattr(file, which)) for file in report.files
                             if getattr(file, which)], console)  # fmt: skip
+    unpaired = sorted(report.without_original, key=lambda file: not file.faces)  # those that show faces first
+    print_lines("No original: ", list(map(told_of, unpaired)), console)
     print_lines("Note: ", [*report.notes, *(f"{file.output}: {note}." for file in report.files for note in file.notes)],
                 console)  # fmt: skip
     print_lines("No output: ", report.without_output, console)
+    print_passed_over([Path(path) for path in report.passed_over], console)
     if report.failures:
         print_failures({Path(path): failure for path, failure in report.failures.items()}, console)
 

@@ -61,7 +61,11 @@ def bench(
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import BenchOptions, BenchReport
     from mien import bench as run_bench
+    from mien.media.files import check_file, whole_file
 
+    for asked in (json, page):
+        if asked:
+            check_file(asked)
     before = BenchReport.read(compare) if compare else None
     options = BenchOptions(
         frames=frames,
@@ -76,11 +80,11 @@ def bench(
     )
     with shown_on(messages()) as progress:
         report = run_bench(clip, options=options, progress=progress)
-    if json:
-        json.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    if page:
-        page.write_text(report.page(), encoding="utf-8")
     _print(report, before, results())
+    for path, text in ((json, report.model_dump_json(indent=1) + "\n"), (page, report.page())):
+        if path:
+            with whole_file(path) as partial:
+                partial.write_text(text, encoding="utf-8")
 
 
 def _print(report: "BenchReport", before: "BenchReport | None", console: Console) -> None:

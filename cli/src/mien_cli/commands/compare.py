@@ -8,6 +8,7 @@ import typer
 from mien_cli.console import messages, results
 from mien_cli.metrics_table import metrics_table
 from mien_cli.progress import shown_on
+from mien_cli.reporting import made_or_kept
 
 
 def compare(
@@ -48,17 +49,21 @@ def compare(
     from mien.evaluation.options import CompareOptions
 
     with shown_on(messages()) as progress:
-        comparison = run_compare(
-            runs,
-            on,
-            options=CompareOptions(faces, last, recognizer, tuple(trained_on or ())),
-            out=out,
-            progress=progress,
+        comparison, unwritten = made_or_kept(
+            lambda: run_compare(
+                runs,
+                on,
+                options=CompareOptions(faces, last, recognizer, tuple(trained_on or ())),
+                out=out,
+                progress=progress,
+            )
         )
     console = results()
     for person, rows in comparison.tables().items():
         console.print("People who do not exist" if person is None else f"Drawn as {person}", style="bold")
         console.print(metrics_table(rows))
         console.print()
+    if unwritten:
+        raise unwritten
     if out is not None:
         console.print(f"Page: {out / 'index.html'}", soft_wrap=True)

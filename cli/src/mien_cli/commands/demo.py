@@ -63,7 +63,11 @@ def _tell(report: "DemoReport") -> None:
     follows = face.follows | ({} if face.motion is None else {"blink": face.motion.follows.get("blink", float("nan"))})
     rows += [(f"{name.replace('_', ' ')} follows", f"r = {value:.2f}") for name, value in follows.items()]
     rows += [
-        ("anonymized", f"{report.still_match} of {report.compared} compared faces still match the person filmed"),
+        (
+            "anonymized",
+            f"{report.still_match} of {report.compared} compared faces still "
+            f"{'matches' if report.still_match == 1 else 'match'} the person filmed",
+        ),
         ("swapped", str(report.video)),
         ("anonymous", str(report.anonymous)),
         ("contact sheet", str(report.sheet)),

@@ -7,14 +7,16 @@ import typer
 from rich import box
 from rich.table import Table
 
+from mien.counted import counted
 from mien.errors import MienError
 from mien_cli.console import messages, results
 from mien_cli.metrics_table import metrics_table
 from mien_cli.progress import shown_on
-from mien_cli.reporting import print_lines
+from mien_cli.reporting import made_or_kept, print_lines
 
 if TYPE_CHECKING:
     from mien.evaluation import Evaluation
+    from mien.media.part import Part
 
 
 def evaluate(
@@ -53,6 +55,13 @@ def evaluate(
         int,
         typer.Option(metavar="N", min=1, help="With --video: compare each N-th frame; flicker is told of all alone."),
     ] = 1,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="With --video: if RESULT was made of a part of it, from when on, as it was told."
+        ),
+    ] = None,
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Until when.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Whom to invent, for a model that does.")] = 0,
     blender: Annotated[str | None, typer.Option(metavar="SPEC", help="What sets faces in; feather by default.")] = None,
     extractor: Annotated[
@@ -109,12 +118,19 @@ def evaluate(
       mien evaluate --video ben.mp4 swapped.mp4 --reference anna.jpg
     """
     if video is not None:
+        from mien.media.part import Part
+
         if run is not None or on is not None or cluster is not None:
             raise MienError(
                 "With --video there is neither a RUN nor --on or --cluster.", "mien evaluate --video ORIGINAL RESULT"
             )
-        _evaluate_video(video, extractor, recognizer, judges, expressions, references, every, out)
+        part = Part.between(start, end)
+        _evaluate_video(video, extractor, recognizer, judges, expressions, references, every, part, out)
         return
+    if start is not None or end is not None:
+        raise MienError(
+            "--start and --end are of a video.", "mien evaluate --video ORIGINAL RESULT --start TIME --end TIME"
+        )
     if run is None or on is None:
         raise MienError(
             "It is not said what to evaluate.",
@@ -127,26 +143,25 @@ def evaluate(
     from mien.workers.cluster import executor_on
 
     with shown_on(messages()) as progress, executor_on(cluster, "--cluster") as executor:
-        evaluation = run_evaluate(
-            run,
-            on,
-            options=EvaluateOptions(
-                to=to,
-                faces=faces,
-                last=last,
-                seed=seed,
-                blender=blender,
-                extractor=extractor,
-                recognizer=recognizer,
-                judges=tuple(judges or ()),
-                expressions=expressions,
-                trained_on=tuple(trained_on or ()),
-            ),
-            out=out,
-            progress=progress,
-            executor=executor,
+        options = EvaluateOptions(
+            to=to,
+            faces=faces,
+            last=last,
+            seed=seed,
+            blender=blender,
+            extractor=extractor,
+            recognizer=recognizer,
+            judges=tuple(judges or ()),
+            expressions=expressions,
+            trained_on=tuple(trained_on or ()),
         )
-    _tell(evaluation, (out or folder_of(run, on)) / "index.html")
+        evaluation, unwritten = made_or_kept(
+            lambda: run_evaluate(run, on, options=options, out=out, progress=progress, executor=executor)
+        )
+    _tell(evaluation)
+    if unwritten:
+        raise unwritten
+    results().print(f"\nPage: {(out or folder_of(run, on)) / 'index.html'}", soft_wrap=True)
 
 
 def _evaluate_video(
@@ -157,6 +172,7 @@ def _evaluate_video(
     expressions: str | None,
     references: list[Path] | None,
     every: int,
+    part: "Part",
     out: Path | None,
 ) -> None:
     from mien.evaluation.videos import VideoOptions, evaluate_video
@@ -168,14 +184,18 @@ def _evaluate_video(
         expressions=expressions,
         references=tuple(references or ()),
         every=every,
+        part=part,
     )
     with shown_on(messages()) as progress:
-        evaluation = evaluate_video(*video, options=options, out=out, progress=progress)
+        evaluation, unwritten = made_or_kept(
+            lambda: evaluate_video(*video, options=options, out=out, progress=progress)
+        )
     console = results()
     by = ", ".join(record.choice for record in evaluation.recognizers)
     expressed = f"; expressions by {evaluation.expressions.choice}" if evaluation.expressions else ""
     console.print(
-        f"{evaluation.frames} frames. Found by {evaluation.extractor}; recognized by {by}{expressed}.", soft_wrap=True
+        f"{counted(evaluation.frames, 'frame')}. Found by {evaluation.extractor}; recognized by {by}{expressed}.",
+        soft_wrap=True,
     )
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False)
     table.add_column("")
@@ -185,11 +205,13 @@ def _evaluate_video(
         table.add_row(title, *texts)
     console.print(table)
     print_lines("Note: ", evaluation.notes, console)
+    if unwritten:
+        raise unwritten
     if out is not None:
         console.print(f"Figures: {out / 'video.json'}\nPage: {out / 'index.html'}", soft_wrap=True)
 
 
-def _tell(evaluation: "Evaluation", page: Path) -> None:
+def _tell(evaluation: "Evaluation") -> None:
     from mien.evaluation.metric_table import beaten
     from mien.evaluation.page import facts_of
 
@@ -207,4 +229,3 @@ def _tell(evaluation: "Evaluation", page: Path) -> None:
         console.print(metrics_table([(metrics.name, metrics) for metrics in rows]))
         for sentence in beaten(rows[0], rows[1:]):
             console.print(sentence, soft_wrap=True)
-    console.print(f"\nPage: {page}", soft_wrap=True)

@@ -7,7 +7,7 @@ import typer
 
 from mien_cli.console import messages, results
 from mien_cli.progress import duration, shown_on
-from mien_cli.reporting import print_failures, print_lines, row_of
+from mien_cli.reporting import print_failures, print_lines, print_passed_over, row_of
 
 EXIT_SOME_FAILED = 1
 _SEARCH = "How to search"
@@ -69,9 +69,12 @@ def faces(
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import FacesOptions, MienError, find_faces, write_faces
     from mien.detection.document import as_json
+    from mien.media.files import check_file
 
     if out is not None and out.exists() and not overwrite:
         raise MienError(f"{out} would be overwritten.", "Add --overwrite, or write to another path.")
+    if out is not None:
+        check_file(out)
     options = FacesOptions(
         extractor=extractor, thorough=thorough, recognizer=recognizer, identities=identities, threads=threads
     )
@@ -81,7 +84,6 @@ def faces(
         for text in as_json(report, points=points):
             typer.echo(text, nl=False)
     else:
-        write_faces(out, report, points=points)
         console = results()
         row = {
             "Files": f"{len(report.files) - len(report.failures)}",
@@ -94,6 +96,8 @@ def faces(
         }
         console.print(row_of(row))
         print_lines("Note: ", [f"{file.path}: {note}." for file in report.files for note in file.notes], console)
+        write_faces(out, report, points=points)
+    print_passed_over(report.passed_over, messages())
     if report.failures:
         print_failures({Path(path): why for path, why in report.failures.items()}, messages())
         raise typer.Exit(EXIT_SOME_FAILED)

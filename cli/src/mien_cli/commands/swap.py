@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mien.counted import counted
 from mien_cli.blender_table import print_comparison
 from mien_cli.console import messages, results
 from mien_cli.drawing_options import DrawingOptions, with_drawing_options
@@ -196,8 +197,8 @@ def _print_partial(report: "SwapReport", console: Console) -> None:
 def _print_undrawn(report: "SwapReport", console: Console) -> None:
     """How many faces are as they were because the extractors found no landmarks on them."""
     lines = [
-        f"{file.output}: {file.undrawn} faces were found without the landmarks to draw them, and stay as they were. "
-        "Add an extractor that measures them: --extractor A+B."
+        f"{file.output}: {counted(file.undrawn, 'face')} found without the landmarks to be drawn by; nothing was "
+        "changed there. Add an extractor that measures them: --extractor A+B."
         for file in report.files
         if file.undrawn
     ]

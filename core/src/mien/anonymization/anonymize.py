@@ -200,6 +200,7 @@ class _Call:
                 leak_search=leak_search,
                 source=self.source,
                 outputs=StagedOutput(self.output),
+                chosen=_chosen(self.how),
             )
             yield _Opened(opened, policy, why_none)
 
@@ -280,7 +281,16 @@ def _method(rule: Swapped | Anonymized, how: SessionOptions, opened: Session, re
     if rule.to is None:
         return Method(session, session.reference(rule.reference), rule.consent)
     session.require("known")
-    return Method(session, KnownPerson(session.run.person_index(rule.to)), rule.consent)
+    try:
+        return Method(session, KnownPerson(session.run.person_index(rule.to)), rule.consent)
+    except MienError as error:
+        raise MienError(error.message, f'to = "{session.run.people[0]}", in the policy') from error
+
+
+def _chosen(how: SessionOptions) -> tuple[str, ...]:
+    """The options by which the user has chosen how what is drawn or hidden is set in."""
+    named = (("--blender", how.blender), ("--masker", how.masker))
+    return tuple(f"{flag} {choice}" for flag, choice in named if choice)
 
 
 def _action(methods: Methods, treatment: Treatment, whom: str) -> str:

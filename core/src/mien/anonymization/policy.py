@@ -17,6 +17,7 @@ from mien.anonymization.staged_output import StagedOutput
 from mien.anonymization.treatment import Treatment
 from mien.anonymization.verification import FRAMES_CHECKED, HIDDEN_COMPARED, HIDDEN_LIMIT, LeakSearch
 from mien.contracts.face import RgbImage
+from mien.counted import counted
 from mien.errors import MienError
 from mien.evaluation.expression_judge import ExpressionJudge
 from mien.inference.jobs import Job
@@ -29,6 +30,8 @@ from mien.tracking.tracker import TrackedFace
 T = TypeVar("T")
 Missing = Literal["hide", "refuse", "keep"]
 DEFAULT_MARGIN_SECONDS = 1.0
+_MOST_HIDDEN = "--with solid"
+"""By it nothing is left of a face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,8 @@ class Policy:
     source: Path
     """What the user named as input."""
     outputs: StagedOutput
+    chosen: tuple[str, ...] = ()
+    """The options that choose how faces are set in, as `--blender poisson`, if any were given."""
 
     @property
     def verifier(self) -> Recognizer | None:
@@ -222,7 +227,7 @@ class Policy:
         if leaks:
             aside = self.outputs.reject(draft, job.output)
             still_there = MienError(
-                f"{job.output} was not written: it still shows {leaks} face{'s' if leaks > 1 else ''} that the search "
+                f"{job.output} was not written: it still shows {counted(leaks, 'face')} that the search "
                 f"had missed, also after they were hidden once. It was put in {aside}.",
                 "--search thorough, or --extractor NAME+NAME with one that finds them",
             )
@@ -230,15 +235,26 @@ class Policy:
         if check is None or not self.is_too_near(check):
             return self.outputs.accept(draft, job.output), None, ""
         aside = self.outputs.reject(draft, job.output)
-        # Another seed hides nobody in another way.
-        another = f"--seed {self.seed + 1}, another --with" if self.methods.draw_anybody else "--with solid"
+        ways = self._ways_to_hide()
+        look = f"{'or look' if ways else 'Look'} at {aside}"
+        ways.append(f"{look}, and if nobody is known there: --max-verified {check.share_verified:.2f}")
         why = MienError(
-            f"{job.output} was not written: {check.verified} of {check.faces} compared faces are still taken for the "
-            f"person who was filmed (distance down to {check.smallest_distance:.2f}; the same person below "
-            f"{check.same_person_below:g}). It was put in {aside}.",
-            f"{another}, or --max-verified {check.share_verified:.2f}",
+            f"{job.output} was not written: {check.verified} of {counted(check.faces, 'compared face')} "
+            f"{'is' if check.verified == 1 else 'are'} still taken for the person who was filmed (distance down to "
+            f"{check.smallest_distance:.2f}; the same person below {check.same_person_below:g}). "
+            f"It was put in {aside}.",
+            "; ".join(ways),
         )
         return None, aside, str(why)
+
+    def _ways_to_hide(self) -> list[str]:
+        """What else may hide faces that are still taken for the original ones."""
+        ways = [f"Leave out {' and '.join(self.chosen)}"] if self.chosen else []
+        if self.methods.draw_anybody:
+            return [*ways, f"--seed {self.seed + 1}", "another --with"]
+        # Another seed hides nobody in another way.
+        given = {f"--with {method.session.run.record.model.partition(':')[0]}" for method in self.methods.methods}
+        return ways if given == {_MOST_HIDDEN} else [*ways, _MOST_HIDDEN]
 
 
 def _so_many(people: int) -> str:

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mien.counted import counted
 from mien.errors import MienError
 from mien.inference.target import synthetic_id
 from mien.media.files import whole_file
@@ -180,7 +181,9 @@ def read_key(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         raise MienError(f"{path} cannot be read as a key: {error}.", "--new-key FILE makes one.") from error
     if len(key) != KEY_BYTES:
-        raise MienError(f"{path} is no key: it holds {len(key)} bytes, not {KEY_BYTES}.", "--new-key FILE makes one.")
+        raise MienError(
+            f"{path} is no key: it holds {counted(len(key), 'byte')}, not {KEY_BYTES}.", "--new-key FILE makes one."
+        )
     return key
 
 

@@ -19,6 +19,7 @@ from mien.anonymization.verification import (
     measured_again,
 )
 from mien.contracts.face import Box, Landmarks
+from mien.counted import counted
 from mien.errors import MienError
 from mien.inference.jobs import Job
 from mien.inference.report import AnonymizedFile, Check, FrameRange, as_ranges
@@ -168,7 +169,7 @@ def _refused(job: Job, analysis: VideoAnalysis) -> MienError | None:
 
 
 def _shortened(ranges: tuple[FrameRange, ...]) -> str:
-    more = f" and {len(ranges) - _MAX_RANGES} more ranges" if len(ranges) > _MAX_RANGES else ""
+    more = f" and {counted(len(ranges) - _MAX_RANGES, 'more range')}" if len(ranges) > _MAX_RANGES else ""
     return ", ".join(map(str, ranges[:_MAX_RANGES])) + more
 
 

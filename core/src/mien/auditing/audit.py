@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,15 +13,18 @@ from numpy.typing import NDArray
 from mien.auditing.attacks import accepted, enrolled, identified, trained
 from mien.auditing.choice import AuditPlugins, TookPart, choose_plugins
 from mien.auditing.examiner import Encoding, ExaminedFace, ExaminedImage, Examiner
-from mien.auditing.frames import pair_frames
+from mien.auditing.frames import pair_frames, sole_frames
 from mien.auditing.options import AuditOptions
 from mien.auditing.page import write_audit
-from mien.auditing.pairs import FilePair, pair_files
+from mien.auditing.pairs import FilePair, PairedFiles, pair_files
 from mien.auditing.people import PeopleFinder
-from mien.auditing.report import AuditedFile, AuditReport, JudgedFaces, Leak, LeakView, Verification
+from mien.auditing.report import AuditedFile, AuditReport, JudgedFaces, Leak, LeakView, UnpairedFile, Verification
 from mien.auditing.unchanged import IS_UNCHANGED
 from mien.auditing.views import ThinnedViews, view_of
-from mien.errors import MienError
+from mien.errors import MienError, not_losing
+from mien.media.credentials import SIDECAR_SUFFIX
+from mien.media.discovery import Source, linked_folders, passed_over
+from mien.media.files import check_folder
 from mien.media.verify import verify
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
@@ -40,32 +44,42 @@ def audit(
     """Search an output for faces that still show who was there; it may be of any tool.
 
     original, output: two images, two videos, or two folders; which files of folders belong together, `pair_files` says.
+    A file of the output's folder without an original is searched for faces, too: whoever it shows was not compared.
     A face counts as a leak if it is as it was at that place (`unchanged_share` of `IS_UNCHANGED` or more), or if the
     recognizer still takes it for the person who was at that place; both are looked at frame by frame. Frames are
     compared that are shown at the same time; an output of another size is scaled to that of the original.
     options: None: the defaults. progress, registry: as of `mien.swap`.
-    out: a folder to write audit.json, index.html and the leaks' images to, which show the faces that were to be hidden;
-    None: nothing is written.
+    out: a folder to write audit.json, index.html and the leaks' images to, which show the faces that were to be hidden,
+    all of them or none; None: nothing is written.
 
     Returns what was found. Raises MienError if a path is missing or unreadable, nothing belongs together, a plugin
-    cannot be made or fails, or `out` may not be written; for two files also if they do not fit together. Of folders,
-    such a file stands in the report.
+    cannot be made or fails, or `out` may not be written; if that turns out only when it is, a `ReportNotWrittenError`,
+    which holds the report. For two files also if they do not fit together; of folders, such a file stands in the
+    report.
     """
     options, registry, progress = options or AuditOptions(), registry or Registry(), progress or Silent()
-    pairs, without = pair_files(Path(original), Path(output))
-    auditor = Auditor.open([pair.output for pair in pairs], options, registry)
-    findings = Findings()
-    for pair in pairs:
-        try:
-            with computing_with(1):  # pairs of images are examined by several threads
-                auditor.examine(pair, findings, progress)
-        except MienError as error:
-            if len(pairs) == 1 and not Path(original).is_dir():
-                raise
-            findings.files.append(_failed(pair, error))
-    report, views = auditor.report(findings, without)
+    files = pair_files(Path(original), Path(output))
     if out is not None:
-        report = write_audit(Path(out), report, views)
+        check_folder(Path(out))
+    made = [*(pair.output for pair in files.pairs), *(source.path for source in files.without_original)]
+    auditor = Auditor.open(made, options, registry)
+    findings = Findings()
+    with computing_with(1):  # images are examined by several threads
+        for pair in files.pairs:
+            try:
+                auditor.examine(pair, findings, progress)
+            except MienError as error:
+                if not Path(original).is_dir():
+                    raise
+                findings.files.append(_failed(pair, error))
+        for source in files.without_original:
+            findings.unpaired.append(auditor.search(source, progress))
+    report, views = auditor.report(findings, files)
+    others = _passed_over(Path(original), Path(output))
+    report = report.model_copy(update={"passed_over": [str(path) for path in others]})
+    if out is not None:
+        with not_losing(report):
+            report = write_audit(Path(out), report, views)
     return report
 
 
@@ -82,6 +96,7 @@ class Findings:
     """Of each face with encodings: before, after, and its tracklet."""
     judged: list[tuple[float | None, ...]] = field(default_factory=list)
     """Of each of these, the distance by each judge."""
+    unpaired: list[UnpairedFile] = field(default_factory=list)
 
 
 class Auditor:
@@ -114,7 +129,7 @@ class Auditor:
         faces = compared = kept = 0
         listed: list[tuple[Leak, int]] = []
         for image in self._examiner.examine(frames):
-            tracklets = findings.finder.add(image.faces)
+            tracklets = findings.finder.add(image.faces, image.images.original)
             for face, tracklet in zip(image.faces, tracklets, strict=True):
                 faces += face.in_original
                 if face.original_encoding is not None and face.output_encoding is not None:
@@ -146,7 +161,37 @@ class Auditor:
         findings.files.append(file)
         return file
 
-    def report(self, findings: Findings, without: Sequence[Path] = ()) -> tuple[AuditReport, list[LeakView]]:
+    def search(self, source: Source, progress: Progress) -> UnpairedFile:
+        """Search a file of the output that has no original. One that cannot be read says so."""
+        sure = kept = doubtful = 0
+        with_faces: list[int] = []
+        try:
+            frames = sole_frames(source, self._options.every, self._options.most_frames, self._options.frames)
+            progress.start(f"{source.path.name}: searching", len(frames.frames))
+            searched = self._examiner.search(frames, encode=bool(self._kept))
+            for frame, faces in zip(frames.frames, searched, strict=True):
+                before = sure
+                for face, encoding in faces:
+                    if encoding is not None and self._is_kept(encoding):
+                        kept += 1
+                    elif face.score >= self._options.least_score:
+                        sure += 1
+                    else:
+                        doubtful += 1
+                with_faces += [frame] if sure > before else []
+                progress.advance(1, faces=sure)
+        except MienError as error:
+            return _unsearched(source, error)
+        return UnpairedFile(
+            output=str(source.path),
+            frames=len(frames.frames),
+            faces=sure,
+            kept=kept,
+            doubtful=doubtful,
+            frames_with_faces=with_faces,
+        )
+
+    def report(self, findings: Findings, files: PairedFiles) -> tuple[AuditReport, list[LeakView]]:
         """All that was found, and the leaks as they are shown."""
         people = findings.finder.people(self._recognizer)
         leaks = [leak.model_copy(update={"person": people.get(tracklet)}) for leak, tracklet in findings.leaks]
@@ -157,7 +202,8 @@ class Auditor:
             independent=self._plugins.independent,
             notes=list(self._plugins.notes),
             files=findings.files,
-            without_output=[str(path) for path in without],
+            without_output=[str(path) for path in files.without_output],
+            without_original=findings.unpaired,
             leaks=[leak for leak in leaks if self._counts(leak)],
             doubtful=[leak for leak in leaks if not self._counts(leak)],
             verification=self._verification(findings, people),
@@ -224,6 +270,14 @@ class Auditor:
         )
 
 
+def _passed_over(original: Path, output: Path) -> list[Path]:
+    """What was not looked at of two folders, but for the sidecars of what was, and what no output is made of."""
+    if not output.is_dir():
+        return []
+    of_output = [path for path in passed_over(output) if path.suffix != SIDECAR_SUFFIX]
+    return [*linked_folders(original), *of_output]
+
+
 def _stacked(encodings: Sequence[Encoding]) -> NDArray[np.float32]:
     return np.stack(encodings) if encodings else np.zeros((0, 1), np.float32)
 
@@ -232,9 +286,16 @@ def _took_part(outputs: Sequence[Path]) -> TookPart:
     """What the Content Credentials of the outputs name; nothing where there are none."""
     found: dict[str, frozenset[str]] = {}
     for path in outputs:
-        for kind, names in verify(path).took_part.items():
-            found[kind] = found.get(kind, frozenset()) | names
+        with suppress(MienError):  # what cannot be read is told when it is looked at
+            for kind, names in verify(path).took_part.items():
+                found[kind] = found.get(kind, frozenset()) | names
     return found
+
+
+def _unsearched(source: Source, error: MienError) -> UnpairedFile:
+    return UnpairedFile(
+        output=str(source.path), frames=0, faces=0, kept=0, doubtful=0, frames_with_faces=[], failure=str(error)
+    )
 
 
 def _failed(pair: FilePair, error: MienError) -> AuditedFile:

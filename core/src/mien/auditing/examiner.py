@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.auditing.frames import ImagePair, PairedFrames
+from mien.auditing.frames import ImagePair, PairedFrames, SoleFrames
 from mien.auditing.unchanged import unchanged_share
 from mien.contracts.face import Box, Face, RgbImage
 from mien.geometry.alignment import AlignmentConfig, align, can_align
@@ -71,6 +71,23 @@ class Examiner:
         """All image pairs, in order. Raises MienError if one cannot be read or a plugin fails."""
         with closing(ordered_map(self._examined, frames.images(), self._threads, 2 * self._threads)) as examined:
             yield from examined
+
+    def search(self, frames: SoleFrames, *, encode: bool) -> Iterator[list[tuple[Face, Encoding | None]]]:
+        """The faces of each image that has no original, in order; encoded, if asked for and they have landmarks.
+
+        Raises MienError if an image cannot be read or a plugin fails.
+        """
+
+        def searched(image: RgbImage) -> list[tuple[Face, Encoding | None]]:
+            with self._extractors.borrowed() as extractors:
+                faces = extractors.extract(image)
+            if not encode:
+                return [(face, None) for face in faces]
+            with self._recognizers.borrowed() as (recognizer, *_):
+                return [(face, _encoding(image, face, recognizer)) for face in faces]
+
+        with closing(ordered_map(searched, frames.images(), self._threads, 2 * self._threads)) as found:
+            yield from found
 
     def _examined(self, images: ImagePair) -> ExaminedImage:
         with self._extractors.borrowed() as extractors:

@@ -1,6 +1,7 @@
 """What an audit found, in words."""
 
-from mien.auditing.report import AuditReport, Guesses, Leak
+from mien.auditing.report import AuditReport, Guesses, Leak, UnpairedFile
+from mien.counted import counted
 
 
 def reasons_of(leak: Leak) -> str:
@@ -11,6 +12,34 @@ def reasons_of(leak: Leak) -> str:
     if leak.is_recognized and leak.distance is not None:
         told.append(f"still recognized (distance {leak.distance:.2f})")
     return "; ".join(told)
+
+
+def summary_of(report: AuditReport) -> str:
+    """The whole audit in a sentence or a few."""
+    leaks = len(report.leaks)
+    told = "No face was found that shows who was there"
+    if leaks:
+        told = f"{counted(leaks, 'face')} of the output {'shows' if leaks == 1 else 'show'} who was there"
+    frames, faces = counted(report.frames, "frame"), counted(report.faces, "face")
+    told += f": {frames}, {faces} of {counted(report.verification.people, 'person', 'people')}."
+    if report.unexplained:
+        files = counted(len(report.unexplained), "file")
+        told += f" {files} without an original {'shows' if len(report.unexplained) == 1 else 'show'} faces."
+    if report.failures:
+        told += f" {counted(len(report.failures), 'file')} could not be audited."
+    return told + (f" {len(report.doubtful)} more may be none." if report.doubtful else "")
+
+
+def told_of(file: UnpairedFile) -> str:
+    """What is to be said of a file without an original."""
+    if file.failure:
+        return f"{file.output} could not be searched."
+    found = counted(file.faces, "face") if file.faces else "no face"
+    frames = "" if file.frames == 1 or not file.faces else f" in {counted(len(file.frames_with_faces), 'frame')}"
+    doubtful = f"; {counted(file.doubtful, 'more find')} may be none" if file.doubtful else ""
+    kept = f"; {file.kept} of people to be kept" if file.kept else ""
+    them = f": there is no original to compare {'it' if file.faces == 1 else 'them'} with" if file.faces else ""
+    return f"{file.output} shows {found}{frames}{them}{kept}{doubtful}."
 
 
 def figures_of(report: AuditReport) -> list[tuple[str, str, str]]:
@@ -62,11 +91,12 @@ def _rates(report: AuditReport) -> str:
     if rates is None:
         return "not told: one person alone"
     if rates.true_accepts is None or rates.below is None:
-        return f"not told: {rates.impostor_pairs} pairs of {rates.people} people, and 1000 are needed"
+        return f"not told: {counted(rates.impostor_pairs, 'pair')} of {rates.people} people, and 1000 are needed"
     return f"{rates.true_accepts:.1%} (below {rates.below:.2f}; {rates.impostor_pairs} pairs of {rates.people} people)"
 
 
 def _shown(guesses: Guesses | None, why_none: str) -> str:
     if guesses is None:
         return f"not told: {why_none}"
-    return f"{guesses.right:.1%}, by chance {guesses.by_chance:.1%} ({guesses.faces} faces, {guesses.people} people)"
+    whose = f"{counted(guesses.faces, 'face')}, {counted(guesses.people, 'person', 'people')}"
+    return f"{guesses.right:.1%}, by chance {guesses.by_chance:.1%} ({whose})"

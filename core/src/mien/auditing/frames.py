@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from mien.auditing.pairs import FilePair
 from mien.contracts.face import RgbImage
+from mien.counted import counted
 from mien.errors import MienError
 from mien.geometry.pixel_shape import in_square_pixels, size_in_square_pixels
 from mien.media.animation import open_video
+from mien.media.discovery import Source
 from mien.media.images import read_image
 from mien.media.part import WHOLE, Part
 from mien.media.video_reader import Frame, VideoSource
@@ -73,6 +75,37 @@ class PairedFrames:
             yield ImagePair(number, seconds, original, _fitted(output, original, self.pair))
 
 
+@dataclass(frozen=True, slots=True)
+class SoleFrames:
+    """The frames of an output without an original."""
+
+    source: Source
+    frames: Sequence[int]
+    """Numbers of frames, ascending."""
+    video: VideoSource | None
+    """None for an image."""
+
+    def images(self) -> Iterator[RgbImage]:
+        """Each of them, uint8 (H, W, 3) in square pixels, in order. Raises MienError if one cannot be read."""
+        if self.video is None:
+            yield read_image(self.source.path)
+        else:
+            yield from _frames_at(self.video, self.frames)
+
+
+def sole_frames(source: Source, every: int = 1, most: int | None = None, also: Collection[int] = ()) -> SoleFrames:
+    """What is searched of an output without an original. every, most, also: as of `pair_frames`.
+
+    Raises MienError if it cannot be read.
+    """
+    if source.kind == "unreadable":
+        raise MienError(f"{source.path} cannot be audited: {source.reason}.", f"ls -l {source.path}")
+    if source.kind == "image":
+        return SoleFrames(source, [0], None)
+    video = open_video(source.path)
+    return SoleFrames(source, _chosen(len(video.frame_times()), every, most, also), video)
+
+
 def pair_frames(
     pair: FilePair, every: int = 1, most: int | None = None, also: Collection[int] = (), part: Part = WHOLE
 ) -> PairedFrames:
@@ -99,18 +132,26 @@ def pair_frames(
             f"the output was scaled from {output.width}×{output.height} to {original.width}×{original.height} px"
         )
     if len(times) != len(of_output):
-        notes.append(f"the output has {len(of_output)} frames, the original {len(times)}: compared by their times")
+        notes.append(
+            f"the output has {counted(len(of_output), 'frame')}, the original {len(times)}: compared by their times"
+        )
     same_count = len(times) == len(of_output)
     nearest = [index if same_count else _nearest(times, second) for index, second in enumerate(of_output)]
     if shift := _shift(original, output, nearest):
         when = "later" if shift > 0 else "earlier"
-        notes.append(f"the output shows what the original shows {abs(shift)} frames {when}: compared with those")
-    chosen = list(range(0, len(of_output), every))
-    if most is not None:
-        chosen = [chosen[index] for index in spread_indices(len(chosen), most)]
-    chosen = sorted({*chosen, *(index for index in also if 0 <= index < len(of_output))})
+        notes.append(
+            f"the output shows what the original shows {counted(abs(shift), 'frame')} {when}: compared with those"
+        )
+    chosen = _chosen(len(of_output), every, most, also)
     matched = [int(np.clip(nearest[index] + shift, 0, len(times) - 1)) for index in chosen]
     return PairedFrames(pair, chosen, matched, notes, [of_output[index] for index in chosen], (original, output))
+
+
+def _chosen(count: int, every: int, most: int | None, also: Collection[int]) -> list[int]:
+    chosen = list(range(0, count, every))
+    if most is not None:
+        chosen = [chosen[index] for index in spread_indices(len(chosen), most)]
+    return sorted({*chosen, *(index for index in also if 0 <= index < count)})
 
 
 def _size(video: VideoSource) -> tuple[int, int]:

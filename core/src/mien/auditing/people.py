@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.auditing.examiner import Encoding, ExaminedFace
+from mien.contracts.face import RgbImage
 from mien.geometry.boxes import is_same_face, overlap
 from mien.spread import spread_indices
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.reidentification import MOST_COMPARED, joined_by_encodings, seen_in
+from mien.tracking.shots import frame_signature, is_cut
 
 
 class PeopleFinder:
@@ -19,15 +21,23 @@ class PeopleFinder:
     def __init__(self) -> None:
         self._images: list[list[int]] = []
         self._before: list[tuple[int, ExaminedFace]] = []
+        self._shown: NDArray[np.int16] | None = None
         self._count = 0
         self._encodings: defaultdict[int, list[Encoding]] = defaultdict(list)
 
     def next_file(self) -> None:
         """What comes next is at no place where it was before."""
-        self._before = []
+        self._before, self._shown = [], None
 
-    def add(self, faces: Sequence[ExaminedFace]) -> list[int]:
-        """The faces of the next image; for each, the number of its tracklet."""
+    def add(self, faces: Sequence[ExaminedFace], image: RgbImage) -> list[int]:
+        """The faces of the next image; for each, the number of its tracklet, which ends where the video is cut.
+
+        image: of the original, uint8 (H, W, 3).
+        """
+        shown = frame_signature(image)
+        if self._shown is not None and is_cut(self._shown, shown):
+            self._before = []
+        self._shown = shown
         tracklets: list[int] = []
         free = list(self._before)
         for face in faces:

@@ -65,6 +65,25 @@ class AuditedFile(BaseModel):
     """Why it could not be audited."""
 
 
+class UnpairedFile(BaseModel):
+    """A file of the output that no original belongs to: nothing can be said of its faces, but that they are there."""
+
+    model_config = _CONFIG
+
+    output: str
+    frames: int
+    """Frames that were searched."""
+    faces: int
+    """Faces found in them."""
+    kept: int
+    """Faces of people who were to stay visible; not among `faces`."""
+    doubtful: int
+    """Finds of which the extractor is not sure enough; not among `faces`."""
+    frames_with_faces: list[int]
+    failure: str = ""
+    """Why it could not be searched."""
+
+
 class Guesses(BaseModel):
     """How often an attacker guesses who it is (rank 1)."""
 
@@ -140,6 +159,10 @@ class AuditReport(BaseModel):
     files: list[AuditedFile]
     without_output: list[str]
     """Originals of the folder that have no output."""
+    without_original: list[UnpairedFile] = []
+    """Files of the output's folder that have no original."""
+    passed_over: list[str] = []
+    """Files of the output's folder that are neither images nor videos, and folders of both that are only linked to."""
     leaks: list[Leak]
     doubtful: list[Leak]
     verification: Verification
@@ -149,7 +172,7 @@ class AuditReport(BaseModel):
     @property
     def frames(self) -> int:
         """Images and frames audited."""
-        return sum(file.frames for file in self.files)
+        return sum(file.frames for file in self.files) + sum(file.frames for file in self.without_original)
 
     @property
     def faces(self) -> int:
@@ -159,7 +182,14 @@ class AuditReport(BaseModel):
     @property
     def failures(self) -> dict[str, str]:
         """Outputs that could not be audited, and why."""
-        return {file.output: file.failure for file in self.files if file.failure}
+        failed = [(file.output, file.failure) for file in self.files]
+        failed += [(file.output, file.failure) for file in self.without_original]
+        return {output: failure for output, failure in failed if failure}
+
+    @property
+    def unexplained(self) -> list[UnpairedFile]:
+        """Files that show a face and have no original: nothing says that it was hidden."""
+        return [file for file in self.without_original if file.faces]
 
 
 @dataclass(frozen=True, slots=True)

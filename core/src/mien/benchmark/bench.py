@@ -25,6 +25,7 @@ from mien.benchmark.training import measured_trainings
 from mien.contracts.blender import Blender
 from mien.contracts.face import Face, FaceCrop, RgbImage
 from mien.contracts.masker import Masker
+from mien.counted import counted
 from mien.dataset.options import PreprocessOptions
 from mien.dataset.preprocess import preprocess
 from mien.errors import MienError
@@ -174,7 +175,7 @@ class _Stages:
                 faces = [(image, of_image[0]) for image, of_image in found if of_image]
         if not faces:
             raise MienError(
-                f"{default} finds no face in the first {len(images)} frames of {self.video.path}.",
+                f"{default} finds no face in the first {counted(len(images), 'frame')} of {self.video.path}.",
                 "Give a clip that shows one from the first frame on.",
             )
         return faces

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from mien.counted import counted
 from mien.dataset.info import (
     CROPS,
     FACES,
@@ -169,7 +170,7 @@ class Dataset:
             raise MienError(f"{path} cannot be read: {error}.", self.to_remake()) from error
         if len(array) != len(self):
             raise MienError(
-                f"{path} has {len(array)} rows, but {self.path} has {len(self)} faces.",
+                f"{path} has {counted(len(array), 'row')}, but {self.path} has {counted(len(self), 'face')}.",
                 self.to_remake(),
             )
         return array

@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mien.counted import counted
 from mien.dataset.info import FACES
 from mien.dataset.plan import usable_cores
 from mien.dataset.recipe import Recipe
@@ -73,7 +74,7 @@ class Job:
             for task in left:  # a failure of everything is to be tried again, not to be remembered
                 shutil.rmtree(self.work / task.key, ignore_errors=True)
             raise MienError(
-                f"The first {measured} images all failed; the first error was: {first_failure}",
+                f"The first {counted(measured, 'image')} all failed; the first error was: {first_failure}",
                 f"mien plugins show {parse_choices(recipe.extractor)[0].name}",
             )
         return done

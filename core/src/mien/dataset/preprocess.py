@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mien.counted import counted
 from mien.dataset.format import Dataset
 from mien.dataset.info import FACES, NEXT_FACES, OLD_FACES, DatasetInfo, FeatureInfo, People, finish_swap, read_info
 from mien.dataset.job import Job
@@ -42,7 +43,7 @@ class PreprocessReport:
     up_to_date: bool
     """Whether there was nothing to do."""
     passed_over: tuple[Path, ...] = ()
-    """Files in the folders of the sources that are neither images nor videos."""
+    """Files in the folders of the sources that are neither images nor videos, and folders that are only linked to."""
 
     @property
     def read(self) -> int:
@@ -129,7 +130,7 @@ def preprocess(
         finished = Dataset.open(path)
     up_to_date = done is None and not added
     if up_to_date:
-        job.progress.say(f"{path} is up to date: {len(finished)} faces, nothing to do.")
+        job.progress.say(f"{path} is up to date: {counted(len(finished), 'face')}, nothing to do.")
     folders = [path / "raw"] if sources is None else [Path(source) for source in sources]
     others = tuple(file for folder in folders if folder.is_dir() for file in passed_over(folder))
     return PreprocessReport(finished, done or 0, time.perf_counter() - started, added, up_to_date, others)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.counted import counted
 from mien.dataset.format import Dataset
 from mien.dataset.index import known_sources
 from mien.dataset.info import FACES, FeatureInfo, array_file
@@ -67,7 +68,8 @@ def follow_sources(job: Job, recipe: Recipe, old: Dataset, sources: Sequence[Pat
     left_out = len(known.keys() - {file.name for file in files})
     if left_out:
         job.progress.say(
-            f"{left_out} of {len(known)} sources are gone or not named any more; their faces are left out."
+            f"{left_out} of {counted(len(known), 'source')} {'is' if left_out == 1 else 'are'} gone or not named any "
+            f"more; {'its' if left_out == 1 else 'their'} faces are left out."
         )
     recipe = replace(recipe, features=_still_valid(old, job))
     recognizer = _recognizer(job, recipe)

@@ -25,7 +25,7 @@ from mien.inference.jobs import failure_of
 from mien.inference.square_pixels import as_shown
 from mien.inference.video import followed
 from mien.media.animation import open_video
-from mien.media.discovery import Source, find_sources
+from mien.media.discovery import Source, find_sources, passed_over
 from mien.media.images import load_file
 from mien.media.video_reader import Frame, VideoSource
 from mien.plugins.registry import Registry
@@ -75,6 +75,7 @@ def find_faces(
         recognizer=finder.recognizer.record if finder.recognizer else None,
         same_person_below=finder.recognizer.same_person_below if finder.recognizer else None,
         seconds=time.perf_counter() - start,
+        passed_over=tuple(path for source in sources if Path(source).is_dir() for path in passed_over(Path(source))),
     )
 
 

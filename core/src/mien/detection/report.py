@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -79,6 +80,8 @@ class FacesReport:
     same_person_below: float | None
     """Two faces whose encodings are nearer than this are the same person."""
     seconds: float
+    passed_over: tuple[Path, ...] = ()
+    """Files in the folders that are neither images nor videos, and folders that are only linked to."""
 
     @property
     def frames(self) -> int:

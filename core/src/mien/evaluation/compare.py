@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from mien.dataset import Dataset
-from mien.errors import MienError
+from mien.errors import MienError, ReportNotWrittenError, not_losing
 from mien.evaluation.evaluate import evaluate, people_drawn
 from mien.evaluation.expression_judge import default_expression_judge
 from mien.evaluation.html import embedded, table_of, write_html
@@ -16,7 +17,7 @@ from mien.evaluation.options import CompareOptions, EvaluateOptions
 from mien.evaluation.page import PAGE, facts_of
 from mien.evaluation.report import Evaluation, Metrics, folder_of
 from mien.evaluation.row_selection import choose_rows, training_people
-from mien.media.files import whole_file
+from mien.media.files import check_folder, whole_entries
 from mien.plugins.registry import Registry
 from mien.plugins.run_location import RunLocation, locate_run
 from mien.progress import Progress, Silent
@@ -86,7 +87,8 @@ def compare(
 
     Returns the evaluation of each run, and tables of them.
     Raises MienError as `evaluate`; for fewer than two runs; and if the runs are not evaluated on the same faces, as
-    when one was trained on the dataset and another was not, or they held out different shares of it.
+    when one was trained on the dataset and another was not, or they held out different shares of it. If something turns
+    out not to be writable only when it is written, that is a `ReportNotWrittenError`, which holds the comparison.
     """
     if len(runs) < 2:
         raise MienError("There is nothing to compare.", f"mien compare RUN_1 RUN_2 --on {on}")
@@ -98,20 +100,32 @@ def compare(
     among = [dataset, *map(Dataset.open, options.trained_on)]
     _refuse_other_faces(paths, dataset, options, registry)
     by = RecognizerRecord.of(options.recognizer or _common_recognizer(locations, dataset, registry), registry).choice
-    evaluations = [
+    known = [
         _known(location, folder, dataset, options, by, registry, among)
-        or evaluate(
-            location.path,
-            dataset.path,
-            options=EvaluateOptions(
-                faces=options.faces, last=options.last, recognizer=by, trained_on=options.trained_on
-            ),
-            out=folder,
-            progress=progress,
-            registry=registry,
-        )
         for location, folder in zip(locations, folders, strict=True)
     ]
+    for folder in [folder for folder, one in zip(folders, known, strict=True) if one is None] + ([out] if out else []):
+        check_folder(folder)
+    evaluations: list[Evaluation] = []
+    unwritten: list[MienError] = []
+    for location, folder, already in zip(locations, folders, known, strict=True):
+        try:
+            evaluations.append(
+                already
+                or evaluate(
+                    location.path,
+                    dataset.path,
+                    options=EvaluateOptions(
+                        faces=options.faces, last=options.last, recognizer=by, trained_on=options.trained_on
+                    ),
+                    out=folder,
+                    progress=progress,
+                    registry=registry,
+                )
+            )
+        except ReportNotWrittenError as error:
+            evaluations.append(error.report)
+            unwritten.append(error)
     first = evaluations[0]
     for evaluation in evaluations[1:]:
         if evaluation.rows != first.rows:  # some were evaluated when more could be read
@@ -125,8 +139,11 @@ def compare(
     if len(set(names)) < len(names):
         names = [str(path) for path in paths]
     comparison = Comparison(dataset=first.dataset, names=names, evaluations=evaluations)
-    if out is not None:
-        _write(out, comparison, folders)
+    with not_losing(comparison):
+        if unwritten:
+            raise unwritten[0]
+        if out is not None:
+            _write(out, comparison, folders)
     return comparison
 
 
@@ -225,8 +242,14 @@ def _write(out: Path, comparison: Comparison, folders: Sequence[Path]) -> None:
         parts.append(part)
     named = zip(comparison.names, comparison.evaluations, strict=True)
     facts = [f"{name}: {evaluation.model}. {line}" for name, evaluation in named for line in facts_of(evaluation)[1:2]]
+    with whole_entries(out) as partial:
+        _write_page(partial / PAGE, comparison, facts, parts)
+        (partial / _DATA).write_text(comparison.model_dump_json(indent=1), encoding="utf-8")
+
+
+def _write_page(path: Path, comparison: Comparison, facts: Sequence[str], parts: Sequence[dict[str, Any]]) -> None:
     write_html(
-        out / PAGE,
+        path,
         title=f"{', '.join(comparison.names)} on {comparison.dataset}",
         facts=[
             facts_of(comparison.evaluations[0])[0],
@@ -237,5 +260,3 @@ def _write(out: Path, comparison: Comparison, folders: Sequence[Path]) -> None:
         images=[],
         provenance="Synthetic: faces drawn by the runs that are compared here.",
     )
-    with whole_file(out / _DATA) as partial:
-        partial.write_text(comparison.model_dump_json(indent=1), encoding="utf-8")

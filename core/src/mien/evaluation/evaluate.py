@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.target import Given
 from mien.dataset import Dataset
-from mien.errors import MienError
+from mien.errors import MienError, not_losing
 from mien.evaluation.baselines import MeanFace, ModelPredictor, NearestFace, Thumbnail, given_of
 from mien.evaluation.expression_judge import ExpressionJudge, default_expression_judge
 from mien.evaluation.formulas import expression_error, frechet_distance, mean_of_finite, mean_pairwise_distance
@@ -27,6 +27,7 @@ from mien.evaluation.row_selection import choose_rows, training_people
 from mien.evaluation.speed import faces_per_second
 from mien.evaluation.synthetic_people import SyntheticPeople
 from mien.geometry.pose import HeadAngles, angles_degrees, head_pose
+from mien.media.files import check_folder, whole_entries
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.plugins.run_location import locate_run
@@ -70,7 +71,8 @@ def evaluate(
 
     Returns the metrics of the model and of each baseline, and by what they were measured.
     Raises MienError if the run, the dataset or a plugin is missing, the dataset lacks a feature of the run, there is no
-    face to evaluate on, or no scene can be read any more.
+    face to evaluate on, no scene can be read any more, or nothing may be written; if that turns out only when it is, a
+    `ReportNotWrittenError`, which holds the evaluation.
     """
     registry = registry or Registry()
     location = locate_run(run, registry)
@@ -80,9 +82,11 @@ def evaluate(
             f"mien evaluate {run} --on {on} --out FOLDER",
         )
     folder = out or folder_of(location.folder, Path(on))
+    check_folder(folder)
     result = measure(run, on, options=options, progress=progress, registry=registry, executor=executor)
-    write_page(folder, result)
-    result.evaluation.write(folder)
+    with not_losing(result.evaluation), whole_entries(folder) as partial:
+        write_page(partial, result)
+        result.evaluation.write(partial)
     return result.evaluation
 
 

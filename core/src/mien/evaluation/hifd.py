@@ -31,7 +31,6 @@ def write_envelopes(
     """
     written = []
     for source, at in (("original", 0), ("deid", 1)):
-        (folder / source).mkdir(parents=True, exist_ok=True)
         landmarks: dict[str, object] = {}
         embeddings: list[dict[str, object]] = [{} for _ in recognizers]
         for name, pair in samples.items():

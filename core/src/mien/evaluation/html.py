@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from mien.evaluation.metric_table import Column, best, shown
 from mien.evaluation.report import Metrics
-from mien.media.files import whole_file, writing_to
+from mien.media.files import whole_file
 
 
 def table_of(title: str, named: Sequence[tuple[str, Metrics]]) -> dict[str, Any]:
@@ -60,7 +60,5 @@ def write_html(
         compares=any(isinstance(column, Column) for column in legend),
         provenance=provenance,
     )  # fmt: skip
-    with writing_to(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")

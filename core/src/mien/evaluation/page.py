@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import FaceCrop, RgbImage
+from mien.counted import counted
 from mien.evaluation.html import embedded, table_of, write_html
 from mien.evaluation.losses import training_losses
 from mien.evaluation.metric_table import beaten
@@ -75,8 +76,9 @@ def facts_of(evaluation: Evaluation) -> list[str]:
     """What was evaluated, and by what, in sentences."""
     which = "held out by training" if evaluation.held_out else "of a dataset that the run was not trained on"
     lines = [
-        f"{len(evaluation.rows)} faces of {evaluation.candidates}, {which}: {'; '.join(evaluation.source_ranges)}.",
-        f"Trained for {_counted(evaluation.step, 'step')}, {_counted(evaluation.minutes, 'minute')}"
+        f"{counted(len(evaluation.rows), 'face')} of {evaluation.candidates}, {which}: "
+        f"{'; '.join(evaluation.source_ranges)}.",
+        f"Trained for {counted(evaluation.step, 'step')}, {counted(evaluation.minutes, 'minute')}"
         + (f", with the features {evaluation.features}." if evaluation.features else "."),
         f"Set into their scenes by {evaluation.blender}; found by {evaluation.extractor}; recognized by "
         f"{evaluation.recognizer.choice}, the same person below {evaluation.same_person_below:g}"
@@ -87,16 +89,12 @@ def facts_of(evaluation: Evaluation) -> list[str]:
         )
         + (f" Expressions by {evaluation.expressions.choice}." if evaluation.expressions else ""),
         f"Drawing: {evaluation.faces_per_second:.0f} faces/s on the {evaluation.device}, "
-        f"{_counted(evaluation.threads, 'thread')}.",
+        f"{counted(evaluation.threads, 'thread')}.",
         f"Between two halves of the real faces the Fréchet distance is {_number(evaluation.frechet_floor, '.3f')}; the "
         f"mean identity distance is {_number(evaluation.diversity_of_real, '.2f')} between the training faces, and "
         f"{_number(evaluation.constancy_of_real, '.2f')} between those of one person.",
     ]
     return lines + [f"Left out, since it could not be read: {reason}" for reason in evaluation.unreadable]
-
-
-def _counted(number: float, what: str) -> str:
-    return f"{number:{'d' if isinstance(number, int) else 'g'}} {what}{'' if number == 1 else 's'}"
 
 
 def _number(value: float, form: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.counted import counted
 from mien.dataset import Dataset
 from mien.errors import MienError
 from mien.spread import spread
@@ -99,8 +100,8 @@ def _opened(record: DatasetRecord, run: TrainedRun, among: Sequence[Dataset]) ->
     if record.path is not None:
         return Dataset.open(Path(record.path))
     raise MienError(
-        f"{run.path} was trained on the dataset {record.name}, of {record.faces} faces and the digest {record.digest}, "
-        "and does not say where it lies: whom the run draws can only be measured beside it.",
+        f"{run.path} was trained on the dataset {record.name}, of {counted(record.faces, 'face')} and the digest "
+        f"{record.digest}, and does not say where it lies: whom the run draws can only be measured beside it.",
         f"mien evaluate {run.path} --on DATASET --trained-on {record.name}",
     )
 

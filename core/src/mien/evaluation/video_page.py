@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.face import RgbImage
+from mien.counted import counted
 from mien.evaluation.html import embedded, write_html
 from mien.evaluation.plots import over_time
 from mien.evaluation.video_report import VideoEvaluation
@@ -126,7 +127,9 @@ def _facts(evaluation: VideoEvaluation) -> list[str]:
     by = ", ".join(record.choice for record in evaluation.recognizers)
     expressed = f" Expressions by {evaluation.expressions.choice}." if evaluation.expressions else ""
     every = f", one of {evaluation.every}" if evaluation.every > 1 else ""
-    lines = [f"{evaluation.frames} frames{every}. Found by {evaluation.extractor}; recognized by {by}.{expressed}"]
+    lines = [
+        f"{counted(evaluation.frames, 'frame')}{every}. Found by {evaluation.extractor}; recognized by {by}.{expressed}"
+    ]
     if evaluation.references:
         lines.append(f"The person of the references: {', '.join(Path(path).name for path in evaluation.references)}.")
     return lines

@@ -85,7 +85,6 @@ class VideoEvaluation(BaseModel):
 
     def write(self, folder: Path) -> Path:
         """Write FOLDER/video.json. Raises MienError if it may not be written."""
-        folder.mkdir(parents=True, exist_ok=True)
         with whole_file(folder / FILE) as partial:
             partial.write_text(self.model_dump_json(indent=1), encoding="utf-8")
         return folder / FILE

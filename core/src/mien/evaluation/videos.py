@@ -1,39 +1,32 @@
 """Evaluating what any tool has made of a video: whose faces it shows, and whether they keep what the originals did."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.auditing.choice import recognizers_without
 from mien.auditing.frames import PairedFrames, pair_frames
 from mien.auditing.pairs import pair_files
-from mien.contracts.face import Face, Landmarks, RgbImage
-from mien.dataset.worker import sharpness
-from mien.errors import MienError
+from mien.errors import MienError, not_losing
 from mien.evaluation.expression_judge import ExpressionJudge, default_expression_judge
-from mien.evaluation.flicker import changes_along_flow
 from mien.evaluation.formulas import mean_of_finite, median_of_finite
 from mien.evaluation.hifd import write_envelopes
 from mien.evaluation.metrics import motion_metrics
-from mien.evaluation.observation import FaceLocator, Observation, Observations, gathered
-from mien.evaluation.video_page import SHOWN_FRAMES, VIEW_PX, FaceOverTime, View, write_video_page
+from mien.evaluation.observation import FaceLocator, Observations, gathered
+from mien.evaluation.seen_faces import SeenFace, seen_faces
+from mien.evaluation.video_page import FaceOverTime, write_video_page
 from mien.evaluation.video_report import FaceMetrics, IdentityMetrics, VideoEvaluation
-from mien.geometry.alignment import AlignmentConfig, align
 from mien.geometry.expression import correlations, expression
 from mien.geometry.pose import head_pose, pose_error_degrees, turn_error_degrees
-from mien.media.video_reader import Frame
+from mien.media.files import check_folder, whole_entries
+from mien.media.part import WHOLE, Part
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
-from mien.spread import spread_indices
 from mien.tracking.recognizer import Recognizer, default_recognizer
-from mien.tracking.tracker import follow
 
-_VIEW = AlignmentConfig(size=VIEW_PX, margin=0.35)
 _LEAST_SHARE = 0.05
 """A face that fewer of the frames show is not listed; nor one in fewer frames than:"""
 _LEAST_FRAMES = 3
@@ -55,26 +48,13 @@ class VideoOptions:
     """Images, one face in each, of the person whom the result is to show."""
     every: int = 1
     """Every so many frames are compared; flicker is told of all frames alone."""
+    part: Part = WHOLE
+    """Of an original that is a video, the part of which the result was made."""
 
     def __post_init__(self) -> None:
         """Check the values."""
         if self.every < 1:
             raise MienError(f"--every must be 1 or more, not {self.every}.", "--every 1")
-
-
-@dataclass
-class _SeenFace:
-    """A face of the original over the frames, and what stands at its place in the result."""
-
-    originals: list[Observation] = field(default_factory=list)
-    results: list[Observation] = field(default_factory=list)
-    detail: list[float] = field(default_factory=list)
-    """Of each frame, the result's sharpness over the original's."""
-    changes: list[list[float]] = field(default_factory=list)
-    """From each frame to the next: of the original, of the result; NaN where no frame went before."""
-    seconds: list[float] = field(default_factory=list)
-    views: list[View] = field(default_factory=list)
-    last: tuple[int, Landmarks, tuple[RgbImage, RgbImage]] | None = None
 
 
 def evaluate_video(
@@ -89,27 +69,34 @@ def evaluate_video(
     """Measure how well a result keeps what the faces of a video do, and whose faces they are; it may be of any tool.
 
     original, result: two videos, or two images. Frames are compared that are shown at the same time; a result of
-    another size is scaled to that of the original. Each face of the original is followed over the frames, and looked
-    for at its place in the result. options: None: the defaults. progress, registry: as of `mien.evaluate`.
+    another size is scaled to that of the original. Each face of the original is followed over the frames, the same
+    person in all shots, and looked for at its place in the result.
+    options: None: the defaults. progress, registry: as of `mien.evaluate`.
     out: a folder to write video.json to, index.html, a page with frames and curves, and hifd/: landmarks and encodings
-    as the package `hifd` reads them; None: nothing is written.
+    as the package `hifd` reads them; all of it or nothing. None: nothing is written.
 
     Returns the figures of each face. Raises MienError if a file is missing or unreadable, the two do not fit together,
-    a plugin cannot be made or fails, or the original shows no face.
+    a plugin cannot be made or fails, the original shows no face, or `out` may not be written; if that turns out only
+    when it is, a `ReportNotWrittenError`, which holds the figures.
     """
     options, registry, progress = options or VideoOptions(), registry or Registry(), progress or Silent()
     original, result = Path(original), Path(result)
     if original.is_dir():
         raise MienError(f"{original} is a folder.", "mien evaluate --video ORIGINAL RESULT, with two files")
-    (pair,), _ = pair_files(original, result)
-    frames = pair_frames(pair, options.every)
+    (pair,) = pair_files(original, result).pairs
+    frames = pair_frames(pair, options.every, part=options.part)
+    if out is not None:
+        check_folder(Path(out))
     judging = _Judging.open(options, registry)
-    faces = judging.seen(frames, progress)
-    least = max(_LEAST_FRAMES if len(frames.frames) > 1 else 1, _LEAST_SHARE * len(frames.frames))
-    faces = sorted((face for face in faces if len(face.originals) >= least), key=lambda face: -len(face.originals))
+    faces = judging.seen(frames, options.every, progress)
+    least = max(min(_LEAST_FRAMES, len(frames.frames)), _LEAST_SHARE * len(frames.frames))
+    faces = sorted((face for face in faces if len(face.frames) >= least), key=lambda face: -len(face.frames))
     if not faces:
         raise MienError(f"No face was found in {original}.", "Search it otherwise: --extractor NAME")
-    observed = [(gathered(face.originals), gathered(face.results)) for face in faces]
+    observed = [
+        (gathered([one.original for one in face.frames]), gathered([one.result for one in face.frames]))
+        for face in faces
+    ]
     evaluation = VideoEvaluation(
         original=str(original),
         result=str(result),
@@ -123,12 +110,13 @@ def evaluate_video(
         faces=[judging.metrics(number, face, *observed[number]) for number, face in enumerate(faces)],
     )
     if out is not None:
-        evaluation.write(Path(out))
         shown = [judging.over_time(face, *seen) for face, seen in zip(faces, observed, strict=True)]
-        write_video_page(Path(out), evaluation, shown)
         names = [record.choice for record in evaluation.recognizers]
         samples = {f"face{number}": pair for number, pair in enumerate(observed)}
-        write_envelopes(Path(out) / "hifd", evaluation.extractor, names, samples)
+        with not_losing(evaluation), whole_entries(Path(out)) as partial:
+            evaluation.write(partial)
+            write_video_page(partial, evaluation, shown)
+            write_envelopes(partial / "hifd", evaluation.extractor, names, samples)
     return evaluation
 
 
@@ -165,59 +153,25 @@ class _Judging:
             references,
         )
 
-    def seen(self, frames: PairedFrames, progress: Progress) -> list[_SeenFace]:
-        """The faces of the original, followed over the frames."""
+    def seen(self, frames: PairedFrames, every: int, progress: Progress) -> list[SeenFace]:
+        """The faces of the original, followed over the frames. every: of how many frames one is among them."""
         progress.start(f"evaluating {frames.pair.output.name}", len(frames.frames))
         locator = FaceLocator(self.extractors, self.recognizers[0], self.recognizers[1:], self.expressions)
-        kept: dict[int, tuple[RgbImage, list[Face]]] = {}
+        return seen_faces(frames, self.extractors, locator, self.recognizers[0], progress)
 
-        def found() -> Iterator[tuple[Frame, list[Face]]]:
-            for number, images in enumerate(frames.images()):
-                faces = self.extractors.extract(images.original)
-                kept[number] = images.output, faces
-                yield Frame(number, number, images.original), faces
-
-        shown_frames = set(spread_indices(len(frames.frames), SHOWN_FRAMES).tolist())
-        tracks: dict[int, _SeenFace] = {}
-        for frame, faces in follow(found()):
-            output, as_found = kept.pop(frame.index)
-            in_output = self.extractors.extract(output)
-            for face in faces:
-                if face.landmarks is None or face.interpolated:
-                    continue
-                track = tracks.setdefault(face.track, _SeenFace())
-                # Both as they are found: landmarks that are followed are averaged over frames.
-                before = locator.look_among(frame.image, as_found, face.landmarks)
-                after = locator.look_among(output, in_output, face.landmarks)
-                track.originals.append(before)
-                track.results.append(after)
-                track.detail.append(_detail(frame.image, output, face.landmarks))
-                track.seconds.append(frames.seconds[frame.index])
-                if frame.index in shown_frames:
-                    track.views.append(_view(frames.seconds[frame.index], frame.image, output, face.landmarks))
-                shown = (frame.image, output)
-                at = frames.frames[frame.index]
-                change = [float("nan")] * 2
-                if track.last and track.last[0] == at - 1:
-                    _, old, shown_before = track.last
-                    change = changes_along_flow(shown_before, shown, old, face.landmarks)
-                track.changes.append(change)
-                track.last = at, face.landmarks, shown
-            progress.advance(1, faces=len(faces))
-        return list(tracks.values())
-
-    def metrics(self, number: int, face: _SeenFace, originals: Observations, results: Observations) -> FaceMetrics:
+    def metrics(self, number: int, face: SeenFace, originals: Observations, results: Observations) -> FaceMetrics:
         """The figures of one face."""
         follows = correlations(expression(originals.landmarks), expression(results.landmarks))
         poses = head_pose(originals.landmarks), head_pose(results.landmarks)
-        changed = np.array(face.changes)[np.isfinite(face.changes).all(1)]
+        changes_of_frames = np.array([one.change for one in face.frames])
+        changed = changes_of_frames[np.isfinite(changes_of_frames).all(1)]
         changes = changed.mean(0) if len(changed) else None
         encodings = zip(
             (originals.encodings, *originals.by_judges), (results.encodings, *results.by_judges), strict=True
         )
         return FaceMetrics(
             face=number,
-            frames=len(face.originals),
+            frames=len(face.frames),
             found=float(results.found.mean()),
             identity={
                 recognizer.record.choice: _identity(recognizer, reference, before, after)
@@ -229,12 +183,12 @@ class _Judging:
             motion=motion_metrics(self.expressions, originals.weights, results.weights) if self.expressions else None,
             pose_degrees=_finite(mean_of_finite(pose_error_degrees(*poses))),
             turn_degrees=_finite(mean_of_finite(turn_error_degrees(*poses))),
-            detail=_finite(median_of_finite(face.detail)),
+            detail=_finite(median_of_finite([one.detail for one in face.frames])),
             change=None if changes is None else float(changes[0]),
             flicker=None if changes is None or changes[0] == 0 else float(changes[1] / changes[0]),
         )
 
-    def over_time(self, face: _SeenFace, originals: Observations, results: Observations) -> FaceOverTime:
+    def over_time(self, face: SeenFace, originals: Observations, results: Observations) -> FaceOverTime:
         """What the page shows of one face."""
         first, second = expression(originals.landmarks), expression(results.landmarks)
         curves = {
@@ -245,10 +199,11 @@ class _Judging:
         if self.expressions:
             before, after = (self.expressions.motion(seen.weights) for seen in (originals, results))
             curves |= {"lids closed": (before.blink, after.blink), "jaw open": (before.jaw, after.jaw)}
-        changes = np.array(face.changes, np.float64)
+        changes = np.array([one.change for one in face.frames], np.float64)
         if np.isfinite(changes).any():
             curves["change, levels"] = (changes[:, 0], changes[:, 1])
-        return FaceOverTime(face.views, np.array(face.seconds, np.float64), curves)
+        views = [one.view for one in face.frames if one.view]
+        return FaceOverTime(views, np.array([one.seconds for one in face.frames], np.float64), curves)
 
 
 def _identity(
@@ -268,23 +223,6 @@ def _identity(
         verified_as_reference=None if to_reference is None else float((to_reference < limit).mean()),
         nearer_to_reference=None if to_reference is None else float((to_reference < to_original).mean()),
     )
-
-
-def _detail(original: RgbImage, result: RgbImage, landmarks: Landmarks) -> float:
-    """Sharpness of the result inside of the face over that of the original, at the original's size; NaN: no detail."""
-    height, width = original.shape[:2]
-    low = np.clip(np.floor(landmarks.min(0)).astype(int) - 1, 0, (width, height))
-    high = np.clip(np.ceil(landmarks.max(0)).astype(int) + 2, 0, (width, height))
-    part = (slice(low[1], high[1]), slice(low[0], high[0]))
-    hull = np.zeros((height, width), np.uint8)
-    cv2.fillConvexPoly(hull, np.rint(cv2.convexHull(landmarks)).astype(np.int32), 255)
-    before, after = (sharpness(np.ascontiguousarray(image[part]), hull[part]) for image in (original, result))
-    return after / before if before > 0 else float("nan")
-
-
-def _view(seconds: float, original: RgbImage, result: RgbImage, landmarks: Landmarks) -> View:
-    before, after = (align(image, landmarks, _VIEW).image for image in (original, result))
-    return View(seconds, before, after)
 
 
 def _finite(value: float) -> float | None:

@@ -189,7 +189,7 @@ def _similarity(landmarks: Landmarks | None, points: Points, config: AlignmentCo
     except UnknownPointsError as error:
         raise MienError(
             f"The template {config.template!r} cannot place a face of which {error} are known.",
-            "--alignment template=box needs no landmarks; or choose an --extractor that finds them.",
+            "Choose an --extractor that finds them; mien preprocess can do without, by --alignment template=box.",
         ) from None
     cosine, sine = placed.right
     level = np.array([[cosine, sine], [-sine, cosine]])

@@ -189,7 +189,11 @@ class FaceGenerator:
 
     def can_draw(self, face: TrackedFace) -> bool:
         """Whether it is surely a face, and its points suffice to cut it out as the model's alignment needs it."""
-        return face.sure and can_align(face.held_steady(), self._alignment)
+        return face.sure and self.can_cut(face)
+
+    def can_cut(self, face: TrackedFace) -> bool:
+        """Whether a face's points suffice, however sure it is."""
+        return can_align(face.held_steady(), self._alignment)
 
     def drawable(self, faces: Sequence[TrackedFace]) -> list[TrackedFace]:
         """Those of the faces that can be drawn."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.contracts.face import Face, RgbImage
+from mien.counted import counted
 from mien.errors import MienError
 from mien.inference.jobs import Job, Report, failure_of
 from mien.inference.report import FileReport, as_ranges
@@ -122,8 +123,8 @@ def _nothing_to_draw(loaded: LoadedImage, session: Session) -> MienError:
     path, extractor = loaded.job.source.path, session.detector.choice
     if loaded.faces:
         return MienError(
-            f"{extractor} finds {len(loaded.faces)} faces in {path}, but not the landmarks by which one is drawn; "
-            "nothing was written.",
+            f"{extractor} finds {counted(len(loaded.faces), 'face')} in {path}, but not the landmarks by which one is "
+            "drawn; nothing was written.",
             f"--extractor {extractor}+NAME, with an extractor that measures them (mien plugins lists those installed)",
         )
     who = "The person's face was not" if session.person_filter else "No face was"

@@ -9,14 +9,14 @@ from typing import TypeVar
 
 from mien.errors import MienError
 from mien.inference.report import FileReport
-from mien.media.animation import PAGE_SUFFIXES, open_video, writable_suffixes
+from mien.media.animation import PAGE_SUFFIXES, check_animation_suffix, open_video, writable_suffixes
 from mien.media.discovery import Source, find_sources
 from mien.media.files import NothingCanBeWritten, fitting, remove_leftovers, writing_to
 from mien.media.image_formats import is_animation
-from mien.media.images import LABELLED_SUFFIXES
+from mien.media.images import LABELLED_SUFFIXES, check_image_suffix
 from mien.media.part import WHOLE, Part
 from mien.media.video_reader import VideoSource
-from mien.media.video_writer import WRITABLE_SUFFIXES
+from mien.media.video_writer import WRITABLE_SUFFIXES, check_video_suffix
 from mien.progress import Progress
 from mien.workers import Executor, TaskDone, WorkerInit, run_tasks
 
@@ -41,8 +41,8 @@ def list_jobs(source: Path, output: Path, *, overwrite: bool, done: str = "swapp
     What a process that has ended left half written where the results go is removed.
 
     Raises MienError if the source is missing or is or holds neither an image nor a video; if the output is the source,
-    lies inside of it, or is there already and may not be overwritten; if two files would become one, as `a.gif` and
-    `a.gif.png`; if a file is to become a folder or the reverse.
+    lies inside of it, or is there already and may not be overwritten; if nothing is written under its suffix; if two
+    files would become one, as `a.gif` and `a.gif.png`; if a file is to become a folder or the reverse.
     """
     jobs = _listed(source, output, overwrite, done)
     for folder in {job.output.parent for job in jobs}:
@@ -58,9 +58,19 @@ def _listed(source: Path, output: Path, overwrite: bool, done: str) -> list[Job]
         raise MienError(f"{source} cannot be {done}: {found.reason}.", "Give an image, a video or a folder of them.")
     if output.is_dir():
         raise MienError(f"{output} is a folder, {source} is a file.", f"Write to {output / source.name}.")
+    _check_suffix(found, output)
     jobs = [Job(found, output)]
     _refuse_losses(jobs, overwrite)
     return jobs
+
+
+def _check_suffix(found: Source, output: Path) -> None:
+    if found.kind == "image":
+        check_image_suffix(output, is_synthetic=True)
+    elif is_animation(found.path):
+        check_animation_suffix(output, found.path)
+    else:
+        check_video_suffix(output)
 
 
 def _jobs_of_folder(source: Path, output: Path, overwrite: bool, done: str) -> list[Job]:

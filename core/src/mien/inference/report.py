@@ -98,7 +98,7 @@ class SwapReport:
     recognizer: RecognizerRecord | None = None
     """What told people apart; None: nothing did."""
     passed_over: tuple[Path, ...] = ()
-    """Files in the folder that are neither images nor videos."""
+    """Files in the folder that are neither images nor videos, and folders that are only linked to."""
 
     @property
     def frames(self) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mien.contracts.face import FaceCrop, RgbImage
 from mien.contracts.target import Given, TargetKind
+from mien.counted import counted
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, align, can_align
 from mien.inference.detector import FaceDetector
@@ -104,11 +105,17 @@ class TargetChoice:
         """Somebody, as images show them. Raises MienError if one that has to does not, or none does."""
         faces: list[_ReferenceFace] = []
         without = unreadable = 0
+        unmeasured: MienError | None = None
         progress.start("looking at the reference", None)
         for one in images:
             found = () if one.image is None else self.detector.find(one.image)
             if one.image is None:
                 unreadable += 1
+            elif len(found) == 1 and not all(map(self.generator.can_cut, untracked(found))):
+                unmeasured = self._unmeasured(one.name)
+                if one.has_to_show_them:
+                    raise unmeasured
+                without += 1
             elif len(found) == 1 and (one.has_to_show_them or can_align(found[0], AlignmentConfig())):
                 (crop,) = self.generator.crops_of(Scene(one.image, untracked(found), None))
                 to_encode = self.run.model.sees_encodings() or can_align(found[0], AlignmentConfig())
@@ -116,29 +123,37 @@ class TargetChoice:
                 faces.append(_ReferenceFace(crop, aligned, one.has_to_show_them))
             elif one.has_to_show_them:
                 raise MienError(
-                    f"{one.name} shows {len(found) or 'no'} face{'s' if len(found) > 1 else ''}; a reference shows "
-                    "one.",
+                    f"{one.name} shows {counted(len(found), 'face') if found else 'no face'}; a reference shows one.",
                     "Give an image that shows the person's face alone, and larger: crop it if others are beside it.",
                 )
             else:
                 without += 1
             progress.advance()
         if not faces:
-            raise MienError(
+            raise unmeasured or MienError(
                 "None of the pictures of the reference shows one face alone.",
-                "Give an image that shows the person's face alone, and larger: --reference IMAGE",
+                "Give an image that shows the person's face alone, and larger.",
             )
         kept, encoding = self._whose(faces)
         if without or unreadable or not kept.all():
+            taken = int(kept.sum())
             progress.say(
-                f"Of {len(faces) + without + unreadable} pictures of the reference {kept.sum()} are taken: {without} "
-                f"show nobody or several people, {(~kept).sum()} somebody else, {unreadable} cannot be read."
+                f"Of {len(faces) + without + unreadable} pictures of the reference {taken} "
+                f"{'is' if taken == 1 else 'are'} taken: {without} show{'s' if without == 1 else ''} nobody or "
+                f"several people, {(~kept).sum()} somebody else, {unreadable} cannot be read."
             )
         crops = [face.crop for face, is_kept in zip(faces, kept, strict=True) if is_kept]
         given = Given(torch.from_numpy(encoding), self.generator.batch_of(crops))
         progress.start("preparing the reference", None)
         self.run.model.prepare(given, progress.advance)
         return given
+
+    def _unmeasured(self, name: str) -> MienError:
+        extractor = self.detector.choice
+        return MienError(
+            f"{extractor} finds the face in {name}, but not the landmarks by which {self.run.path} draws one.",
+            f"--extractor {extractor}+NAME, with an extractor that measures them (mien plugins lists those installed)",
+        )
 
     def _whose(self, faces: Sequence[_ReferenceFace]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Which of the faces are theirs, bool (K,), and their encoding, float32 (D,); D = 0 if the model sees none."""

@@ -1,7 +1,7 @@
 """What a user's paths hold: which files are images, which are videos, which look like either and are neither."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -147,7 +147,7 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
       but a pipe or a device: `passed_over` tells which.
 
     A file that is named itself is never passed over: it is "unreadable" then. Links to files are followed, links to
-    folders only if they are named themselves.
+    folders only if they are named themselves: `passed_over` tells the others.
 
     Raises MienError for a path that is missing and a folder that may not be listed.
     """
@@ -155,7 +155,7 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
     folders: dict[str, str] = {}
     for path in paths:
         if path.is_dir():
-            found = [source for file in _files_below(path) if (source := _source(file))]
+            found = [source for file in _below(path)[0] if (source := _source(file))]
         elif path.exists():
             found = [_source(path) or Source(path, "unreadable", _why_neither(path))]
         else:
@@ -187,26 +187,40 @@ def _nothing_at(path: Path) -> MienError:
 
 
 def passed_over(folder: Path) -> list[Path]:
-    """The files in a folder and its subfolders that `find_sources` passes over, though they are not hidden, in order.
+    """What `find_sources` passes over in a folder and its subfolders, though it is not hidden, in order.
+
+    That are files, and folders that are only linked to (`linked_folders`). Raises MienError for a folder that may not
+    be listed.
+    """
+    files, links = _below(folder)
+    return sorted([*links, *(path for path in files if _source(path) is None)])
+
+
+def linked_folders(folder: Path) -> list[Path]:
+    """The links to folders in a folder and its subfolders, in order: `find_sources` does not look into them.
 
     Raises MienError for a folder that may not be listed.
     """
-    return [path for path in _files_below(folder) if _source(path) is None]
+    return _below(folder)[1]
 
 
 def _why_neither(path: Path) -> str:
     return "it is neither an image nor a video" if path.is_file() else "it is no file, but a pipe or a device"
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The files in a folder and its subfolders, and the links to folders, both in order; without what is hidden."""
+
     def refuse(error: OSError) -> None:
         raise MienError(f"{error.filename} cannot be listed: {error.strerror}.", f"ls -ld {error.filename}") from error
 
     files: list[Path] = []
+    links: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        links += [path for name in folders if (path := Path(parent, name)).is_symlink()]
         files += [Path(parent, name) for name in names if not name.startswith(".")]
-    return iter(sorted(files))
+    return sorted(files), sorted(links)
 
 
 def _source(path: Path) -> Source | None:

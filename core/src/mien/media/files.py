@@ -201,6 +201,96 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def whole_entries(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder within a folder; what is in it takes its place there when the block ends without an error.
+
+    What stands there under the same names is replaced; what has other names stays. The folder is made, and is gone
+    again if nothing was written. What a process that has ended left half written in it is removed.
+    Raises MienError as `whole_file`, and if a file stands where a folder is to be, or the reverse.
+    """
+    named, folder = folder, Path(os.path.abspath(folder))
+    made = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+    partial = folder / _hidden("entries", "partial")
+    try:
+        with _named_as(named, partial, _standing(folder)), writing_to(partial):
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(folder)
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            yield partial
+            entries = sorted(partial.iterdir())
+            for entry in entries:
+                _check_alike(entry, folder / entry.name)
+            for entry in entries:
+                _put(entry, folder / entry.name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):
+            for path in made:
+                path.rmdir()
+
+
+def check_folder(folder: Path) -> None:
+    """See, before there is anything to write, whether a folder can be written to, or made.
+
+    Raises MienError if it cannot, since a file stands there or on the way, a permission is missing or the disk is full.
+    """
+    absolute = Path(os.path.abspath(folder))
+    standing = _standing(absolute)
+    if not standing.is_dir():
+        raise MienError(f"{standing} is a file, not a folder to write to.", "Write to another folder.")
+    probe = standing / _hidden("entries", "probe")
+    try:
+        with _named_as(folder, probe, standing), writing_to(probe):
+            os.close(os.open(probe, os.O_WRONLY | os.O_CREAT, _FILE_MODE))
+    except OSError as error:  # of a file system of the system's own, as /proc
+        raise MienError(f"{folder} cannot be written: {error.strerror}.", f"ls -ld {standing}") from error
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+
+
+def check_file(path: Path) -> None:
+    """The same of a file, which may be there: whether one can be written beside it."""
+    if path.is_dir():
+        raise MienError(f"{path} is a folder, not a file to write.", f"Write to a file in it: {path / 'NAME'}")
+    check_folder(path.parent)
+
+
+@contextmanager
+def _named_as(target: Path, partial: Path, standing: Path) -> Iterator[None]:
+    """Errors about what is half written name what was to be, and what to do about it names a folder that stays."""
+    try:
+        yield
+    except MienError as error:
+        error.message = error.message.replace(str(partial), str(target))
+        if standing != partial.parent and (at := error.fix.find(str(partial.parent))) > 0:
+            error.fix = f"{error.fix[:at]}{standing}"
+        raise
+
+
+def _standing(path: Path) -> Path:
+    """The path itself, or the nearest one above that is there."""
+    return next(one for one in (path, *path.parents) if os.path.lexists(one))
+
+
+def _check_alike(entry: Path, target: Path) -> None:
+    if target.exists() and entry.is_dir() != target.is_dir():
+        number = errno.ENOTDIR if entry.is_dir() else errno.EISDIR
+        raise OSError(number, os.strerror(number), str(target))
+
+
+def _put(entry: Path, target: Path) -> None:
+    """Move what is written to its place."""
+    if entry.is_dir() and target.exists():
+        old = target.with_name(_hidden(target.name, _REPLACED))
+        _exchange(target, entry, old)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        os.replace(entry, target)
+
+
+@contextmanager
 def writing_to(path: Path) -> Iterator[None]:
     """Turn what the operating system says of a failed write into a MienError that names the path.
 

@@ -45,6 +45,15 @@ def check_quality(quality: int) -> None:
         )
 
 
+def check_video_suffix(path: Path) -> None:
+    """Raises MienError for a path as which no video is written."""
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise MienError(
+            f"{path}: videos are not written as {path.suffix or 'a file without suffix'}.",
+            f"Use one of {', '.join(WRITABLE_SUFFIXES)}.",
+        )
+
+
 class VideoSink:
     """A video file to write to, as a context manager; the file stands there when the block ends without an error.
 
@@ -83,11 +92,7 @@ class VideoSink:
         sound: bool = True,
         titles: bool = True,
     ) -> None:
-        if path.suffix.lower() not in WRITABLE_SUFFIXES:
-            raise MienError(
-                f"{path}: videos are not written as {path.suffix or 'a file without suffix'}.",
-                f"Use one of {', '.join(WRITABLE_SUFFIXES)}.",
-            )
+        check_video_suffix(path)
         check_quality(quality)
         check_encoder(encoder)
         self.path = path

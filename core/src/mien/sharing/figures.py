@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mien.contracts.plugin import without_folders
+from mien.counted import counted
 from mien.errors import MienError
 from mien.evaluation.metric_table import beaten, shown
 from mien.evaluation.page import facts_of
@@ -109,7 +110,7 @@ def _figures(evaluation: Evaluation) -> Figures:
         )
     # The first fact lists files of the user's.
     which = "held out by training" if evaluation.held_out else "of a dataset that the run was not trained on"
-    faces = f"{len(evaluation.rows)} faces of {evaluation.candidates}, {which}."
+    faces = f"{counted(len(evaluation.rows), 'face')} of {evaluation.candidates}, {which}."
     return Figures(
         dataset=evaluation.dataset,
         weights=evaluation.weights,

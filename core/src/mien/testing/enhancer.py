@@ -13,6 +13,7 @@ from mien.contracts.enhancer import Enhancer
 from mien.contracts.face import Landmarks
 from mien.contracts.model import Batch, Generated
 from mien.contracts.plugin import PluginConfig
+from mien.counted import counted
 from mien.geometry.alignment import align
 from mien.plugins.registry import Registry
 from mien.testing.images import portraits
@@ -37,7 +38,7 @@ class EnhancerContract(PluginContract):
         images, batch = _drawn(), _batch()
         chosen = torch.arange(count)
         enhanced = _enhanced(self.create(), images[chosen], batch.rows(chosen))
-        assert len(enhanced.images) == count, f"enhance() returns {len(enhanced.images)} images of {count}."
+        assert len(enhanced.images) == count, f"enhance() returns {counted(len(enhanced.images), 'image')} of {count}."
 
     @pytest.mark.parametrize("side", [16, 64, 256])
     def test_drawn_faces_of_any_size_will_do(self, side: int) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Box, Face, Landmarks, RgbImage
 from mien.contracts.plugin import PluginConfig
+from mien.counted import counted
 from mien.geometry.alignment import LEFT_EYE, RIGHT_EYE
 from mien.geometry.boxes import is_same_face
 from mien.plugins.registry import Registry
@@ -45,7 +46,7 @@ class ExtractorContract(PluginContract):
         extractor = self.finder()
         for portrait in portraits():
             faces = _checked(extractor.extract(portrait.image), portrait.image)
-            assert len(faces) == 1, f"extract() finds {len(faces)} faces in a portrait of one."
+            assert len(faces) == 1, f"extract() finds {counted(len(faces), 'face')} in a portrait of one."
             _assert_holds(faces[0].box, portrait.landmarks)
 
     def test_landmarks_are_in_ibug_order(self) -> None:
@@ -122,7 +123,7 @@ class ExtractorContract(PluginContract):
         left, right = portraits()
         image = side_by_side(left.image, right.image)
         faces = _checked(self.finder().extract(image), image)
-        assert len(faces) == 2, f"extract() finds {len(faces)} faces in an image of two."
+        assert len(faces) == 2, f"extract() finds {counted(len(faces), 'face')} in an image of two."
         scores = [face.score for face in faces]
         assert scores == sorted(scores, reverse=True), f"Return the surest face first; the scores are {scores}."
         first, second = sorted(faces, key=lambda face: face.box.left)
@@ -145,7 +146,7 @@ class ExtractorContract(PluginContract):
         gray = portrait.image.mean(2).astype(np.uint8)
         image = np.repeat(gray[..., None], 3, axis=2)
         faces = _checked(self.finder().extract(image), image)
-        assert len(faces) == 1, f"extract() finds {len(faces)} faces in a gray portrait."
+        assert len(faces) == 1, f"extract() finds {counted(len(faces), 'face')} in a gray portrait."
         _assert_holds(faces[0].box, portrait.landmarks)
 
     def test_leaves_the_image_as_it_was(self) -> None:
@@ -275,7 +276,9 @@ def _between_eyes(landmarks: Landmarks) -> float:
 
 
 def _assert_same(faces: list[Face], expected: list[Face], when: str) -> None:
-    assert len(faces) == len(expected), f"extract() finds {len(faces)} faces instead of {len(expected)} {when}."
+    assert len(faces) == len(expected), (
+        f"extract() finds {counted(len(faces), 'face')} instead of {len(expected)} {when}."
+    )
     for face, wanted in zip(faces, expected, strict=True):
         same = face.box == wanted.box and face.score == wanted.score and _equal(face.landmarks, wanted.landmarks)
         same = same and face.points.keys() == wanted.points.keys()

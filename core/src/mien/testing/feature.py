@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mien.contracts.face import FaceCrop
 from mien.contracts.feature import Feature
 from mien.contracts.plugin import PluginConfig
+from mien.counted import counted
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, align
 from mien.plugins.registry import Registry
@@ -49,7 +50,7 @@ class FeatureContract(PluginContract):
         """What the core finds by name has to lie where the names say."""
         names, values = self.create().value_names, math.prod(self.create().shape)
         assert isinstance(names, tuple) and len(names) in (0, values), (
-            f"value_names has {len(names)} names for {values} values: one for each, in order, or ()."
+            f"value_names has {counted(len(names), 'name')} for {values} values: one for each, in order, or ()."
         )
         assert len(set(names)) == len(names), "Two of value_names are the same."
 
@@ -184,7 +185,9 @@ class FeatureContract(PluginContract):
     def _checked(self, feature: Feature, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
         values = feature.compute(crops)
         wanted = (len(crops), *feature.shape)
-        assert values.shape == wanted, f"compute() returns {values.shape} for {len(crops)} faces instead of {wanted}."
+        assert values.shape == wanted, (
+            f"compute() returns {values.shape} for {counted(len(crops), 'face')} instead of {wanted}."
+        )
         assert values.dtype == np.float32, f"compute() returns {values.dtype}: make it float32."
         assert np.isfinite(values).all(), "compute() returns values that are not finite."
         return values

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mien.contracts.face import Box, Face, FaceCrop
 from mien.contracts.masker import Masker
 from mien.contracts.plugin import PluginConfig
+from mien.counted import counted
 from mien.geometry.alignment import AlignmentConfig, align, recut
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
@@ -158,7 +159,7 @@ class MaskerContract(PluginContract):
 def _checked(masker: Masker, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
     masks = masker.mask(crops)
     wanted = (len(crops), crops[0].size, crops[0].size)
-    assert masks.shape == wanted, f"mask() returns {masks.shape} for {len(crops)} crops instead of {wanted}."
+    assert masks.shape == wanted, f"mask() returns {masks.shape} for {counted(len(crops), 'crop')} instead of {wanted}."
     assert masks.dtype == np.uint8, f"mask() returns {masks.dtype}: make it uint8, 255 is face."
     return masks
 

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mien.contracts.model import Batch, Model, Sampling
+from mien.counted import counted
 from mien.errors import MienError
 from mien.plugins.guard import guarded_losses
 
@@ -224,10 +225,10 @@ class Iteration:
         why = str(error).splitlines()[0]
         fix = f"mien plugins show {self._choice}   (which lists model.size, model.batch_size and its like, for --set)"
         if self._accelerator.num_processes > 1:  # the others wait for its gradients of the whole batch
-            raise MienError(f"The device's memory does not suffice for a batch of {faces} faces: {why}", fix)
+            raise MienError(f"The device's memory does not suffice for a batch of {counted(faces, 'face')}: {why}", fix)
         if self._parts > faces // 2:
             raise MienError(
-                f"The device's memory does not suffice for {-(-2 * faces // self._parts)} faces: {why}", fix
+                f"The device's memory does not suffice for {counted(-(-2 * faces // self._parts), 'face')}: {why}", fix
             )
         self._say(
             f"The device's memory does not suffice for {faces} faces at once. From here on each batch is computed in "

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mien.contracts.model import Batch, Model, Stage
+from mien.counted import counted
 from mien.errors import MienError
 from mien.plugins.guard import guarded_losses
 from mien.progress import Progress
@@ -141,7 +142,7 @@ class Loop:
         why = "the last stage is done" if self._stages else "it is fitted"
         while stage is not None:
             if options.steps is not None and self._at.step >= options.steps:
-                why = f"{options.steps} steps are done"
+                why = f"{counted(options.steps, 'step')} {'is' if options.steps == 1 else 'are'} done"
                 break
             began_step = time.monotonic()
             try:

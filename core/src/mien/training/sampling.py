@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mien.contracts.model import Sampling
+from mien.counted import counted
 from mien.errors import MienError
 
 _BINS = 8
@@ -83,7 +84,8 @@ class StepSampler:
     def __init__(self, sampling: Sampling, rows: Sequence[NDArray[np.int64]], batch_size: int, *key: int) -> None:
         if sampling == "pairs" and batch_size % 2:
             raise MienError(
-                f"A batch of {batch_size} faces is not made of pairs.", f"--set model.batch_size={batch_size + 1}"
+                f"A batch of {counted(batch_size, 'face')} is not made of pairs.",
+                f"--set model.batch_size={batch_size + 1}",
             )
         self._sampling, self._batch_size, self._key = sampling, batch_size, key
         self._rows = [of_person for of_person in rows if len(of_person)]

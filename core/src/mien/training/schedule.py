@@ -3,6 +3,7 @@
 import math
 
 from mien.contracts.model import Stage
+from mien.counted import counted
 from mien.errors import MienError
 from mien.training.options import TrainOptions
 
@@ -39,7 +40,7 @@ def with_schedule_steps(options: TrainOptions, stages: list[Stage]) -> TrainOpti
         )
     if options.warmup >= length:
         raise MienError(
-            f"A warmup of {options.warmup} steps leaves nothing of a cosine over {length}.",
+            f"A warmup of {counted(options.warmup, 'step')} leaves nothing of a cosine over {length}.",
             f"--set train.warmup={length // 10}",
         )
     return options.model_copy(update={"schedule_steps": length})

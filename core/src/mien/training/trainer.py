@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from mien.contracts.model import Batch, Model
 from mien.contracts.plugin import PluginConfig, read_config
+from mien.counted import counted
 from mien.dataset import Dataset, DatasetInfo
 from mien.errors import MienError
 from mien.layers.precision import computes_bf16
@@ -219,7 +220,8 @@ def resume(
     accelerator = _accelerator(options, run)
     if accelerator.num_processes != record.processes:
         raise MienError(
-            f"{run} was trained by {record.processes} processes, this call has {accelerator.num_processes}.",
+            f"{run} was trained by {counted(record.processes, 'process', 'processes')}, this call has "
+            f"{accelerator.num_processes}.",
             f"accelerate launch --num_processes {record.processes} -m mien_cli train --run {run} --resume",
         )
     checkpoint = checkpoints.newest(run)

@@ -154,6 +154,16 @@ def test_a_folder_and_a_clip_that_show_nobody_alone_are_refused(source: Path) ->
         Session.open(MODEL).reference([source])
 
 
+def test_a_face_without_the_landmarks_it_is_drawn_by_is_told_with_its_file(tmp_path: Path) -> None:
+    face, session = written(tmp_path / "face.png", SHOWN), Session.open(MODEL, options=SessionOptions("centerface"))
+    for source in (face, tmp_path):
+        with pytest.raises(
+            MienError, match=r"centerface finds the face in .*face\.png, but not the landmarks"
+        ) as error:
+            session.reference([source])
+        assert error.value.fix.startswith("--extractor centerface+")
+
+
 def test_an_image_that_was_named_has_to_show_them(tmp_path: Path) -> None:
     wall = written(tmp_path / "wall.png", np.full((80, 80, 3), 128, np.uint8))
     with pytest.raises(MienError, match=r"wall.png shows no face"):

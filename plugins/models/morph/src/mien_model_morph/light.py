@@ -183,7 +183,7 @@ def relight(drawn: NDArray[np.float32], scene: NDArray[np.float32], parts: Parts
     our_field, small_field = ours.field(COARSE_PX), theirs.field(COARSE_PX)
     stronger = _mean_lightness(small_field, skin) / _mean_lightness(our_field, skin)
     contrast, narrow = _contrast((ours, small), (theirs, scene), parts, max(stronger, 1.0), side)
-    brows = np.asarray(cv2.resize(parts.brows, (side, side), interpolation=cv2.INTER_LINEAR))
+    brows = cast(NDArray[np.float32], cv2.resize(parts.brows, (side, side), interpolation=cv2.INTER_LINEAR))
     paler = np.minimum(contrast, np.float32(1))
     colored = np.sqrt(paler) + brows * (paler - np.sqrt(paler))  # gray between pale hairs would be a veil
     colored *= np.float32(min(abs(theirs.chroma) / max(abs(ours.chroma), 1e-3), 1.0))
@@ -198,7 +198,7 @@ def relight(drawn: NDArray[np.float32], scene: NDArray[np.float32], parts: Parts
     room = np.maximum(np.float32(_IF_LIGHTER) * lightness, 0) + np.float32(_MORE_COLOR)
     most = cv2.add(np.abs(off), cv2.cvtColor(room, cv2.COLOR_GRAY2RGB))
     lit = cast(NDArray[np.float32], cv2.min(cv2.max(lit, -most), most))
-    cv2.insertChannel(_narrowed(lightness, brows, narrow), lit, 0)
+    cv2.insertChannel(_narrowed(cast(NDArray[np.float32], lightness), brows, narrow), lit, 0)
     lit = cast(NDArray[np.float32], cv2.multiply(lit, cv2.merge([contrast, colored, colored])))
     lit += _as_red(coarse(lit), parts.lips, scene - small_field, parts.scene_lips, side)
     lit += field
