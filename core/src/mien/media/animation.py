@@ -46,6 +46,20 @@ def writable_suffixes(path: Path) -> tuple[str, ...]:
     return PAGE_SUFFIXES if is_paged(path) else ANIMATION_SUFFIXES
 
 
+def check_animation_suffix(path: Path, like: Path) -> None:
+    """Raises MienError for a path as which an animated image, or one of pages, is not written. like: which one."""
+    _check_suffix(path, writable_suffixes(like))
+
+
+def _check_suffix(path: Path, writable: tuple[str, ...]) -> None:
+    if path.suffix.lower() not in writable:
+        what = "pages" if writable == PAGE_SUFFIXES else "animations"
+        raise MienError(
+            f"{path}: {what} are not written as {path.suffix or 'a file without suffix'}.",
+            f"Use one of {', '.join(writable)}.",
+        )
+
+
 class AnimationSource(VideoSource):
     """An animated image to read from, as a video of it; pages are shown for a tenth of a second each. Its parts are
     those of `VideoSource`.
@@ -125,12 +139,7 @@ class AnimationSink(VideoSink):
 
     def __init__(self, path: Path, like: AnimationSource, *, synthetic: Provenance | None) -> None:
         self._writable = PAGE_SUFFIXES if like.is_paged else ANIMATION_SUFFIXES
-        if path.suffix.lower() not in self._writable:
-            raise MienError(
-                f"{path}: {'pages' if like.is_paged else 'animations'} are not written as "
-                f"{path.suffix or 'a file without suffix'}.",
-                f"Use one of {', '.join(self._writable)}.",
-            )
+        _check_suffix(path, self._writable)
         self.path, self.notes = path, like.notes
         self._animation, self._synthetic = like, synthetic
         self._images: list[Image.Image] = []

@@ -140,6 +140,17 @@ def lost_in(file: LoadedFile, path: Path) -> tuple[str, ...]:
     return (*file.notes, *filter(None, notes))
 
 
+def check_image_suffix(path: Path, *, is_synthetic: bool) -> None:
+    """Raises MienError for a path as which no image is written, or no synthetic one."""
+    suffix, fitting = path.suffix.lower(), LABELLED_SUFFIXES if is_synthetic else WRITABLE_SUFFIXES
+    if suffix in fitting:
+        return
+    what = f"images are not written as {path.suffix or 'a file without suffix'}"
+    if suffix in WRITABLE_SUFFIXES:
+        what = f"a {path.suffix} has no place to say that it is synthetic"
+    raise MienError(f"{path}: {what}.", f"Use one of {', '.join(fitting)}.")
+
+
 def write_image(
     path: Path,
     image: RgbImage,
@@ -160,17 +171,8 @@ def write_image(
     side of more than 65500 (JPEG) or 16383 px (WebP), for a full disk or a missing permission; and if it cannot be
     signed.
     """
-    written_as = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
-    if written_as is None:
-        raise MienError(
-            f"{path}: images are not written as {path.suffix or 'a file without suffix'}.",
-            f"Use one of {', '.join(WRITABLE_SUFFIXES)}.",
-        )
-    if synthetic and path.suffix.lower() not in LABELLED_SUFFIXES:
-        raise MienError(
-            f"{path}: a {path.suffix} has no place to say that it is synthetic.",
-            f"Use one of {', '.join(LABELLED_SUFFIXES)}.",
-        )
+    check_image_suffix(path, is_synthetic=synthetic is not None)
+    written_as = _FORMAT_OF_SUFFIX[path.suffix.lower()]
     options = save_options(written_as, synthetic)
     if exif and written_as == "TIFF":
         options["tiffinfo"] = _with_tags(exif, options.get("tiffinfo", {}))

@@ -45,6 +45,15 @@ def check_quality(quality: int) -> None:
         )
 
 
+def check_video_suffix(path: Path) -> None:
+    """Raises MienError for a path as which no video is written."""
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise MienError(
+            f"{path}: videos are not written as {path.suffix or 'a file without suffix'}.",
+            f"Use one of {', '.join(WRITABLE_SUFFIXES)}.",
+        )
+
+
 class VideoSink:
     """A video file to write to, as a context manager; the file stands there when the block ends without an error.
 
@@ -83,11 +92,7 @@ class VideoSink:
         sound: bool = True,
         titles: bool = True,
     ) -> None:
-        if path.suffix.lower() not in WRITABLE_SUFFIXES:
-            raise MienError(
-                f"{path}: videos are not written as {path.suffix or 'a file without suffix'}.",
-                f"Use one of {', '.join(WRITABLE_SUFFIXES)}.",
-            )
+        check_video_suffix(path)
         check_quality(quality)
         check_encoder(encoder)
         self.path = path
@@ -298,3 +303,13 @@ class VideoSink:
                 return
             self._write_packet(packet)
             self._next_packet = next(self._rest, None)
+
+
+class _Held(Exception):
+    """The file can hold the video: what was begun of it is thrown away."""
+
+
+def check_held(sink: VideoSink) -> None:
+    """Raises MienError, before any work is done, for what a file cannot hold of its video; nothing is written."""
+    with suppress(_Held), sink:
+        raise _Held
