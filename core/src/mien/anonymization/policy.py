@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.anonymization.casting import Casting, Seen
+from mien.anonymization.file_provenance import FileProvenance
 from mien.anonymization.methods import Methods
 from mien.anonymization.people_policy import PeoplePolicy
 from mien.anonymization.pseudonyms import Pseudonyms
@@ -92,6 +93,12 @@ class AnonymizeOptions:
                 f"--max-verified must be a share from 0 to 1, not {_shown(self.max_verified)}.", "--max-verified 0"
             )
 
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The files that are read, but for those that a policy names."""
+        policy = self.people if isinstance(self.people, Path) else None
+        return (*self.keep, *self.only, *filter(None, (policy, self.key)))
+
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -137,6 +144,8 @@ class Policy:
     source: Path
     """What the user named as input."""
     outputs: StagedOutput
+    provenance: FileProvenance
+    """What the files say of their making."""
 
     @property
     def verifier(self) -> Recognizer | None:
@@ -222,7 +231,8 @@ class Policy:
             return self.outputs.accept(draft, job.output), None, ""
         aside = self.outputs.reject(draft, job.output)
         # Another seed hides nobody in another way.
-        another = f"--seed {self.seed + 1}, another --with" if self.methods.draw_anybody else "--with solid"
+        whom = "--new-key FILE" if self.options.key else f"--seed {self.seed + 1}"
+        another = f"{whom}, another --with" if self.methods.draw_anybody else "--with solid"
         why = MienError(
             f"{job.output} was not written: {check.verified} of {check.faces} compared faces are still taken for the "
             f"person who was filmed (distance down to {check.smallest_distance:.2f}; the same person below "

@@ -181,6 +181,10 @@ class AnonymizedFile(FileReport):
 
     people: int = 0
     """How many people of the file were hidden, or are drawn as somebody else."""
+    doubtful: int = 0
+    """How many of the `undrawn` ones only may be faces; the others lack the landmarks to be drawn by."""
+    found: tuple[int, ...] = ()
+    """Which of the people who were named by images are surely in it, as numbers in `AnonymizeReport.named`."""
     kept: int = 0
     """Faces that stay as they are, over all frames, since somebody said so."""
     hidden: tuple[FrameRange, ...] = ()
@@ -223,9 +227,22 @@ class AnonymizeReport(SwapReport):
     """What came of all files, and with which seed it comes again."""
 
     files: tuple[AnonymizedFile, ...]
-    seed: int
+    seed: int | None
+    """None: a key says which people are drawn, or nobody synthetic is."""
+    extractor: str = ""
+    """What searched for faces, as a plugin choice."""
+    measures: str = ""
+    """An extractor beside it, by which faces get the landmarks that the method draws by; empty if it takes part."""
+    named: tuple[Path, ...] = ()
+    """Of each person who was named by images, to be kept or treated in a way of their own, the first image."""
     not_checked: str = ""
     """Why new faces were not compared with those that were there; empty if they were."""
+
+    @property
+    def not_found(self) -> tuple[Path, ...]:
+        """Those of `named` whom no file surely shows."""
+        found = {number for file in self.files for number in file.found}
+        return tuple(image for number, image in enumerate(self.named) if number not in found)
 
     @property
     def people(self) -> int:
