@@ -151,9 +151,9 @@ def test_overwriting_takes_the_place_of_the_old_file(mirror: Mirror, tmp_path: P
 def test_a_reference_is_not_written_over(mirror: Mirror, tmp_path: Path) -> None:
     shutil.copyfile(STILL, tmp_path / "J.png")
     for reference in (tmp_path / "J.png", tmp_path):
-        with pytest.raises(MienError, match="would take the place of the file"):
+        with pytest.raises(MienError, match="would take the place of a file"):
             swap("morph", STILL, tmp_path / "J.png", reference=[reference], options=SessionOptions(overwrite=True))
-    with pytest.raises(MienError, match="would take the place of the file"):
+    with pytest.raises(MienError, match="would take the place of a file"):
         mirror.swap(STILL, tmp_path / "J.png", person=tmp_path / "J.png", overwrite=True)
     assert (tmp_path / "J.png").read_bytes() == STILL.read_bytes()
 

@@ -135,10 +135,9 @@ def _refuse_to_replace(reads: Sequence[Path], jobs: Sequence[Job]) -> None:
         if replaced is None:
             replaced = next((path for folder, path in folders.items() if resolved.is_relative_to(folder)), None)
         if replaced is not None:
-            of = "" if replaced == output else f" of {replaced}" if replaced.is_dir() else f" {replaced}"
-            raise MienError(
-                f"{output} would take the place of the file{of} that is read, too.", "Write to another path."
-            )
+            which = f"a file of {replaced}, which" if replaced.is_dir() else f"{replaced}, which"
+            which = "a file that" if replaced == output else which
+            raise MienError(f"{output} would take the place of {which} is read, too.", "Write to another path.")
 
 
 def _is_same(path: Path, output: Path) -> bool:
