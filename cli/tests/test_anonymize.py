@@ -128,6 +128,57 @@ def test_who_is_kept_is_told_and_a_key_is_made_once(mien, tmp_path):
     assert "a key is never replaced" in again.stderr and f"--key {key}" in again.stderr
 
 
+def test_a_key_is_gone_again_if_nothing_was_written(mien, run_of, tmp_path):
+    key = tmp_path / "project.key"
+    for image, more in ((FACE, ["--seed", "3"]), (NO_FACE, ["--missing", "refuse"])):
+        run = mien("anonymize", image, tmp_path / "out.png", "--with", run_of("green"), "--new-key", key, *more)
+        assert run.exit_code == 2, run.stdout
+        assert list(tmp_path.glob("project*")) == [], run.stderr
+    (tmp_path / "project.key.people").write_text("of a key that is lost")
+    run = mien("anonymize", FACE, tmp_path / "out.png", "--with", "solid", "--new-key", key)
+    assert run.exit_code == 2 and [path.name for path in tmp_path.glob("project*")] == ["project.key.people"]
+    (tmp_path / "project.key.people").unlink()
+    rejected = mien("anonymize", FACE, tmp_path / "out.png", "--with", run_of("reflection"), "--new-key", key)
+    assert rejected.exit_code == 1 and (tmp_path / "out.rejected.png").exists()
+    assert key.exists(), "somebody may look at what was rejected, and go on"
+    assert "Try:   --new-key FILE, another --with" in rejected.stdout
+
+
+def test_what_is_hidden_is_told_once_and_with_its_reason(mien, run_of, tmp_path):
+    hidden = mien("anonymize", NO_FACE, tmp_path / "a.png", "--with", "solid")
+    assert f"Hidden: {tmp_path / 'a.png'}: no face was found." in hidden.stdout
+    assert "Hidden in part" not in hidden.stdout and "Seed" not in summary(hidden)
+    boxes = ("--extractor", "centerface", "--no-check")
+    undrawn = mien("anonymize", FACE, tmp_path / "b.png", "--with", run_of("green"), *boxes)
+    told = f"{tmp_path / 'b.png'}: 1 face was found without the landmarks to be drawn by, and hidden instead."
+    assert f"Hidden in part: {told} --extractor centerface+" in undrawn.stdout
+
+
+def test_who_was_named_and_not_found_is_told(mien, tmp_path):
+    hopper = DATA / "images" / "stills" / "grace_hopper.jpg"
+    run = mien("anonymize", FACE, tmp_path / "out.png", "--with", "solid", "--keep", hopper, "--no-check")
+    assert f"Not found: nobody in any of the files is surely whom {hopper} shows." in run.stdout
+
+
+def test_credentials_that_stand_beside_a_file_are_told(mien, tmp_path):
+    out = tmp_path / "out.mkv"
+    run = mien("anonymize", DATA / "clips" / "single_frame.mp4", out, "--with", "solid", "--no-check")
+    assert f"Credentials: those of {out} stand in {out}.c2pa: move both." in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("blurr", "no run or model of that name is installed. Did you mean 'blur'?"),
+        ("morp:people=6", "Did you mean 'morph'?"),
+        ("deepfakes", "The model 'deepfakes' has to be trained before it draws."),
+    ],
+)
+def test_a_method_that_there_is_not_is_answered_with_the_nearest(mien, tmp_path, method, said):
+    run = mien("anonymize", FACE, tmp_path / "out.png", "--with", method)
+    assert run.exit_code == 2 and said in run.stderr
+
+
 def test_each_command_names_the_other_for_the_other_kind_of_run(mien, run_of, tmp_path):
     known = run_of("known")
     run = mien("anonymize", FACE, tmp_path / "out.png", "--with", known)

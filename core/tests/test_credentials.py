@@ -84,6 +84,7 @@ def test_one_bit_that_was_changed_is_noticed(name: str, tmp_path: Path) -> None:
     flip_a_bit(path, at)
     found = verify(path)
     assert found.state == "changed" and not found.is_valid
+    assert found.signed_by and found.signed_by.trust == "own key", "the key is the one that it was"
     assert all(problem.startswith("assertion.") for problem in found.problems) and found.problems
 
 
@@ -92,6 +93,25 @@ def test_credentials_that_were_changed_are_invalid(tmp_path: Path) -> None:
     write_image(path, FACE, synthetic=MADE)
     path.write_bytes(path.read_bytes().replace(b"faces drawn as E", b"faces drawn as J"))
     assert verify(path).state == "invalid"
+
+
+def test_a_signature_that_does_not_hold_is_nobody_s(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    video(path)
+    sidecar = sidecar_of(path)
+    data = sidecar.read_bytes()
+    at = data.rindex(b"\xf6X@") + 10  # within the 64 bytes of the signature
+    sidecar.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    found = verify(path)
+    assert found.state == "invalid"
+    assert found.signed_by is None or found.signed_by.trust == "self-made key"
+
+
+def test_a_certificate_to_trust_that_is_not_there_is_told(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", FACE, synthetic=MADE)
+    with pytest.raises(MienError, match=r"root\.pem cannot be read: No such file") as refused:
+        verify(tmp_path / "a.png", trust=[tmp_path / "root.pem"])
+    assert refused.value.fix == f"ls -l {tmp_path}"
 
 
 def test_an_image_saved_again_has_no_credentials(tmp_path: Path) -> None:

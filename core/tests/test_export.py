@@ -343,7 +343,8 @@ def test_an_unknown_name_is_told_the_nearest(installed: Registry, tmp_path: Path
     unknown = refusal(Session.open, "ana_e", registry=installed)
     assert "'anna_e'" in unknown.message
     assert unknown.fix == "mien runs"
-    assert "There are: anna_e." in refusal(Session.open, "somebody_else", registry=installed).message
+    told = refusal(Session.open, "somebody_else", registry=installed).message
+    assert "There are: anna_e, blocks, blur, morph, solid." in told, "with the models that need no run"
 
 
 def test_two_runs_of_one_name_are_told_apart_by_their_distributions(installed: Registry, environment) -> None:

@@ -74,6 +74,15 @@ def test_what_is_not_understood_is_named(tmp_path, text, said):
     assert refused.value.fix
 
 
+def test_what_to_write_instead_is_of_the_action_that_was_meant(tmp_path):
+    with pytest.raises(MienError) as refused:
+        read(tmp_path, SWAP.replace('consent = "a mail"\n', 'to = "b"'))
+    assert 'action = "swap"' in refused.value.fix and "consent" in refused.value.fix
+    (tmp_path / "policy.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(MienError, match=r"policy\.toml cannot be read: it is no text\."):
+        PeoplePolicy.read(tmp_path / "policy.toml")
+
+
 def test_whom_somebody_becomes_may_be_said_by_images_beside_the_file(tmp_path):
     (rule,) = read(tmp_path, f'{SWAP}reference = ["b.jpg", "more/b.jpg"]').people
     assert isinstance(rule, Swapped)

@@ -108,8 +108,9 @@ def test_of_several_unknown_ones_one_has_to_be_named(third_party: Any, environme
     ],
 )
 def test_what_is_no_recognizer_is_told(third_party: Any, choice: str, told: str) -> None:
-    with pytest.raises(MienError, match=told):
+    with pytest.raises(MienError, match=told) as refused:
         Recognizer(third_party.registry, choice)
+    assert choice != "tint" or refused.value.fix == "--recognizer surroundings"
 
 
 def test_a_limit_below_which_nobody_is_is_refused(everything: Registry) -> None:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mien import FrameRange, Part
+from mien import FrameRange, Part, SessionOptions, swap, verify
 from mien.errors import MienError
 from mien.geometry.pixel_shape import in_square_pixels, set_back
 from mien.media.images import read_image, write_image
@@ -175,3 +175,29 @@ def test_ctrl_c_ends_everything_at_once_and_leaves_nothing(mirror: Mirror, tmp_p
         mirror.swap(J, tmp_path / "out.mp4", progress=progress)
     assert progress.total == 72
     assert list(tmp_path.iterdir()) == [] and no_threads_left()
+
+
+@pytest.mark.parametrize("segment_seconds", [60.0, 0.2])
+def test_a_video_in_which_nobody_was_drawn_claims_nothing(
+    mirror: Mirror, tmp_path: Path, segment_seconds: float
+) -> None:
+    clip = cut(J, tmp_path / "clip.mp4", slice(0, 12), blinded(range(12)))
+    report = mirror.swap(clip, tmp_path / "out.mkv", segment_seconds=segment_seconds)
+    assert (report.faces, report.frames_no_face, len(VideoSource(tmp_path / "out.mkv").frame_times())) == (0, 12, 12)
+    assert read_provenance(tmp_path / "out.mkv") is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "out.mkv"], "no credentials either"
+
+
+def test_credentials_say_with_which_settings_a_model_drew(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.swap(STILL, tmp_path / "out.png", blender="feather:feather=0.2", masker="hull+brows:raise_by=0.1")
+    used = {use.choice.partition(":")[0]: use.choice for use in verify(tmp_path / "out.png").plugins}
+    assert "feather=0.2" in used["feather"] and "raise_by=0.1" in used["brows"]
+    swap(
+        "morph:people=5",
+        STILL,
+        tmp_path / "morph.png",
+        reference=[STILL],
+        options=SessionOptions(enhancers="match_grain"),
+    )
+    (model,) = [use.choice for use in verify(tmp_path / "morph.png").plugins if use.kind == "model"]
+    assert "people=5," in model

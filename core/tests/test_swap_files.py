@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from mien import SessionOptions, anonymize, swap
 from mien.errors import MienError
 from mien.media.images import read_image, write_image
 from mien.media.provenance import read_provenance
@@ -155,3 +156,32 @@ def test_overwriting_takes_the_place_of_the_old_file(mirror: Mirror, tmp_path: P
     shutil.copyfile(NO_FACE, tmp_path / "out.png")
     mirror.swap(STILL, tmp_path / "out.png", overwrite=True)
     assert greenness(read_image(tmp_path / "out.png")).mean() > 0.01
+
+
+def test_a_reference_is_not_written_over(mirror: Mirror, tmp_path: Path) -> None:
+    shutil.copyfile(STILL, tmp_path / "J.png")
+    for reference in (tmp_path / "J.png", tmp_path):
+        with pytest.raises(MienError, match="would take the place of a file"):
+            swap("morph", STILL, tmp_path / "J.png", reference=[reference], options=SessionOptions(overwrite=True))
+    with pytest.raises(MienError, match="would take the place of a file"):
+        mirror.swap(STILL, tmp_path / "J.png", person=tmp_path / "J.png", overwrite=True)
+    assert (tmp_path / "J.png").read_bytes() == STILL.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "said"),
+    [
+        (STILL, "nosuffix", "nosuffix: images are not written as a file without suffix"),
+        (STILL, "a.mp4", "a.mp4: images are not written as .mp4"),
+        (STILL, "a.bmp", "a.bmp: a .bmp has no place to say that it is synthetic"),
+        (J, "a.png", "a.png: videos are not written as .png"),
+    ],
+)
+def test_what_is_not_written_is_told_before_the_run_is_opened(
+    tmp_path: Path, source: Path, output: str, said: str
+) -> None:
+    for call in (lambda out: swap("no such run", source, out), lambda out: anonymize(source, out, method="no such")):
+        with pytest.raises(MienError, match=f"{said}.") as refused:
+            call(tmp_path / output)
+        assert "Use one of ." in refused.value.fix
+    assert list(tmp_path.iterdir()) == []

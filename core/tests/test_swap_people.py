@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mien import swap
 from mien.errors import MienError
 from mien.geometry.alignment import align
 from mien.media.images import write_image
@@ -66,7 +67,8 @@ def test_several_people_become_several_others_in_one_pass(
             x, y = face.landmarks[30].round().astype(int)
             assert greenness(after.image)[y, x] == is_first
     made = read_provenance(tmp_path / "out.mp4")
-    assert made is not None and made.action == "faces drawn as green and seen"
+    assert made is not None
+    assert made.action == "faces drawn as green and seen, as far as those whom they replace are seen"
 
 
 def test_of_several_people_whoever_is_not_there_is_named(
@@ -74,6 +76,8 @@ def test_of_several_people_whoever_is_not_there_is_named(
 ) -> None:
     report = mirror.swap(faces_of_two[1], tmp_path / "out.png", ["seen", "green"], person=faces_of_two)
     assert report.files[0].notes == (f"whom {faces_of_two[0]} shows was not found in it",)
+    made = read_provenance(tmp_path / "out.png")
+    assert made is not None and made.action == "faces drawn as green"
     clip = cut(J, tmp_path / "clip.mp4", slice(0, 3))
     report = mirror.swap(clip, tmp_path / "out.mp4", ["seen", "green"], person=faces_of_two)
     assert report.files[0].notes == (f"whom {faces_of_two[0]} shows was not found in it",)
@@ -116,3 +120,13 @@ def test_the_run_says_who_tells_people_apart_unless_another_is_named(mirror: Mir
         mirror.swap(person, tmp_path / "vain.png", recognizer="encoding")
     assert "--person IMAGE --recognizer encoding" in caught.value.fix
     assert {path.name for path in tmp_path.iterdir()} == {"every.png", "named.png", "run"}
+
+
+def test_a_model_that_knows_nobody_yet_says_how_to_use_it(tmp_path: Path) -> None:
+    for to in (None, "J"):
+        with pytest.raises(MienError, match="nobody by name") as refused:
+            swap("morph", STILL, tmp_path / "out.png", to)
+        assert refused.value.fix == "mien swap morph INPUT OUTPUT --reference IMAGE"
+    with pytest.raises(MienError, match="hides heads, and draws nobody") as refused:
+        swap("blocks", STILL, tmp_path / "out.png", reference=[STILL])
+    assert refused.value.fix == "mien anonymize INPUT OUTPUT --with blocks"

@@ -9,7 +9,7 @@ def uses(run: str, targets: Collection[str], people: Sequence[str]) -> list[tupl
     run: as it is named in a command. targets: whom it draws, as `RunRecord.targets`. people: the run's.
     """
     commands = []
-    if "known" in targets:
+    if "known" in targets and people:
         commands.append(("Swap", f"mien swap {run} INPUT OUTPUT --to {people[0]}"))
     if "reference" in targets:
         commands.append(("Swap", f"mien swap {run} INPUT OUTPUT --reference IMAGE"))

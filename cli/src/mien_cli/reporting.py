@@ -73,6 +73,15 @@ def print_notes(files: Sequence["FileReport"], console: Console) -> None:
     print_lines("Not as it was: ", lines, console)
 
 
+def print_sidecars(files: Sequence["FileReport"], console: Console) -> None:
+    """Of which files the Content Credentials stand beside them."""
+    from mien.media.credentials import sidecar_of
+
+    written = [file.output for file in files if file.output]
+    lines = [f"those of {path} stand in {side}: move both." for path in written if (side := sidecar_of(path)).is_file()]
+    print_lines("Credentials: ", lines, console)
+
+
 def print_passed_over(paths: Sequence[Path], console: Console) -> None:
     """How many files and links of a folder were passed over, and the first of them."""
     links = [path for path in paths if path.is_dir()]

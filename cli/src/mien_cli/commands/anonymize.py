@@ -1,5 +1,7 @@
 """`mien anonymize`: the faces of images and videos, hidden or drawn as people who do not exist."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -14,10 +16,18 @@ from mien_cli.console import messages, results
 from mien_cli.drawing_options import DrawingOptions, with_drawing_options
 from mien_cli.options import HOW, End, Output, Overwrite, Source, Start
 from mien_cli.progress import duration, shown_on
-from mien_cli.reporting import listed, print_failures, print_lines, print_notes, print_passed_over, row_of
+from mien_cli.reporting import (
+    listed,
+    print_failures,
+    print_lines,
+    print_notes,
+    print_passed_over,
+    print_sidecars,
+    row_of,
+)
 
 if TYPE_CHECKING:
-    from mien import AnonymizeReport
+    from mien import AnonymizedFile, AnonymizeOptions, AnonymizeReport
 
 EXIT_SOME_FAILED = 1
 _SAFETY = "Safety"
@@ -52,12 +62,19 @@ def anonymize(
             "as synthetic (the default); or a model that needs no run, as morph, blocks, blur or solid:color=black.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Random seed: another seed, other people.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Random seed, 0 by default: another seed, other people. With a key, that says who is drawn instead.",
+        ),
+    ] = None,
     keep: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="REFERENCE",
-            help="An image of somebody who stays visible; repeatable. In doubt nobody is kept.",
+            help="An image of somebody who stays visible, no clip; repeatable. In doubt nobody is kept.",
             rich_help_panel=_WHO,
         ),
     ] = None,
@@ -65,7 +82,7 @@ def anonymize(
         list[Path] | None,
         typer.Option(
             metavar="REFERENCE",
-            help="An image of somebody who alone is anonymized; repeatable. Everybody else stays visible.",
+            help="An image of somebody who alone is anonymized, no clip; repeatable. Everybody else stays visible.",
             rich_help_panel=_WHO,
         ),
     ] = None,
@@ -88,7 +105,11 @@ def anonymize(
     ] = None,
     new_key: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Make such a key first, and use it.", rich_help_panel=_WHO),
+        typer.Option(
+            metavar="FILE",
+            help="Make such a key first, and use it. It is removed again if nothing was written.",
+            rich_help_panel=_WHO,
+        ),
     ] = None,
     overwrite: Overwrite = False,
     missing: Annotated[
@@ -162,7 +183,7 @@ def anonymize(
             metavar="SPEC",
             help="What of a new face is set in, as in brows+hands+glasses: what hands sees in front of a face stays "
             "as it was filmed. That may show whose face it is. By default as the method's run was made, and glasses "
-            "stay, where that masker is installed.",
+            "stay, where that masker is installed. blocks, blur and solid cover what they cover, less what hands sees.",
             rich_help_panel=HOW,
         ),
     ] = None,
@@ -220,7 +241,7 @@ def anonymize(
         keep=tuple(keep or ()),
         only=tuple(only or ()),
         people=policy,
-        key=key if new_key is None else _made(new_key, key),
+        key=key,
         missing=missing.value,
         search=search.value,
         margin_seconds=margin,
@@ -228,7 +249,11 @@ def anonymize(
         max_verified=max_verified,
         sound=sound,
     )
-    with shown_on(messages()) as progress, executor_on(drawing.on) as executor:
+    with (
+        _with_key(options, new_key, output) as options,
+        shown_on(messages()) as progress,
+        executor_on(drawing.on) as executor,
+    ):
         report = run_anonymize(
             source,
             output,
@@ -243,6 +268,7 @@ def anonymize(
     console.print(_summary(report))
     _print_what_to_look_at(report, console)
     print_notes(report.files, console)
+    print_sidecars(report.files, console)
     print_passed_over(report.passed_over, console)
     if report.failures:
         print_failures(report.failures, console)
@@ -251,15 +277,20 @@ def anonymize(
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _made(new_key: Path, key: Path | None) -> Path:
-    """Make a key. Raises MienError if there is one, or another was named as well."""
-    from mien.anonymization.pseudonyms import create_key
+@contextmanager
+def _with_key(options: "AnonymizeOptions", new_key: Path | None, output: Path) -> "Iterator[AnonymizeOptions]":
+    """The options with a key that is made, if one is. Raises MienError if there is one, or another was named as
+    well."""
+    from mien.anonymization.new_key import new_key as made
     from mien.errors import MienError
 
-    if key is not None:
-        raise MienError("--key and --new-key name two keys.", f"--key {key}")
-    create_key(new_key)
-    return new_key
+    if new_key is None:
+        yield options
+        return
+    if options.key is not None:
+        raise MienError("--key and --new-key name two keys.", f"--key {options.key}")
+    with made(new_key, output) as key:
+        yield replace(options, key=key)
 
 
 def _summary(report: "AnonymizeReport") -> Table:
@@ -268,7 +299,7 @@ def _summary(report: "AnonymizeReport") -> Table:
         {
             "Files": f"{sum(file.output is not None for file in report.files)}",
             "Frames": f"{report.frames}",
-            "Seed": f"{report.seed}",
+            **({} if report.seed is None else {"Seed": f"{report.seed}"}),
             "People" if report.counts_once else "People (each file)": f"{report.people}",
             "Faces drawn": f"{report.faces}",
             "Interpolated": f"{report.interpolated}",
@@ -283,6 +314,26 @@ def _summary(report: "AnonymizeReport") -> Table:
             "Frames/s": f"{report.frames_per_second:.1f}",
         }
     )
+
+
+def _hidden_in_part(file: "AnonymizedFile", report: "AnonymizeReport") -> Iterator[str]:
+    """What of a file is hidden beside what the method draws or hides, and why."""
+    unmeasured = file.undrawn - file.doubtful
+    if unmeasured:
+        better = f" --extractor {report.extractor}+{report.measures} measures them." if report.measures else ""
+        yield (
+            f"{file.output}: {_faces(unmeasured)} found without the landmarks to be drawn by, and hidden instead."
+            f"{better}"
+        )
+    if file.doubtful:
+        what = (
+            "1 place that may be a face is" if file.doubtful == 1 else f"{file.doubtful} places that may be faces are"
+        )
+        yield f"{file.output}: {what} hidden."
+
+
+def _faces(number: int) -> str:
+    return f"{counted(number, 'face')} {_were(number)}"
 
 
 def _were(number: int) -> str:
@@ -302,15 +353,7 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
         ],
         console,
     )
-    print_lines(
-        "Hidden in part: ",
-        [
-            f"{file.output}: {counted(file.undrawn, 'face')} {_were(file.undrawn)} found, but could not be drawn."
-            for file in written
-            if file.undrawn
-        ],
-        console,
-    )
+    print_lines("Hidden in part: ", [line for file in written for line in _hidden_in_part(file, report)], console)
     print_lines(
         "Hidden in part: ",
         [
@@ -360,6 +403,11 @@ def _print_what_to_look_at(report: "AnonymizeReport", console: Console) -> None:
         console,
     )
     print_lines("Check: ", report.check_notes, console)
+    print_lines(
+        "Not found: ",
+        [f"nobody in any of the files is surely whom {image} shows." for image in report.not_found],
+        console,
+    )
     if report.not_checked:
         reason, _, fix = report.not_checked.partition("\n")
         print_lines("Not checked: ", [f"new faces were not compared with the original ones: {reason}"], console)

@@ -14,7 +14,15 @@ from mien_cli.console import messages, results
 from mien_cli.drawing_options import DrawingOptions, with_drawing_options
 from mien_cli.options import HOW, End, Output, Overwrite, Source, Start
 from mien_cli.progress import duration, shown_on
-from mien_cli.reporting import listed, print_failures, print_lines, print_notes, print_passed_over, row_of
+from mien_cli.reporting import (
+    listed,
+    print_failures,
+    print_lines,
+    print_notes,
+    print_passed_over,
+    print_sidecars,
+    row_of,
+)
 
 if TYPE_CHECKING:
     from mien import SwapReport
@@ -152,6 +160,7 @@ def swap(
     _print_partial(report, console)
     _print_undrawn(report, console)
     print_notes(report.files, console)
+    print_sidecars(report.files, console)
     print_passed_over(report.passed_over, console)
     if report.failures:
         print_failures(report.failures, console)

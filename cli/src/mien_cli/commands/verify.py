@@ -10,6 +10,7 @@ from mien_cli.console import results
 
 if TYPE_CHECKING:
     from mien import FileVerification
+    from mien.media.verify import Label
 
 EXIT_NOT_VALID = 1
 _STATES = {
@@ -73,9 +74,12 @@ def _print(found: "FileVerification", console: Console) -> None:
     if found.run:
         lines.append(("Run", found.run))
     lines += [("Plugin", f"{use.kind} {use.choice} ({use.distribution} {use.version})") for use in found.plugins]
-    label = found.label
-    lines.append(("Label", f"{label.digital_source_type}: {label.action} by mien {label.version}, run {label.run}"
-                  if label else "none of mien's"))  # fmt: skip
+    lines.append(("Label", _label(found.label) if found.label else "none of mien's"))
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         console.print(f"{name + ':':<{width + 1}} {text}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _label(label: "Label") -> str:
+    run = f", run {label.run}" if label.run else ""
+    return f"{label.digital_source_type}: {label.action} by mien {label.version}{run}"

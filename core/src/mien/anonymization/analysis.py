@@ -227,6 +227,11 @@ def is_sought(face: TrackedFace) -> bool:
     return face.sure and face.method != KEPT
 
 
+def in_doubt(face: TrackedFace) -> bool:
+    """Whether it only may be a face, and is not to be kept."""
+    return not face.sure and face.method != KEPT
+
+
 def _identified(analyzed: Sequence[AnalyzedFrame], recognizer: Recognizer | None, *, apart: bool) -> VideoAnalysis:
     """Tell people apart. A track that goes on over a cut, since faces are at one place before and after, is two.
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mien.anonymization.file_provenance import EXPRESSIONS, FileProvenance
 from mien.anonymization.images import anonymize_image, anonymize_images
 from mien.anonymization.methods import Method, Methods, default_method
 from mien.anonymization.people import KnownPeople
@@ -28,6 +29,7 @@ from mien.inference.target import KnownPerson, check_seed
 from mien.media.discovery import passed_over
 from mien.media.encoders import check_encoder
 from mien.media.video_writer import check_quality
+from mien.plugins.choice import parse_choices
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
@@ -43,7 +45,7 @@ def anonymize(
     output: Path,
     *,
     method: Path | str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     options: AnonymizeOptions | None = None,
     session: SessionOptions | None = None,
     progress: Progress | None = None,
@@ -57,10 +59,10 @@ def anonymize(
     method: what draws or hides faces: a model that needs no run, as `blocks:count=6`, or a run whose model draws
     synthetic people: its folder, or the name of an installed one; None: what `default_method` says.
 
-    seed: whom to draw. A person of a video is the same synthetic person in all its frames, also after they were lost or
-    the video was cut, and in all files of a folder, if a feature that tells people apart is installed. In one image
-    every face is a person of its own. The synthetic people follow from the seed, and from the path below the source and
-    the place in it where somebody is found first; with a key (`options.key`), from that and who they are.
+    seed: whom to draw; None: 0. A person of a video is the same synthetic person in all its frames, also after they
+    were lost or the video was cut, and in all files of a folder, if a feature that tells people apart is installed. In
+    one image every face is a person of its own. The synthetic people follow from the seed, and from the path below the
+    source and the place in it where somebody is found first; with a key (`options.key`), from that and who they are.
     options: whose faces stay or are swapped, and what becomes of frames in which a face may have been missed; None:
     nobody's, and the safe defaults.
     session: how faces are drawn and set in, but without "auto" blender; None: the defaults. Its extractor searches as
@@ -79,13 +81,20 @@ def anonymize(
 
     Returns what came of each file: faces drawn, synthetic people, frames hidden, and what the comparison said.
     Raises MienError, with nothing lost: as `mien.swap` does; for a recognizer that was named and cannot be used; for a
-    run whose model draws only people that it knows; for an executor, where people have to be the same in all files. For
-    a single file also if it is refused.
+    run whose model draws only people that it knows; for a seed together with a key; for an executor, where people have
+    to be the same in all files. For a single file also if it is refused.
     """
     how, options = session or SessionOptions(), options or AnonymizeOptions()
+    if options.key and seed is not None:
+        raise MienError(
+            "--seed and a key both say which people are drawn.", f"--key {options.key} alone, or --seed {seed} alone"
+        )
+    seed = seed or 0
     check_quality(how.quality)
     check_encoder(how.encoder)
-    jobs = list_jobs(source, output, overwrite=how.overwrite, done="anonymized")
+    rules = _rules(options)
+    reads = [*how.reads, *options.reads, *rules.reads]
+    jobs = list_jobs(source, output, overwrite=how.overwrite, done="anonymized", reads=reads)
     check_seed(seed)
     call = _Call(source, output, method, seed, options, how, registry or Registry())
     progress = progress or Silent()
@@ -103,8 +112,11 @@ def anonymize(
         blender=opened.session.blender,
         recognizer=opened.policy.recognizer.record if opened.policy.recognizer else None,
         passed_over=tuple(passed_over(source)) if source.is_dir() else (),
-        seed=seed,
+        seed=seed if opened.policy.methods.draw_synthetic and not options.key else None,
         known_over_files=opened.policy.recognizer is not None and opened.policy.pseudonyms.remembers,
+        extractor=opened.session.detector.choice,
+        measures=_measures(opened.session),
+        named=tuple(rule.images[0] for rule in rules.people),
         not_checked="" if opened.policy.verifier else opened.why_none or "it was not asked for",
         check_notes=opened.policy.leak_search.notes if opened.policy.leak_search else (),
     )
@@ -171,19 +183,15 @@ class _Call:
             finds_references = ExtractorSet(named_extractor or opened.run.extractor, registry)
             known = KnownPeople.of_images([rule.images for rule in rules.people], tells_apart, finds_references)
         treatment = Treatment(known, of_people, KEPT if rules.default.action == "keep" else DOUBT)
-        action = _action(methods, treatment, "by a key" if key else f"seed {self.seed}")
-        opened = opened.saying(action, is_generated=methods.draw_anybody)
-        for kind in ("model", "masker", "blender"):
-            opened = opened.using(kind, methods.plugins_used(kind))
         if tells_apart:
             opened = opened.using("recognizer", plugins_used({"feature": tells_apart.record.choice}, registry))
         is_exact = known is not None or methods.draw_anybody
         search = FaceSearch.open(opened.detector, options.search, opened.threads, registry, exact=is_exact)
         leak_search = LeakSearch.open(search, registry) if options.check else None
-        draws_synthetic = any(one.draws_synthetic for one in methods.methods)
+        draws_synthetic = methods.draw_synthetic
         expressions = _expressions(registry) if draws_synthetic else None
         if expressions:
-            opened = opened.using("expressions", plugins_used({"feature": expressions.record.choice}, registry))
+            opened = opened.using(EXPRESSIONS, plugins_used({"feature": expressions.record.choice}, registry))
         with (
             computing_with(1),
             _pseudonyms(self.seed, options.key, key, tells_apart, draws_synthetic and several) as pseudonyms,
@@ -201,6 +209,7 @@ class _Call:
                 source=self.source,
                 outputs=StagedOutput(self.output),
                 chosen=_chosen(self.how),
+                provenance=FileProvenance(opened.provenance, methods, "by a key" if key else f"seed {self.seed}"),
             )
             yield _Opened(opened, policy, why_none)
 
@@ -230,7 +239,7 @@ class _FolderWorker:
 
 def _check_independent(policy: Policy, options: AnonymizeOptions, call: _Call) -> None:
     """Raises MienError if what becomes of a file depends on the others."""
-    if options.key or any(method.draws_synthetic for method in policy.methods.methods):
+    if options.key or policy.methods.draw_synthetic:
         raise MienError(
             "Synthetic people are known again in all files of a folder by one process, so a cluster cannot draw them.",
             f"mien anonymize {call.source} {call.output} --with blocks, which draws nobody; or leave out --on",
@@ -284,7 +293,8 @@ def _method(rule: Swapped | Anonymized, how: SessionOptions, opened: Session, re
     try:
         return Method(session, KnownPerson(session.run.person_index(rule.to)), rule.consent)
     except MienError as error:
-        raise MienError(error.message, f'to = "{session.run.people[0]}", in the policy') from error
+        known = session.run.people
+        raise MienError(error.message, f'to = "{known[0]}", in the policy' if known else error.fix) from error
 
 
 def _chosen(how: SessionOptions) -> tuple[str, ...]:
@@ -293,12 +303,10 @@ def _chosen(how: SessionOptions) -> tuple[str, ...]:
     return tuple(f"{flag} {choice}" for flag, choice in named if choice)
 
 
-def _action(methods: Methods, treatment: Treatment, whom: str) -> str:
-    """What is done to faces, as the provenance label says it. whom: what says which synthetic people are drawn."""
-    actions = [f"{one.action}, {whom}" if one.draws_synthetic else one.action for one in methods.methods]
-    if KEPT in (treatment.default, *treatment.methods):
-        actions.append("some people left as they are, as was asked")
-    return "; ".join(dict.fromkeys(actions))
+def _measures(session: Session) -> str:
+    """The run's extractor, by whose landmarks it draws, if it takes no part in the search."""
+    there = {choice.name for choice in parse_choices(session.detector.choice)}
+    return "+".join(choice.name for choice in parse_choices(session.run.extractor) if choice.name not in there)
 
 
 @contextmanager

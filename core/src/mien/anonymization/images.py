@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.anonymization.analysis import Encoding, encode
+from mien.anonymization.analysis import Encoding, encode, in_doubt
 from mien.anonymization.casting import Seen
 from mien.anonymization.policy import Policy
 from mien.anonymization.redaction import hidden, redact_regions, regions_of_leaks, regions_of_undrawable
@@ -90,6 +90,8 @@ class _Treated:
     file: LoadedFile | None
     notes: tuple[str, ...]
     """On the people that its faces are drawn as."""
+    found: frozenset[int]
+    """Which of the known people it surely shows."""
 
 
 def _anonymized(images: Iterable[LoadedImage], session: Session, policy: Policy) -> Iterator[AnonymizedFile]:
@@ -118,7 +120,8 @@ def _scene(image: RgbImage, loaded: LoadedImage, session: Session, policy: Polic
         targets = policy.targets(
             loaded.job, people, {face.track: [Seen(image, face)] for face in faces if face.track in people}
         )
-    return targets.scene(image, faces, _Treated(loaded.job, faces, encodings, loaded.file, targets.notes))
+    found = policy.treatment.found_in_image(loaded.faces, encodings)
+    return targets.scene(image, faces, _Treated(loaded.job, faces, encodings, loaded.file, targets.notes, found))
 
 
 def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: Policy) -> AnonymizedFile:
@@ -133,11 +136,10 @@ def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: 
             """Write what may be shown; returns where it still shows a face."""
             with session.clock.running("encode"):
                 # Never the file itself: it may say where it was taken, and by whom.
-                provenance = session.provenance if scene.faces or regions or is_hidden else None
+                said = policy.provenance.of(faces, hides=bool(regions) or is_hidden)
                 shown = hidden(image) if is_hidden else redact_regions(image, regions)
-                write_image(
-                    draft, shown, synthetic=provenance, like=_opaque(scene.context.file, regions, whole=is_hidden)
-                )
+                like = _opaque(scene.context.file, regions, whole=is_hidden)
+                write_image(draft, shown, synthetic=said, like=like)
             if policy.leak_search is None or is_hidden:
                 return ()
             return policy.leak_search.leaks(read_image(draft), faces, regions)
@@ -155,7 +157,8 @@ def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: 
         output=output,
         frames=1,
         faces=len(scene.faces),
-        undrawn=len(faces) - len(scene.faces) - kept,
+        undrawn=0 if is_hidden else len(faces) - len(scene.faces) - kept,
+        doubtful=0 if is_hidden else sum(in_doubt(face) for face in faces),
         no_face=no_face,
         notes=(*(lost_in(scene.context.file, job.output) if scene.context.file else ()), *scene.context.notes),
         failure=failure,
@@ -165,9 +168,10 @@ def _written(scene: Scene[_Treated], image: RgbImage, session: Session, policy: 
             for face, target in zip(scene.faces, scene.targets or (), strict=True)
             if policy.methods.can_cast(face) and isinstance(target, SyntheticPerson)
         ),
+        found=tuple(sorted(scene.context.found)),
         kept=kept,
         hidden=no_face if is_hidden else (),
-        hidden_in_part=as_ranges([0]) if regions else (),
+        hidden_in_part=as_ranges([0]) if regions and not is_hidden else (),
         check=check,
         leaks=len(leaks),
         rejected=rejected,

@@ -10,7 +10,6 @@ from mien.errors import MienError
 from mien.inference.scene import Scene
 from mien.inference.session import Session
 from mien.inference.target import FaceTarget
-from mien.media.provenance import PluginUse
 from mien.plugins.registry import Registry, known_distributions
 from mien.tracking.tracker import KEPT, TrackedFace
 
@@ -53,6 +52,11 @@ class Methods:
         """Whether one of them draws people; otherwise all of them hide."""
         return any(not method.session.run.model.hides for method in self.methods)
 
+    @property
+    def draw_synthetic(self) -> bool:
+        """Whether one of them draws people who do not exist."""
+        return any(method.draws_synthetic for method in self.methods)
+
     def can_draw(self, face: TrackedFace) -> bool:
         """Whether the points of a face suffice for its method, or it is kept: then nothing of it has to be hidden."""
         return face.method == KEPT or self.methods[face.method].session.generator.can_draw(face)
@@ -79,11 +83,6 @@ class Methods:
                 parts = stack.enter_context(method.session.redrawn(_parts(drawn, number), ahead))
                 drawn = ((part.context, image) for part, image in parts)
             yield drawn
-
-    def plugins_used(self, kind: str) -> list[PluginUse]:
-        """The plugins of that kind of all methods, each once, as Content Credentials record them."""
-        of_all = [use for method in self.methods for use in method.session.provenance.plugins if use.kind == kind]
-        return list(dict.fromkeys(of_all))
 
     def stage_seconds(self) -> dict[str, float]:
         """Seconds at work of each stage, of all methods together. See `SwapReport.stage_seconds`."""

@@ -10,7 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from mien.errors import MienError
 
-_EXAMPLE = '[[people]] with images = ["anna.jpg"] and action = "keep"'
+_EXAMPLES = {
+    "keep": '[[people]] with images = ["anna.jpg"] and action = "keep"',
+    "swap": '[[people]] with images = ["ben.jpg"], action = "swap", run = "morph", reference = ["anna.jpg"] and '
+    'consent = "who agreed, and where that is written down"',
+    "anonymize": '[[people]] with images = ["carla.jpg"], action = "anonymize" and with = "blur"',
+    "default": '[default] with action = "anonymize" and with = "blur"',
+}
 
 
 class _Rule(BaseModel):
@@ -88,13 +94,25 @@ class PeoplePolicy(_Rule):
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise MienError(f"There is no file {path}.", f"ls {path.parent}") from None
-        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise MienError(f"{path} cannot be read: {error}.", f"Write it as TOML: {_EXAMPLE}.") from error
+        except OSError as error:
+            raise MienError(f"{path} cannot be read: {error.strerror}.", f"ls -ld {path}") from error
+        except ValueError as error:  # TOML's own errors are such, and that of bytes that are no text
+            why = "it is no text" if isinstance(error, UnicodeDecodeError) else str(error)
+            raise MienError(f"{path} cannot be read: {why}.", f"Write it as TOML: {_EXAMPLES['keep']}.") from error
         try:
             policy = cls.model_validate(values)
         except ValidationError as error:
             raise _not_understood(path, error) from None
         return policy.model_copy(update={"people": tuple(_beside(path, rule) for rule in policy.people)})
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The images, folders and clips that show whom it names."""
+        return tuple(
+            path
+            for rule in self.people
+            for path in (*rule.images, *(rule.reference if isinstance(rule, Swapped) else ()))
+        )
 
     @classmethod
     def keeping(cls, images: Sequence[Path]) -> "PeoplePolicy":
@@ -120,7 +138,9 @@ def _beside(path: Path, rule: PersonRule) -> PersonRule:
 def _not_understood(path: Path, error: ValidationError) -> MienError:
     first = error.errors()[0]
     # A rule's action stands in the place of the fault too, between its number and the key.
-    parts = [part for part in first["loc"] if part not in ("keep", "swap", "anonymize")]
+    actions = ("keep", "swap", "anonymize")
+    parts = [part for part in first["loc"] if part not in actions]
+    example = next((_EXAMPLES[str(part)] for part in first["loc"] if part in _EXAMPLES), _EXAMPLES["keep"])
     where = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
     known = sorted({field.alias or name for rule in (Kept, Swapped, Anonymized) for name, field in _fields(rule)})
     hint = ""
@@ -131,7 +151,7 @@ def _not_understood(path: Path, error: ValidationError) -> MienError:
     else:
         said = first["msg"].removeprefix("Value error, ")
         what = said[:1].lower() + said[1:]
-    return MienError(f"{path}: {where or 'the file'}: {what}.{hint}", f"For each person: {_EXAMPLE}.")
+    return MienError(f"{path}: {where or 'the file'}: {what}.{hint}", f"Write it as {example}.")
 
 
 def _fields(rule: type[_Person]) -> Any:

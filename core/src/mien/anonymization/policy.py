@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.anonymization.casting import Casting, Seen
+from mien.anonymization.file_provenance import FileProvenance
 from mien.anonymization.methods import Methods
 from mien.anonymization.people_policy import PeoplePolicy
 from mien.anonymization.pseudonyms import Pseudonyms
@@ -95,6 +96,12 @@ class AnonymizeOptions:
                 f"--max-verified must be a share from 0 to 1, not {_shown(self.max_verified)}.", "--max-verified 0"
             )
 
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The files that are read, but for those that a policy names."""
+        policy = self.people if isinstance(self.people, Path) else None
+        return (*self.keep, *self.only, *filter(None, (policy, self.key)))
+
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -142,6 +149,8 @@ class Policy:
     source: Path
     """What the user named as input."""
     outputs: StagedOutput
+    provenance: FileProvenance
+    """What the files say of their making."""
     chosen: tuple[str, ...] = ()
     """The options that choose how faces are set in, as `--blender poisson`, if any were given."""
 
@@ -251,7 +260,7 @@ class Policy:
         """What else may hide faces that are still taken for the original ones."""
         ways = [f"Leave out {' and '.join(self.chosen)}"] if self.chosen else []
         if self.methods.draw_anybody:
-            return [*ways, f"--seed {self.seed + 1}", "another --with"]
+            return [*ways, "--new-key FILE" if self.options.key else f"--seed {self.seed + 1}", "another --with"]
         # Another seed hides nobody in another way.
         given = {f"--with {method.session.run.record.model.partition(':')[0]}" for method in self.methods.methods}
         return ways if given == {_MOST_HIDDEN} else [*ways, _MOST_HIDDEN]

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count
 from os import replace
+from os.path import lexists
 from pathlib import Path
 
 from mien.errors import MienError
@@ -47,7 +48,7 @@ class StagedOutput:
         Returns where it is, with ".rejected" in its name. Raises MienError if it cannot be moved.
         """
         marks = chain([".rejected"], (f".rejected-{number}" for number in count(2)))
-        aside = next(path for mark in marks if not (path := self._marked(output, mark)).exists())
+        aside = next(path for mark in marks if not lexists(path := self._marked(output, mark)))
         _move(draft, aside)
         return aside
 

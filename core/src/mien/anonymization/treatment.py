@@ -39,8 +39,21 @@ class Treatment:
         """The faces of an image with their methods. encodings: track → that of the face, where it is known."""
         if self.known is None:
             return [replace(face, method=self.default) for face in faces]
-        who = without_doubles([self.known.identify(stacked([encodings.get(face.track)])) for face in faces])
+        who = self._in_image(faces, encodings)
         return [replace(face, method=self._method(one)) for face, one in zip(faces, who, strict=True)]
+
+    def _in_image(self, faces: Sequence[TrackedFace], encodings: Mapping[int, Encoding]) -> list[Who]:
+        if self.known is None:
+            return ["nobody" for _ in faces]
+        return without_doubles([self.known.identify(stacked([encodings.get(face.track)])) for face in faces])
+
+    def found_in_image(self, faces: Sequence[TrackedFace], encodings: Mapping[int, Encoding]) -> frozenset[int]:
+        """Which of the known people some face of an image surely is, by number."""
+        return _people_among(self._in_image(faces, encodings))
+
+    def found_in_video(self, analysis: VideoAnalysis) -> frozenset[int]:
+        """Which of the known people somebody of a video surely is, by number."""
+        return _people_among(self._people(analysis, encodings_of(analysis)).values())
 
     def of_video(self, analysis: VideoAnalysis) -> VideoAnalysis:
         """The analysis with the methods of all faces."""
@@ -103,6 +116,10 @@ def _contradicted(analysis: VideoAnalysis, encoded: Mapping[int, Encoding], agre
         near = {at for at in (before, after) if 0 <= at < len(frames) and shots[frames[at]] == shot}
         if not near or not all(agree[at] for at in near):
             yield index
+
+
+def _people_among(who: Iterable[Who]) -> frozenset[int]:
+    return frozenset(one for one in who if isinstance(one, int))
 
 
 def stacked(encodings: Iterable[Encoding | None]) -> NDArray[np.float32]:

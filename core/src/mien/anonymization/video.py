@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.anonymization.analysis import VideoAnalysis, analyze, is_sought
+from mien.anonymization.analysis import VideoAnalysis, analyze, in_doubt, is_sought
 from mien.anonymization.drawing import Drawing
 from mien.anonymization.filmed_faces import FilmedFaces
 from mien.anonymization.kept_video import KeptVideo
@@ -29,8 +29,9 @@ from mien.inference.square_pixels import as_shown, in_square
 from mien.inference.video import FRAMES_AHEAD
 from mien.media.animation import open_sink, open_video
 from mien.media.files import remove_parts
+from mien.media.provenance import Provenance
 from mien.media.video_reader import Frame, VideoSource
-from mien.media.video_writer import VideoSink
+from mien.media.video_writer import VideoSink, check_held
 from mien.spread import spread_indices
 from mien.tracking.tracker import KEPT, TrackedFace
 from mien.workers.threads import ahead_of, ordered_map, prefetched
@@ -51,42 +52,39 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
     leaks_hidden = 0
     segments = segments_of(video, session.segment_seconds)
     with policy.outputs.draft(job.output) as draft, ExitStack() as stack:
-        # Opened before anything is analyzed: what it cannot hold is known at once.
-        with _sink(draft, video, session, policy) as sink:
-            encode_in = _encoded_frames(len(video.frame_times()), policy)
-            unfinished = None
-            if len(segments) > 1:
-                work = KeptVideo(job, video, session, policy, segments, encode_in)
-                unfinished = stack.enter_context(work.until_written())
-            analysis = policy.treatment.of_video(
-                analyze(video, session, policy.search, policy.recognizer, encode_in, unfinished)
-            )
-            targets = _targets(job, video, session, policy, analysis)
-            if options.missing == "refuse" and (refused := _refused(job, analysis)):
-                if unfinished:
-                    unfinished.remove()
-                raise refused
-            redaction = (
-                hide_undrawable(analysis, can_draw)
-                if options.missing == "keep"
-                else plan_redaction(analysis, options.margin_seconds, can_draw)
-            )
-            _draw(sink, Drawing(video, session, targets, analysis, redaction), unfinished)
-        notes = sink.notes
+        check_held(_sink(draft, video, session, policy, session.provenance))
+        encode_in = _encoded_frames(len(video.frame_times()), policy)
+        unfinished = None
+        if len(segments) > 1:
+            work = KeptVideo(job, video, session, policy, segments, encode_in)
+            unfinished = stack.enter_context(work.until_written())
+        analysis = policy.treatment.of_video(
+            analyze(video, session, policy.search, policy.recognizer, encode_in, unfinished)
+        )
+        targets = _targets(job, video, session, policy, analysis)
+        if options.missing == "refuse" and (refused := _refused(job, analysis)):
+            if unfinished:
+                unfinished.remove()
+            raise refused
+        redaction = (
+            hide_undrawable(analysis, can_draw)
+            if options.missing == "keep"
+            else plan_redaction(analysis, options.margin_seconds, can_draw)
+        )
+        notes = _write(draft, Drawing(video, session, targets, analysis, redaction), policy, unfinished)
         checked = _frames_to_search(analysis, redaction)
         result = _check(draft, video, session, policy, analysis, redaction, checked)
         others = _recast(video, session, policy, analysis, targets, result)
         if result.leaks or others != targets:
             leaks_hidden, targets = sum(map(len, result.leaks.values())), others
             redaction = with_leaks(redaction, analysis, result.leaks, checked)
-            with _sink(draft, video, session, policy) as sink:
-                _draw(sink, Drawing(video, session, targets, analysis, redaction), unfinished)
+            _write(draft, Drawing(video, session, targets, analysis, redaction), policy, unfinished)
             result = _check(draft, video, session, policy, analysis, redaction, checked)
         check, left = result.check, sum(map(len, result.leaks.values()))
         output, rejected, failure = policy.put_in_place(draft, job, check, left)
     if not unfinished:
         remove_parts(job.output)
-    shown = [face for index, faces in enumerate(analysis.faces) if index not in redaction.whole for face in faces]
+    shown = _shown(analysis, redaction)
     kept = sum(face.method == KEPT for face in shown)
     drawn = policy.methods.drawable(shown)
     people: dict[int, bool] = {}
@@ -99,12 +97,14 @@ def anonymize_video(job: Job, video: VideoSource, session: Session, policy: Poli
         faces=len(drawn),
         interpolated=sum(face.interpolated for face in drawn),
         undrawn=len(shown) - len(drawn) - kept,
+        doubtful=sum(map(in_doubt, shown)),
         no_face=as_ranges(analysis.no_face),
         partial=as_ranges(analysis.partial),
         notes=(*notes, *targets.notes),
         failure=failure,
         people=len(people),
         synthetic_ids=frozenset(targets.ids[track] for track, is_cast in people.items() if is_cast),
+        found=tuple(sorted(policy.treatment.found_in_video(analysis))),
         kept=kept,
         hidden=as_ranges(sorted(redaction.whole)),
         hidden_in_part=as_ranges(sorted(redaction.parts)),
@@ -144,9 +144,14 @@ def _recast(
         return policy.recast(targets, FilmedFaces(video, policy.methods, analysis, people, result.near))
 
 
-def _sink(draft: Path, video: VideoSource, session: Session, policy: Policy) -> VideoSink:
+def _shown(analysis: VideoAnalysis, redaction: Redaction) -> list[TrackedFace]:
+    """The faces of all frames that are not hidden all over."""
+    return [face for index, faces in enumerate(analysis.faces) if index not in redaction.whole for face in faces]
+
+
+def _sink(draft: Path, video: VideoSource, session: Session, policy: Policy, said: Provenance | None) -> VideoSink:
     sound = policy.options.sound and session.sound
-    return open_sink(draft, video, synthetic=session.provenance, **session.encoding, sound=sound, titles=False)
+    return open_sink(draft, video, synthetic=said, **session.encoding, sound=sound, titles=False)
 
 
 def _refused(job: Job, analysis: VideoAnalysis) -> MienError | None:
@@ -173,12 +178,18 @@ def _shortened(ranges: tuple[FrameRange, ...]) -> str:
     return ", ".join(map(str, ranges[:_MAX_RANGES])) + more
 
 
-def _draw(sink: VideoSink, drawing: Drawing, kept: KeptVideo | None) -> None:
-    if kept:
-        sink.write_parts(kept.draw(drawing))
-    else:
-        drawing.session.progress.start(drawing.video.path.name, len(drawing.frames))
-        drawing.draw(sink, drawing.frames)
+def _write(draft: Path, drawing: Drawing, policy: Policy, kept: KeptVideo | None) -> tuple[str, ...]:
+    """Draw the video. Returns what of it is left out or changed in the draft."""
+    redaction = drawing.redaction
+    hides = bool(redaction.whole or redaction.parts)
+    said = policy.provenance.of(_shown(drawing.analysis, redaction), hides=hides)
+    with _sink(draft, drawing.video, drawing.session, policy, said) as sink:
+        if kept:
+            sink.write_parts(kept.draw(drawing))
+        else:
+            drawing.session.progress.start(drawing.video.path.name, len(drawing.frames))
+            drawing.draw(sink, drawing.frames)
+    return sink.notes
 
 
 def _frames_to_search(analysis: VideoAnalysis, redaction: Redaction) -> list[int]:

@@ -1,5 +1,6 @@
 """Which of the installed blenders suits a job: each is tried on some of its faces, and the best is taken."""
 
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def _sheet_path(jobs: Sequence[Job], source: Path, output: Path, overwrite: bool
     path = output / name if source.is_dir() else output.with_name(name)
     if any(job.output == path for job in jobs):
         raise MienError(f"An image of the input would become {path}, as would the comparison.", "Rename the image.")
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise MienError(f"{path} would be overwritten.", "Add --overwrite, or write to another path.")
     return path
 

@@ -38,6 +38,11 @@ class FollowedFaces:
         """How many frames have come in: the number of the next one."""
         return self._tracker.frames_in
 
+    @property
+    def people_drawn(self) -> frozenset[int]:
+        """Which of the session's people were drawn anew in them; without people of its own, 0 stands for everybody."""
+        return frozenset(self._found_people if self._faces else ())
+
     def over(
         self, found: Iterable[tuple[Frame, Sequence[Face]]], session: Session, video: VideoSource
     ) -> Iterator[FrameFaces]:

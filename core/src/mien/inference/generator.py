@@ -178,6 +178,11 @@ class FaceGenerator:
         generator._own_targets = targets
         return generator
 
+    @property
+    def own_targets(self) -> tuple[FaceTarget, ...]:
+        """Whom it draws in scenes that name no targets: see `drawing`."""
+        return self._own_targets
+
     def facts_of_targets(self) -> tuple[object, ...]:
         """Whom it draws, as values that are equal for the same people; their `repr` says them."""
         return tuple(fact for target in self._own_targets for fact in facts_of_target(target))

@@ -15,6 +15,7 @@ from mien.inference.scene import Scene
 from mien.inference.session import Session
 from mien.media.files import NothingCanBeWritten, whole_file
 from mien.media.images import LoadedFile, load_file, lost_in, write_image
+from mien.media.provenance import Provenance
 from mien.tracking.tracker import TrackedFace, untracked
 from mien.workers.threads import ordered_map
 
@@ -150,7 +151,8 @@ def _swapped(images: Iterable[LoadedImage], session: Session) -> Iterator[FileRe
         for scene, image in blended:
             job = scene.context.job
             with session.clock.running("encode"):
-                is_copy = _write(job, image, session, scene.context.file, is_drawn=bool(scene.faces))
+                said = session.provenance_of({face.method for face in scene.faces})
+                is_copy = _write(job, image, scene.context.file, said)
             undrawn = len(scene.context.faces) - len(scene.faces)
             notes = lost_in(scene.context.file, job.output) if scene.context.file and not is_copy else ()
             notes += session.not_found({face.method for face in scene.context.faces}) if scene.faces else ()
@@ -159,11 +161,11 @@ def _swapped(images: Iterable[LoadedImage], session: Session) -> Iterator[FileRe
             yield report if scene.faces else replace(report, no_face=as_ranges([0]))
 
 
-def _write(job: Job, image: RgbImage, session: Session, file: LoadedFile | None, *, is_drawn: bool) -> bool:
-    """Write the image, or copy the file if nothing was drawn; whether it is a copy."""
+def _write(job: Job, image: RgbImage, file: LoadedFile | None, said: Provenance | None) -> bool:
+    """Write the image, or copy the file if nothing was drawn (said: None); whether it is a copy."""
     exif = file.exif if file else None
-    if is_drawn:
-        write_image(job.output, image, synthetic=session.provenance, exif=exif, like=file)
+    if said:
+        write_image(job.output, image, synthetic=said, exif=exif, like=file)
         return False
     if job.output.suffix == job.source.path.suffix:
         with whole_file(job.output) as partial:

@@ -1,8 +1,8 @@
 """The files of an input and where each result goes, checked before any work is done; then each in its turn."""
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -32,27 +32,31 @@ class Job:
     output: Path
 
 
-def list_jobs(source: Path, output: Path, *, overwrite: bool, done: str = "swapped") -> list[Job]:
+def list_jobs(
+    source: Path, output: Path, *, overwrite: bool, done: str = "swapped", reads: Iterable[Path] = ()
+) -> list[Job]:
     """What there is to do for an image, a video or a folder of such.
 
     A folder's tree is mirrored. Files of formats that are read but not written get a suffix more: `a.gif.png`,
-    `b.avi.mkv`. done: what is done to them, in a word, for messages.
+    `b.avi.mkv`. done: what is done to them, in a word, for messages. reads: what else the user named to be read, files
+    and folders.
 
     What a process that has ended left half written where the results go is removed.
 
     Raises MienError if the source is missing or is or holds neither an image nor a video; if the output is the source,
-    lies inside of it, or is there already and may not be overwritten; if nothing is written under its suffix; if two
-    files would become one, as `a.gif` and `a.gif.png`; if a file is to become a folder or the reverse.
+    lies inside of it, would replace one of `reads`, or is there already and may not be overwritten; if nothing is
+    written under its suffix; if two files would become one, as `a.gif` and `a.gif.png`; if a file is to become a folder
+    or the reverse.
     """
-    jobs = _listed(source, output, overwrite, done)
+    jobs = _listed(source, output, overwrite, done, list(reads))
     for folder in {job.output.parent for job in jobs}:
         remove_leftovers(folder)
     return jobs
 
 
-def _listed(source: Path, output: Path, overwrite: bool, done: str) -> list[Job]:
+def _listed(source: Path, output: Path, overwrite: bool, done: str, reads: Sequence[Path]) -> list[Job]:
     if source.is_dir():
-        return _jobs_of_folder(source, output, overwrite, done)
+        return _jobs_of_folder(source, output, overwrite, done, reads)
     found = find_sources([source])[0]
     if found.kind == "unreadable":
         raise MienError(f"{source} cannot be {done}: {found.reason}.", "Give an image, a video or a folder of them.")
@@ -60,7 +64,7 @@ def _listed(source: Path, output: Path, overwrite: bool, done: str) -> list[Job]
         raise MienError(f"{output} is a folder, {source} is a file.", f"Write to {output / source.name}.")
     _check_suffix(found, output)
     jobs = [Job(found, output)]
-    _refuse_losses(jobs, overwrite)
+    _refuse_losses(jobs, overwrite, reads)
     return jobs
 
 
@@ -73,8 +77,8 @@ def _check_suffix(found: Source, output: Path) -> None:
         check_video_suffix(output)
 
 
-def _jobs_of_folder(source: Path, output: Path, overwrite: bool, done: str) -> list[Job]:
-    if output.exists() and not output.is_dir():
+def _jobs_of_folder(source: Path, output: Path, overwrite: bool, done: str, reads: Sequence[Path]) -> list[Job]:
+    if os.path.lexists(output) and not output.is_dir():
         raise MienError(f"{output} is a file, {source} is a folder.", "Give a new folder to write to.")
     if output.resolve().is_relative_to(source.resolve()):
         raise MienError(
@@ -84,7 +88,7 @@ def _jobs_of_folder(source: Path, output: Path, overwrite: bool, done: str) -> l
     jobs = [Job(found, _mirrored(found, source, output)) for found in find_sources([source])]
     if not jobs:
         raise MienError(f"{source} holds no image and no video.", f"ls {source}")
-    _refuse_losses(jobs, overwrite)
+    _refuse_losses(jobs, overwrite, reads)
     return jobs
 
 
@@ -100,11 +104,12 @@ def _mirrored(found: Source, source: Path, output: Path) -> Path:
     return path if path.suffix.lower() in writable else fitting(path.with_name(path.name + suffix), suffix)
 
 
-def _refuse_losses(jobs: Sequence[Job], overwrite: bool) -> None:
+def _refuse_losses(jobs: Sequence[Job], overwrite: bool, reads: Sequence[Path]) -> None:
     inputs = {job.source.path.resolve() for job in jobs}
     for job in jobs:
         if job.output.resolve() in inputs or (os.path.exists(job.output) and job.output.samefile(job.source.path)):
             raise MienError(f"{job.output} would take the place of the input.", "Write to another path.")
+    _refuse_to_replace(reads, jobs)
     origins: dict[Path, Path] = {}
     for job in (job for job in jobs if job.source.kind != "unreadable"):
         origin = origins.setdefault(job.output, job.source.path)
@@ -113,10 +118,33 @@ def _refuse_losses(jobs: Sequence[Job], overwrite: bool) -> None:
                 f"{origin} and {job.source.path} would both become {job.output}.",
                 "Rename one of the two, or move it to another folder.",
             )
-    standing = [job.output for job in jobs if os.path.exists(job.output)]
+    # A link that leads nowhere would be lost as well.
+    standing = [job.output for job in jobs if os.path.lexists(job.output)]
     if standing and not overwrite:
         more = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
         raise MienError(f"{standing[0]}{more} would be overwritten.", "Add --overwrite, or write to another path.")
+
+
+def _refuse_to_replace(reads: Sequence[Path], jobs: Sequence[Job]) -> None:
+    """Raises MienError if an output would take the place of something else that the user named to be read."""
+    files = {path.resolve(): path for path in reads if not path.is_dir()}
+    folders = {path.resolve(): path for path in reads if path.is_dir()}
+    for output in (job.output for job in jobs if os.path.lexists(job.output)):
+        resolved = output.resolve()
+        replaced = files.get(resolved) or next((path for path in files.values() if _is_same(path, output)), None)
+        if replaced is None:
+            replaced = next((path for folder, path in folders.items() if resolved.is_relative_to(folder)), None)
+        if replaced is not None:
+            which = f"a file of {replaced}, which" if replaced.is_dir() else f"{replaced}, which"
+            which = "a file that" if replaced == output else which
+            raise MienError(f"{output} would take the place of {which} is read, too.", "Write to another path.")
+
+
+def _is_same(path: Path, output: Path) -> bool:
+    """Whether two paths lead to one file, as hard links do."""
+    with suppress(OSError):
+        return path.samefile(output)
+    return False
 
 
 def run_jobs(

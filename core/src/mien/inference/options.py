@@ -49,3 +49,9 @@ class SessionOptions:
     """The user's own, with those above it, as PEM; None: the key that mien makes on first use."""
     private_key: Path | None = None
     """That of the certificate, as PEM, without a password."""
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The files of the user's that are read."""
+        people = (self.person,) if isinstance(self.person, Path) else tuple(self.person or ())
+        return (*people, *filter(None, (self.certificate, self.private_key)))

@@ -1,6 +1,6 @@
 """Which plugins take part in drawing, as the Content Credentials record them."""
 
-from mien.contracts.plugin import without_folders
+from mien.contracts.plugin import PluginConfig, without_folders
 from mien.media.provenance import PluginUse
 from mien.plugins.choice import parse_choices
 from mien.plugins.feature_set import choice_text
@@ -14,13 +14,13 @@ def plugins_used(choices: dict[str, str], registry: Registry) -> tuple[PluginUse
     since what is recorded is published. Raises MienError for one that is not installed.
     """
     return tuple(
-        PluginUse(
-            kind,
-            without_folders(choice_text(choice.name, registry.configure(kind, choice)[1])),
-            plugin.distribution,
-            plugin.version,
-        )
+        plugin_used(kind, choice.name, registry.configure(kind, choice)[1], registry)
         for kind, text in choices.items()
         for choice in parse_choices(text)
-        for plugin in [registry.find(kind, choice.name)]
     )
+
+
+def plugin_used(kind: str, name: str, config: PluginConfig, registry: Registry) -> PluginUse:
+    """A plugin that was made with these settings. Raises MienError if none of that name is installed."""
+    plugin = registry.find(kind, name)
+    return PluginUse(kind, without_folders(choice_text(name, config)), plugin.distribution, plugin.version)

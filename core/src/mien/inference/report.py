@@ -183,6 +183,10 @@ class AnonymizedFile(FileReport):
     """How many people of the file were hidden, or are drawn as somebody else."""
     synthetic_ids: frozenset[int] = frozenset()
     """The numbers of those who do not exist, as whom some of them are drawn."""
+    doubtful: int = 0
+    """How many of the `undrawn` ones only may be faces; the others lack the landmarks to be drawn by."""
+    found: tuple[int, ...] = ()
+    """Which of the people who were named by images are surely in it, as numbers in `AnonymizeReport.named`."""
     kept: int = 0
     """Faces that stay as they are, over all frames, since somebody said so."""
     hidden: tuple[FrameRange, ...] = ()
@@ -228,13 +232,26 @@ class AnonymizeReport(SwapReport):
     """What came of all files, and with which seed it comes again."""
 
     files: tuple[AnonymizedFile, ...]
-    seed: int
+    seed: int | None
+    """None: a key says which people are drawn, or nobody synthetic is."""
     known_over_files: bool = False
     """Whether somebody who is drawn as a synthetic person is the same one in all files."""
+    extractor: str = ""
+    """What searched for faces, as a plugin choice."""
+    measures: str = ""
+    """An extractor beside it, by which faces get the landmarks that the method draws by; empty if it takes part."""
+    named: tuple[Path, ...] = ()
+    """Of each person who was named by images, to be kept or treated in a way of their own, the first image."""
     not_checked: str = ""
     """Why new faces were not compared with those that were there; empty if they were."""
     check_notes: tuple[str, ...] = ()
     """Why the search of what was written may find less than it could, as whole sentences."""
+
+    @property
+    def not_found(self) -> tuple[Path, ...]:
+        """Those of `named` whom no file surely shows."""
+        found = {number for file in self.files for number in file.found}
+        return tuple(image for number, image in enumerate(self.named) if number not in found)
 
     @property
     def people(self) -> int:

@@ -24,6 +24,7 @@ from mien.media.animation import open_sink
 from mien.media.files import NothingCanBeWritten, remove_parts
 from mien.media.video_parts import PartSink
 from mien.media.video_reader import Frame, VideoSource
+from mien.media.video_writer import check_held
 from mien.tracking.tracker import TrackedFace
 from mien.workers import Executor, TaskDone, WorkerInit, run_tasks
 from mien.workers.threads import prefetched
@@ -105,25 +106,27 @@ def swap_video(job: Job, video: VideoSource, session: Session, workers: SegmentW
         report = swap_whole_video(job, video, session)
         remove_parts(job.output)
         return report
-    # Opened before anything is drawn: what it cannot hold is known at once.
-    with open_sink(job.output, video, synthetic=session.provenance, **session.encoding, sound=session.sound) as sink:
-        kept = KeptSegments(job.output, facts_of(video, session, job.output.suffix, segments))
-        try:
-            with kept.named(job.output):
-                report = _drawn(job, video, session, segments, kept, workers)
+    check_held(open_sink(job.output, video, synthetic=session.provenance, **session.encoding, sound=session.sound))
+    kept = KeptSegments(job.output, facts_of(video, session, job.output.suffix, segments))
+    try:
+        with kept.named(job.output):
+            known = _drawn(job, video, session, segments, kept, workers)
+            said = session.provenance_of(known.people_drawn)
+            with open_sink(job.output, video, synthetic=said, **session.encoding, sound=session.sound) as sink:
                 sink.write_parts([kept.part(number) for number in range(len(segments))])
-        except (KeyboardInterrupt, SystemExit):
-            session.progress.say(
-                f"{job.output}: {kept.done} of {len(segments)} segments are drawn; the same command goes on after them."
-            )
-            raise
-        except NothingCanBeWritten as error:
-            error.message += (
-                f" {kept.done} of {len(segments)} segments of it are drawn, and stay: when there is room, the same "
-                "command goes on after them."
-            )
-            raise
+    except (KeyboardInterrupt, SystemExit):
+        session.progress.say(
+            f"{job.output}: {kept.done} of {len(segments)} segments are drawn; the same command goes on after them."
+        )
+        raise
+    except NothingCanBeWritten as error:
+        error.message += (
+            f" {kept.done} of {len(segments)} segments of it are drawn, and stay: when there is room, the same "
+            "command goes on after them."
+        )
+        raise
     kept.remove()
+    report = known.report(video, session)
     return replace(report, output=job.output, notes=(*sink.notes, *report.notes))
 
 
@@ -134,7 +137,7 @@ def _drawn(
     segments: Sequence[range],
     kept: KeptSegments,
     workers: SegmentWorkers | None,
-) -> FileReport:
+) -> FollowedFaces:
     known, held = FollowedFaces(), list[FrameFaces]()
     if done := kept.done:
         try:
@@ -157,7 +160,7 @@ def _drawn(
             _draw_elsewhere(job, video, session, segments, left, kept, workers, known, held)
         else:
             _draw_here(job, video, session, segments, left, kept, known, held)
-    return known.report(video, session)
+    return known
 
 
 class _SegmentReader:

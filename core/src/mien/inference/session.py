@@ -15,12 +15,12 @@ from mien.contracts.blender import Blender
 from mien.contracts.face import RgbImage
 from mien.contracts.target import Given, TargetKind
 from mien.errors import MienError
-from mien.inference.default_masker import default_masker
+from mien.inference.default_masker import default_masker, note_without_effect
 from mien.inference.detector import FaceDetector
 from mien.inference.generator import FaceGenerator
 from mien.inference.options import SessionOptions
 from mien.inference.person_filter import PersonFilter
-from mien.inference.plugins_used import plugins_used
+from mien.inference.plugins_used import plugin_used, plugins_used
 from mien.inference.report import FileReport
 from mien.inference.scene import Scene
 from mien.inference.segment_length import check_segment_seconds
@@ -35,12 +35,12 @@ from mien.plugins.enhancer_set import EnhancerSet
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.masker_set import MaskerSet
 from mien.plugins.registry import Registry
-from mien.plugins.run_location import is_installed
+from mien.plugins.run_location import is_installed, unknown_run
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.recognizer_record import RecognizerRecord
 from mien.tracking.tracker import TrackedFace, follow, untracked
-from mien.training.run import TrainedRun, untrained
+from mien.training.run import TrainedRun, models_without_runs, untrained
 from mien.workers.threads import Pool, Stopwatch, ordered_map, prefetched
 
 T = TypeVar("T")
@@ -102,6 +102,8 @@ class Session:
         threads = options.threads or os.cpu_count() or 1
         blender = options.blender or trained.model.blender or registry.default("blender")
         masker = options.masker or default_masker(trained, registry)
+        if options.masker and trained.model.hides and not MaskerSet(masker, registry).subtracts:
+            note_without_effect(masker, trained)
         detector = FaceDetector.open(options.extractor or trained.extractor, threads, clock, registry)
         generator = FaceGenerator(
             trained,
@@ -124,16 +126,12 @@ class Session:
                 version("mien-core"),
                 "faces drawn anew",
                 trained.digest[:_DIGEST_CHARACTERS],
-                plugins=plugins_used(
-                    {
-                        "extractor": detector.choice,
-                        "feature": trained.features,
-                        "masker": masker,
-                        "model": trained.record.model,
-                        "enhancer": options.enhancers,
-                        "blender": blender,
-                    },
-                    registry,
+                plugins=(
+                    *plugins_used(
+                        {"extractor": detector.choice, "feature": trained.features, "masker": masker}, registry
+                    ),
+                    plugin_used("model", trained.record.model, trained.model.config, registry),
+                    *plugins_used({"enhancer": options.enhancers, "blender": blender}, registry),
                 ),
                 signer=_signer(options),
             ),
@@ -319,15 +317,23 @@ class Session:
 
     def drawing(self, *targets: FaceTarget) -> "Session":
         """The same session, drawing all faces as that person, or each of its people as one of several."""
-        whom = " and ".join(dict.fromkeys(self.name_of(target) for target in targets))
-        return replace(self.saying(f"faces drawn as {whom}"), generator=self.generator.drawing(*targets))
+        session = replace(self, generator=self.generator.drawing(*targets))
+        said = session._said(range(len(targets)))
+        if len(targets) > 1:
+            said += ", as far as those whom they replace are seen"
+        return replace(session, provenance=replace(self.provenance, action=said))
 
-    def saying(self, action: str, *, is_generated: bool = True) -> "Session":
-        """The same session, with what is done as the provenance says it.
+    def provenance_of(self, people: Collection[int]) -> Provenance | None:
+        """What a file says in which the faces of these of the session's people were drawn; None: of none of them.
 
-        is_generated: whether faces are generated; otherwise they are only hidden.
+        people: their numbers, as `TrackedFace.method`; without people of its own, of everybody.
         """
-        return replace(self, provenance=replace(self.provenance, action=action, is_generated=is_generated))
+        return replace(self.provenance, action=self._said(people)) if people else None
+
+    def _said(self, people: Collection[int]) -> str:
+        targets = self.generator.own_targets
+        drawn = [target for number, target in enumerate(targets) if number in people or len(targets) == 1]
+        return f"faces drawn as {' and '.join(dict.fromkeys(map(self.name_of, drawn)))}"
 
     def only(self, person: Path | Sequence[Path] | None, recognizer: str | None = None) -> "Session":
         """The same session, drawing anew the person whom an image file shows, or several; None: everybody.
@@ -390,9 +396,10 @@ def open_run(run: Path | str, registry: Registry) -> TrainedRun:
 
     Raises MienError if it is none of them.
     """
-    is_run = Path(run).exists() or is_installed(str(run), registry)
-    if is_run or str(run).partition(":")[0] not in registry.names("model"):
+    if Path(run).exists() or is_installed(str(run), registry):
         return TrainedRun.open(run, registry)
+    if str(run).partition(":")[0] not in registry.names("model"):
+        raise unknown_run(Path(run), registry, lambda: models_without_runs(registry))
     return untrained(str(run), registry)
 
 

@@ -72,7 +72,7 @@ def swap(
             "No person was named whom the recognizer is to tell apart.",
             f"mien swap {run} {source} {output} --person IMAGE --recognizer {options.recognizer}",
         )
-    jobs = list_jobs(source, output, overwrite=options.overwrite)
+    jobs = list_jobs(source, output, overwrite=options.overwrite, reads=[*reference, *options.reads])
     candidates = None
     if options.blender == AUTO:
         candidates = candidates_for(jobs, source, output, overwrite=options.overwrite, registry=registry)

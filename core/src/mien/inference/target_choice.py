@@ -88,21 +88,22 @@ class TargetChoice:
         if to is None:
             raise MienError(
                 f"Whom is {self.run.path} to draw? It knows {', '.join(self.run.people) or 'nobody by name'}.",
-                f"--to {self.run.people[0]}" if self.run.people else how_to_use(self.run),
+                f"--to {self.run.people[0]}" if self.run.people else self.run.how_to_use,
             )
         return KnownPerson(self.run.person_index(to))
 
     def reference(self, paths: Sequence[Path], progress: Progress) -> ReferencePerson:
         """As `Session.reference`."""
         self.require("reference")
-        return ReferencePerson(self._given(reference_images(paths), progress))
+        return ReferencePerson(self._given(reference_images(paths), progress, ", ".join(map(str, paths))))
 
     def given(self, images: Sequence[tuple[RgbImage, str]]) -> Given:
         """As `Session.given`."""
         return self._given((ReferenceImage(*image) for image in images), Silent())
 
-    def _given(self, images: Iterable[ReferenceImage], progress: Progress) -> Given:
-        """Somebody, as images show them. Raises MienError if one that has to does not, or none does."""
+    def _given(self, images: Iterable[ReferenceImage], progress: Progress, files: str = "the reference") -> Given:
+        """Somebody, as images show them; files: what an error calls them. Raises MienError if one that has to does not,
+        or none does."""
         faces: list[_ReferenceFace] = []
         without = unreadable = 0
         unmeasured: MienError | None = None
@@ -131,8 +132,8 @@ class TargetChoice:
             progress.advance()
         if not faces:
             raise unmeasured or MienError(
-                "None of the pictures of the reference shows one face alone.",
-                "Give an image that shows the person's face alone, and larger.",
+                f"None of the pictures of {files} shows one face alone.",
+                "Give an image that shows the person's face alone, and larger: --reference IMAGE",
             )
         kept, encoding = self._whose(faces)
         if without or unreadable or not kept.all():
@@ -178,7 +179,8 @@ class TargetChoice:
             "reference": "a reference",
         }
         able = " and ".join(whom[kind] for kind in sorted(self.run.model.targets))
-        raise MienError(f"The model of {self.run.path} draws {able}, not {whom[kind]}.", how_to_use(self.run))
+        what = "hides heads, and draws nobody" if self.run.model.hides else f"draws {able}, not {whom[kind]}"
+        raise MienError(f"The model of {self.run.path} {what}.", self.run.how_to_use)
 
     def name_of(self, target: FaceTarget) -> str:
         """Who that is, for a label."""
@@ -187,12 +189,3 @@ class TargetChoice:
         if isinstance(target, SyntheticPerson):
             return "somebody who does not exist"
         return "somebody whom a reference image shows"
-
-
-def how_to_use(run: TrainedRun) -> str:
-    """A command that the run's model is for."""
-    if "known" in run.model.targets and run.people:
-        return f"mien swap {run.path} INPUT OUTPUT --to {run.people[0]}"
-    if "reference" in run.model.targets:
-        return f"mien swap {run.path} INPUT OUTPUT --reference IMAGE"
-    return f"mien anonymize INPUT OUTPUT --with {run.path}"

@@ -57,7 +57,7 @@ class Provenance:
     action: str
     """What was done, as a person would say it: "faces drawn as E"."""
     run: str
-    """The digest of the run that drew."""
+    """The digest of the run that drew; empty: none did."""
     is_generated: bool = True
     """Whether faces are generated; otherwise they are only hidden."""
     plugins: tuple[PluginUse, ...] = field(default=(), compare=False)
@@ -73,7 +73,8 @@ class Provenance:
     def note(self) -> str:
         """The sentence for people, on one line."""
         kind = "Synthetic" if self.is_generated else "Altered"
-        return f"{kind}: {_on_one_line(self.action)} by mien {self.version} (run {self.run})."
+        run = f" (run {self.run})" if self.run else ""
+        return f"{kind}: {_on_one_line(self.action)} by mien {self.version}{run}."
 
     def to_xmp(self) -> str:
         """The XMP packet for programs, on one line."""

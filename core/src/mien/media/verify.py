@@ -16,6 +16,7 @@ State = Literal["valid", "changed", "invalid", "none"]
 Trust = Literal["own key", "trusted", "self-made key", "not trusted"]
 _OF_THE_FILE = ("assertion.dataHash", "assertion.bmffHash", "assertion.boxesHash", "assertion.collectionHash")
 _UNTRUSTED = "signingCredential.untrusted"
+_TRUSTED = {"signingCredential.trusted", "claimSignature.validated"}
 _CONFIG = ConfigDict(frozen=True)
 
 
@@ -170,12 +171,16 @@ def _state(manifest: Mapping[str, Any], failures: Sequence[str]) -> State:
 
 def _failures(manifest: Mapping[str, Any]) -> list[str]:
     """What does not hold, by c2pa's codes; who is trusted is another question."""
-    results = manifest.get("validation_results", {}).get("activeManifest", {}).get("failure", [])
     return [
         f"{one['code']}: {one.get('explanation', '')}".removesuffix(": ")
-        for one in results
+        for one in _results(manifest, "failure")
         if one["code"] != _UNTRUSTED
     ]
+
+
+def _results(manifest: Mapping[str, Any], which: str) -> list[Mapping[str, Any]]:
+    """What was checked of the file's own credentials, as c2pa tells it: "success" or "failure"."""
+    return list(manifest.get("validation_results", {}).get("activeManifest", {}).get(which, []))
 
 
 def _signed_by(active: Mapping[str, Any], manifest: Mapping[str, Any], own: SigningKey | None) -> SignedBy | None:
@@ -183,9 +188,9 @@ def _signed_by(active: Mapping[str, Any], manifest: Mapping[str, Any], own: Sign
     if not said:
         return None
     serial_number, organization = str(said.get("cert_serial_number", "")), str(said.get("issuer", ""))
-    trusted = manifest.get("validation_state") == "Trusted"
+    held = {str(one["code"]) for one in _results(manifest, "success")}
     trust: Trust = "self-made key" if organization == SELF_MADE else "not trusted"
-    if trusted:
+    if held >= _TRUSTED:  # also of a file that was changed since: whose key it was stays the same
         trust = "own key" if own and own.serial_number == serial_number else "trusted"
     return SignedBy(
         name=str(said.get("common_name", "")), organization=organization, serial_number=serial_number, trust=trust
@@ -206,4 +211,5 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise MienError(f"{path} cannot be read: {error}.", "--trust ROOT.pem") from error
+        why = error.strerror if isinstance(error, OSError) else "it is no text, as PEM is"
+        raise MienError(f"{path} cannot be read: {why}.", f"ls -l {path.parent}") from error

@@ -303,3 +303,13 @@ class VideoSink:
                 return
             self._write_packet(packet)
             self._next_packet = next(self._rest, None)
+
+
+class _Held(Exception):
+    """The file can hold the video: what was begun of it is thrown away."""
+
+
+def check_held(sink: VideoSink) -> None:
+    """Raises MienError, before any work is done, for what a file cannot hold of its video; nothing is written."""
+    with suppress(_Held), sink:
+        raise _Held

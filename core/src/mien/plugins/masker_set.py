@@ -58,6 +58,11 @@ class MaskerSet:
         return any(masker.needs_scene for _, masker in self.maskers)
 
     @property
+    def subtracts(self) -> bool:
+        """Whether any of the maskers says what stands in front of a face."""
+        return any(masker.subtracts for _, masker in self.maskers)
+
+    @property
     def has_thin(self) -> bool:
         """Whether any of the maskers sees what is thin: see `in_front`."""
         return any(masker.subtracts and masker.thin for _, masker in self.maskers)

@@ -1,6 +1,6 @@
 """Where a run lies that the user named: a folder, or a run that a distribution brought."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -44,7 +44,7 @@ def locate_run(run: Path | str, registry: Registry) -> RunLocation:
         return RunLocation(path, installed.folder, installed)
     if path.exists():
         raise MienError(f"{path} is not a run: it has no {RECORD}.", f"mien train MODEL DATASET --run {path}")
-    raise _unknown(path, registry)
+    raise unknown_run(path, registry)
 
 
 def is_installed(name: str, registry: Registry) -> bool:
@@ -61,23 +61,31 @@ def find_run(name: str, registry: Registry) -> InstalledRun:
             f"Two distributions register the run {name!r}: {both}.", f"pip uninstall {found[-1].distribution}"
         )
     if not found:
-        raise _unknown(Path(name), registry)
+        raise unknown_run(Path(name), registry)
     return found[0]
 
 
-def _unknown(path: Path, registry: Registry) -> MienError:
-    name = str(path)
-    message = f"{path} is not a run: there is no such folder, and no run of that name is installed."
+def unknown_run(path: Path, registry: Registry, models: Callable[[], Iterable[str]] | None = None) -> MienError:
+    """What to say of a run that is not there, with the nearest name.
+
+    models: where a model that needs no run will do as well, those that there are.
+    """
+    name = str(path) if models is None else str(path).partition(":")[0]
+    what = "run" if models is None else "run or model"
+    message = f"{path} is not a run: there is no such folder, and no {what} of that name is installed."
     distribution = f"mien-run-{name.replace('_', '-')}"
     for broken in registry.broken:
         if broken.entry_point == name or broken.distribution == distribution:
             return MienError(f"{message} {broken.distribution} cannot be used: {broken.reason}.", broken.fix)
     there = sorted({*(run.spec.name for run in registry.runs), *_folders_beside(path)})
-    near = get_close_matches(name, there, n=1)
+    known = there if models is None else [*there, *registry.names("model")]
+    near = get_close_matches(name, known, n=1)
     if near:
-        return MienError(f"{message} Did you mean {near[0]!r}?", "mien runs")
+        return MienError(f"{message} Did you mean {near[0]!r}?", "mien runs" if near[0] in there else "mien plugins")
+    there += models() if models else ()
     if there:
-        return MienError(f"{message} There are: {', '.join(there)}.", "mien runs")
+        hint = "mien runs" if models is None else "mien runs, or mien plugins"
+        return MienError(f"{message} There are: {', '.join(there)}.", hint)
     return MienError(message, f"mien train MODEL DATASET --run {path}")
 
 

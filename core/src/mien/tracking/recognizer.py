@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.contracts.extractor import Extractor
-from mien.contracts.face import Box, FaceCrop
+from mien.contracts.face import Box, FaceCrop, RgbImage
 from mien.contracts.feature import Feature
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, align, can_align
@@ -37,7 +37,7 @@ class Recognizer:
         """The feature's key, as in `FeatureSet.features`, and the feature."""
         self.record = RecognizerRecord.of(self.features.text, registry)
         """Which one it is, for whatever is made with it."""
-        self.same_person_below = _checked_limit(self.feature, self.record)
+        self.same_person_below = _checked_limit(self.feature, self.record, registry)
         """Two faces nearer than this are the same person."""
 
     @property
@@ -68,9 +68,7 @@ class Recognizer:
         Raises MienError naming the file if it is missing or unreadable, or shows no face or several, or one without the
         landmarks that the feature needs.
         """
-        from mien.media.images import read_image
-
-        image = read_image(path)
+        image = _read_reference(path)
         faces = extractor.extract(image)
         if not faces:
             raise MienError(
@@ -108,6 +106,21 @@ class Recognizer:
         return np.array(encoding.values, np.float32)
 
 
+def _read_reference(path: Path) -> RgbImage:
+    from mien.media.discovery import find_sources
+    from mien.media.images import read_image
+
+    try:
+        return read_image(path)
+    except MienError:
+        if path.is_dir() or (path.exists() and find_sources([path])[0].kind == "video"):
+            raise MienError(
+                f"{path} is a {'folder' if path.is_dir() else 'video'}; who somebody is, is told here by an image.",
+                "Give an image that shows the person's face and no other, as a frame of a video.",
+            ) from None
+        raise
+
+
 def mean_encoding(encodings: NDArray[np.float32]) -> NDArray[np.float32]:
     """One encoding of K ≥ 1 of a person, float32 (K, D): float32 (D,), their mean at the length they usually have.
 
@@ -129,13 +142,7 @@ def default_recognizer(registry: Registry) -> str:
     installed, known = registry.names("feature"), known_distributions().get("recognizer", {})
     if own := next((name for name in known if name in installed), None):
         return own
-    broken: list[str] = []
-    able: list[str] = []
-    for name in installed:
-        try:
-            able += [name] if tells_people_apart(name, registry) else []
-        except MienError as error:
-            broken.append(error.message)
+    able, broken = _able(registry)
     if len(able) > 1:
         raise MienError(
             f"Several features that tell people apart are installed: {', '.join(able)}. Which is it to be?",
@@ -150,6 +157,17 @@ def default_recognizer(registry: Registry) -> str:
     return able[0]
 
 
+def _able(registry: Registry) -> tuple[list[str], list[str]]:
+    """The installed features that tell people apart, by name, and why others cannot be loaded."""
+    able, broken = list[str](), list[str]()
+    for name in registry.names("feature"):
+        try:
+            able += [name] if tells_people_apart(name, registry) else []
+        except MienError as error:
+            broken.append(error.message)
+    return able, broken
+
+
 def tells_people_apart(name: str, registry: Registry) -> bool:
     """Whether a feature, as it is by default, can be a recognizer. Raises MienError if it cannot be loaded."""
     limit = cast(type[Feature], registry.load("feature", name)).same_person_below
@@ -159,12 +177,13 @@ def tells_people_apart(name: str, registry: Registry) -> bool:
     return cast(Feature, registry.create("feature", name)).same_person_below is not None
 
 
-def _checked_limit(feature: Feature, record: RecognizerRecord) -> float:
+def _checked_limit(feature: Feature, record: RecognizerRecord, registry: Registry) -> float:
     limit = feature.same_person_below
     if limit is None:
+        able = _able(registry)[0]
         raise MienError(
-            f"The feature {record} does not tell people apart: its same_person_below is None.",
-            "--recognizer NAME, one of those that mien plugins lists as features",
+            f"The feature {record} does not tell people apart.",
+            " or ".join(f"--recognizer {name}" for name in able) or "--recognizer NAME, with a feature that does",
         )
     if not (math.isfinite(limit) and limit > 0):  # by NaN nobody would ever be recognized, and every leak pass
         raise MienError(

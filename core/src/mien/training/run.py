@@ -4,9 +4,10 @@ import hashlib
 import tomllib
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tomli_w
@@ -229,18 +230,22 @@ class TrainedRun:
 
         Raises MienError if the run does not know them, or draws nobody known.
         """
-        if "known" not in self.model.targets:
-            raise MienError(
-                f"The model of {self.path} draws nobody by name; it cannot draw {name!r}.",
-                f"mien anonymize INPUT OUTPUT --with {self.path}"
-                if "synthetic" in self.model.targets
-                else f"mien swap {self.path} INPUT OUTPUT --reference IMAGE",
-            )
+        if not self.people:
+            raise MienError(f"The model of {self.path} draws nobody by name; it cannot draw {name!r}.", self.how_to_use)
         if name not in self.people:
             raise MienError(
                 f"The run {self.path} knows no {name!r}; it knows {', '.join(self.people)}.", f"--to {self.people[0]}"
             )
         return self.people.index(name)
+
+    @property
+    def how_to_use(self) -> str:
+        """A command that its model is for."""
+        if self.people:
+            return f"mien swap {self.path} INPUT OUTPUT --to {self.people[0]}"
+        if "reference" in self.model.targets:
+            return f"mien swap {self.path} INPUT OUTPUT --reference IMAGE"
+        return f"mien anonymize INPUT OUTPUT --with {self.path}"
 
     @property
     def masker(self) -> str:
@@ -255,14 +260,19 @@ def untrained(choice: str, registry: Registry | None = None) -> TrainedRun:
     """
     registry = registry or Registry()
     parsed = parse_choice(choice)
-    _, config = registry.configure("model", parsed)
+    found, config = registry.configure("model", parsed)
+    loaded = cast(type[Model], found)
+    to_train = MienError(
+        f"The model {parsed.name!r} has to be trained before it draws.",
+        f"mien train {choice} {_people_to_name(loaded)} --run RUN",
+    )
+    if loaded.people[0] > 1 and loaded.needs_fit:  # nobody is there to make it with
+        raise to_train
     nothing = np.zeros(0, np.float32)
     inputs = ModelInputs((), 0, 0, nothing, np.zeros((0, 0), np.float32))
     model = make_model(registry, parsed.name, config.model_dump(mode="json"), inputs)
     if not needs_no_run(model):
-        raise MienError(
-            f"The model {parsed.name!r} has to be trained before it draws.", f"mien train {choice} DATASET --run RUN"
-        )
+        raise to_train
     plugin = registry.find("model", parsed.name)
     record = RunRecord(
         mien_version=version("mien-core"),
@@ -295,6 +305,17 @@ def _extractor_for(model: Model, registry: Registry) -> str:
     return registry.default("extractor")
 
 
+def models_without_runs(registry: Registry) -> list[str]:
+    """The installed models that need no training, sorted by name."""
+    names = []
+    for name in registry.names("model"):
+        with suppress(MienError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it is to be made with, and is not there
+            untrained(name, registry)
+            names.append(name)
+    return names
+
+
 def needs_no_run(model: Model) -> bool:
     """Whether a model draws without having been trained: it has neither stages nor anything that it has to fit."""
     return not model.stages() and not (model.fits() and model.needs_fit)
@@ -324,14 +345,20 @@ def _check_inputs(name: str, model: type[Model], inputs: ModelInputs) -> None:
         wanted = str(fewest) if most == fewest else f"{fewest} to {most or 'any number of'}"
         raise MienError(
             f"{name} is trained on {wanted} {'person' if wanted == '1' else 'people'}, "
-            f"but {people} were given: {', '.join(inputs.people)}.",
-            f"mien train {name} {' '.join(f'PERSON_{number}' for number in range(1, fewest + 1))} --run RUN",
+            f"but {people} were given{': ' if people else ''}{', '.join(inputs.people)}.",
+            f"mien train {name} {_people_to_name(model)} --run RUN",
         )
     if model.needs_features and inputs.features == 0:
         raise MienError(
             f"{name} draws from features, but none were named.",
             "--features landmarks+thumbnail:size=8, in this command; mien preprocess --features measures them",
         )
+
+
+def _people_to_name(model: type[Model]) -> str:
+    """What a command that trains it names, as many as it needs at least."""
+    fewest = model.people[0]
+    return "DATASET" if fewest <= 1 else " ".join(f"PERSON_{number}" for number in range(1, fewest + 1))
 
 
 def _of_contract_1(run: Path, values: Mapping[str, Any]) -> MienError:

@@ -24,7 +24,7 @@ class SolidConfig(RedactionConfig):
 
 
 class Solid(RedactionModel):
-    """One color. Nothing of the head is left: not its colors, not its expression."""
+    """One color. Nothing of what it covers is left: not its colors, not its expression."""
 
     Config = SolidConfig
     config: SolidConfig
