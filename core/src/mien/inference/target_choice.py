@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from mien.contracts.face import FaceCrop, RgbImage
+from mien.contracts.given_image import require_image, require_images
 from mien.contracts.target import Given, TargetKind
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig, align, can_align
@@ -17,6 +18,7 @@ from mien.inference.generator import FaceGenerator
 from mien.inference.reference_images import ReferenceImage, of_one_person, reference_images
 from mien.inference.scene import Scene
 from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
+from mien.plugins.guard import guarded_prepare
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
@@ -73,11 +75,10 @@ class TargetChoice:
         self, to: str | None = None, *, reference: Sequence[RgbImage] = (), seed: int | None = None
     ) -> FaceTarget:
         """As `Session.target_of`."""
-        if reference:
+        given = require_images(reference, "reference image")
+        if given:
             self.require("reference")
-            return ReferencePerson(
-                self.given([(image, f"reference image {n}") for n, image in enumerate(reference, 1)])
-            )
+            return ReferencePerson(self.given([(image, f"reference image {n}") for n, image in enumerate(given, 1)]))
         if seed is not None:
             self.require("synthetic")
             check_seed(seed)
@@ -98,7 +99,7 @@ class TargetChoice:
 
     def given(self, images: Sequence[tuple[RgbImage, str]]) -> Given:
         """As `Session.given`."""
-        return self._given((ReferenceImage(*image) for image in images), Silent())
+        return self._given((ReferenceImage(require_image(image, name), name) for image, name in images), Silent())
 
     def _given(self, images: Iterable[ReferenceImage], progress: Progress) -> Given:
         """Somebody, as images show them. Raises MienError if one that has to does not, or none does."""
@@ -137,7 +138,7 @@ class TargetChoice:
         crops = [face.crop for face, is_kept in zip(faces, kept, strict=True) if is_kept]
         given = Given(torch.from_numpy(encoding), self.generator.batch_of(crops))
         progress.start("preparing the reference", None)
-        self.run.model.prepare(given, progress.advance)
+        guarded_prepare(self.run.model, self.run.record.model, given, progress.advance)
         return given
 
     def _whose(self, faces: Sequence[_ReferenceFace]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mien.contracts.model import Batch, Model, Sampling
 from mien.errors import MienError
-from mien.plugins.guard import guarded_losses
+from mien.plugins.guard import guarded_after_step, guarded_losses
 
 _STEPPED_AS_THEY_ARE = DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU
 
@@ -150,7 +150,7 @@ class Iteration:
                 gathered.values[self._name(phase, "gradient_norm")] = self._norm(phase.parameters)
                 self._look_at(phase, gathered)
                 self._optimize(phase, gathered.bad.get(phase.name))
-                self._model.after_step(phase.name)
+                guarded_after_step(self._model, self._choice, phase.name)
         figures, bad, (told,) = gathered.read(self._any_process(self._scalar(stop)))
         self._asked_to_stop = told > 0
         for name, is_bad in bad.items():

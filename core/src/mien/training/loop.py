@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mien.contracts.model import Batch, Model, Stage
 from mien.errors import MienError
-from mien.plugins.guard import guarded_losses
+from mien.plugins.guard import guarded_losses, guarded_optimizer, guarded_stages
 from mien.progress import Progress
 from mien.training import checkpoints
 from mien.training.activations import checkpoint_activations
@@ -57,10 +57,9 @@ class Loop:
             checkpoint_activations(model)
         self._memory = torch.channels_last if options.channels_last else torch.contiguous_format
         self._model = model.to(accelerator.device, memory_format=self._memory)  # type: ignore[call-overload]
-        self._stages = list(model.stages())
-        check_stages(self._stages, data)
+        self._stages = guarded_stages(model, choice)
         # Without stages there is nothing to step on: what such a model learns it has been fitted to.
-        made = [(name, model.optimizer(name)) for name in model.phases] if self._stages else []
+        made = [(name, guarded_optimizer(model, choice, name)) for name in model.phases] if self._stages else []
         prepared = accelerator.prepare(model, *(optimizer for _, optimizer in made))
         wrapped, *optimizers = prepared if made else [prepared]
         self._wrapped: nn.Module = wrapped
@@ -369,11 +368,3 @@ class _Averages:
         means["faces_per_second"] = self.faces_per_second
         self._sums, self._steps, self._faces, self._seconds = {}, 0, 0, 0.0
         return means
-
-
-def check_stages(stages: Sequence[Stage], data: TrainingData) -> None:
-    """Raise MienError if the stages cannot be trained on that data."""
-    if any(stage.steps is None for stage in stages[:-1]):
-        raise MienError("A stage of the model before the last has no end.", "Mend Model.stages().")
-    for dataset in data.datasets:
-        dataset.require_size(max((stage.resolution for stage in stages), default=0))

@@ -20,6 +20,7 @@ from mien.errors import MienError, MienWarning
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import whole_file
 from mien.plugins.choice import PluginChoice, parse_choice
+from mien.plugins.guard import guarded_stages
 from mien.plugins.registry import Registry
 from mien.plugins.run_location import RECORD, RunLocation, locate_run
 from mien.tracking.recognizer_record import RecognizerRecord
@@ -181,6 +182,7 @@ class TrainedRun:
             record.encoding_length,
         )
         model = make_model(registry, record.model, record.settings, inputs)
+        guarded_stages(model, record.model)
         try:
             load_weights(model, tensors)
         except RuntimeError as error:
@@ -259,6 +261,7 @@ def untrained(choice: str, registry: Registry | None = None) -> TrainedRun:
     nothing = np.zeros(0, np.float32)
     inputs = ModelInputs((), 0, 0, nothing, np.zeros((0, 0), np.float32))
     model = make_model(registry, parsed.name, config.model_dump(mode="json"), inputs)
+    guarded_stages(model, parsed.name)
     if not needs_no_run(model):
         raise MienError(
             f"The model {parsed.name!r} has to be trained before it draws.", f"mien train {choice} DATASET --run RUN"

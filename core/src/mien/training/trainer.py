@@ -23,7 +23,7 @@ from mien.errors import MienError
 from mien.layers.precision import computes_bf16
 from mien.plugins.choice import PluginChoice, parse_choice, parse_choices
 from mien.plugins.feature_set import FeatureSet
-from mien.plugins.guard import guarded_fit
+from mien.plugins.guard import guarded_fit, guarded_stages
 from mien.plugins.registry import Registry
 from mien.plugins.run_location import RECORD
 from mien.progress import Progress, Silent
@@ -33,7 +33,7 @@ from mien.training import checkpoints
 from mien.training.data import TrainingData
 from mien.training.global_state import leaving_global_state
 from mien.training.held_out_expression import HeldOutExpression
-from mien.training.loop import Loop, check_stages
+from mien.training.loop import Loop
 from mien.training.options import TrainOptions
 from mien.training.run import DatasetRecord, PluginRecord, RunRecord, make_model
 from mien.training.schedule import with_schedule_steps
@@ -170,8 +170,10 @@ def begin(
     data = _data([Path(path) for path in datasets], features, options, registry, of_model, recognizer)
     accelerator = _accelerator(options, run)
     made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
-    options = with_schedule_steps(options, list(made.stages()))
-    check_stages(made.stages(), data)
+    stages = guarded_stages(made, choice.name)
+    options = with_schedule_steps(options, stages)
+    for dataset in data.datasets:
+        dataset.require_size(max((stage.resolution for stage in stages), default=0))
     return Beginning(choice, config, recognizer, data, accelerator, made, options)
 
 
