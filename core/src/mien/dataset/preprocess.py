@@ -1,6 +1,5 @@
 """From images and videos to a dataset of faces: the public call."""
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from mien.dataset.recipe import Recipe, described, extractor_text
 from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
 from mien.media.discovery import passed_over
-from mien.media.files import writing_to
+from mien.media.files import held_alone, writing_to
 from mien.media.part import WHOLE, Part, clock_of
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
@@ -211,30 +210,12 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
     with writing_to(path):
         path.mkdir(parents=True, exist_ok=True)
     try:
-        with _locked(path):
+        with held_alone(path, f"{path} is being preprocessed by another run."):
             yield
     finally:
         if is_new:
             with suppress(OSError):  # it is only taken away again if nothing was written to it
                 path.rmdir()
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # Windows: two runs at once are the user's to avoid
-        yield
-        return
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise MienError(f"{path} is being preprocessed by another run.", "Wait for it, or stop it.") from error
-        yield
-    finally:
-        os.close(folder)
 
 
 def _tidy(path: Path) -> None:

@@ -217,6 +217,17 @@ def guarded_after_step(model: "Model", choice: str, phase: str) -> None:
     _Call.of("model", model, choice).make(model.after_step, phase, passing=(torch.OutOfMemoryError,))
 
 
+def guarded_in_training(model: "Model", choice: str, doing: str, method: Callable[..., T], *arguments: Any) -> T:
+    """What follows from a model's losses: the backward pass, an optimizer's step. doing: which it is, for the error.
+
+    Raises MienError for a fault of the plugin, and torch.OutOfMemoryError.
+    """
+    import torch
+
+    call = _Call.of("model", model, choice)
+    return call.make(method, *arguments, passing=(torch.OutOfMemoryError,), doing=f" in {doing}")
+
+
 def guarded_prepare(model: "Model", choice: str, given: "Given", done: Callable[[], object]) -> None:
     """`Model.prepare`. Raises MienError for a fault of the plugin."""
     _Call.of("model", model, choice).make(model.prepare, given, done)
@@ -234,8 +245,10 @@ class _Call:
     def of(cls, kind: str, plugin: Plugin, choice: str) -> "_Call":
         return cls(kind, choice, plugin)
 
-    def make(self, method: Callable[..., T], *arguments: Any, passing: tuple[type[Exception], ...] = ()) -> T:
-        """passing: errors that the caller deals with."""
+    def make(
+        self, method: Callable[..., T], *arguments: Any, passing: tuple[type[Exception], ...] = (), doing: str = ""
+    ) -> T:
+        """passing: errors that the caller deals with. doing: " in" what it was called, for an error."""
         passed: tuple[type[Exception], ...] = (MienError, *passing)
         try:
             return method(*arguments)
@@ -247,7 +260,7 @@ class _Call:
             if isinstance(error, ValueError) and "read-only" in str(error):
                 raise self.fault(f"writes into what it was given: {error}{place}") from error
             words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            raise self.fault(f"failed: {words}{place}") from error
+            raise self.fault(f"failed{doing}: {words}{place}") from error
 
     def fault(self, what: str) -> MienError:
         origin = f" of {self.plugin.origin}" if self.plugin.origin else ""

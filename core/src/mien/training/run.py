@@ -25,7 +25,7 @@ from mien.plugins.registry import Registry
 from mien.plugins.run_location import RECORD, RunLocation, locate_run
 from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training.options import TrainOptions
-from mien.training.weights import WEIGHTS, load_weights, read_weights
+from mien.training.weights import AS_IT_WAS, WEIGHTS, load_weights, read_weights
 
 FORMAT_VERSION = 2
 
@@ -188,7 +188,7 @@ class TrainedRun:
         except RuntimeError as error:
             raise MienError(
                 f"The weights of {path} do not fit the model {record.model}: {str(error).splitlines()[-1].strip()}",
-                "Install the version of the plugin that run.toml names.",
+                AS_IT_WAS,
             ) from error
         return cls(location, record, model.eval(), hashlib.sha256(weights.read_bytes()).hexdigest())
 

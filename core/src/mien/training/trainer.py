@@ -25,7 +25,6 @@ from mien.plugins.choice import PluginChoice, parse_choice, parse_choices
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.guard import guarded_fit, guarded_stages
 from mien.plugins.registry import Registry
-from mien.plugins.run_location import RECORD
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.recognizer_record import RecognizerRecord
@@ -36,6 +35,7 @@ from mien.training.held_out_expression import HeldOutExpression
 from mien.training.loop import Loop
 from mien.training.options import TrainOptions
 from mien.training.run import DatasetRecord, PluginRecord, RunRecord, make_model
+from mien.training.run_folder import held, refuse_a_run_in, tidy
 from mien.training.schedule import with_schedule_steps
 from mien.training.stopping import StopRequest
 from mien.training.weights import WEIGHTS, load_weights
@@ -76,9 +76,10 @@ def train(
 
     model: a plugin choice, as "deepfakes:preset=small", or PluginChoice("deepfakes", {"preset": "small"}), whose
     settings may be values. datasets: their folders; each holds one person or many.
-    run: a folder that holds no run yet. features: a feature set, as "landmarks:points=28+thumbnail", which the datasets
-    have to hold; "": none. recognizer: what makes the encodings that the model sees, and tells people apart later;
-    None: the default of those installed.
+    run: a folder that holds no run yet; one that ended before its first checkpoint is begun anew.
+    features: a feature set, as "landmarks:points=28+thumbnail", which the datasets have to hold; "": none.
+    recognizer: what makes the encodings that the model sees, and tells people apart later; None: the default of those
+    installed.
     options: of the loop, when to stop among them; None: the defaults, by which the model's stages alone end it.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
     SIGINT and SIGTERM write a checkpoint and end the call in order.
@@ -87,8 +88,7 @@ def train(
     Raises MienError if RUN exists, a plugin or a dataset is missing or does not fit, or a loss is not finite.
     """
     registry = registry or Registry()
-    if (run / RECORD).exists():
-        raise MienError(f"{run} holds a run already.", f"mien train --run {run} --resume")
+    refuse_a_run_in(run)
     begun = begin(model, datasets, run, features, recognizer, options or TrainOptions(), registry)
     choice, config, of_model, recognizer = begun.choice, begun.config, type(begun.model), begun.recognizer
     data, accelerator, made, options = begun.data, begun.accelerator, begun.model, begun.options
@@ -123,10 +123,13 @@ def train(
         ),
         options=options,
     )
-    if accelerator.is_main_process:
-        record.write(run)
-    accelerator.wait_for_everyone()
-    return _run_loop(accelerator, made, choice.name, data, options, run, None, progress or Silent(), registry)
+    with held(run, accelerator):
+        if accelerator.is_main_process:
+            refuse_a_run_in(run)  # which another call may have begun meanwhile
+            tidy(run)
+            record.write(run)
+        accelerator.wait_for_everyone()
+        return _run_loop(accelerator, made, choice.name, data, options, run, None, progress or Silent(), registry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +230,11 @@ def resume(
     checkpoint = checkpoints.newest(run)
     if checkpoint is not None:  # it holds the weights: where the first ones came from does not matter any more
         options = options.model_copy(update={"init_from": None})
+    else:
+        progress.say(f"{run} has no checkpoint: training begins anew.")
     made = _seeded_model(registry, record.model, record.settings, data, options)
-    return _run_loop(accelerator, made, record.model, data, options, run, checkpoint, progress, registry)
+    with held(run, accelerator):
+        return _run_loop(accelerator, made, record.model, data, options, run, checkpoint, progress, registry)
 
 
 def _run_loop(
