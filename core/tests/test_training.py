@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from mien.dataset import Dataset
 from mien.errors import MienError
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
+from mien.progress import Silent
 from mien.training import TrainOptions, resume, train
 from mien.training.data import TrainingData
 from mien.training.run import TrainedRun
@@ -75,6 +77,31 @@ def test_a_run_records_the_recognizer_that_is_named_or_the_default_or_none(
     with pytest.raises(MienError, match=r"thumbnail:size=8 .* does not tell people apart"):
         recorded("wrong", tiny, recognizer="thumbnail")
     assert not (tmp_path / "wrong").exists()
+
+
+def test_what_one_should_know_of_a_dataset_is_said_before_it_is_trained_on(
+    people: list[Path], tiny: Registry, tmp_path: Path
+) -> None:
+    dataset = shutil.copytree(people[0], tmp_path / "E")
+    said, info = list[str](), dataset / "faces" / "dataset.json"
+    made_by = Dataset.open(dataset).info.features[0].version
+    text = info.read_text().replace(f'"version": "{made_by}"', '"version": "0.0.1"')
+    info.write_text(text.replace('"no_mask": 0', '"no_mask": 3'))
+
+    class Told(Silent):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    options = TrainOptions(steps=1, expression_faces=0)
+    for features in ("", "landmarks:points=5"):
+        given = {"features": features, "options": options, "progress": Told(), "registry": tiny}
+        train("tiny", [dataset, people[1]], tmp_path / f"run{len(features)}", **given)
+    masks = [line for line in said if f"faces of {dataset} have next to no mask" in line]
+    (version,) = [
+        line for line in said if f"{dataset} holds landmarks:points=5 as mien-feature-landmarks 0.0.1" in line
+    ]
+    assert len(masks) == 2 and f"mien preprocess {dataset} --features landmarks:points=5" in version
+    assert not any(str(people[1]) in line for line in said)
 
 
 def test_nothing_of_the_process_changes(people: list[Path], tiny: Registry, tmp_path: Path) -> None:

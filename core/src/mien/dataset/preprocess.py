@@ -59,6 +59,11 @@ class PreprocessReport:
         return self.dataset.info.reasons
 
     @property
+    def no_mask(self) -> int:
+        """Faces in the whole dataset of whose crops the maskers leave less than 1 % as face."""
+        return self.dataset.info.counts.no_mask
+
+    @property
     def images_per_second(self) -> float:
         """Of this run."""
         return self.images_done / self.seconds

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -85,9 +84,9 @@ class Loop:
             say=progress.say,
         )
         self._at = TrainingState()
+        self._tensors: list[Tensor] = []
         self._whole: list[int] | None = None
-        """How often each tensor of the model had been written into when the last step was done; None: it is not to be
-        kept."""
+        """How often each of these had been written into when the last step was done; None: it is not to be kept."""
 
     @property
     def at(self) -> TrainingState:
@@ -146,6 +145,7 @@ class Loop:
         log = Averages()
         self._start_bar()
         stage = self._stage()
+        self._tensors = _tensors_of(self._model)
         self._whole = self._versions()
         why = "the last stage is done" if self._stages else "it is fitted"
         while stage is not None:
@@ -224,7 +224,9 @@ class Loop:
     def _kept(self) -> str:
         """After a failure: write a checkpoint, if no tensor has changed since the last whole step; in words."""
         alone = self._accelerator.num_processes == 1  # the others would have to write, too, and may be anywhere
-        if not (alone and self._at.step and self._iteration.is_between_steps and self._whole == self._versions()):
+        same = self._whole == self._versions()
+        same = same and list(map(id, self._tensors)) == list(map(id, _tensors_of(self._model)))
+        if not (alone and self._at.step and self._iteration.is_between_steps and same):
             return ""
         try:
             self.checkpoint()
@@ -233,7 +235,7 @@ class Loop:
         return f" What {self._at.step} steps have trained is kept: {checkpoints.newest(self._run)}."
 
     def _versions(self) -> list[int]:
-        return [tensor._version for tensor in chain(self._model.parameters(), self._model.buffers())]
+        return [tensor._version for tensor in self._tensors]
 
     def _share_buffers(self) -> None:
         """Each process gathers its own statistics for batch normalization; the first one's count, as in DDP itself."""
@@ -375,3 +377,7 @@ class Loop:
             ends.append(sum(stage.steps or 0 for stage in self._stages))
         total = min(ends) - self._at.step if ends and self._options.minutes is None else None
         self._progress.start("training", total)
+
+
+def _tensors_of(model: Model) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]

@@ -1,12 +1,13 @@
 """A run on disk: run.toml says how it was made, and with its weights its model draws."""
 
 import hashlib
+import shlex
 import tomllib
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tomli_w
@@ -19,7 +20,7 @@ from mien.contracts.target import TargetKind
 from mien.errors import MienError, MienWarning
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import whole_file
-from mien.plugins.choice import PluginChoice, parse_choice
+from mien.plugins.choice import PluginChoice, changed_settings, parse_choice
 from mien.plugins.guard import guarded_stages
 from mien.plugins.registry import Registry
 from mien.plugins.run_location import RECORD, RunLocation, locate_run
@@ -28,6 +29,8 @@ from mien.training.options import TrainOptions
 from mien.training.weights import AS_IT_WAS, WEIGHTS, load_weights, read_weights
 
 FORMAT_VERSION = 2
+_OF_ONE_RUN = "steps", "minutes", "init_from", "schedule_steps", "precision", "compile"
+"""Options that say when it stopped, or what they came to on its machine."""
 
 
 class PluginRecord(BaseModel):
@@ -112,6 +115,23 @@ class RunRecord(BaseModel):
                 f"The run was made with the {named}, which is not installed. {error.message}",
                 f"pip install '{plugin.distribution}=={plugin.version}'",
             ) from error
+
+    def command(self, run: str, registry: Registry, **more: object) -> str:
+        """The command that trains another run as this one was. run: where. more: options of the loop beside its own.
+
+        Raises MienError if its model is not installed.
+        """
+        loaded, config = registry.configure("model", self.model, self.settings)
+        datasets = [dataset.path or "DATASET" for dataset in self.datasets]
+        words = ["mien", "train", changed_settings(self.model, config), *datasets, "--run", run]
+        if self.features:
+            words += ["--features", self.features]
+        if self.recognizer and cast(type[Model], loaded).sees_encodings():
+            words += ["--recognizer", self.recognizer.choice]
+        asked = {key: value for key, value in self.options.changed().items() if key not in _OF_ONE_RUN}
+        for key, value in {**asked, **more}.items():
+            words += ["--set", f"train.{key}={value}"]
+        return shlex.join(words)
 
     def write(self, run: Path) -> None:
         """Write RUN/run.toml. Raises MienError if it may not be written."""

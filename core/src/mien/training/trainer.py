@@ -30,6 +30,7 @@ from mien.tracking.recognizer import Recognizer
 from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training import checkpoints
 from mien.training.data import TrainingData
+from mien.training.dataset_notes import dataset_notes
 from mien.training.global_state import leaving_global_state
 from mien.training.held_out_expression import HeldOutExpression
 from mien.training.loop import Loop
@@ -123,13 +124,16 @@ def train(
         ),
         options=options,
     )
+    told = progress or Silent()
+    for note in dataset_notes(data):
+        told.say(note)
     with held(run, accelerator):
         if accelerator.is_main_process:
             refuse_a_run_in(run)  # which another call may have begun meanwhile
             tidy(run)
             record.write(run)
         accelerator.wait_for_everyone()
-        return _run_loop(accelerator, made, choice.name, data, options, run, None, progress or Silent(), registry)
+        return _run_loop(accelerator, made, choice.name, data, options, run, None, told, registry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +215,7 @@ def resume(
         raise MienError(
             f"{run} was exported: it has no checkpoint, and does not say where its datasets lie. It cannot go on, but "
             "another run can begin with its weights.",
-            f"mien train {record.model} DATASET --run {run}-2 --set train.init_from={run / WEIGHTS}",
+            record.command(f"{run}-2", registry, init_from=run / WEIGHTS),
         )
     recognizer = record.recognizer.choice if record.recognizer else None
     data = _data(paths, record.features, options, registry, of_model, recognizer)
@@ -219,7 +223,7 @@ def resume(
         if old.digest != dataset.info.digest:
             raise MienError(
                 f"{dataset.path} has changed since {run} was begun; going on exactly is not possible.",
-                f"mien train {record.model} {' '.join(map(str, paths))} --run {run}-2",
+                record.command(f"{run}-2", registry),
             )
     accelerator = _accelerator(options, run)
     if accelerator.num_processes != record.processes:
