@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import load_file
 
+from mien import find_faces, preprocess
 from mien.dataset import Dataset
 from mien.errors import MienError
 from mien.plugins.feature_set import FeatureSet
@@ -102,6 +104,23 @@ def test_what_one_should_know_of_a_dataset_is_said_before_it_is_trained_on(
     ]
     assert len(masks) == 2 and f"mien preprocess {dataset} --features landmarks:points=5" in version
     assert not any(str(people[1]) in line for line in said)
+
+
+def test_paths_may_be_texts_and_have_to_be_lists(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    run, options = str(tmp_path / "run"), TrainOptions(steps=1, expression_faces=0)
+    assert train("tiny", [str(people[0])], run, options=options, registry=tiny).run == Path(run)
+    assert resume(run, steps=2, registry=tiny).steps_here == 1
+    calls: list[Callable[[Any], object]] = [
+        lambda paths: train("tiny", paths, tmp_path / "other", options=options, registry=tiny),
+        lambda paths: preprocess(tmp_path / "new", paths),
+        lambda paths: find_faces(paths),
+    ]
+    for call in calls:
+        for alone in (people[0], str(people[0])):
+            with pytest.raises(MienError, match="are a list of paths; this is one path"):
+                call(alone)
+        with pytest.raises(MienError, match="one of them is a int"):
+            call([1])
 
 
 def test_nothing_of_the_process_changes(people: list[Path], tiny: Registry, tmp_path: Path) -> None:

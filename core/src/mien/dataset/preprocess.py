@@ -16,6 +16,7 @@ from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
 from mien.media.discovery import passed_over
 from mien.media.files import held_alone, writing_to
+from mien.media.given_paths import require_paths
 from mien.media.part import WHOLE, Part, clock_of
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
@@ -70,8 +71,8 @@ class PreprocessReport:
 
 
 def preprocess(
-    dataset: Path,
-    sources: Sequence[Path] | None = None,
+    dataset: Path | str,
+    sources: Sequence[Path | str] | None = None,
     *,
     options: PreprocessOptions | None = None,
     progress: Progress | None = None,
@@ -103,6 +104,7 @@ def preprocess(
     """
     started = time.perf_counter()
     path, registry, options = Path(dataset), registry or Registry(), options or PreprocessOptions()
+    paths = None if sources is None else require_paths(sources, "sources")
     job = Job(path, registry, options.workers, progress or Silent(), executor)
     with _one_at_a_time(path):  # what the dataset is, too, is only certain while no other run changes it
         finish_swap(path)  # before tidying: the only whole faces may be those that a stopped run left aside
@@ -123,18 +125,18 @@ def preprocess(
             recipe = replace(recipe, keep_person=_encoding(options.keep_person, recipe, registry))
         done: int | None
         if info:
-            done = follow_sources(job, recipe, Dataset(path, info), sources)
+            done = follow_sources(job, recipe, Dataset(path, info), paths)
             if done is not None:
                 recipe = _with_features_of(recipe, info, registry)
             added = add_features(job, recipe)
         else:
-            done, added = make(job, recipe, sources), ()
+            done, added = make(job, recipe, paths), ()
         shutil.rmtree(job.work, ignore_errors=True)
         finished = Dataset.open(path)
     up_to_date = done is None and not added
     if up_to_date:
         job.progress.say(f"{path} is up to date: {len(finished)} faces, nothing to do.")
-    folders = [path / "raw"] if sources is None else [Path(source) for source in sources]
+    folders = [path / "raw"] if paths is None else paths
     others = tuple(file for folder in folders if folder.is_dir() for file in passed_over(folder))
     return PreprocessReport(finished, done or 0, time.perf_counter() - started, added, up_to_date, others)
 

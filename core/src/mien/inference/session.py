@@ -296,7 +296,7 @@ class Session:
         """
         return self._target_choice.target_of(to, reference=reference, seed=seed)
 
-    def reference(self, paths: Sequence[Path]) -> ReferencePerson:
+    def reference(self, paths: Sequence[Path | str]) -> ReferencePerson:
         """Somebody whom image files show, one face in each; folders of images; clips.
 
         In folders and clips, pictures that show nobody, several people or somebody else than most are left out, and

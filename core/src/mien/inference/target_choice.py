@@ -18,6 +18,7 @@ from mien.inference.generator import FaceGenerator
 from mien.inference.reference_images import ReferenceImage, of_one_person, reference_images
 from mien.inference.scene import Scene
 from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
+from mien.media.given_paths import require_paths
 from mien.plugins.guard import guarded_prepare
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
@@ -92,10 +93,11 @@ class TargetChoice:
             )
         return KnownPerson(self.run.person_index(to))
 
-    def reference(self, paths: Sequence[Path], progress: Progress) -> ReferencePerson:
+    def reference(self, paths: Sequence[Path | str], progress: Progress) -> ReferencePerson:
         """As `Session.reference`."""
         self.require("reference")
-        return ReferencePerson(self._given(reference_images(paths), progress))
+        named = require_paths(paths, "pictures of a reference")
+        return ReferencePerson(self._given(reference_images(named), progress))
 
     def given(self, images: Sequence[tuple[RgbImage, str]]) -> Given:
         """As `Session.given`."""

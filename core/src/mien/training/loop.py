@@ -150,7 +150,7 @@ class Loop:
         why = "the last stage is done" if self._stages else "it is fitted"
         while stage is not None:
             if options.steps is not None and self._at.step >= options.steps:
-                why = f"{options.steps} steps are done"
+                why = f"{self._at.step} steps are done"
                 break
             began_step = time.monotonic()
             try:
@@ -352,7 +352,7 @@ class Loop:
     def _go_back(self, error: NonFiniteLoss) -> None:
         newest, step = checkpoints.newest(self._run), self._at.step + 1
         where = f"The last good checkpoint is {newest}." if newest else "There is no checkpoint yet."
-        message = f"Step {step}: a loss or gradient is not finite ({error}). {where}"
+        message = f"Step {step}: a loss or gradient of the model {self._choice!r} is not finite ({error}). {where}"
         if newest is None:
             raise MienError(
                 message,

@@ -21,6 +21,7 @@ from mien.contracts.plugin import PluginConfig, read_config
 from mien.dataset import Dataset, DatasetInfo
 from mien.errors import MienError
 from mien.layers.precision import computes_bf16
+from mien.media.given_paths import require_paths
 from mien.plugins.choice import PluginChoice, parse_choice, parse_choices
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.guard import guarded_fit, guarded_stages
@@ -64,8 +65,8 @@ class TrainReport:
 @leaving_global_state
 def train(
     model: str | PluginChoice,
-    datasets: Sequence[Path],
-    run: Path,
+    datasets: Sequence[Path | str],
+    run: Path | str,
     *,
     features: str = "",
     recognizer: str | None = None,
@@ -89,6 +90,7 @@ def train(
     Raises MienError if RUN exists, a plugin or a dataset is missing or does not fit, or a loss is not finite.
     """
     registry = registry or Registry()
+    run = Path(run)
     refuse_a_run_in(run)
     begun = begin(model, datasets, run, features, recognizer, options or TrainOptions(), registry)
     choice, config, of_model, recognizer = begun.choice, begun.config, type(begun.model), begun.recognizer
@@ -155,7 +157,7 @@ class Beginning:
 
 def begin(
     model: str | PluginChoice,
-    datasets: Sequence[Path],
+    datasets: Sequence[Path | str],
     run: Path,
     features: str,
     recognizer: str | None,
@@ -168,13 +170,14 @@ def begin(
     """
     resolved = {"precision": resolved_precision(options.precision), "compile": resolved_compile(options)}
     options = options.model_copy(update=resolved)
-    if not datasets:
+    paths = require_paths(datasets, "datasets")
+    if not paths:
         raise MienError("No dataset was named.", f"mien train {model} DATASET --run {run}")
     choice = parse_choice(model) if isinstance(model, str) else model
     loaded, config = registry.configure("model", choice)
     of_model = cast(type[Model], loaded)
     recognizer = _recognizer(of_model, recognizer or of_model.recognizer, registry)
-    data = _data([Path(path) for path in datasets], features, options, registry, of_model, recognizer)
+    data = _data(paths, features, options, registry, of_model, recognizer)
     accelerator = _accelerator(options, run)
     made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
     stages = guarded_stages(made, choice.name)
@@ -186,7 +189,7 @@ def begin(
 
 @leaving_global_state
 def resume(
-    run: Path,
+    run: Path | str,
     *,
     steps: int | None = None,
     minutes: float | None = None,
@@ -201,7 +204,7 @@ def resume(
     Returns what `train` does. Raises MienError as `train`, but needs a run; and if a dataset has changed since, the
     number of processes is another, or the checkpoint is damaged.
     """
-    registry = registry or Registry()
+    run, registry = Path(run), registry or Registry()
     record = RunRecord.read(run)
     changed = {"steps": steps, "minutes": minutes, **({"on_nan": on_nan} if on_nan else {})}
     kept = record.options.model_dump()
