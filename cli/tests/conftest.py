@@ -29,11 +29,12 @@ def mien_process(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[s
 
     def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
         kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
+        path = os.pathsep.join(filter(None, [str(tmp_path / "site-packages"), kept.get("PYTHONPATH")]))
         return subprocess.run(
             [sys.executable, "-m", "mien_cli", *map(str, arguments)],
             capture_output=True,
             text=True,
-            env={**kept, "PYTHONPATH": str(tmp_path / "site-packages"), **variables},
+            env={**kept, "PYTHONPATH": path, **variables},
             timeout=120,
         )
 

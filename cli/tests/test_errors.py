@@ -22,14 +22,15 @@ def show_x(mien_process, environment):
     return run
 
 
-def test_what_the_user_can_mend_is_two_lines_and_exit_code_2(show_x):
+def test_what_the_user_can_mend_is_two_lines_and_exit_code_2(show_x, environment):
     run = show_x("raise ImportError('no such library')")
     assert run.returncode == 2
     assert run.stdout == ""
     problem, fix = run.stderr.splitlines()
     told = "Error: The feature 'x' of some-x 1.0 does not import (x_class:X): ImportError: no such library"
-    assert problem == told
-    assert fix == "Try:   pip install --force-reinstall some-x"
+    assert problem == f"{told} (x_class.py, line 1)"
+    file = environment.folder / "x_class.py"
+    assert fix == f"Try:   Mend {file}, line 1, or install a version of the plugin that works."
 
 
 def test_markup_in_an_error_is_printed_as_it_is(mien):

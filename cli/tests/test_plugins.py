@@ -85,7 +85,7 @@ def test_the_list_as_json(mien, environment):
         "doubled": False,
     }
     reasons = {broken["distribution"]: broken["reason"] for broken in data["broken"]}
-    assert reasons["broken-one"] == "ValueError: no licence file"
+    assert reasons["broken-one"] == "ValueError: no licence file (broken.py, line 1)"
     assert "some-freckles" not in reasons
 
 

@@ -24,6 +24,14 @@ def test_a_run_tells_how_far_it_is_and_how_to_go_on(mien, trained, tmp_path):
     later = mien("train", "--run", folder, "--resume", "--steps", 3)
     assert later.exit_code == 0, later.stderr
     assert "Stopped at step 3 (1 of them now)" in later.stdout
+    enough = mien("train", "--run", folder, "--resume", "--steps", 2)
+    assert "Stopped at step 3 (0 of them now)" in enough.stdout and "3 steps are done" in enough.stdout
+
+
+def test_going_on_without_saying_so_is_told_how(mien, trained, tmp_path):
+    told = mien("train", "--run", tmp_path / "run", "--steps", 50)
+    assert told.exit_code == 2 and f"{tmp_path / 'run'} holds a run already" in told.stderr
+    assert f"Try:   mien train --run {tmp_path / 'run'} --resume --steps 50" in told.stderr
 
 
 def test_settings_reach_the_model_and_the_training(mien, people, tmp_path):

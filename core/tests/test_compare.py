@@ -13,6 +13,7 @@ from mien import Evaluation, MienError, TrainOptions, compare, evaluate, export_
 from mien.evaluation.losses import training_losses
 from mien.evaluation.metric_table import beaten, beats, best, shown
 from mien.evaluation.options import CompareOptions, EvaluateOptions
+from mien.evaluation.page import facts_of
 from mien.evaluation.report import Metrics, folder_of
 
 FACES = 2
@@ -64,6 +65,22 @@ def test_what_is_better_as_good_and_worse_is_said_of_each_figure(own: Metrics) -
     (sentence,) = beaten(model, [other])
     assert sentence == ("model beside the other: better on expression, Fréchet; as good on found, SSIM; worse on L1.")
     assert beats(model, other)["expression"] and not beats(model, other)["L1"] and not beats(model, other)["found"]
+
+
+def test_what_differs_by_less_than_the_last_digit_shows_is_as_good(own: Metrics) -> None:
+    model = own.model_copy(update={"l1": 0.0504, "ssim": 0.5, "found": 1.0})
+    other = model.model_copy(update={"name": "other", "l1": 0.0506, "ssim": 0.501, "found": 1.0})
+    (sentence,) = beaten(model, [other])
+    good, worse = sentence.split("as good on ")[1].split("; worse on ")
+    assert "L1" in good and worse == "SSIM."
+
+
+def test_a_few_faces_are_said_to_be_few(run: Path, people: list[Path]) -> None:
+    known = Evaluation.read(folder_of(run, people[0]))
+    assert known is not None
+    assert any("may be chance" in fact for fact in facts_of(known))
+    enough = known.model_copy(update={"rows": list(range(30))})
+    assert not any("may be chance" in fact for fact in facts_of(enough))
 
 
 def test_faces_that_are_never_found_beat_nobody(own: Metrics) -> None:

@@ -105,6 +105,16 @@ def test_vectors_are_the_stored_features_joined(finished: Path, third_party: Any
     assert dataset.vectors(FeatureSet("", third_party.registry)).shape == (9, 0)
 
 
+def test_a_feature_is_named_by_its_key_or_as_on_the_command_line(people: list[Path]) -> None:
+    dataset = Dataset.open(people[0])
+    values = dataset.feature("landmarks-points=5")
+    np.testing.assert_array_equal(dataset.feature("landmarks:points=5"), values)
+    np.testing.assert_array_equal(*(dataset.statistics(f"landmarks{mark}points=5")[0] for mark in ":-"))
+    with pytest.raises(MienError, match=r"The feature landmarks:points=17 was not computed") as missing:
+        dataset.feature("landmarks:points=17")
+    assert "+landmarks:points=17" in missing.value.fix
+
+
 def test_what_is_not_among_the_faces_is_told_with_its_reason(finished: Path) -> None:
     dropped = Dataset.open(finished).dropped().to_pylist()
     assert [(row["source"], row["frame"], row["face"], row["dropped"]) for row in dropped] == [

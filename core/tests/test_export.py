@@ -282,7 +282,10 @@ def test_an_exported_run_cannot_go_on_and_says_what_can(run: Path, tmp_path: Pat
     out = export_run(run, tmp_path / "out")
     refused = refusal(resume, out)
     assert "was exported" in refused.message
-    assert f"--set train.init_from={out / 'model.safetensors'}" in refused.fix
+    assert refused.fix == (
+        f"mien train latent:size=32,bottleneck=8,code_channels=8,width=4,batch_size=2 DATASET --run {out}-2 "
+        f"--features landmarks:points=5 --set train.seed=7 --set train.init_from={out / 'model.safetensors'}"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -82,6 +82,26 @@ def losses(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
     return guard.guarded_losses(model_of(registry, choice), choice, batch(), "main")
 
 
+def stages(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
+    return guard.guarded_stages(model_of(registry, choice), "faulty")
+
+
+def optimizer(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
+    return guard.guarded_optimizer(model_of(registry, choice), "faulty", "main")
+
+
+def after_step(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
+    return guard.guarded_after_step(model_of(registry, choice), "faulty", "main")
+
+
+def prepare(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
+    return guard.guarded_prepare(model_of(registry, choice), "faulty", cast(Any, None), lambda: None)
+
+
+def shape(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
+    return guard.checked_shape(registry.create("feature", choice), choice)
+
+
 def enhance(registry: Registry, choice: str, crops: list[FaceCrop]) -> Any:
     return guard.guarded_enhance(registry.create("enhancer", choice), choice, batch().images, batch())
 
@@ -163,6 +183,23 @@ OF_ONE_KIND = [
     (blend, "dtype", "returned float64 ("),
     (blend, "writes", "writes into what it was given"),
 ]
+OF_TRAINING = [
+    (stages, "stages raise", "failed: ArithmeticError: one too many (model.py, line "),
+    (stages, "stages none", "returned None from stages() instead of a list of Stage"),
+    (stages, "a stage alone", "returned a Stage from stages() instead of a list of Stage"),
+    (stages, "stage of text", "returned a str in stages() instead of a Stage"),
+    (stages, "stage of 1 px", "has a stage of 1 px; crops have 2 to 1024 px"),
+    (stages, "stage of 2048 px", "has a stage of 2048 px"),
+    (stages, "no faces", "has a stage with a batch_size of 0 faces"),
+    (stages, "no steps", "has a stage with 0 steps"),
+    (stages, "no end", "has stage 1 of 2 without an end"),
+    (optimizer, "optimizer raises", "failed: ArithmeticError: one too many (model.py, line "),
+    (optimizer, "optimizer none", "returned None from optimizer('main') instead of a torch.optim.Optimizer"),
+    (after_step, "after_step raises", "failed: ArithmeticError: one too many (model.py, line "),
+    (prepare, "prepare raises", "failed: ArithmeticError: one too many (model.py, line "),
+    (shape, "shape of a number", "has the shape 2, which is no tuple of whole numbers from 1"),
+    (shape, "shape of nothing", "has the shape (0,), which is no tuple of whole numbers from 1"),
+]
 
 
 @pytest.mark.parametrize("call", KIND_OF_CALL, ids=lambda call: call.__name__)
@@ -180,6 +217,19 @@ def test_a_fault_is_told_with_the_plugin_and_its_distribution(
     kind = KIND_OF_CALL[call]
     assert caught.value.message.startswith(f"The {kind} {choice!r} of mien-faulty {VERSION} ")
     assert says in caught.value.message
+    assert caught.value.fix == f"mien plugins check {shlex.quote(f'{kind}/{choice}')}"
+    assert ("(fault.py, line " in caught.value.message) == (fault in ("raises", "exits"))
+
+
+@pytest.mark.parametrize(("call", "fault", "says"), OF_TRAINING)
+def test_a_fault_of_what_training_asks_for_is_told_with_the_settings_in_use(
+    registry: Registry, crops: list[FaceCrop], call: Callable[..., Any], fault: str, says: str
+) -> None:
+    kind = "feature" if call is shape else "model"
+    choice = f"faulty:fault={fault}"
+    with pytest.raises(MienError) as caught:
+        call(registry, choice, crops)
+    assert caught.value.message.startswith(f"The {kind} {choice!r} of mien-faulty {VERSION} {says}")
     assert caught.value.fix == f"mien plugins check {shlex.quote(f'{kind}/{choice}')}"
 
 

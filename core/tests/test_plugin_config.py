@@ -114,6 +114,15 @@ def test_a_value_out_of_range_names_the_field_the_value_and_what_it_takes(settin
         assert part in message
 
 
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", float("inf")])
+def test_numbers_are_finite(value):
+    class Config(PluginConfig):
+        rate: float = 0.1
+
+    with pytest.raises(MienError, match=r"rate = .*finite"):
+        read_config(Config, {"rate": value}, "the model paint")
+
+
 def test_a_preset_sets_several_and_what_stands_beside_it_wins():
     assert read(preset="small").size == 64
     config = read(preset="small", size="32")

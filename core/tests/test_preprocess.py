@@ -37,6 +37,7 @@ def test_a_report_says_what_was_read_and_found(third_party: Any, frames: list[An
         "unreadable": 1,
         "failed": 0,
         "dropped": 0,
+        "no_mask": 0,
     }
     assert report.images_per_second == pytest.approx(5 / report.seconds)
     assert listener.tracklets[0] == ("faces", 5, 5)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mien import MienError
+from mien import MienError, Registry
 from mien.dataset.scenes import crops_in_scenes
 
 from .preprocessing import contents, with_corner, write
@@ -92,6 +92,31 @@ def test_a_plugin_that_fails_on_every_image_stops_the_run(third_party: Any, fram
     for number in range(3):
         write(tmp_path / "raw" / f"{number}.png", frames[0])
     assert third_party.preprocess(tmp_path).faces == 3
+
+
+@pytest.mark.parametrize(("kind", "option"), [("feature", "features"), ("masker", "masker")])
+def test_the_plugin_that_fails_on_every_image_is_the_one_to_be_checked(
+    kind: str, option: str, third_party: Any, environment: Any, frames: list[Any], tmp_path: Path
+) -> None:
+    environment.install_package("faulty")
+    fault = "faulty:fault=raises"
+    registry = Registry([*environment.points, *(third_party.registry._points or ())])
+    write(tmp_path / "E" / "raw" / "0.png", frames[0])
+    with pytest.raises(MienError, match="failed: ArithmeticError") as failed:
+        third_party.preprocess(tmp_path / "E", registry=registry, **{"masker": "outline", option: fault})
+    assert failed.value.fix == f"mien plugins check {kind}/{fault}"
+
+
+@pytest.mark.parametrize(("fault", "no_mask"), [("", 0), ("ones", 2)])
+def test_faces_with_next_to_no_mask_are_counted(
+    fault: str, no_mask: int, third_party: Any, environment: Any, frames: list[Any], tmp_path: Path
+) -> None:
+    environment.install_package("faulty")
+    registry = Registry([*environment.points, *(third_party.registry._points or ())])
+    for number in range(2):
+        write(tmp_path / "E" / "raw" / f"{number}.png", frames[number])
+    report = third_party.preprocess(tmp_path / "E", registry=registry, features="", masker=f"faulty:fault={fault}")
+    assert (report.faces, report.no_mask) == (2, no_mask)
 
 
 def test_a_plugin_that_fails_on_all_of_many_new_images_stops_the_run(

@@ -79,8 +79,8 @@ def test_a_broken_plugin_is_listed_with_its_reason_and_stops_nobody(environment)
     assert registry.create("feature", "freckles").shape == (1,)
     reasons = {plugin.distribution: plugin.reason for plugin in registry.broken}
     assert reasons == {
-        "broken-import": "ModuleNotFoundError: No module named 'a_module_that_nobody_wrote'",
-        "broken-value": "ValueError: no licence file",
+        "broken-import": "ModuleNotFoundError: No module named 'a_module_that_nobody_wrote' (broken_import.py, line 1)",
+        "broken-value": "ValueError: no licence file (broken_value.py, line 1)",
     }
 
 
@@ -90,7 +90,7 @@ def test_a_plugin_that_exits_while_it_is_imported_stops_nobody(environment):
 
     registry = Registry(environment.points)
     assert registry.names("feature") == ["freckles"]
-    assert registry.broken[0].reason == "SystemExit: wrong Python"
+    assert registry.broken[0].reason == "SystemExit: wrong Python (broken_exit.py, line 1)"
 
 
 def test_asking_for_a_broken_plugin_tells_its_reason(environment):
@@ -250,6 +250,24 @@ def test_a_class_that_fails_to_import_names_its_distribution(environment):
     error = error_of(Registry(environment.points).load, "feature", "freckles")
     assert "some-freckles 1.0 does not import" in error.message
     assert "No module named 'a_module_that_nobody_wrote'" in error.message
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "says"),
+    [
+        ("import os\nclass Freckles(:\n    pass", 2, "SyntaxError: invalid syntax (feature.py, line 2)"),
+        ("from mien import Freckle", 1, "(feature.py, line 1)"),
+        ("import os\nprint(oss)", 2, "NameError: name 'oss' is not defined (feature.py, line 2)"),
+    ],
+)
+def test_a_line_that_cannot_be_right_is_to_be_mended_and_not_installed_again(environment, source, line, says):
+    install_freckles(environment)
+    file = environment.folder / "freckles" / "feature.py"
+    file.write_text(source)
+
+    error = error_of(Registry(environment.points).load, "feature", "freckles")
+    assert says in error.message
+    assert error.fix == f"Mend {file}, line {line}, or install a version of the plugin that works."
 
 
 def test_a_class_that_exits_while_it_is_imported_is_a_told_error(environment):

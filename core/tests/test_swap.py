@@ -3,13 +3,14 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 import pytest
 
-from mien import FrameRange, Part, SessionOptions, swap, verify
+from mien import ExtractorSet, FrameRange, Part, Session, SessionOptions, align, swap, verify
 from mien.errors import MienError
 from mien.geometry.pixel_shape import in_square_pixels, set_back
 from mien.media.images import read_image, write_image
@@ -201,3 +202,44 @@ def test_credentials_say_with_which_settings_a_model_drew(mirror: Mirror, tmp_pa
     )
     (model,) = [use.choice for use in verify(tmp_path / "morph.png").plugins if use.kind == "model"]
     assert "people=5," in model
+
+
+GOOD = np.full((64, 80, 3), 90, np.uint8)
+NO_IMAGES = [
+    (GOOD.astype(np.float32) / 255, "float32 (64, 80, 3)", "numpy.rint(image * 255).astype(numpy.uint8)"),
+    (GOOD.astype(np.float64), "float64 (64, 80, 3)", "numpy.rint(image).astype(numpy.uint8)"),
+    (GOOD.astype(np.uint16) * 257, "uint16 (64, 80, 3)", "(image // 257).astype(numpy.uint8)"),
+    (GOOD[..., 0], "uint8 (64, 80)", "numpy.stack([image.squeeze()] * 3, axis=-1)"),
+    (np.dstack([GOOD, GOOD[..., :1]]), "uint8 (64, 80, 4)", "image[..., :3]"),
+    (GOOD[:0], "uint8 (0, 80, 3)", ""),
+    (STILL, f"the path '{STILL}'", f"mien.media.images.read_image(Path('{STILL}'))"),
+    (None, "a NoneType", "numpy.asarray(image), which has to give that"),
+]
+
+
+@pytest.mark.parametrize(("image", "this_is", "fix"), NO_IMAGES, ids=[this_is for _, this_is, _ in NO_IMAGES])
+def test_what_is_no_image_is_refused_by_the_session_before_a_plugin_sees_it(
+    mirror: Mirror, image: Any, this_is: str, fix: str
+) -> None:
+    session = Session.open(mirror.run, options=SessionOptions(blender="paste"), registry=mirror.registry)
+    blocks = Session.open("blocks", options=SessionOptions(extractor="blinkered"), registry=mirror.registry)
+    calls: list[Callable[[], object]] = [
+        lambda: session.swap(image, "green"),
+        lambda: list(session.swap_images([image], "green")),
+        lambda: list(session.swap_frames([GOOD, image], "green")),
+        lambda: session.swap(GOOD, reference=[image]),
+        lambda: blocks.anonymize(image),
+        lambda: session.given([(image, "theirs")]),
+        lambda: ExtractorSet("blinkered", mirror.registry).extract(image),
+        lambda: align(image, np.zeros((68, 2), np.float32)),
+    ]
+    for call in calls:
+        with pytest.raises(MienError) as refused:
+            call()
+        assert refused.value.message.endswith(f"; this is {this_is}.") and refused.value.fix == fix
+
+
+def test_one_image_alone_is_no_list_of_references(mirror: Mirror) -> None:
+    session = Session.open(mirror.run, options=SessionOptions(blender="paste"), registry=mirror.registry)
+    with pytest.raises(MienError, match=r"Reference images are a list; this is uint8 \(64, 80, 3\)"):
+        session.swap(GOOD, reference=GOOD)

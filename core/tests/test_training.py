@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import shutil
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,12 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import load_file
 
+from mien import find_faces, preprocess
 from mien.dataset import Dataset
 from mien.errors import MienError
 from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
+from mien.progress import Silent
 from mien.training import TrainOptions, resume, train
 from mien.training.data import TrainingData
 from mien.training.run import TrainedRun
@@ -75,6 +79,48 @@ def test_a_run_records_the_recognizer_that_is_named_or_the_default_or_none(
     with pytest.raises(MienError, match=r"thumbnail:size=8 .* does not tell people apart"):
         recorded("wrong", tiny, recognizer="thumbnail")
     assert not (tmp_path / "wrong").exists()
+
+
+def test_what_one_should_know_of_a_dataset_is_said_before_it_is_trained_on(
+    people: list[Path], tiny: Registry, tmp_path: Path
+) -> None:
+    dataset = shutil.copytree(people[0], tmp_path / "E")
+    said, info = list[str](), dataset / "faces" / "dataset.json"
+    made_by = Dataset.open(dataset).info.features[0].version
+    text = info.read_text().replace(f'"version": "{made_by}"', '"version": "0.0.1"')
+    info.write_text(text.replace('"no_mask": 0', '"no_mask": 3'))
+
+    class Told(Silent):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+    options = TrainOptions(steps=1, expression_faces=0)
+    for features in ("", "landmarks:points=5"):
+        given = {"features": features, "options": options, "progress": Told(), "registry": tiny}
+        train("tiny", [dataset, people[1]], tmp_path / f"run{len(features)}", **given)
+    masks = [line for line in said if f"faces of {dataset} have next to no mask" in line]
+    (version,) = [
+        line for line in said if f"{dataset} holds landmarks:points=5 as mien-feature-landmarks 0.0.1" in line
+    ]
+    assert len(masks) == 2 and f"mien preprocess {dataset} --features landmarks:points=5" in version
+    assert not any(str(people[1]) in line for line in said)
+
+
+def test_paths_may_be_texts_and_have_to_be_lists(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    run, options = str(tmp_path / "run"), TrainOptions(steps=1, expression_faces=0)
+    assert train("tiny", [str(people[0])], run, options=options, registry=tiny).run == Path(run)
+    assert resume(run, steps=2, registry=tiny).steps_here == 1
+    calls: list[Callable[[Any], object]] = [
+        lambda paths: train("tiny", paths, tmp_path / "other", options=options, registry=tiny),
+        lambda paths: preprocess(tmp_path / "new", paths),
+        lambda paths: find_faces(paths),
+    ]
+    for call in calls:
+        for alone in (people[0], str(people[0])):
+            with pytest.raises(MienError, match="are a list of paths; this is one path"):
+                call(alone)
+        with pytest.raises(MienError, match="one of them is a int"):
+            call([1])
 
 
 def test_nothing_of_the_process_changes(people: list[Path], tiny: Registry, tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def test_a_loss_that_is_no_number_stops_with_step_faces_and_checkpoint(
     with pytest.raises(MienError) as caught:
         train(PluginChoice("tiny", {"bad_step": 6}), people, tmp_path / "run", options=options, registry=tiny)
     told = str(caught.value)
-    assert "Step 6" in told and "checkpoints/00000004" in told and "rollback" in told
+    assert "Step 6: a loss or gradient of the model 'tiny'" in told
+    assert "checkpoints/00000004" in told and "rollback" in told
     assert re.search(rf"{people[0].name}: \d+, \d+; {people[1].name}: \d+, \d+\)", told)
     weights = load_file(tmp_path / "run" / "model.safetensors")
     assert all(tensor.isfinite().all() for tensor in weights.values())

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from safetensors.torch import load_file
 
 from mien.contracts.model import Batch, Losses, Model
 from mien.errors import MienError
+from mien.media.files import held_alone
 from mien.plugins.registry import Registry
+from mien.progress import Silent
 from mien.training import TrainOptions, resume, train
 from mien.training.run import TrainedRun
 
@@ -94,8 +97,127 @@ def test_a_damaged_checkpoint_is_refused(
     train("tiny", people[:1], run, options=TrainOptions(steps=2), registry=tiny)
     path = run / "checkpoints" / "00000002" / damaged
     path.write_bytes(path.read_bytes()[:rest])
-    with pytest.raises(MienError, match="checkpoints/00000002"):
+    with pytest.raises(MienError, match="checkpoints/00000002") as refused:
         resume(run, steps=4, registry=tiny)
+    assert refused.value.fix.startswith(f"rm -r {path.parent} ") or damaged == "progress.json"
+
+
+def test_weights_that_do_not_fit_the_model_any_more_are_left_and_the_plugin_is_to_be_mended(
+    people: list[Path], tiny: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, loaded = tmp_path / "run", tiny.load("model", "tiny")
+    train("tiny", people[:1], run, options=TrainOptions(steps=2), registry=tiny)
+    made = loaded.__init__
+
+    def wider(self: Model, *arguments: object) -> None:
+        made(self, *arguments)
+        self.net = torch.nn.Conv2d(3, 3, 5, padding=2)
+
+    monkeypatch.setattr(loaded, "__init__", wider)
+    with pytest.raises(MienError, match=r"checkpoints/00000002 do not fit the model: size mismatch") as refused:
+        resume(run, steps=4, registry=tiny)
+    assert "version of the plugin that run.toml names" in refused.value.fix and "rm" not in refused.value.fix
+
+
+def test_a_run_that_lost_its_checkpoints_says_that_it_begins_anew(
+    people: list[Path], tiny: Registry, tmp_path: Path
+) -> None:
+    run, told = tmp_path / "run", Told()
+    train("tiny", people[:1], run, options=TrainOptions(steps=2), registry=tiny)
+    shutil.rmtree(run / "checkpoints")
+    report = resume(run, steps=3, progress=told, registry=tiny)
+    assert report.steps_here == 3 and f"{run} has no checkpoint: training begins anew." in told.said
+
+
+class Told(Silent):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, registry: Registry, when: str) -> None:
+    """Have the third step of `tiny` fail: in forward(), in that of a second phase, after a weight was written to; or
+    generate()."""
+    loaded = registry.load("model", "tiny")
+    assert issubclass(loaded, Model)
+    forward = loaded.forward
+
+    def fails(self: Model, batch: Batch, phase: str) -> Losses:
+        losses = forward(self, batch, phase)
+        if self.training and self.calls == 3 * len(self.phases):
+            if when == "after writing":
+                with torch.no_grad():
+                    self.net.bias.add_(1)
+            raise ArithmeticError("one too many")
+        return losses
+
+    if when == "generate":
+        monkeypatch.setattr(loaded, "generate", lambda *_: 1 / 0)
+    else:
+        monkeypatch.setattr(loaded, "forward", fails)
+    if when == "second phase":
+        monkeypatch.setattr(loaded, "phases", ("first", "second"))
+
+
+@pytest.mark.parametrize("when", ["forward", "generate"])
+def test_what_a_plugin_that_fails_has_trained_is_kept_and_goes_on_exactly(
+    when: str, people: list[Path], tiny: Registry, tmp_path: Path
+) -> None:
+    options = TrainOptions(steps=2, steps_per_preview=2, expression_faces=0)
+    with pytest.MonkeyPatch.context() as patch:
+        failing(patch, tiny, when)
+        with pytest.raises(MienError, match=r"(one too many|division by zero).*What 2 steps have trained is kept"):
+            train("tiny", people, tmp_path / "run", options=options.model_copy(update={"steps": 5}), registry=tiny)
+    resume(tmp_path / "run", steps=5, registry=tiny)
+    train("tiny", people, tmp_path / "whole", options=options.model_copy(update={"steps": 5}), registry=tiny)
+    assert digest(tmp_path / "run") == digest(tmp_path / "whole")
+
+
+def test_a_checkpoint_is_written_before_the_preview_of_its_step(
+    people: list[Path], tiny: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draws(*_: object) -> None:
+        assert (tmp_path / "run" / "checkpoints" / "00000002" / "progress.json").is_file()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tiny.load("model", "tiny"), "generate", draws)
+    options = TrainOptions(steps=5, steps_per_preview=2, steps_per_checkpoint=2, expression_faces=0)
+    with pytest.raises(KeyboardInterrupt):
+        train("tiny", people, tmp_path / "run", options=options, registry=tiny)
+
+
+@pytest.mark.parametrize("when", ["second phase", "after writing"])
+def test_a_step_that_was_done_in_part_is_not_kept(
+    when: str, people: list[Path], tiny: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, tiny, when)
+    with pytest.raises(MienError, match="one too many") as told:
+        train("tiny", people, tmp_path / "run", options=TrainOptions(steps=5, expression_faces=0), registry=tiny)
+    assert "kept" not in told.value.message and not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_run_that_failed_before_its_first_checkpoint_does_not_stand_in_the_way(
+    people: list[Path], tiny: Registry, tmp_path: Path
+) -> None:
+    run, options = tmp_path / "run", TrainOptions(steps=3, steps_per_preview=1, expression_faces=0)
+    with pytest.raises(MienError, match="There is no checkpoint yet") as told:
+        train("tiny:bad_step=3", people, run, options=options, registry=tiny)
+    assert "The same command" in told.value.fix
+    assert train("tiny", people, run, options=options.model_copy(update={"steps": 1}), registry=tiny).step == 1
+    assert [path.name for path in (run / "previews").iterdir()] == ["00000001.png"]
+
+
+def test_a_run_is_trained_by_one_call_at_a_time(people: list[Path], tiny: Registry, tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    run = tmp_path / "run"
+    run.mkdir()
+    with held_alone(run, "by a test"), pytest.raises(MienError, match="is being trained by another call"):
+        train("tiny", people, run, options=TrainOptions(steps=1, expression_faces=0), registry=tiny)
+    assert not list(run.iterdir())
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"minutes": 0.0}, {"on_nan": "pray"}])

@@ -25,6 +25,6 @@ class FaultyMasker(Masker):
             crops[0].image[:] = 0
         side = crops[0].size if crops else 0
         masks: Any = np.full((len(crops), side, side), 255, np.uint8)
-        answers = {"shape": masks[:, 1:], "dtype": masks > 0, "type": list(masks), "none": None}
+        answers = {"shape": masks[:, 1:], "dtype": masks > 0, "type": list(masks), "none": None, "ones": masks // 255}
         answer: NDArray[np.uint8] = answers.get(fault, masks)
         return answer

@@ -144,6 +144,8 @@ def preprocess(
         )
     console = results()
     console.print(_summary(report))
+    if report.no_mask:
+        console.print(Text(_of_no_mask(report), style="yellow"), soft_wrap=True)
     _print_problems(report.dataset, console)
     print_passed_over(report.passed_over, console)
 
@@ -191,6 +193,13 @@ def _summary(report: "PreprocessReport") -> Table:
         cells.append(str(people))
     table.add_row(*cells)
     return table
+
+
+def _of_no_mask(report: "PreprocessReport") -> str:
+    return (
+        f"{report.no_mask} of {report.faces} faces have next to no mask: the masker {report.dataset.info.masker} "
+        "leaves less than 1 % of their crops as face (255)."
+    )
 
 
 def _print_problems(dataset: "Dataset", console: Console) -> None:

@@ -101,6 +101,7 @@ def train(
     # When the command runs, so that `mien --help` need not wait for torch.
     from mien import training
     from mien.plugins.choice import PluginChoice, parse_choice
+    from mien.plugins.run_location import RECORD
 
     # Under `accelerate launch` every process runs this; the first one talks.
     first = os.environ.get("RANK", "0") == "0"
@@ -119,6 +120,10 @@ def train(
             report = training.resume(run, steps=steps, minutes=minutes, on_nan=on_nan, progress=progress)
         else:
             if model is None:
+                if run is not None and (run / RECORD).is_file():
+                    raise MienError(
+                        f"No model was named, and {run} holds a run already.", _to_go_on(run, steps, minutes, on_nan)
+                    )
                 raise MienError("No model was named.", "mien plugins")
             choice = parse_choice(model)
             of_model, of_training = _by_owner(settings or [])
@@ -152,6 +157,12 @@ def train(
         _suggest(rates, find_lr)
     else:
         _tell(report)
+
+
+def _to_go_on(run: Path, steps: int | None, minutes: float | None, on_nan: str | None) -> str:
+    named = {"--steps": steps, "--minutes": minutes, "--on-nan": on_nan}
+    more = [f" {option} {value}" for option, value in named.items() if value is not None]
+    return f"mien train --run {run} --resume{''.join(more)}"
 
 
 def _suggest(rates: "LearningRates", plot: Path) -> None:

@@ -19,9 +19,12 @@ from mien.errors import MienError
 
 
 class PluginConfig(BaseModel):
-    """A plugin's settings: one typed field each, with a docstring under it that the user gets to read."""
+    """A plugin's settings: one typed field each, with a docstring under it that the user gets to read.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    Numbers are finite.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Named sets of settings, chosen by `preset=NAME`; a setting given beside it wins."""
 

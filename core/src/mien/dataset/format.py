@@ -1,6 +1,7 @@
 """Opening a finished dataset and reading it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -27,7 +28,9 @@ from mien.dataset.info import (
 )
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
-from mien.plugins.feature_set import FeatureSet
+from mien.plugins.choice import parse_choice
+from mien.plugins.feature_set import FeatureSet, feature_key
+from mien.plugins.registry import Registry
 
 
 class Dataset:
@@ -126,8 +129,10 @@ class Dataset:
     def feature(self, key: str) -> NDArray[np.float32]:
         """A feature's values: float32 (N, *shape), in its own units; memory-mapped.
 
-        key: as `FeatureSet.features` lists it. Raises MienError with the command that computes it if it is not there.
+        key: as `FeatureSet.features` lists it, or as the command line takes it, as "landmarks:points=5".
+        Raises MienError with the command that computes it if it is not there.
         """
+        key = self._key(key)
         self._require_features([key])
         return cast(NDArray[np.float32], self._array(key))
 
@@ -136,6 +141,7 @@ class Dataset:
 
         Raises MienError as `feature`.
         """
+        key = self._key(key)
         self._require_features([key])
         return np.load(self._file(f"{key}.mean")), np.load(self._file(f"{key}.cov"))
 
@@ -177,6 +183,19 @@ class Dataset:
 
     def _file(self, name: str) -> Path:
         return array_file(self.path / FACES, name)
+
+    def _key(self, named: str) -> str:
+        """The key of the feature that is meant, by its key or by its choice."""
+        stored = {feature.key: parse_choice(feature.choice) for feature in self.info.features}
+        if named in stored:
+            return named
+        with suppress(MienError):
+            asked = parse_choice(named)
+            if same := [key for key, choice in stored.items() if choice == asked]:
+                return same[0]
+            _, config = Registry().configure("feature", asked)  # which knows the settings that were left out
+            return feature_key(asked.name, config)
+        return named
 
     def _require_features(self, keys: Sequence[str]) -> None:
         """Raise MienError if some were not computed, with the command that computes them beside those that were."""

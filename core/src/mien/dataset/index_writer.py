@@ -25,10 +25,11 @@ def write_index(
     origins: Origins,
     people: Sequence[str | None],
     tracks: NDArray[np.int64],
+    no_mask: int,
 ) -> tuple[Counts, dict[str, int]]:
     """Write the segments' rows: first all that are kept, in order, then all that were dropped.
 
-    people, tracks: of all that are kept; None, or −1, is null in the file.
+    people, tracks: of all that are kept; None, or −1, is null in the file. no_mask: as of `Counts`.
     Returns what became of the images, and why something was dropped → how often.
     """
     kept_rows, read, reasons = 0, 0, dict[str, int]()
@@ -54,6 +55,7 @@ def write_index(
         unreadable=apart[UNREADABLE],
         failed=apart[FAILED],
         dropped=sum(reasons.values()) - sum(apart.values()),
+        no_mask=no_mask,
     )
     return counts, reasons
 

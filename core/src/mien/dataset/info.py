@@ -70,6 +70,8 @@ class Counts(BaseModel):
     """Images and frames on which a plugin failed."""
     dropped: int
     """Faces found but not kept."""
+    no_mask: int = 0
+    """Faces kept, of whose crops the maskers leave less than 1 % as face; 0, too, of what an earlier mien has made."""
 
 
 class DatasetInfo(BaseModel):

@@ -58,14 +58,15 @@ class Job:
             self.progress.advance(continued, faces=faces)
         with writing_to(self.work):
             self.work.mkdir(parents=True, exist_ok=True)
-        first_failure, hopeless = "", False
+        first_failure, fix, hopeless = "", "", False
         with self._told_how_to_go_on(), closing(self._steps(left, recipe)) as steps:
             for step in steps:
                 done += step.images
                 faces += step.faces
                 measured += step.readable
                 failed += bool(step.failure)
-                first_failure = first_failure or step.failure
+                if step.failure and not first_failure:
+                    first_failure, fix = step.failure, step.fix
                 self.progress.advance(step.images, faces=faces)
                 if hopeless := failed == measured >= _FAILURES_TO_STOP_AT:
                     break
@@ -75,7 +76,7 @@ class Job:
                 shutil.rmtree(self.work / task.key, ignore_errors=True)
             raise MienError(
                 f"The first {counted(measured, 'image')} all failed; the first error was: {first_failure}",
-                f"mien plugins show {parse_choices(recipe.extractor)[0].name}",
+                fix or f"mien plugins show {parse_choices(recipe.extractor)[0].name}",
             )
         return done
 

@@ -42,6 +42,8 @@ from mien.tracking.recognizer import Recognizer
 from mien.workers.threads import prefetched
 
 _BYTES_AT_ONCE, _BLOCKS_AHEAD = 1 << 24, 2
+_LEAST_MASK = 0.01
+"""A face of which less than this share of the crop is face has next to no mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def _write_faces(
     recognizer: Recognizer | None,
 ) -> DatasetInfo:
     (new / "arrays").mkdir()
-    digest = _write_rows(new, recipe, segments, origins)
+    digest, no_mask = _write_rows(new, recipe, segments, origins)
     for feature in recipe.features:
         write_statistics(new, feature, sum(len(segment.kept) for segment in segments))
     kept = _kept_columns(segments, origins)
@@ -97,7 +99,7 @@ def _write_faces(
     if recognizer is not None:
         encodings = np.load(array_file(new, recognizer.key))
         people = people_by_encodings(kept, tracks, encodings.reshape(len(kept), -1), recognizer)
-    counts, reasons = write_index(new, segments, origins, people, tracks)
+    counts, reasons = write_index(new, segments, origins, people, tracks, no_mask)
     info = DatasetInfo(
         format_version=FORMAT_VERSION,
         mien_version=mien.__version__,
@@ -162,11 +164,13 @@ def _kept_columns(segments: Sequence[Segment], origins: Origins) -> pa.Table:
     return pa.concat_tables([pa.schema([INDEX_SCHEMA.field(name) for name in columns]).empty_table(), *tables])
 
 
-def _write_rows(new: Path, recipe: Recipe, segments: Sequence[Segment], origins: Origins) -> str:
-    """Write the arrays and the images. Returns the digest of those arrays that are the faces themselves."""
+def _write_rows(new: Path, recipe: Recipe, segments: Sequence[Segment], origins: Origins) -> tuple[str, int]:
+    """Write the arrays and the images. Returns the digest of those arrays that are the faces themselves, and how many
+    faces have next to no mask."""
     arrays = recipe.arrays
     # One for each array, so that it does not matter in which blocks the rows are read.
     digests = {name: hashlib.sha256() for name in (CROPS, MASKS, LANDMARKS)}
+    no_mask = 0
     for size in recipe.sizes if recipe.images else ():
         image_file(new, size, 0).parent.mkdir(parents=True)
 
@@ -187,7 +191,8 @@ def _write_rows(new: Path, recipe: Recipe, segments: Sequence[Segment], origins:
                 writer.append(values[name])
                 if name in digests:
                     digests[name].update(values[name].data)
-    return hashlib.sha256(b"".join(digest.digest() for digest in digests.values())).hexdigest()
+            no_mask += int((values[MASKS].mean((1, 2)) < _LEAST_MASK * 255).sum())
+    return hashlib.sha256(b"".join(digest.digest() for digest in digests.values())).hexdigest(), no_mask
 
 
 def _swap(path: Path) -> None:

@@ -1,6 +1,5 @@
 """From images and videos to a dataset of faces: the public call."""
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,8 @@ from mien.dataset.recipe import Recipe, described, extractor_text
 from mien.dataset.update import add_features, follow_sources, make
 from mien.errors import MienError
 from mien.media.discovery import passed_over
-from mien.media.files import writing_to
+from mien.media.files import held_alone, writing_to
+from mien.media.given_paths import require_paths
 from mien.media.part import WHOLE, Part, clock_of
 from mien.plugins.extractor_set import ExtractorSet
 from mien.plugins.feature_set import FeatureSet
@@ -61,14 +61,19 @@ class PreprocessReport:
         return self.dataset.info.reasons
 
     @property
+    def no_mask(self) -> int:
+        """Faces in the whole dataset of whose crops the maskers leave less than 1 % as face."""
+        return self.dataset.info.counts.no_mask
+
+    @property
     def images_per_second(self) -> float:
         """Of this run."""
         return self.images_done / self.seconds
 
 
 def preprocess(
-    dataset: Path,
-    sources: Sequence[Path] | None = None,
+    dataset: Path | str,
+    sources: Sequence[Path | str] | None = None,
     *,
     options: PreprocessOptions | None = None,
     progress: Progress | None = None,
@@ -100,6 +105,7 @@ def preprocess(
     """
     started = time.perf_counter()
     path, registry, options = Path(dataset), registry or Registry(), options or PreprocessOptions()
+    paths = None if sources is None else require_paths(sources, "sources")
     job = Job(path, registry, options.workers, progress or Silent(), executor)
     with _one_at_a_time(path):  # what the dataset is, too, is only certain while no other run changes it
         finish_swap(path)  # before tidying: the only whole faces may be those that a stopped run left aside
@@ -120,18 +126,18 @@ def preprocess(
             recipe = replace(recipe, keep_person=_encoding(options.keep_person, recipe, registry))
         done: int | None
         if info:
-            done = follow_sources(job, recipe, Dataset(path, info), sources)
+            done = follow_sources(job, recipe, Dataset(path, info), paths)
             if done is not None:
                 recipe = _with_features_of(recipe, info, registry)
             added = add_features(job, recipe)
         else:
-            done, added = make(job, recipe, sources), ()
+            done, added = make(job, recipe, paths), ()
         shutil.rmtree(job.work, ignore_errors=True)
         finished = Dataset.open(path)
     up_to_date = done is None and not added
     if up_to_date:
         job.progress.say(f"{path} is up to date: {counted(len(finished), 'face')}, nothing to do.")
-    folders = [path / "raw"] if sources is None else [Path(source) for source in sources]
+    folders = [path / "raw"] if paths is None else paths
     others = tuple(file for folder in folders if folder.is_dir() for file in passed_over(folder))
     return PreprocessReport(finished, done or 0, time.perf_counter() - started, added, up_to_date, others)
 
@@ -212,30 +218,12 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
     with writing_to(path):
         path.mkdir(parents=True, exist_ok=True)
     try:
-        with _locked(path):
+        with held_alone(path, f"{path} is being preprocessed by another run."):
             yield
     finally:
         if is_new:
             with suppress(OSError):  # it is only taken away again if nothing was written to it
                 path.rmdir()
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # Windows: two runs at once are the user's to avoid
-        yield
-        return
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise MienError(f"{path} is being preprocessed by another run.", "Wait for it, or stop it.") from error
-        yield
-    finally:
-        os.close(folder)
 
 
 def _tidy(path: Path) -> None:

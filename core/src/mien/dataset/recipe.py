@@ -22,8 +22,8 @@ from mien.dataset.info import (
 from mien.errors import MienError
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.part import WHOLE, Part, clock_of
-from mien.plugins.choice import parse_choices
-from mien.plugins.feature_set import FeatureSet, choice_text
+from mien.plugins.choice import choice_text, parse_choices
+from mien.plugins.feature_set import FeatureSet
 from mien.plugins.registry import Registry
 from mien.tracking.recognizer_record import RecognizerRecord, StoredEncoding
 

@@ -45,6 +45,8 @@ class Advanced:
     readable: bool = True
     failure: str = ""
     """What a plugin failed of, if one did."""
+    fix: str = ""
+    """What to do about that, if it is known."""
 
 
 Report: TypeAlias = Callable[[Advanced], None]

@@ -107,7 +107,8 @@ class ChunkWorker:
                     except Exception as error:
                         failure = error.message if isinstance(error, MienError) else _in_words(error)
                         shard.drop(loaded.row(dropped=f"{FAILED}: {failure}"))
-                        report(Advanced(1, 0, failure=failure))
+                        fix = error.fix if isinstance(error, MienError) else ""
+                        report(Advanced(1, 0, failure=failure, fix=fix))
                     else:
                         _write(loaded, found, shard)
                         report(Advanced(1, sum(not face.dropped for face in found)))

@@ -26,6 +26,7 @@ from mien.inference.square_pixels import as_shown
 from mien.inference.video import followed
 from mien.media.animation import open_video
 from mien.media.discovery import Source, find_sources, passed_over
+from mien.media.given_paths import require_paths
 from mien.media.images import load_file
 from mien.media.video_reader import Frame, VideoSource
 from mien.plugins.registry import Registry
@@ -40,7 +41,7 @@ Encodings = list[NDArray[np.float32]]
 
 
 def find_faces(
-    sources: Sequence[Path],
+    sources: Sequence[Path | str],
     *,
     options: FacesOptions | None = None,
     progress: Progress | None = None,
@@ -58,10 +59,11 @@ def find_faces(
     """
     options, registry, progress = options or FacesOptions(), registry or Registry(), progress or Silent()
     start = time.perf_counter()
-    found = find_sources([Path(source) for source in sources])
+    paths = require_paths(sources, "sources")
+    found = find_sources(paths)
     if not found:
-        raise MienError(f"{', '.join(map(str, sources))}: neither an image nor a video is there.", f"ls {sources[0]}")
-    is_single = len(sources) == 1 and not Path(sources[0]).is_dir()
+        raise MienError(f"{', '.join(map(str, paths))}: neither an image nor a video is there.", f"ls {paths[0]}")
+    is_single = len(paths) == 1 and not paths[0].is_dir()
     finder = _Finder.open(options, registry, progress)
     results: dict[Path, _FoundInFile] = {}
     with computing_with(1):  # images are searched by several threads

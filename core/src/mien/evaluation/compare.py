@@ -14,7 +14,7 @@ from mien.evaluation.expression_judge import default_expression_judge
 from mien.evaluation.html import embedded, table_of, write_html
 from mien.evaluation.metric_table import beaten
 from mien.evaluation.options import CompareOptions, EvaluateOptions
-from mien.evaluation.page import PAGE, facts_of
+from mien.evaluation.page import PAGE, facts_of, few_faces
 from mien.evaluation.report import Evaluation, Metrics, folder_of
 from mien.evaluation.row_selection import choose_rows, training_people
 from mien.media.files import check_folder, whole_entries
@@ -254,6 +254,7 @@ def _write_page(path: Path, comparison: Comparison, facts: Sequence[str], parts:
         facts=[
             facts_of(comparison.evaluations[0])[0],
             *facts,
+            *few_faces(len(comparison.evaluations[0].rows)),
             "The baselines in a table are those of its first run; each run is compared with its own.",
         ],
         parts=parts,

@@ -1,6 +1,7 @@
 """The figures of an evaluation as columns of a table: title, format, which way is better, and what it means."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -36,6 +37,15 @@ class Column:
         """The figure, or a dash where there is none."""
         value = self.value_of(metrics)
         return _NOTHING if value is None or not math.isfinite(value) else self.form.format(value)
+
+    def is_alike(self, metrics: Metrics, rival: Metrics) -> bool:
+        """Whether two read the same, or differ by less than the last digit shows."""
+        first, second = self.value_of(metrics), self.value_of(rival)
+        if first is None or second is None or not (math.isfinite(first) and math.isfinite(second)):
+            return self.text(metrics) == self.text(rival)
+        places, percent = re.fullmatch(r"\{:\.(\d)(%|f)\}", self.form).groups()  # type: ignore[union-attr]
+        last = 10.0 ** -(int(places) + 2 * (percent == "%"))
+        return round(abs(first - second) / last, 6) < 1
 
     def is_better(self, metrics: Metrics, rival: Metrics) -> bool | None:
         """Whether one is better than the other; None if one makes no sense, or nothing was there to measure it on."""
@@ -206,7 +216,7 @@ def beats(model: Metrics, baseline: Metrics) -> dict[str, bool]:
 def beaten(model: Metrics, baselines: Sequence[Metrics]) -> list[str]:
     """A sentence for each baseline: on which of the compared figures the model is better, as good, and worse.
 
-    As good is what reads the same in the digits shown.
+    As good is what differs by less than the last digit shows.
     """
     sentences = []
     for baseline in baselines:
@@ -214,7 +224,7 @@ def beaten(model: Metrics, baselines: Sequence[Metrics]) -> list[str]:
         for column in COMPARED:
             verdict = beats(model, baseline).get(column.title)
             if verdict is not None:
-                alike = column.text(model) == column.text(baseline)
+                alike = column.is_alike(model, baseline)
                 titles["as good on" if alike else "better on" if verdict else "worse on"].append(column.title)
         parts = [f"{how} {', '.join(titles)}" for how, titles in titles.items() if titles]
         sentences.append(f"{model.name} beside the {baseline.name}: {'; '.join(parts) or 'nothing to compare'}.")

@@ -22,6 +22,7 @@ from mien.spread import spread_indices
 PAGE = "index.html"
 _DIGITS = 16
 _SHOWN_FACES = 6
+_ENOUGH_FACES = 30
 
 
 def write_page(folder: Path, result: EvaluationResult) -> Path:
@@ -94,7 +95,18 @@ def facts_of(evaluation: Evaluation) -> list[str]:
         f"mean identity distance is {_number(evaluation.diversity_of_real, '.2f')} between the training faces, and "
         f"{_number(evaluation.constancy_of_real, '.2f')} between those of one person.",
     ]
+    lines += few_faces(len(evaluation.rows))
     return lines + [f"Left out, since it could not be read: {reason}" for reason in evaluation.unreadable]
+
+
+def few_faces(count: int) -> list[str]:
+    """What to bear in mind where so many faces were judged; nothing if they are enough."""
+    if count >= _ENOUGH_FACES:
+        return []
+    return [
+        f"So few faces ({count}) say little, those of adjacent frames still less: what is called better or worse may "
+        "be chance."
+    ]
 
 
 def _number(value: float, form: str) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from mien.contracts.face import Affine, Face, FaceCrop, Landmarks, Mask, Points, RgbImage
+from mien.contracts.given_image import require_image
 from mien.contracts.plugin import PluginConfig
 from mien.errors import MienError
 from mien.geometry.affine import Pixel
@@ -78,8 +79,9 @@ def align(scene: RgbImage, face: Face | Landmarks, config: AlignmentConfig | Non
     Returns the crop, whole, with its landmarks, the transform that it was cut out by, and its scene. What lies outside
     of the scene is black and not in the mask, which is the study's: the landmarks' hull, dilated; of a face without
     landmarks, the ellipse in its box. A MaskerSet makes others.
-    Raises MienError if the template needs points that the face has not.
+    Raises MienError if the scene is no such image, or the template needs points that the face has not.
     """
+    require_image(scene, "a scene")
     config = config or AlignmentConfig()
     to_crop = similarity_to_crop(face, config)
     if isinstance(face, Face):

@@ -2,8 +2,7 @@
 
 from mien.contracts.plugin import PluginConfig, without_folders
 from mien.media.provenance import PluginUse
-from mien.plugins.choice import parse_choices
-from mien.plugins.feature_set import choice_text
+from mien.plugins.choice import choice_text, parse_choices
 from mien.plugins.registry import Registry
 
 

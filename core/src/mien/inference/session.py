@@ -13,6 +13,7 @@ import torch
 
 from mien.contracts.blender import Blender
 from mien.contracts.face import RgbImage
+from mien.contracts.given_image import require_image
 from mien.contracts.target import Given, TargetKind
 from mien.errors import MienError
 from mien.inference.default_masker import default_masker, note_without_effect
@@ -176,7 +177,7 @@ class Session:
         """An image with all its faces drawn as one person: uint8 (H, W, 3), RGB; the image itself is left as it was.
 
         to, reference, seed: one of them; see `targets_of`. An image without a face comes back as it is.
-        Raises MienError if the run cannot draw that person, or a plugin fails.
+        Raises MienError if it is no such image, the run cannot draw that person, or a plugin fails.
         """
         return next(self.swap_images([image], to, reference=reference, seed=seed))
 
@@ -204,7 +205,8 @@ class Session:
     ) -> Iterator[RgbImage]:
         """The frames of a video, in order, with new faces: as `swap_images`, but faces are followed and held steady."""
         session = self.drawing(*self.targets_of(to, reference=reference, seed=seed))
-        found = ((Frame(number, number, image), session.detector.find(image)) for number, image in enumerate(frames))
+        given = ((number, require_image(image, f"frame {number}")) for number, image in enumerate(frames))
+        found = ((Frame(number, number, image), session.detector.find(image)) for number, image in given)
         followed = follow(found)
         chosen = session.person_filter.of_video(followed) if session.person_filter else followed
         draw = self.generator.drawable
@@ -220,13 +222,14 @@ class Session:
         The session's extractor searches it from several sides (`mien.anonymization.search`). A face whose points do not
         suffice to draw it is hidden, and so is what only may be one. In memory nothing is checked, and nothing hidden
         where no face was found: `mien.anonymize` does that for files.
-        Raises MienError if the run draws nobody synthetic, or a plugin fails.
+        Raises MienError if it is no such image, the run draws nobody synthetic, or a plugin fails.
         """
         from mien.anonymization.redaction import redact_regions, regions_of_undrawable
         from mien.anonymization.search import search_image
 
         self.require("synthetic")
         check_seed(seed)
+        require_image(image)
         with self.detector.borrowed() as extractors:
             found = untracked(search_image(image, extractors))
         found = found if self.person_filter is None else self.person_filter.of_image(image, found)
@@ -287,11 +290,12 @@ class Session:
         """Whom to draw: a person of the run by name, whoever some images show, or somebody who does not exist.
 
         reference: uint8 (H, W, 3) each, with one face in it. With none of the three, the run's only person, if it
-        knows just one. Raises MienError if the run's model cannot draw that, or an image shows no face or several.
+        knows just one. Raises MienError if the run's model cannot draw that, a reference is no such image, or shows no
+        face or several.
         """
         return self._target_choice.target_of(to, reference=reference, seed=seed)
 
-    def reference(self, paths: Sequence[Path]) -> ReferencePerson:
+    def reference(self, paths: Sequence[Path | str]) -> ReferencePerson:
         """Somebody whom image files show, one face in each; folders of images; clips.
 
         In folders and clips, pictures that show nobody, several people or somebody else than most are left out, and
@@ -384,7 +388,7 @@ class Session:
             yield blended
 
     def _scene(self, image: RgbImage) -> Scene[None]:
-        return Scene(image, self.generator.drawable(self._faces(image)), None)
+        return Scene(require_image(image), self.generator.drawable(self._faces(image)), None)
 
     def _faces(self, image: RgbImage) -> list[TrackedFace]:
         faces = untracked(self.detector.find(image))

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from mien.contracts.face import FaceCrop, RgbImage
+from mien.contracts.given_image import require_image, require_images
 from mien.contracts.target import Given, TargetKind
 from mien.counted import counted
 from mien.errors import MienError
@@ -18,6 +19,8 @@ from mien.inference.generator import FaceGenerator
 from mien.inference.reference_images import ReferenceImage, of_one_person, reference_images
 from mien.inference.scene import Scene
 from mien.inference.target import FaceTarget, KnownPerson, ReferencePerson, SyntheticPerson, check_seed, synthetic_id
+from mien.media.given_paths import require_paths
+from mien.plugins.guard import guarded_prepare
 from mien.plugins.registry import Registry
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
@@ -74,11 +77,10 @@ class TargetChoice:
         self, to: str | None = None, *, reference: Sequence[RgbImage] = (), seed: int | None = None
     ) -> FaceTarget:
         """As `Session.target_of`."""
-        if reference:
+        given = require_images(reference, "reference image")
+        if given:
             self.require("reference")
-            return ReferencePerson(
-                self.given([(image, f"reference image {n}") for n, image in enumerate(reference, 1)])
-            )
+            return ReferencePerson(self.given([(image, f"reference image {n}") for n, image in enumerate(given, 1)]))
         if seed is not None:
             self.require("synthetic")
             check_seed(seed)
@@ -92,14 +94,15 @@ class TargetChoice:
             )
         return KnownPerson(self.run.person_index(to))
 
-    def reference(self, paths: Sequence[Path], progress: Progress) -> ReferencePerson:
+    def reference(self, paths: Sequence[Path | str], progress: Progress) -> ReferencePerson:
         """As `Session.reference`."""
         self.require("reference")
-        return ReferencePerson(self._given(reference_images(paths), progress, ", ".join(map(str, paths))))
+        named = require_paths(paths, "pictures of a reference")
+        return ReferencePerson(self._given(reference_images(named), progress, ", ".join(map(str, named))))
 
     def given(self, images: Sequence[tuple[RgbImage, str]]) -> Given:
         """As `Session.given`."""
-        return self._given((ReferenceImage(*image) for image in images), Silent())
+        return self._given((ReferenceImage(require_image(image, name), name) for image, name in images), Silent())
 
     def _given(self, images: Iterable[ReferenceImage], progress: Progress, files: str = "the reference") -> Given:
         """Somebody, as images show them; files: what an error calls them. Raises MienError if one that has to does not,
@@ -146,7 +149,7 @@ class TargetChoice:
         crops = [face.crop for face, is_kept in zip(faces, kept, strict=True) if is_kept]
         given = Given(torch.from_numpy(encoding), self.generator.batch_of(crops))
         progress.start("preparing the reference", None)
-        self.run.model.prepare(given, progress.advance)
+        guarded_prepare(self.run.model, self.run.record.model, given, progress.advance)
         return given
 
     def _unmeasured(self, name: str) -> MienError:

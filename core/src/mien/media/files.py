@@ -152,6 +152,28 @@ def write_new(path: Path, data: bytes) -> None:
         os.close(file)
 
 
+@contextmanager
+def held_alone(folder: Path, otherwise: str) -> Iterator[None]:
+    """Hold a folder that is there, so that no other call that asks for it does.
+
+    otherwise: what is said if another one holds it. Raises MienError then.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: two calls at once are the user's to avoid
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise MienError(otherwise, "Wait for it, or stop it.") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class NothingCanBeWritten(MienError):
     """The disk is full, or a permission is missing: what failed for one file fails for the others too."""
 

@@ -1,12 +1,16 @@
 """How a plugin is named by a user: `name:key=value,key=value`, and a feature set: `name:…+name:…`."""
 
+import json
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mien.errors import MienError
+
+if TYPE_CHECKING:  # it loads pydantic, which listing plugins does without
+    from mien.contracts.plugin import PluginConfig
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -70,6 +74,38 @@ def parse_choices(text: str) -> list[PluginChoice]:
     Raises MienError as `parse_choice`.
     """
     return [parse_choice(part) for part in _split_outside_brackets(text, "+")] if text.strip() else []
+
+
+def choice_text(name: str, config: "PluginConfig") -> str:
+    """What the user would type for a plugin with exactly this configuration, as `landmarks:points=28`."""
+    return _joined(name, settings_as_text(config))
+
+
+def changed_settings(name: str, config: "PluginConfig") -> str:
+    """The same, without the settings that are as they are by default."""
+    fields = type(config).model_fields.items()
+    changed = {key for key, of in fields if getattr(config, key) != of.get_default(call_default_factory=True)}
+    return _joined(name, settings_as_text(config, changed))
+
+
+def settings_as_text(config: "PluginConfig", only: Collection[str] | None = None) -> dict[str, str]:
+    """Each setting as the user would type its value. only: of those fields; None: all that are not None anyway."""
+    values = config.model_dump(mode="json")
+    defaults = {name: field.default for name, field in type(config).model_fields.items()}
+    return {
+        field: "none"
+        if value is None
+        else value
+        if isinstance(value, str)
+        else json.dumps(value, separators=(",", ":"))
+        for field, value in values.items()
+        if (field in only if only is not None else not (value is None and defaults[field] is None))
+    }
+
+
+def _joined(name: str, settings: Mapping[str, str]) -> str:
+    text = ",".join(f"{field}={value}" for field, value in settings.items())
+    return f"{name}:{text}" if text else name
 
 
 def _split_outside_brackets(text: str, separator: str) -> list[str]:

@@ -6,10 +6,10 @@ from typing import cast
 
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Face, RgbImage
+from mien.contracts.given_image import require_image
 from mien.errors import MienError
 from mien.geometry.boxes import is_same_face
-from mien.plugins.choice import parse_choices
-from mien.plugins.feature_set import choice_text
+from mien.plugins.choice import choice_text, parse_choices
 from mien.plugins.guard import guarded_extract, guarded_extract_all, guarded_locate, guarded_measure
 from mien.plugins.registry import InstalledPlugin, Registry
 
@@ -56,7 +56,8 @@ class ExtractorSet:
     def extract(self, image: RgbImage) -> list[Face]:
         """All faces of an image, each once, surest first. See `Extractor.extract`.
 
-        Raises MienError for a fault of a plugin, as `mien.plugins.guard` does.
+        image: uint8 (H, W, 3), RGB. Raises MienError if it is none, and for a fault of a plugin, as
+        `mien.plugins.guard` does.
         """
         return self.extract_all([image])[0]
 
@@ -65,6 +66,7 @@ class ExtractorSet:
 
         Raises MienError as `extract`, for a fault in any of them.
         """
+        images = [require_image(image) for image in images]
         found = {
             choice: guarded_extract_all(extractor, choice, images)
             for choice, extractor in self.extractors.items()
@@ -77,6 +79,7 @@ class ExtractorSet:
 
     def locate(self, image: RgbImage) -> list[Face]:
         """The faces of `extract`, some without their landmarks: see `Extractor.locate`. Raises MienError likewise."""
+        require_image(image)
         found = {
             choice: guarded_locate(extractor, choice, image)
             for choice, extractor in self.extractors.items()

@@ -1,6 +1,5 @@
 """What several features together say of a face: the vector that a model draws from."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -14,8 +13,8 @@ from mien.contracts.feature import Feature
 from mien.contracts.plugin import PluginConfig, WeightsFile
 from mien.errors import MienError
 from mien.geometry.alignment import recut
-from mien.plugins.choice import parse_choices
-from mien.plugins.guard import checked_bounds, guarded_compute
+from mien.plugins.choice import choice_text, parse_choices, settings_as_text
+from mien.plugins.guard import checked_bounds, checked_shape, guarded_compute
 from mien.plugins.registry import InstalledPlugin, Registry
 
 
@@ -41,6 +40,7 @@ class FeatureSet:
             self.features.append((key, feature))
             self.choices[key] = choice_text(choice.name, feature.config)
             self.plugins[key] = registry.find("feature", choice.name)
+            checked_shape(feature, self.choices[key])
             self._ranges.append(checked_bounds(feature, self.choices[key]))
 
     @property
@@ -110,27 +110,7 @@ def feature_key(name: str, config: PluginConfig) -> str:
 
     A file of weights stands in it by its digest: the same one elsewhere is the same feature.
     """
-    values = {field: getattr(config, field) for field in _settings(config)}
+    values = {field: getattr(config, field) for field in settings_as_text(config)}
     digests = {field: value.sha256[:16] for field, value in values.items() if isinstance(value, WeightsFile)}
-    settings = [f"{field}={value}" for field, value in {**_settings(config), **digests}.items()]
+    settings = [f"{field}={value}" for field, value in {**settings_as_text(config), **digests}.items()]
     return quote("-".join([name, ",".join(settings)] if settings else [name]), safe="=,[]+ ")
-
-
-def choice_text(name: str, config: PluginConfig) -> str:
-    """What the user would type for a plugin with exactly this configuration, as `landmarks:points=28`."""
-    settings = ",".join(f"{field}={value}" for field, value in _settings(config).items())
-    return f"{name}:{settings}" if settings else name
-
-
-def _settings(config: PluginConfig) -> dict[str, str]:
-    values = config.model_dump(mode="json")
-    defaults = {name: field.default for name, field in type(config).model_fields.items()}
-    return {
-        field: "none"
-        if value is None
-        else value
-        if isinstance(value, str)
-        else json.dumps(value, separators=(",", ":"))
-        for field, value in values.items()
-        if not (value is None and defaults[field] is None)
-    }

@@ -4,14 +4,14 @@ A plugin may be a third party's: it may raise anything, return anything and writ
 here makes one call of a contract and returns an answer that keeps it, or raises a MienError that names the plugin, its
 distribution and the fault. A MienError of the plugin's own is passed on as it is.
 
-choice: the plugin as a user names it, `name:key=value,…`.
+choice: the plugin as a user names it, `name:key=value,…`; of a model its name will do, its settings are added.
 """
 
 import math
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -24,35 +24,41 @@ from mien.contracts.feature import Feature
 from mien.contracts.masker import Masker
 from mien.contracts.plugin import Plugin
 from mien.errors import MienError
+from mien.plugins.choice import changed_settings
+from mien.plugins.fault_place import place_of
+from mien.plugins.given import Watched, read_only
 
 if TYPE_CHECKING:  # torch is loaded by those functions alone that are given tensors: preprocessing does without
     from torch import Tensor, nn
+    from torch.optim import Optimizer
 
     from mien.contracts.enhancer import Enhancer
-    from mien.contracts.model import Batch, Generated, Losses, Model
-    from mien.contracts.target import Target
+    from mien.contracts.model import Batch, Generated, Losses, Model, Stage
+    from mien.contracts.target import Given, Target
 
 T = TypeVar("T")
 _TOLERANCE = 1e-3
 """By how much images and masks of a network may leave their range: rounding errors of half precision."""
+_LARGEST_PX = 1024
+"""Side of the largest crops that a dataset has."""
 
 
 def guarded_extract(extractor: Extractor, choice: str, image: RgbImage) -> list[Face]:
     """`Extractor.extract` of an image, uint8 (H, W, 3). Raises MienError for a fault of the plugin."""
     call = _Call.of("extractor", extractor, choice)
-    return _checked_faces(call, call.make(extractor.extract, _read_only(image)))
+    return _checked_faces(call, call.make(extractor.extract, read_only(image)))
 
 
 def guarded_locate(extractor: Extractor, choice: str, image: RgbImage) -> list[Face]:
     """`Extractor.locate` in an image, uint8 (H, W, 3). Raises MienError for a fault of the plugin."""
     call = _Call.of("extractor", extractor, choice)
-    return _checked_faces(call, call.make(extractor.locate, _read_only(image)))
+    return _checked_faces(call, call.make(extractor.locate, read_only(image)))
 
 
 def guarded_extract_all(extractor: Extractor, choice: str, images: Sequence[RgbImage]) -> list[list[Face]]:
     """`Extractor.extract_all` of N ≥ 1 images, each uint8 (H, W, 3). Raises MienError for a fault of the plugin."""
     call = _Call.of("extractor", extractor, choice)
-    found = call.make(extractor.extract_all, _read_only(list(images)))
+    found = call.make(extractor.extract_all, read_only(list(images)))
     if not isinstance(found, list) or len(found) != len(images):
         raise call.fault(f"returned {_described(found)} instead of a list of {len(images)} lists of faces")
     return [_checked_faces(call, faces) for faces in found]
@@ -61,7 +67,7 @@ def guarded_extract_all(extractor: Extractor, choice: str, images: Sequence[RgbI
 def guarded_measure(extractor: Extractor, choice: str, image: RgbImage, faces: Sequence[Face]) -> list[Face | None]:
     """`Extractor.measure` of faces that others found. Raises MienError for a fault of the plugin."""
     call = _Call.of("extractor", extractor, choice)
-    measured = call.make(extractor.measure, _read_only(image), [_read_only(face) for face in faces])
+    measured = call.make(extractor.measure, read_only(image), [read_only(face) for face in faces])
     if not isinstance(measured, list) or len(measured) != len(faces):
         raise call.fault(f"returned {_described(measured)} instead of a list of {len(faces)} faces or None")
     for number, face in enumerate(measured):
@@ -73,12 +79,21 @@ def guarded_measure(extractor: Extractor, choice: str, image: RgbImage, faces: S
 def guarded_compute(feature: Feature, choice: str, crops: Sequence[FaceCrop]) -> NDArray[np.float32]:
     """`Feature.compute` of N faces: float32 (N, *shape), finite. Raises MienError for a fault of the plugin."""
     call = _Call.of("feature", feature, choice)
-    values = call.make(feature.compute, _read_only(list(crops)))
+    values = call.make(feature.compute, read_only(list(crops)))
     _check_array(call, values, np.float32, (len(crops), *feature.shape))
     if not np.isfinite(values).all():
         row = int(np.argwhere(~np.isfinite(values))[0][0])
         raise call.fault(f"returned values that are not finite (face {row} of {len(crops)})")
     return values
+
+
+def checked_shape(feature: Feature, choice: str) -> tuple[int, ...]:
+    """`Feature.shape`: whole numbers from 1. Raises MienError for a fault of the plugin."""
+    call = _Call.of("feature", feature, choice)
+    shape = call.make(lambda: feature.shape)
+    if not isinstance(shape, tuple | list) or not all(_is_whole(side, 1) for side in shape):
+        raise call.fault(f"has the shape {shape!r}, which is no tuple of whole numbers from 1")
+    return tuple(shape)
 
 
 def checked_bounds(feature: Feature, choice: str) -> tuple[float, float]:
@@ -93,7 +108,7 @@ def checked_bounds(feature: Feature, choice: str) -> tuple[float, float]:
 def guarded_mask(masker: Masker, choice: str, crops: Sequence[FaceCrop]) -> NDArray[np.uint8]:
     """`Masker.mask` of N crops of one side S: uint8 (N, S, S). Raises MienError for a fault of the plugin."""
     call = _Call.of("masker", masker, choice)
-    masks = call.make(masker.mask, _read_only(list(crops)))
+    masks = call.make(masker.mask, read_only(list(crops)))
     side = crops[0].size if len(crops) else None
     if side is None and isinstance(masks, np.ndarray) and masks.ndim == 3:
         side = masks.shape[1]
@@ -106,7 +121,7 @@ def guarded_blend(
 ) -> RgbImage:
     """`Blender.blend`: a new uint8 (H, W, 3). Raises MienError for a fault of the plugin."""
     call = _Call.of("blender", blender, choice)
-    blended = call.make(blender.blend, *map(_read_only, (scene, face, mask, to_crop)))
+    blended = call.make(blender.blend, *map(read_only, (scene, face, mask, to_crop)))
     _check_array(call, blended, np.uint8, scene.shape)
     # The scene itself comes back where there was nothing to do; whoever writes into the answer must not write into it.
     return blended.copy() if np.may_share_memory(blended, scene) else blended
@@ -161,20 +176,79 @@ def guarded_fit(model: "Model", choice: str, faces: "Iterable[Batch]") -> None:
     _Call.of("model", model, choice).make(model.fit, faces)
 
 
+def guarded_stages(model: "Model", choice: str) -> "list[Stage]":
+    """`Model.stages`. Raises MienError for a fault of the plugin: what are no stages, or such as cannot be trained."""
+    from mien.contracts.model import Stage
+
+    call = _Call.of("model", model, choice)
+    answer: object = call.make(model.stages)
+    if not isinstance(answer, Sequence) or isinstance(answer, str):
+        raise call.fault(f"returned {_described(answer)} from stages() instead of a list of Stage")
+    stages = list(answer)
+    for number, stage in enumerate(stages, 1):
+        if not isinstance(stage, Stage):
+            raise call.fault(f"returned {_described(stage)} in stages() instead of a Stage")
+        if not _is_whole(stage.resolution, 2) or stage.resolution > _LARGEST_PX:
+            raise call.fault(f"has a stage of {stage.resolution!r} px; crops have 2 to {_LARGEST_PX} px ({stage})")
+        if not _is_whole(stage.batch_size, 1):
+            raise call.fault(f"has a stage with a batch_size of {stage.batch_size!r} faces; it counts from 1 ({stage})")
+        if stage.steps is None and number < len(stages):
+            raise call.fault(f"has stage {number} of {len(stages)} without an end: only the last may lack steps")
+        if stage.steps is not None and not _is_whole(stage.steps, 1):
+            raise call.fault(f"has a stage with {stage.steps!r} steps; they count from 1 ({stage})")
+    return stages
+
+
+def guarded_optimizer(model: "Model", choice: str, phase: str) -> "Optimizer":
+    """`Model.optimizer`. Raises MienError for a fault of the plugin, and torch.OutOfMemoryError."""
+    import torch
+
+    call = _Call.of("model", model, choice)
+    made: object = call.make(model.optimizer, phase, passing=(torch.OutOfMemoryError,))
+    if not isinstance(made, torch.optim.Optimizer):
+        raise call.fault(f"returned {_described(made)} from optimizer({phase!r}) instead of a torch.optim.Optimizer")
+    return made
+
+
+def guarded_after_step(model: "Model", choice: str, phase: str) -> None:
+    """`Model.after_step`. Raises MienError for a fault of the plugin, and torch.OutOfMemoryError."""
+    import torch
+
+    _Call.of("model", model, choice).make(model.after_step, phase, passing=(torch.OutOfMemoryError,))
+
+
+def guarded_in_training(model: "Model", choice: str, doing: str, method: Callable[..., T], *arguments: Any) -> T:
+    """What follows from a model's losses: the backward pass, an optimizer's step. doing: which it is, for the error.
+
+    Raises MienError for a fault of the plugin, and torch.OutOfMemoryError.
+    """
+    import torch
+
+    call = _Call.of("model", model, choice)
+    return call.make(method, *arguments, passing=(torch.OutOfMemoryError,), doing=f" in {doing}")
+
+
+def guarded_prepare(model: "Model", choice: str, given: "Given", done: Callable[[], object]) -> None:
+    """`Model.prepare`. Raises MienError for a fault of the plugin."""
+    _Call.of("model", model, choice).make(model.prepare, given, done)
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     """A call of a plugin, and how its faults are told."""
 
     kind: str
     choice: str
-    origin: str
+    plugin: Plugin
 
     @classmethod
     def of(cls, kind: str, plugin: Plugin, choice: str) -> "_Call":
-        return cls(kind, choice, plugin.origin)
+        return cls(kind, choice, plugin)
 
-    def make(self, method: Callable[..., T], *arguments: Any, passing: tuple[type[Exception], ...] = ()) -> T:
-        """passing: errors that the caller deals with."""
+    def make(
+        self, method: Callable[..., T], *arguments: Any, passing: tuple[type[Exception], ...] = (), doing: str = ""
+    ) -> T:
+        """passing: errors that the caller deals with. doing: " in" what it was called, for an error."""
         passed: tuple[type[Exception], ...] = (MienError, *passing)
         try:
             return method(*arguments)
@@ -182,15 +256,19 @@ class _Call:
             raise
         # SystemExit too: some libraries exit where they should raise.
         except (Exception, SystemExit) as error:
+            place = place_of(error, type(self.plugin).__module__)
             if isinstance(error, ValueError) and "read-only" in str(error):
-                raise self.fault(f"writes into what it was given: {error}") from error
+                raise self.fault(f"writes into what it was given: {error}{place}") from error
             words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            raise self.fault(f"failed: {words}") from error
+            raise self.fault(f"failed{doing}: {words}{place}") from error
 
     def fault(self, what: str) -> MienError:
-        origin = f" of {self.origin}" if self.origin else ""
-        choice = shlex.quote(f"{self.kind}/{self.choice}")
-        return MienError(f"The {self.kind} {self.choice!r}{origin} {what}.", f"mien plugins check {choice}")
+        origin = f" of {self.plugin.origin}" if self.plugin.origin else ""
+        named = self.choice
+        if self.kind == "model":  # a run keeps name and settings apart
+            named = changed_settings(named.partition(":")[0], self.plugin.config)
+        checked = shlex.quote(f"{self.kind}/{named}")
+        return MienError(f"The {self.kind} {named!r}{origin} {what}.", f"mien plugins check {checked}")
 
 
 def _checked_faces(call: _Call, faces: Any) -> list[Face]:
@@ -266,6 +344,10 @@ def _check_range(call: _Call, what: str, values: "Tensor", lowest: int) -> None:
         raise call.fault(f"returned {what} from {low:.3g} to {high:.3g}, which do not lie in [{lowest}, 1]")
 
 
+def _is_whole(value: object, lowest: int) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= lowest
+
+
 def _described(value: Any) -> str:
     """What was returned, in words."""
     if value is None:
@@ -282,63 +364,10 @@ def _shape(shape: Sequence[int | None]) -> str:
     return f"({', '.join(sides)}{',' if len(sides) == 1 else ''})"
 
 
-def _read_only(value: Any, views: dict[int, Any] | None = None) -> Any:
-    """The same, its arrays as views that may not be written; one array that is there twice stays one."""
-    views = {} if views is None else views
-    if isinstance(value, np.ndarray):
-        if id(value) not in views:
-            view = value.view()
-            view.flags.writeable = False
-            views[id(value)] = view
-        return views[id(value)]
-    if isinstance(value, Face):
-        landmarks, points = (_read_only(part, views) for part in (value.landmarks, value.points))
-        return Face(value.box, landmarks, value.score, points)
-    if isinstance(value, FaceCrop):
-        parts = (value.image, value.mask, value.landmarks, value.to_crop, value.scene, value.points)
-        return FaceCrop(*(_read_only(part, views) for part in parts))
-    if isinstance(value, Mapping):
-        return {key: _read_only(part, views) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_read_only(part, views) for part in value]
-    return value
-
-
 @contextmanager
 def _unchanged(call: _Call, given: Mapping[str, Any]) -> Iterator[None]:
     """Raises MienError if a tensor of what was given has been written into."""
-    tensors = dict(_tensors(given))
-    before = {name: _state(tensor) for name, tensor in tensors.items()}
+    watched = Watched(given)
     yield
-    changed = [name for name, tensor in tensors.items() if not _is_as_before(tensor, before[name])]
-    if changed:
-        raise call.fault(f"has changed {changed[0]}, which it was given; it has to work on a copy")
-
-
-def _tensors(value: Any, name: str = "") -> "Iterator[tuple[str, Tensor]]":
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        yield name, value
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            yield from _tensors(part, key)
-    elif isinstance(value, tuple):
-        for number, part in enumerate(value):
-            yield from _tensors(part, f"{name}[{number}]")
-    elif is_dataclass(value):
-        for part in fields(value):
-            yield from _tensors(getattr(value, part.name), f"{name}.{part.name}")
-
-
-def _state(tensor: "Tensor") -> "int | Tensor":
-    # A tensor counts how often it was written into, which costs nothing; one made in inference mode does not.
-    return tensor.clone() if tensor.is_inference() else tensor._version
-
-
-def _is_as_before(tensor: "Tensor", before: "int | Tensor") -> bool:
-    import torch
-
-    if isinstance(before, int):
-        return tensor._version == before
-    return torch.equal(tensor.nan_to_num(), before.nan_to_num())  # NaN stands for what is not known
+    if changed := watched.changed():
+        raise call.fault(f"has changed {changed}, which it was given; it has to work on a copy")

@@ -14,8 +14,7 @@ from mien.errors import MienError
 from mien.geometry.affine import lies_in_scene, share_in_scene
 from mien.geometry.alignment import mask_back, recut
 from mien.geometry.masks import as_mask
-from mien.plugins.choice import parse_choices
-from mien.plugins.feature_set import choice_text
+from mien.plugins.choice import choice_text, parse_choices
 from mien.plugins.guard import guarded_mask
 from mien.plugins.registry import InstalledPlugin, Registry
 

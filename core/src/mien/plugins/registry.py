@@ -19,6 +19,7 @@ import pluggy
 from mien.contracts.hooks import GROUP, RUN_CONTRACT, PluginSpec, RunSpec
 from mien.errors import MienError
 from mien.plugins.choice import PluginChoice, parse_choice
+from mien.plugins.fault_place import how_to_mend, place_of
 from mien.plugins.kinds import KINDS, RUN_HOOK, hookspecs, load
 from mien.plugins.requirements import how_to_install, missing_requirements
 
@@ -41,6 +42,11 @@ class InstalledPlugin:
     def origin(self) -> str:
         """The distribution and its version."""
         return f"{self.distribution} {self.version}"
+
+    @property
+    def module(self) -> str:
+        """Of its class."""
+        return self.spec.target.partition(":")[0]
 
     def __str__(self) -> str:
         return f"the {self.kind} {self.spec.name!r} of {self.origin}"
@@ -120,8 +126,9 @@ class Registry:
                 missing = missing_requirements(distribution)
                 # A TypeError comes of a spec that lacks what this version of mien asks for, the contract's number.
                 again = "pip install --upgrade" if isinstance(error, TypeError) else "pip install --force-reinstall"
-                fix = how_to_install(missing) if missing else f"{again} {distribution}"
-                reason = f"{type(error).__name__}: {error}"
+                mend = how_to_mend(error, point.module)
+                fix = how_to_install(missing) if missing else mend or f"{again} {distribution}"
+                reason = f"{type(error).__name__}: {error}{place_of(error, point.module)}"
                 broken.append(BrokenPlugin(point.name, distribution, version, reason, fix))
                 continue
             for kind, spec in plugin_specs:
@@ -211,9 +218,11 @@ class Registry:
         except (Exception, SystemExit) as error:
             missing = missing_requirements(plugin.distribution)
             needs = f". It needs {' and '.join(missing)}." if missing else ""
+            why = f"{type(error).__name__}: {error}{place_of(error, plugin.module)}{needs}"
+            again = how_to_mend(error, plugin.module) or f"pip install --force-reinstall {plugin.distribution}"
             raise MienError(
-                f"{_begun(plugin)} does not import ({plugin.spec.target}): {type(error).__name__}: {error}{needs}",
-                how_to_install(missing) if missing else f"pip install --force-reinstall {plugin.distribution}",
+                f"{_begun(plugin)} does not import ({plugin.spec.target}): {why}",
+                how_to_install(missing) if missing else again,
             ) from error
         base: type[Plugin] = load(KINDS[kind].base)
         if not (isinstance(loaded, type) and issubclass(loaded, base)):
@@ -259,8 +268,10 @@ class Registry:
         except MienError:
             raise
         except (Exception, SystemExit) as error:
+            place = place_of(error, plugin.module)
             raise MienError(
-                f"{_begun(plugin)} cannot be made: {type(error).__name__}: {error}", f"mien plugins show {kind}/{name}"
+                f"{_begun(plugin)} cannot be made: {type(error).__name__}: {error}{place}",
+                f"mien plugins show {kind}/{name}",
             ) from error
         made.origin = plugin.origin
         return made

@@ -3,8 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from mien.contracts.plugin import without_folders
-from mien.plugins.choice import parse_choice
-from mien.plugins.feature_set import choice_text
+from mien.plugins.choice import choice_text, parse_choice
 from mien.plugins.registry import Registry
 
 

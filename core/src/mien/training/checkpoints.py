@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from mien.contracts.model import Model
 from mien.errors import MienError
 from mien.media.files import writing_to
-from mien.training.weights import shape_buffers, weights_written
+from mien.training.weights import AS_IT_WAS, shape_buffers, weights_written
 
 _PROGRESS = "progress.json"
 _FOLDER = "checkpoints"
@@ -83,10 +83,11 @@ def load(accelerator: Accelerator, checkpoint: Path) -> TrainingState:
             raise OSError(f"{states.name} is missing")
         accelerator.load_state(str(checkpoint))
     except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError, SafetensorError) as error:
-        raise MienError(
-            f"The checkpoint {checkpoint} cannot be read: {error}.",
-            f"rm -r {checkpoint}   (then resume from the older)",
-        ) from error
+        # torch says so of the weights, and of an optimizer.
+        if any(words in str(error) for words in ("loading state_dict for", "loaded state dict")):
+            why = str(error).splitlines()[-1].strip()
+            raise MienError(f"The weights of {checkpoint} do not fit the model: {why}", AS_IT_WAS) from error
+        raise _is_damaged(checkpoint, error) from error
     return progress
 
 
@@ -97,10 +98,13 @@ def shape_buffers_of(checkpoint: Path, model: Model) -> None:
         with safe_open(weights, framework="pt") as file:
             shape_buffers(model, {name: file.get_slice(name).get_shape() for name in file.keys()})  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise MienError(
-            f"The checkpoint {checkpoint} cannot be read: {error}.",
-            f"rm -r {checkpoint}   (then resume from the older)",
-        ) from error
+        raise _is_damaged(checkpoint, error) from error
+
+
+def _is_damaged(checkpoint: Path, error: Exception) -> MienError:
+    older = [path for path in checkpoint.parent.glob("[0-9]*") if path.name < checkpoint.name]
+    then = "then resume from the older" if older else "there is no older one: --resume then begins anew"
+    return MienError(f"The checkpoint {checkpoint} cannot be read: {error}.", f"rm -r {checkpoint}   ({then})")
 
 
 def _remove_older(folder: Path, kept: int) -> None:

@@ -67,7 +67,7 @@ class LearningRates:
 @leaving_global_state
 def find_learning_rate(
     model: str | PluginChoice,
-    datasets: Sequence[Path],
+    datasets: Sequence[Path | str],
     *,
     features: str = "",
     recognizer: str | None = None,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from mien.contracts.model import Batch, Model, Sampling
 from mien.counted import counted
 from mien.errors import MienError
-from mien.plugins.guard import guarded_losses
+from mien.plugins.guard import guarded_after_step, guarded_in_training, guarded_losses
 
 _STEPPED_AS_THEY_ARE = DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU
 
@@ -107,6 +108,7 @@ class Iteration:
         on_card = accelerator.device.type == "cuda"
         self._deferred = (on_card if deferred is None else deferred) and accelerator.scaler is None
         self._asked_to_stop = False
+        self._is_between_steps = True
         # Shapes are fixed: a graph for any shape would depend on which ones came before, and so on where a run began.
         self._compiled = torch.compile(wrapped, dynamic=False) if compiled else None
         self._compiles: set[tuple[str, int, int, int]] = set()
@@ -132,6 +134,11 @@ class Iteration:
         self._compiled = None
 
     @property
+    def is_between_steps(self) -> bool:
+        """False after an iteration of which some phase has stepped, and then one has failed."""
+        return self._is_between_steps
+
+    @property
     def asked_to_stop(self) -> bool:
         """Whether in any process the last iteration's `stop` was true."""
         return self._asked_to_stop
@@ -151,7 +158,8 @@ class Iteration:
                 gathered.values[self._name(phase, "gradient_norm")] = self._norm(phase.parameters)
                 self._look_at(phase, gathered)
                 self._optimize(phase, gathered.bad.get(phase.name))
-                self._model.after_step(phase.name)
+                guarded_after_step(self._model, self._choice, phase.name)
+        self._is_between_steps = True
         figures, bad, (told,) = gathered.read(self._any_process(self._scalar(stop)))
         self._asked_to_stop = told > 0
         for name, is_bad in bad.items():
@@ -211,7 +219,9 @@ class Iteration:
             weight = len(batch) / faces
             with self._gradients_stay_here(part + 1 < len(batches)):
                 losses = guarded_losses(called, self._choice, batch, phase.name)
-                self._accelerator.backward(losses["loss"] * weight)
+                loss = losses["loss"] * weight
+                doing = f"the backward pass of phase {phase.name!r}"
+                guarded_in_training(self._model, self._choice, doing, self._accelerator.backward, loss)
             for name, value in losses.items():
                 key = "loss" if name == "loss" else self._name(phase, name)
                 share = value.detach().float() * weight
@@ -276,13 +286,15 @@ class Iteration:
 
     def _optimize(self, phase: Phase, bad: Tensor | None) -> None:
         optimizer = self._stepped(phase)
+        self._is_between_steps = False
+        step = partial(guarded_in_training, self._model, self._choice, f"the step of phase {phase.name!r}")
         if bad is None or not phase.can_skip:
-            optimizer.step()
+            step(optimizer.step)
             return
         # What GradScaler tells a fused optimizer by: where it is 1, the step is left out.
         phase.bare.found_inf = bad  # type: ignore[attr-defined]
         try:
-            optimizer.step()
+            step(optimizer.step)
         finally:
             del phase.bare.found_inf  # type: ignore[attr-defined]
 

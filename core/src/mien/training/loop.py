@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from mien.contracts.model import Batch, Model, Stage
 from mien.counted import counted
 from mien.errors import MienError
-from mien.plugins.guard import guarded_losses
+from mien.plugins.guard import guarded_losses, guarded_optimizer, guarded_stages
 from mien.progress import Progress
 from mien.training import checkpoints
 from mien.training.activations import checkpoint_activations
@@ -23,7 +23,7 @@ from mien.training.data import BatchRows, TrainingData
 from mien.training.feed import ActiveStage, BatchFeed
 from mien.training.held_out_expression import HeldOutExpression
 from mien.training.iteration import Iteration, NonFiniteLoss, Phase
-from mien.training.metrics import MetricsLog
+from mien.training.metrics import Averages, MetricsLog
 from mien.training.options import TrainOptions
 from mien.training.previews import write_preview
 from mien.training.schedule import rate_factor
@@ -58,10 +58,9 @@ class Loop:
             checkpoint_activations(model)
         self._memory = torch.channels_last if options.channels_last else torch.contiguous_format
         self._model = model.to(accelerator.device, memory_format=self._memory)  # type: ignore[call-overload]
-        self._stages = list(model.stages())
-        check_stages(self._stages, data)
+        self._stages = guarded_stages(model, choice)
         # Without stages there is nothing to step on: what such a model learns it has been fitted to.
-        made = [(name, model.optimizer(name)) for name in model.phases] if self._stages else []
+        made = [(name, guarded_optimizer(model, choice, name)) for name in model.phases] if self._stages else []
         prepared = accelerator.prepare(model, *(optimizer for _, optimizer in made))
         wrapped, *optimizers = prepared if made else [prepared]
         self._wrapped: nn.Module = wrapped
@@ -86,6 +85,9 @@ class Loop:
             say=progress.say,
         )
         self._at = TrainingState()
+        self._tensors: list[Tensor] = []
+        self._whole: list[int] | None = None
+        """How often each of these had been written into when the last step was done; None: it is not to be kept."""
 
     @property
     def at(self) -> TrainingState:
@@ -105,16 +107,21 @@ class Loop:
     def run(self, stop: StopRequest) -> str:
         """Train until told to stop; returns why it stopped. A checkpoint is written at the end.
 
-        Raises MienError if a loss is not finite, with the step, the faces and the last good checkpoint.
+        Raises MienError if a loss is not finite, with the step, the faces and the last good checkpoint; and if a plugin
+        fails: then a checkpoint of the last whole step is written, where nothing has been changed since.
         """
         try:
             with self._feed() as feed:
                 why = self._train(stop, feed)
         except torch.OutOfMemoryError as error:
             raise MienError(
-                f"The device's memory does not suffice to train this model: {str(error).splitlines()[0]}",
+                f"The device's memory does not suffice to train this model: {str(error).splitlines()[0]}{self._kept()}",
                 f"mien plugins show {self._choice}   (which lists model.preset, model.size and its like, for --set)",
             ) from error
+        except MienError as error:
+            if kept := self._kept():
+                raise MienError(f"{error.message}{kept}", error.fix) from error
+            raise
         self.checkpoint()
         self._accelerator.wait_for_everyone()  # or the first to leave takes the others' connection with it
         self._accelerator.end_training()
@@ -136,23 +143,28 @@ class Loop:
         options, began = self._options, time.monotonic()
         seconds_before = self._at.seconds
         metrics = MetricsLog(self._accelerator, self._run, self._at.step)
-        log = _Averages()
+        log = Averages()
         self._start_bar()
         stage = self._stage()
+        self._tensors = _tensors_of(self._model)
+        self._whole = self._versions()
         why = "the last stage is done" if self._stages else "it is fitted"
         while stage is not None:
             if options.steps is not None and self._at.step >= options.steps:
-                why = f"{counted(options.steps, 'step')} {'is' if options.steps == 1 else 'are'} done"
+                why = f"{counted(self._at.step, 'step')} {'is' if self._at.step == 1 else 'are'} done"
                 break
             began_step = time.monotonic()
             try:
                 figures = self._step(stage, feed, stop=stop.wanted)
             except NonFiniteLoss as error:
+                self._whole = None
                 self._go_back(error)
                 metrics = MetricsLog(self._accelerator, self._run, self._at.step)
-                log = _Averages()
+                log = Averages()
                 stage = self._stage()
+                self._whole = self._versions()
                 continue
+            self._whole = self._versions()
             self._count(stage)
             self._at.seconds = seconds_before + time.monotonic() - began
             faces = self._faces_per_step(stage.of_model)
@@ -162,6 +174,8 @@ class Loop:
             self._report(metrics, log, stage)
             if self._at.step % options.steps_per_checkpoint == 0:
                 self.checkpoint()
+            if self._at.step % options.steps_per_preview == 0:
+                self.preview(stage)
             alone = self._accelerator.num_processes == 1
             if stop.wanted if alone else self._iteration.asked_to_stop:  # all have to stop at the same step
                 why = f"{stop.by_signal} was received" if stop.by_signal else f"{options.minutes:g} minutes are over"
@@ -207,6 +221,22 @@ class Loop:
         if self._accelerator.is_main_process:
             write_weights(self._run, self._model)
         self._accelerator.wait_for_everyone()
+
+    def _kept(self) -> str:
+        """After a failure: write a checkpoint, if no tensor has changed since the last whole step; in words."""
+        alone = self._accelerator.num_processes == 1  # the others would have to write, too, and may be anywhere
+        same = self._whole == self._versions()
+        same = same and list(map(id, self._tensors)) == list(map(id, _tensors_of(self._model)))
+        if not (alone and self._at.step and self._iteration.is_between_steps and same):
+            return ""
+        try:
+            self.checkpoint()
+        except MienError:  # as of a full disk, which may be what has failed first
+            return ""
+        return f" What {self._at.step} steps have trained is kept: {checkpoints.newest(self._run)}."
+
+    def _versions(self) -> list[int]:
+        return [tensor._version for tensor in self._tensors]
 
     def _share_buffers(self) -> None:
         """Each process gathers its own statistics for batch normalization; the first one's count, as in DDP itself."""
@@ -260,7 +290,7 @@ class Loop:
         batches = self._options.accumulate * int(self._accelerator.num_processes)
         return stage.batch_size * batches
 
-    def _report(self, metrics: MetricsLog, log: "_Averages", stage: ActiveStage) -> None:
+    def _report(self, metrics: MetricsLog, log: Averages, stage: ActiveStage) -> None:
         step, options = self._at.step, self._options
         if step % options.steps_per_validation == 0:
             self._validate(metrics, stage)
@@ -271,8 +301,6 @@ class Loop:
             if self._iteration.parts > 1:
                 figures["batch_parts"] = float(self._iteration.parts)
             metrics.add(step, figures)
-        if step % options.steps_per_preview == 0:
-            self.preview(stage)
 
     @torch.no_grad()
     def _validate(self, metrics: MetricsLog, stage: ActiveStage) -> None:
@@ -325,16 +353,20 @@ class Loop:
     def _go_back(self, error: NonFiniteLoss) -> None:
         newest, step = checkpoints.newest(self._run), self._at.step + 1
         where = f"The last good checkpoint is {newest}." if newest else "There is no checkpoint yet."
-        message = f"Step {step}: a loss or gradient is not finite ({error}). {where}"
+        message = f"Step {step}: a loss or gradient of the model {self._choice!r} is not finite ({error}). {where}"
         if newest is None:
-            raise MienError(message, "Train anew with a lower learning rate, or with --set train.clip=1.")
+            raise MienError(
+                message,
+                "The same command with a lower learning rate, or with --set train.clip=1: what has no checkpoint is "
+                "begun anew.",
+            )
         if self._options.on_nan == "stop":
             raise MienError(message, f"mien train --run {self._run} --resume --on-nan rollback")
         rollbacks = self._at.rollbacks + 1
         if rollbacks > self._options.rollbacks:
             raise MienError(
                 f"{message} The run has gone back {self._options.rollbacks} times already.",
-                "Train with a lower learning rate, or with --set train.clip=1.",
+                f"Train another run with a lower learning rate, or with --set train.clip=1: --run {self._run}-2",
             )
         self._progress.say(f"{message} Going back to it, and on with another order of faces.")
         self.restore(newest)
@@ -348,33 +380,5 @@ class Loop:
         self._progress.start("training", total)
 
 
-class _Averages:
-    """Means of figures since the last line of the log."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._steps = self._faces = 0
-        self._seconds = 0.0
-
-    def add(self, figures: dict[str, float], faces: int, seconds: float) -> None:
-        for name, value in figures.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._steps, self._faces, self._seconds = self._steps + 1, self._faces + faces, self._seconds + seconds
-
-    @property
-    def faces_per_second(self) -> float:
-        return self._faces / max(self._seconds, 1e-9)
-
-    def take(self) -> dict[str, float]:
-        means = {name: total / self._steps for name, total in self._sums.items()}
-        means["faces_per_second"] = self.faces_per_second
-        self._sums, self._steps, self._faces, self._seconds = {}, 0, 0, 0.0
-        return means
-
-
-def check_stages(stages: Sequence[Stage], data: TrainingData) -> None:
-    """Raise MienError if the stages cannot be trained on that data."""
-    if any(stage.steps is None for stage in stages[:-1]):
-        raise MienError("A stage of the model before the last has no end.", "Mend Model.stages().")
-    for dataset in data.datasets:
-        dataset.require_size(max((stage.resolution for stage in stages), default=0))
+def _tensors_of(model: Model) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]

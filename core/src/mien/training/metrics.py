@@ -33,6 +33,33 @@ class MetricsLog:
                 file.write(json.dumps({"step": step, **rounded}) + "\n")
 
 
+class Averages:
+    """Means of figures since the last line of the log."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._steps = self._faces = 0
+        self._seconds = 0.0
+
+    def add(self, figures: dict[str, float], faces: int, seconds: float) -> None:
+        """Take in those of a step, which took so long for so many faces."""
+        for name, value in figures.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._steps, self._faces, self._seconds = self._steps + 1, self._faces + faces, self._seconds + seconds
+
+    @property
+    def faces_per_second(self) -> float:
+        """Since the last line."""
+        return self._faces / max(self._seconds, 1e-9)
+
+    def take(self) -> dict[str, float]:
+        """The means; the next ones begin."""
+        means = {name: total / self._steps for name, total in self._sums.items()}
+        means["faces_per_second"] = self.faces_per_second
+        self._sums, self._steps, self._faces, self._seconds = {}, 0, 0, 0.0
+        return means
+
+
 def _step_of(line: str) -> float:
     try:
         return float(json.loads(line)["step"])

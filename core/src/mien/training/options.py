@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from mien.contracts.plugin import PluginConfig
+from mien.plugins.choice import settings_as_text
 
 
 class TrainOptions(PluginConfig):
@@ -71,3 +72,8 @@ class TrainOptions(PluginConfig):
     """Use only algorithms that give the same result every time."""
     init_from: str | None = None
     """A model.safetensors to begin with instead of random weights; names and shapes have to fit."""
+
+    def changed(self) -> dict[str, str]:
+        """The options that are not as they are by default, as text."""
+        fields = type(self).model_fields.items()
+        return settings_as_text(self, [key for key, field in fields if getattr(self, key) != field.default])

@@ -1,6 +1,7 @@
 """A run on disk: run.toml says how it was made, and with its weights its model draws."""
 
 import hashlib
+import shlex
 import tomllib
 import warnings
 from collections.abc import Mapping
@@ -20,14 +21,17 @@ from mien.contracts.target import TargetKind
 from mien.errors import MienError, MienWarning
 from mien.geometry.alignment import AlignmentConfig
 from mien.media.files import whole_file
-from mien.plugins.choice import PluginChoice, parse_choice
+from mien.plugins.choice import PluginChoice, changed_settings, parse_choice
+from mien.plugins.guard import guarded_stages
 from mien.plugins.registry import Registry
 from mien.plugins.run_location import RECORD, RunLocation, locate_run
 from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training.options import TrainOptions
-from mien.training.weights import WEIGHTS, load_weights, read_weights
+from mien.training.weights import AS_IT_WAS, WEIGHTS, load_weights, read_weights
 
 FORMAT_VERSION = 2
+_OF_ONE_RUN = "steps", "minutes", "init_from", "schedule_steps", "precision", "compile"
+"""Options that say when it stopped, or what they came to on its machine."""
 
 
 class PluginRecord(BaseModel):
@@ -113,6 +117,23 @@ class RunRecord(BaseModel):
                 f"pip install '{plugin.distribution}=={plugin.version}'",
             ) from error
 
+    def command(self, run: str, registry: Registry, **more: object) -> str:
+        """The command that trains another run as this one was. run: where. more: options of the loop beside its own.
+
+        Raises MienError if its model is not installed.
+        """
+        loaded, config = registry.configure("model", self.model, self.settings)
+        datasets = [dataset.path or "DATASET" for dataset in self.datasets]
+        words = ["mien", "train", changed_settings(self.model, config), *datasets, "--run", run]
+        if self.features:
+            words += ["--features", self.features]
+        if self.recognizer and cast(type[Model], loaded).sees_encodings():
+            words += ["--recognizer", self.recognizer.choice]
+        asked = {key: value for key, value in self.options.changed().items() if key not in _OF_ONE_RUN}
+        for key, value in {**asked, **more}.items():
+            words += ["--set", f"train.{key}={value}"]
+        return shlex.join(words)
+
     def write(self, run: Path) -> None:
         """Write RUN/run.toml. Raises MienError if it may not be written."""
         values = self.model_dump(mode="json", exclude_none=True)
@@ -182,12 +203,13 @@ class TrainedRun:
             record.encoding_length,
         )
         model = make_model(registry, record.model, record.settings, inputs)
+        guarded_stages(model, record.model)
         try:
             load_weights(model, tensors)
         except RuntimeError as error:
             raise MienError(
                 f"The weights of {path} do not fit the model {record.model}: {str(error).splitlines()[-1].strip()}",
-                "Install the version of the plugin that run.toml names.",
+                AS_IT_WAS,
             ) from error
         return cls(location, record, model.eval(), hashlib.sha256(weights.read_bytes()).hexdigest())
 
@@ -271,6 +293,7 @@ def untrained(choice: str, registry: Registry | None = None) -> TrainedRun:
     nothing = np.zeros(0, np.float32)
     inputs = ModelInputs((), 0, 0, nothing, np.zeros((0, 0), np.float32))
     model = make_model(registry, parsed.name, config.model_dump(mode="json"), inputs)
+    guarded_stages(model, parsed.name)
     if not needs_no_run(model):
         raise to_train
     plugin = registry.find("model", parsed.name)

@@ -22,21 +22,23 @@ from mien.counted import counted
 from mien.dataset import Dataset, DatasetInfo
 from mien.errors import MienError
 from mien.layers.precision import computes_bf16
+from mien.media.given_paths import require_paths
 from mien.plugins.choice import PluginChoice, parse_choice, parse_choices
 from mien.plugins.feature_set import FeatureSet
-from mien.plugins.guard import guarded_fit
+from mien.plugins.guard import guarded_fit, guarded_stages
 from mien.plugins.registry import Registry
-from mien.plugins.run_location import RECORD
 from mien.progress import Progress, Silent
 from mien.tracking.recognizer import Recognizer
 from mien.tracking.recognizer_record import RecognizerRecord
 from mien.training import checkpoints
 from mien.training.data import TrainingData
+from mien.training.dataset_notes import dataset_notes
 from mien.training.global_state import leaving_global_state
 from mien.training.held_out_expression import HeldOutExpression
-from mien.training.loop import Loop, check_stages
+from mien.training.loop import Loop
 from mien.training.options import TrainOptions
 from mien.training.run import DatasetRecord, PluginRecord, RunRecord, make_model
+from mien.training.run_folder import held, refuse_a_run_in, tidy
 from mien.training.schedule import with_schedule_steps
 from mien.training.stopping import StopRequest
 from mien.training.weights import WEIGHTS, load_weights
@@ -64,8 +66,8 @@ class TrainReport:
 @leaving_global_state
 def train(
     model: str | PluginChoice,
-    datasets: Sequence[Path],
-    run: Path,
+    datasets: Sequence[Path | str],
+    run: Path | str,
     *,
     features: str = "",
     recognizer: str | None = None,
@@ -77,9 +79,10 @@ def train(
 
     model: a plugin choice, as "deepfakes:preset=small", or PluginChoice("deepfakes", {"preset": "small"}), whose
     settings may be values. datasets: their folders; each holds one person or many.
-    run: a folder that holds no run yet. features: a feature set, as "landmarks:points=28+thumbnail", which the datasets
-    have to hold; "": none. recognizer: what makes the encodings that the model sees, and tells people apart later;
-    None: the default of those installed.
+    run: a folder that holds no run yet; one that ended before its first checkpoint is begun anew.
+    features: a feature set, as "landmarks:points=28+thumbnail", which the datasets have to hold; "": none.
+    recognizer: what makes the encodings that the model sees, and tells people apart later; None: the default of those
+    installed.
     options: of the loop, when to stop among them; None: the defaults, by which the model's stages alone end it.
     progress: what is told how far it is; None: nothing. registry: where plugins are looked for; None: all installed.
     SIGINT and SIGTERM write a checkpoint and end the call in order.
@@ -88,8 +91,8 @@ def train(
     Raises MienError if RUN exists, a plugin or a dataset is missing or does not fit, or a loss is not finite.
     """
     registry = registry or Registry()
-    if (run / RECORD).exists():
-        raise MienError(f"{run} holds a run already.", f"mien train --run {run} --resume")
+    run = Path(run)
+    refuse_a_run_in(run)
     begun = begin(model, datasets, run, features, recognizer, options or TrainOptions(), registry)
     choice, config, of_model, recognizer = begun.choice, begun.config, type(begun.model), begun.recognizer
     data, accelerator, made, options = begun.data, begun.accelerator, begun.model, begun.options
@@ -124,10 +127,16 @@ def train(
         ),
         options=options,
     )
-    if accelerator.is_main_process:
-        record.write(run)
-    accelerator.wait_for_everyone()
-    return _run_loop(accelerator, made, choice.name, data, options, run, None, progress or Silent(), registry)
+    told = progress or Silent()
+    for note in dataset_notes(data):
+        told.say(note)
+    with held(run, accelerator):
+        if accelerator.is_main_process:
+            refuse_a_run_in(run)  # which another call may have begun meanwhile
+            tidy(run)
+            record.write(run)
+        accelerator.wait_for_everyone()
+        return _run_loop(accelerator, made, choice.name, data, options, run, None, told, registry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +158,7 @@ class Beginning:
 
 def begin(
     model: str | PluginChoice,
-    datasets: Sequence[Path],
+    datasets: Sequence[Path | str],
     run: Path,
     features: str,
     recognizer: str | None,
@@ -162,23 +171,26 @@ def begin(
     """
     resolved = {"precision": resolved_precision(options.precision), "compile": resolved_compile(options)}
     options = options.model_copy(update=resolved)
-    if not datasets:
+    paths = require_paths(datasets, "datasets")
+    if not paths:
         raise MienError("No dataset was named.", f"mien train {model} DATASET --run {run}")
     choice = parse_choice(model) if isinstance(model, str) else model
     loaded, config = registry.configure("model", choice)
     of_model = cast(type[Model], loaded)
     recognizer = _recognizer(of_model, recognizer or of_model.recognizer, registry)
-    data = _data([Path(path) for path in datasets], features, options, registry, of_model, recognizer)
+    data = _data(paths, features, options, registry, of_model, recognizer)
     accelerator = _accelerator(options, run)
     made = _seeded_model(registry, choice.name, config.model_dump(mode="json"), data, options)
-    options = with_schedule_steps(options, list(made.stages()))
-    check_stages(made.stages(), data)
+    stages = guarded_stages(made, choice.name)
+    options = with_schedule_steps(options, stages)
+    for dataset in data.datasets:
+        dataset.require_size(max((stage.resolution for stage in stages), default=0))
     return Beginning(choice, config, recognizer, data, accelerator, made, options)
 
 
 @leaving_global_state
 def resume(
-    run: Path,
+    run: Path | str,
     *,
     steps: int | None = None,
     minutes: float | None = None,
@@ -193,7 +205,7 @@ def resume(
     Returns what `train` does. Raises MienError as `train`, but needs a run; and if a dataset has changed since, the
     number of processes is another, or the checkpoint is damaged.
     """
-    registry = registry or Registry()
+    run, registry = Path(run), registry or Registry()
     record = RunRecord.read(run)
     changed = {"steps": steps, "minutes": minutes, **({"on_nan": on_nan} if on_nan else {})}
     kept = record.options.model_dump()
@@ -207,7 +219,7 @@ def resume(
         raise MienError(
             f"{run} was exported: it has no checkpoint, and does not say where its datasets lie. It cannot go on, but "
             "another run can begin with its weights.",
-            f"mien train {record.model} DATASET --run {run}-2 --set train.init_from={run / WEIGHTS}",
+            record.command(f"{run}-2", registry, init_from=run / WEIGHTS),
         )
     recognizer = record.recognizer.choice if record.recognizer else None
     data = _data(paths, record.features, options, registry, of_model, recognizer)
@@ -215,7 +227,7 @@ def resume(
         if old.digest != dataset.info.digest:
             raise MienError(
                 f"{dataset.path} has changed since {run} was begun; going on exactly is not possible.",
-                f"mien train {record.model} {' '.join(map(str, paths))} --run {run}-2",
+                record.command(f"{run}-2", registry),
             )
     accelerator = _accelerator(options, run)
     if accelerator.num_processes != record.processes:
@@ -227,8 +239,11 @@ def resume(
     checkpoint = checkpoints.newest(run)
     if checkpoint is not None:  # it holds the weights: where the first ones came from does not matter any more
         options = options.model_copy(update={"init_from": None})
+    else:
+        progress.say(f"{run} has no checkpoint: training begins anew.")
     made = _seeded_model(registry, record.model, record.settings, data, options)
-    return _run_loop(accelerator, made, record.model, data, options, run, checkpoint, progress, registry)
+    with held(run, accelerator):
+        return _run_loop(accelerator, made, record.model, data, options, run, checkpoint, progress, registry)
 
 
 def _run_loop(

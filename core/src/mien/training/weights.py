@@ -16,6 +16,8 @@ from mien.errors import MienError
 from mien.media.files import whole_file
 
 WEIGHTS = "model.safetensors"
+AS_IT_WAS = "Install the version of the plugin that run.toml names; of one of your own, put its code back as it was."
+"""What to do where weights do not fit their model."""
 _MEAN, _COVARIANCE = "inputs.feature_mean", "inputs.feature_covariance"
 
 
