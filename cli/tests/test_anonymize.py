@@ -141,7 +141,7 @@ def test_a_key_is_gone_again_if_nothing_was_written(mien, run_of, tmp_path):
     rejected = mien("anonymize", FACE, tmp_path / "out.png", "--with", run_of("reflection"), "--new-key", key)
     assert rejected.exit_code == 1 and (tmp_path / "out.rejected.png").exists()
     assert key.exists(), "somebody may look at what was rejected, and go on"
-    assert "Try:   --new-key FILE, another --with" in rejected.stdout
+    assert "Try:   --new-key FILE; another --with" in rejected.stdout
 
 
 def test_what_is_hidden_is_told_once_and_with_its_reason(mien, run_of, tmp_path):
