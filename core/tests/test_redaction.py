@@ -324,3 +324,26 @@ def test_the_nearest_are_joined_first_and_those_too_far_never() -> None:
     people = joined_by_encodings(frames, encodings, cast(Recognizer, Ruler()))
     assert people == {0: 0, 1: 1, 2: 1, 3: 0, 4: 2}
     assert joined_by_place(frames, {3: 0, 4: 3}) == {0: 0, 1: 1, 2: 2, 3: 0, 4: 0}
+
+
+@pytest.mark.parametrize(("score", "measured", "frames", "brief"), [
+    (0.85, False, 4, True),
+    (0.95, False, 4, False),
+    (0.85, True, 4, False),
+    (0.85, False, 20, False),
+])  # fmt: skip
+def test_what_is_found_briefly_and_is_measured_nowhere_hides_itself_alone(
+    score: float, measured: bool, frames: int, brief: bool
+) -> None:
+    """As a hand that moves below a face; what was surely a face may have been there before."""
+    landmarks = portraits()[0].landmarks
+    (drawn,) = untracked([Face(Box(100, 100, 160, 160), landmarks, 1.0)])
+    (find,) = untracked([Face(Box(80, 180, 200, 300), landmarks if measured else None, score)])
+    find = replace(find, track=1)
+    shown = [[drawn, find] if 40 <= index < 40 + frames else [drawn] for index in range(80)]
+    analysis = VideoAnalysis([index / 25 for index in range(80)], [0] * 80, shown, 2, {}, [])
+    parts = plan_redaction(analysis, 1.0, lambda face: face.track == 0).parts
+    assert any(shared_area(region.box, find.box) >= find.box.area for region in parts[41])
+    assert all(index in parts for index in (36, 43 + frames))
+    covered = [index for index in parts if any(shared_area(one.box, drawn.box) > 0 for one in parts[index])]
+    assert (covered == [], 20 in parts) == (brief, not brief)

@@ -23,9 +23,10 @@ from mien.anonymization.search import (
     search_turned,
 )
 from mien.anonymization.verification import FRAMES_CHECKED, LeakSearch, frames_searched
-from mien.anonymization.views import EDGES, Edge, View, in_square_pixels, in_stored_pixels, joined, without_repeated
+from mien.anonymization.views import EDGES, Edge, View, joined, without_repeated
 from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
 from mien.geometry.boxes import center, edges, growth, is_same_face
+from mien.geometry.pixel_shape import in_square_pixels, in_stored_pixels
 from mien.inference.detector import FaceDetector
 from mien.media.images import read_image, write_image
 from mien.media.video_reader import VideoSource
@@ -342,7 +343,7 @@ def test_a_turned_head_that_comes_in_is_left_in_no_frame(
 
 def test_a_face_that_nobody_knew_of_is_a_leak(search: FaceSearch) -> None:
     leaks = LeakSearch.open(search, Registry())
-    assert leaks.is_independent
+    assert leaks.notes == ()
     frame = next(VideoSource(TWO).frames()).image
     one, other = sorted(search.image(frame)[:2], key=lambda face: face.box.left)
     assert leaks.leaks(frame, untracked([one, other]), []) == []

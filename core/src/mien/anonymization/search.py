@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from mien.anonymization.linking import LinkedFrames, Linker, SearchedFrame
 from mien.anonymization.region import FACE_REACH, Region
-from mien.anonymization.views import EDGES, View, in_stored_pixels, joined, without_known, without_repeated
+from mien.anonymization.views import EDGES, View, joined, without_known, without_repeated
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import SURELY_A_FACE, Box, Face, RgbImage
 from mien.errors import MienError
 from mien.geometry.boxes import is_same_face, longer_side, shared_area, upright
 from mien.geometry.closeup import found_in_closeup
+from mien.geometry.pixel_shape import in_stored_pixels
 from mien.inference.detector import FaceDetector
 from mien.media.video_reader import Frame, VideoSource
 from mien.plugins.choice import parse_choices

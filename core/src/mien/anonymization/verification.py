@@ -12,11 +12,11 @@ from mien.anonymization.analysis import encode_landmarks
 from mien.anonymization.methods import Methods
 from mien.anonymization.region import Region
 from mien.anonymization.search import SECONDS_BETWEEN_SEARCHES, THOROUGH, FaceSearch
-from mien.anonymization.views import in_stored_pixels
 from mien.contracts.extractor import Extractor
 from mien.contracts.face import Box, Face, Landmarks, RgbImage
 from mien.errors import MienError
 from mien.geometry.boxes import SAME_FACE_SHARE, is_same_face, shared_area, upright
+from mien.geometry.pixel_shape import in_stored_pixels
 from mien.inference.detector import FaceDetector
 from mien.media.video_reader import Frame, VideoSource
 from mien.plugins.choice import parse_choices
@@ -152,8 +152,6 @@ class LeakSearch:
     """Searches what was written for faces that are still there."""
 
     detector: FaceDetector
-    is_independent: bool
-    """Whether its extractors took no part in the search before."""
     notes: tuple[str, ...] = ()
     """Why it may find less than it could, as whole sentences."""
 
@@ -173,13 +171,13 @@ class LeakSearch:
                 notes.append(f"The extractor {name} was left out of the check: {error.message}")
         if usable:
             detector = FaceDetector.open("+".join(usable), search.threads, search.detector.clock, registry)
-            return cls(detector, is_independent=True, notes=tuple(notes))
+            return cls(detector, tuple(notes))
         names = sorted(took_part)
         notes.append(
             f"{' and '.join(names)} took part in making the output: what {'they' if len(names) > 1 else 'it'} missed "
             f"then, {'they miss' if len(names) > 1 else 'it misses'} again."
         )
-        return cls(search.detector, is_independent=False, notes=tuple(notes))
+        return cls(search.detector, tuple(notes))
 
     def leaks(
         self, image: RgbImage, known: Sequence[TrackedFace], hidden: Sequence[Region], pixel_shape: float = 1.0

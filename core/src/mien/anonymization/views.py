@@ -10,8 +10,6 @@ import numpy as np
 from mien.contracts.face import SURELY_A_FACE, Affine, Box, Face, RgbImage
 from mien.geometry.affine import transform_points
 from mien.geometry.boxes import SAME_FACE_SHARE, center, is_same_face, longer_side, shared_area, upright
-from mien.geometry.pixel_shape import in_square_pixels as in_square_pixels
-from mien.geometry.pixel_shape import in_stored_pixels as in_stored_pixels
 
 _TURNED_BACK = (
     ((1, 0, 0), (0, 1, 0)),

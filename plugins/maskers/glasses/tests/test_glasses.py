@@ -155,6 +155,20 @@ def test_what_covers_both_eyes_is_glasses_only_if_it_is_dark(crops):
     assert not masker.mask([crop]).any()
 
 
+def test_of_a_pair_whose_lens_reflects_the_rims_are_taken_and_the_eye_is_not(crops):
+    crop = replace(crops[0], image=worn(crops[0], 1, "full").image)
+    masker, to_there = Glasses(), to_strip(crop.landmarks)
+    pixels, any_at_all = masker._network(warp(crop.image, to_there, (WIDTH, HEIGHT)))
+    eye = transform_points(to_there, crop.landmarks[36:42])
+    cv2.fillConvexPoly(pixels, cv2.convexHull(np.rint(eye).astype(np.int32)), 1.0)
+    whole = masker.mask([crop])[0] > 127
+    masker._network = lambda strip: (pixels, any_at_all)
+    mask = masker.mask([crop])[0] > 127
+    covered = np.zeros(mask.shape, np.uint8)
+    cv2.fillConvexPoly(covered, np.rint(crop.landmarks[36:42]).astype(np.int32), 1)
+    assert not mask[covered > 0].any() and (mask & whole).sum() > 0.6 * whole.sum()
+
+
 def test_it_is_taken_from_what_another_masker_says(crops):
     crop = crops[0]
     laid = worn(crop, 1, "full")

@@ -19,7 +19,9 @@ from mien.training.batch import CropArrays, make_batch
 from mien.training.options import TrainOptions
 from mien.training.recognition import recognize_by
 from mien.training.run import make_model, untrained
+from mien_model_morph.frame import frame_points
 from mien_model_morph.learned.identities import Identities
+from mien_model_morph.learned.looks import Maps
 
 SMALL = {"size": 64, "batch_size": 4, "width": 8, "lightness_side": 16}
 
@@ -112,3 +114,11 @@ def test_a_number_becomes_one_person_and_two_numbers_become_two() -> None:
         optimizer.step()
         model.after_step("main")
     assert apart() < 0.9 * before
+
+
+def test_nothing_dark_is_learned_between_brows() -> None:
+    """Brows that meet, or pieces of them above the nose."""
+    learned = Maps(64).lightness(10 * torch.randn(4, 64, 32, generator=torch.Generator().manual_seed(0)))
+    left, right = frame_points()[[21, 22]].astype(int)
+    between = learned[:, 0, left[1] - 8 : left[1] + 2, left[0] + 10 : right[0] - 10]
+    assert between.numel() > 400 and float(between.min()) > -1 and float(learned.min()) < -10

@@ -133,3 +133,14 @@ def test_brows_are_about_as_dark_as_the_scenes_and_eyes_beside_them_stay() -> No
 
     (of_fair, eyes_beside_fair), (of_dark, eyes_beside_dark) = drawn(fair), drawn(BROW)
     assert of_fair < 0.6 * of_dark and eyes_beside_fair > 0.7 * eyes_beside_dark
+
+
+def test_a_brow_over_a_thinner_one_becomes_narrower_and_no_slab() -> None:
+    """Its darkest hairs stay dark; what is half as dark around them goes, more than they do."""
+    core, around, half = slice(22, 26), slice(16, 32), tuple(np.add(SKIN, BROW) / 2)
+    brows = 1 - skin_beside(around)
+    drawn = face((1, 1, 1), (around, half), (core, BROW))
+    lit = relight(drawn, coarse(face((1, 1, 1), (core, half))), parts(skin_beside(around), brows=brows)).lab
+    soft, dark = ([float(image[70, 48, 0] - image[row, 48, 0]) for image in (drawn, lit)] for row in (18, 23))
+    assert 0.5 < dark[1] / dark[0] < 1
+    assert soft[1] / soft[0] < 0.7 * dark[1] / dark[0]
